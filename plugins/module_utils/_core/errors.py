@@ -1,0 +1,22 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The one error the library raises; modules turn it into a failed result."""
+
+from __future__ import annotations
+
+
+class SlipwayError(Exception):
+    """Something went wrong that a person has to read.
+
+    message names the thing and what is wrong with it, as a sentence; untouched says what was left as it was;
+    hint says what to do next. facts are extra return values for the module's result (no secrets).
+    """
+
+    def __init__(self, message, untouched=None, hint=None, **facts):
+        self.message = message
+        self.untouched = untouched
+        self.hint = hint
+        self.facts = facts
+        super().__init__(" ".join(part for part in (message, untouched, hint) if part))

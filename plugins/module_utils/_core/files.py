@@ -1,0 +1,103 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Files that are either the old or the new ones, whatever moment the machine stops at."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import tempfile
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+
+
+def make_dirs(path, mode=0o755):
+    """Make a folder and its parents; only the folders made get the mode. Return whether it was made."""
+    if os.path.isdir(path):
+        return False
+    make_dirs(os.path.dirname(os.path.abspath(path)), mode)
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        return False
+    os.chmod(path, mode)
+    fsync_dir(os.path.dirname(os.path.abspath(path)))
+    return True
+
+
+def fsync_dir(path):
+    """Make renames and new names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:  # some network file systems cannot
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def atomic_write(path, data, mode=0o600):
+    """Write data (bytes or text) to path: temporary name, fsync, rename. The mode is set before the content."""
+    if isinstance(data, str):
+        data = data.encode("utf-8")
+    folder = os.path.dirname(os.path.abspath(path))
+    descriptor, temporary = tempfile.mkstemp(prefix=".part-", dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    fsync_dir(folder)
+
+
+def atomic_symlink(target, path):
+    """Let the symbolic link at path point to target, replacing an older link in one step."""
+    folder = os.path.dirname(os.path.abspath(path))
+    temporary = os.path.join(folder, ".part-%s-%d" % (os.path.basename(path), os.getpid()))
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    os.symlink(target, temporary)
+    os.rename(temporary, path)
+    fsync_dir(folder)
+
+
+def write_json(path, value, mode=0o600):
+    """Write a value as JSON, readable by people, keys sorted."""
+    atomic_write(path, json.dumps(value, indent=2, sort_keys=True) + "\n", mode)
+
+
+def read_json(path, default=None):
+    """The value in a JSON file, or the default where there is no such file; broken JSON is an error."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return json.load(stream)
+    except FileNotFoundError:
+        return default
+    except ValueError as error:
+        raise SlipwayError("%s is not valid JSON: %s." % (path, error)) from error
+
+
+@contextlib.contextmanager
+def exclusive(path):
+    """Hold an exclusive lock on the file at path (made when missing) for as long as the block runs.
+
+    The kernel drops the lock when the process ends, however it ends.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

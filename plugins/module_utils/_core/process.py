@@ -1,0 +1,213 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Programs: run one to its end, or start one that outlives whoever started it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, make_dirs, read_json, write_json
+
+GRACE = 10  # seconds between SIGTERM and SIGKILL
+
+
+class Completed:
+    """A program that ended: argv, rc (negative: the signal), stdout, stderr, seconds, timed_out."""
+
+    def __init__(self, argv, rc, stdout, stderr, seconds, timed_out=False):
+        self.argv = argv
+        self.rc = rc
+        self.stdout = stdout
+        self.stderr = stderr
+        self.seconds = seconds
+        self.timed_out = timed_out
+
+    @property
+    def ok(self):
+        return self.rc == 0 and not self.timed_out
+
+
+def run(argv, cwd=None, env=None, timeout=None, stdin=None):
+    """Run a program to its end and return a Completed; a non-zero exit is the caller's to judge.
+
+    env replaces the whole environment. After timeout seconds the program's process group gets SIGTERM, then SIGKILL.
+    """
+    begun = time.monotonic()
+    try:
+        process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    except OSError as error:
+        raise SlipwayError("Cannot start %s: %s." % (argv[0], error.strerror or error)) from error
+    data = stdin.encode("utf-8") if isinstance(stdin, str) else stdin
+    timed_out = False
+    try:
+        stdout, stderr = process.communicate(data, timeout)
+    except subprocess.TimeoutExpired:
+        timed_out = True
+        stop_group(process.pid)
+        stdout, stderr = process.communicate()
+    except BaseException:
+        stop_group(process.pid, grace=0)
+        raise
+    return Completed(argv, process.returncode, _text(stdout), _text(stderr), time.monotonic() - begun, timed_out)
+
+
+def stop_group(pgid, grace=GRACE):
+    """End a process group: SIGTERM, and SIGKILL for what is left of it after grace seconds."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pgid, signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        while time.monotonic() < deadline:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pgid, os.WNOHANG)
+            os.killpg(pgid, 0)
+            time.sleep(0.05)
+        os.killpg(pgid, signal.SIGKILL)
+
+
+def tail(text, lines=40):
+    """The last lines of a program's output, for an error message."""
+    return "\n".join(text.rstrip().splitlines()[-lines:])
+
+
+def redact(text, secrets):
+    """The text with every secret replaced; secrets shorter than three characters would hide everything, so they stay."""
+    for secret in sorted((value for value in secrets if value and len(value) > 2), key=len, reverse=True):
+        text = text.replace(secret, "********")
+    return text
+
+
+def start_ticks(pid):
+    """The start time of a process in clock ticks since boot (with its pid it names a process for good), or None."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as stream:
+            fields = stream.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+class Detached:
+    """A program that goes on when the connection, the module or the controller that started it is gone.
+
+    Everything about it is in one folder: process.json (pid of the watcher and when it started), output (stdout and
+    stderr), exit.json (rc, finished; written by rename when the program ended). A folder with process.json, without
+    exit.json and without a living watcher means that nobody knows how the program ended: state "lost".
+    """
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    def _path(self, name):
+        return os.path.join(self.directory, name)
+
+    def start(self, argv, cwd, env):
+        """Start the program under a watcher in a session of its own; refuse when this folder has been used."""
+        make_dirs(self.directory, 0o700)
+        if self.state()["state"] != "absent":
+            raise SlipwayError("%s was already used for a program." % self.directory)
+        atomic_write(self._path("output"), b"")
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _as_watcher(self, argv, cwd, env, writer)
+        os.close(writer)
+        os.waitpid(child, 0)
+        with os.fdopen(reader, "rb") as stream:
+            if stream.read() != b"started":
+                raise SlipwayError("Cannot start %s: %s." % (argv[0], tail(self.output(), 3) or "the watcher ended"))
+
+    def state(self):
+        """{"state": absent | running | exited | lost, "rc": for exited, "pid": group of the program, if known}."""
+        exited = read_json(self._path("exit.json"))
+        process = read_json(self._path("process.json"))
+        if exited:
+            return dict(exited, state="exited")
+        if not process:
+            return {"state": "absent"}
+        alive = start_ticks(process["watcher"]) == process["watcher_ticks"]
+        # The watcher may have written the result between our two looks.
+        exited = None if alive else read_json(self._path("exit.json"))
+        if exited:
+            return dict(exited, state="exited")
+        return {"state": "running" if alive else "lost", "pid": process.get("pid"), "ticks": process.get("ticks")}
+
+    def wait(self, timeout, beat=None, interval=0.05):
+        """Wait until the program is no longer running, at most timeout seconds; beat() is called about every second."""
+        deadline = time.monotonic() + timeout
+        beaten = time.monotonic()
+        while True:
+            state = self.state()
+            if state["state"] != "running" or time.monotonic() >= deadline:
+                return state
+            if beat and time.monotonic() - beaten >= 1:
+                beat()
+                beaten = time.monotonic()
+            time.sleep(interval)
+
+    def kill(self, grace=GRACE):
+        """End the program and what it started, whether or not its watcher lives; return the state after."""
+        state = self.state()
+        pid = state.get("pid")
+        if state["state"] in ("running", "lost") and pid and start_ticks(pid) == state.get("ticks"):
+            stop_group(pid, grace)
+            return self.wait(grace)
+        return state
+
+    def output(self):
+        """What the program printed so far, stdout and stderr as they came."""
+        try:
+            with open(self._path("output"), encoding="utf-8", errors="replace") as stream:
+                return stream.read()
+        except FileNotFoundError:
+            return ""
+
+
+def _as_watcher(detached, argv, cwd, env, writer):
+    """In the forked child: become a watcher that belongs to nobody, run the program, write how it ended."""
+    try:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        _let_go_of_files(writer)
+        with open(detached._path("output"), "ab", buffering=0) as output:
+            try:
+                process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=output,
+                                           stderr=subprocess.STDOUT, start_new_session=True)
+            except OSError as error:
+                output.write(("%s: %s\n" % (argv[0], error.strerror or error)).encode("utf-8"))
+                os._exit(1)
+            write_json(detached._path("process.json"), {
+                "watcher": os.getpid(), "watcher_ticks": start_ticks(os.getpid()),
+                "pid": process.pid, "ticks": start_ticks(process.pid), "argv0": argv[0], "started": time.time()})
+            os.write(writer, b"started")
+            os.close(writer)
+            rc = process.wait()
+            os.fsync(output.fileno())
+        write_json(detached._path("exit.json"), {"rc": rc, "finished": time.time()})
+    finally:
+        os._exit(0)
+
+
+def _let_go_of_files(keep):
+    """Close every inherited file but one: an SSH connection stays open as long as somebody holds its pipes."""
+    os.chdir("/")
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    for name in os.listdir("/proc/self/fd"):
+        descriptor = int(name)
+        if descriptor > 2 and descriptor != keep:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+def _text(data):
+    return data.decode("utf-8", "replace")

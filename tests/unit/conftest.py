@@ -1,0 +1,29 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures for all unit tests: modules run as the real processes they are on a host."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def run_module():
+    """run_module(name, params, check=False, diff=True) -> the module's result; "failed" is in it when it failed."""
+
+    def runner(name, params, check=False, diff=True):
+        arguments = dict(params, _ansible_check_mode=check, _ansible_diff=diff, _ansible_no_log=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "ansible_collections.slipway.app.plugins.modules." + name],
+            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), capture_output=True, text=True, timeout=120)
+        lines = done.stdout.strip().splitlines()
+        if not lines or not lines[-1].startswith("{"):
+            pytest.fail("module %s printed no result (rc %s):\n%s\n%s" % (name, done.returncode, done.stdout, done.stderr))
+        return json.loads(lines[-1])
+
+    return runner

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached, redact, run, start_ticks
+
+
+def test_run_returns_output_and_rc():
+    done = run(["sh", "-c", "echo out; echo err >&2; exit 3"])
+    assert (done.rc, done.stdout, done.stderr, done.ok) == (3, "out\n", "err\n", False)
+
+
+def test_run_ends_the_whole_group_on_timeout(tmp_path):
+    pid_file = tmp_path / "pid"
+    done = run(["sh", "-c", "sleep 60 & echo $! > %s; wait" % pid_file], timeout=0.5)
+    assert done.timed_out and not done.ok
+    assert start_ticks(int(pid_file.read_text())) is None
+
+
+def test_run_names_the_missing_program():
+    with pytest.raises(SlipwayError, match="Cannot start /no/such/program: No such file"):
+        run(["/no/such/program"])
+
+
+def test_redact():
+    assert redact("a s3cret in s3cret2", ["s3cret", "s3cret2", "", "a"]) == "a ******** in ********"
+
+
+def test_detached_outlives_its_starter(tmp_path):
+    starter = (
+        "import os, sys; from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached\n"
+        "Detached(sys.argv[1]).start(['sh', '-c', 'sleep 1; echo done; exit 4'], '/', dict(os.environ))\n"
+        "os.kill(os.getpid(), 9)")
+    done = subprocess.run([sys.executable, "-c", starter, str(tmp_path / "d")], capture_output=True, timeout=20)
+    assert done.returncode == -signal.SIGKILL
+    detached = Detached(str(tmp_path / "d"))
+    assert detached.state()["state"] == "running"
+    assert detached.wait(10)["rc"] == 4
+    assert detached.output() == "done\n"
+
+
+def test_detached_whose_watcher_died_is_lost_and_can_be_ended(tmp_path):
+    detached = Detached(str(tmp_path / "d"))
+    detached.start(["sleep", "60"], "/", dict(os.environ))
+    import json
+    process = json.loads((tmp_path / "d" / "process.json").read_text())
+    os.kill(process["watcher"], signal.SIGKILL)
+    deadline = time.time() + 5
+    while detached.state()["state"] == "running" and time.time() < deadline:
+        time.sleep(0.05)
+    assert detached.state()["state"] == "lost"
+    assert start_ticks(process["pid"]) == process["ticks"]
+    detached.kill()
+    assert start_ticks(process["pid"]) is None
+
+
+def test_detached_says_why_a_program_does_not_start(tmp_path):
+    with pytest.raises(SlipwayError, match="No such file"):
+        Detached(str(tmp_path / "d")).start(["/no/such/program"], "/", {})
