@@ -1,0 +1,219 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What the values of slipway.yml may be: each kind of value checks itself and fills in what is not said.
+
+check() looks at what somebody wrote and refuses it by name; filled() turns a checked value into one with every key
+present. A field knows nothing of files: where is the name of the document, key the dotted path inside it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import posixpath
+import re
+import shlex
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+
+
+class Field:
+    """One value. expected is the word for it in an error message."""
+
+    expected = "a value"
+    types = ()
+
+    def __init__(self, default=None, nullable=False, required=False):
+        self.default = default
+        self.nullable = nullable
+        self.required = required
+
+    def check(self, value, where, key):
+        if value is None and self.nullable:
+            return
+        # In Python True is an int; in a configuration it never is.
+        if not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types):
+            raise self.wrong(value, where, key)
+        self.check_content(value, where, key)
+
+    def check_content(self, value, where, key):
+        """Refuse a value of the right type that makes no sense."""
+
+    def filled(self, value, where, key):
+        return value
+
+    def wrong(self, value, where, key, hint=None):
+        return SlipwayError("%s: %s must be %s, but is %s." % (
+            where, key or "the document", self.expected, describe(value)), hint=hint)
+
+
+class Text(Field):
+    """A text, of a list of choices or a pattern when there is one; pattern is (regular expression, words for it)."""
+
+    types = (str,)
+
+    def __init__(self, default=None, choices=None, pattern=None, **options):
+        super().__init__(default, **options)
+        self.choices = choices
+        self.pattern = pattern
+        self.expected = "a text"
+        if choices:
+            self.expected = "one of %s" % ", ".join(choices)
+        elif pattern:
+            self.expected = pattern[1]
+
+    def check_content(self, value, where, key):
+        if self.choices and value not in self.choices:
+            raise self.wrong(value, where, key, nearest_hint(value, self.choices))
+        if self.pattern and not re.match("(?:%s)$" % self.pattern[0], value) or "\0" in value:
+            raise self.wrong(value, where, key)
+
+    def wrong(self, value, where, key, hint=None):
+        if isinstance(value, (bool, int, float)) and not self.choices:
+            hint = hint or "Put the value in quotes."
+        return super().wrong(value, where, key, hint)
+
+
+class RelativePath(Text):
+    """A path inside the release, written back in its shortest form."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.expected = "a path inside the release, relative and without '..'"
+
+    def check_content(self, value, where, key):
+        super().check_content(value, where, key)
+        parts = value.split("/")
+        if value.startswith("/") or ".." in parts or posixpath.normpath(value) == ".":
+            raise self.wrong(value, where, key)
+
+    def filled(self, value, where, key):
+        return None if value is None else posixpath.normpath(value)
+
+
+class Number(Field):
+    """A number of at least minimum, whole unless said otherwise."""
+
+    def __init__(self, default, minimum=0, whole=True):
+        super().__init__(default)
+        self.minimum = minimum
+        self.types = (int,) if whole else (int, float)
+        self.expected = "a %s of at least %s" % ("whole number" if whole else "number", minimum)
+
+    def check_content(self, value, where, key):
+        if not value >= self.minimum:
+            raise self.wrong(value, where, key)
+
+
+class Command(Field):
+    """A program and its arguments: one text, split as a shell would split it (but never run by one), or a list."""
+
+    expected = "a command (a text, or a list of texts)"
+    types = (str, list)
+
+    def __init__(self, may_be_empty=False, **options):
+        super().__init__(**options)
+        self.may_be_empty = may_be_empty
+
+    def check_content(self, value, where, key):
+        if isinstance(value, list) and not all(isinstance(word, str) for word in value):
+            raise self.wrong(value, where, key, "Every word of it must be a text; put numbers in quotes.")
+        try:
+            words = shlex.split(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise self.wrong(value, where, key, "It cannot be split into words: %s." % error) from error
+        if not words and not self.may_be_empty or words and not words[0]:
+            raise self.wrong(value, where, key)
+
+
+class ListOf(Field):
+    """A list whose items are all of one kind."""
+
+    expected = "a list"
+    types = (list,)
+
+    def __init__(self, item):
+        super().__init__([])
+        self.item = item
+
+    def check_content(self, value, where, key):
+        for index, item in enumerate(value):
+            self.item.check(item, where, "%s[%d]" % (key, index))
+
+    def filled(self, value, where, key):
+        return [self.item.filled(item, where, "%s[%d]" % (key, index)) for index, item in enumerate(value)]
+
+
+class MapOf(Field):
+    """Names the user chooses, each with a value of one kind; names is (regular expression, words for it)."""
+
+    expected = "a mapping"
+    types = (dict,)
+
+    def __init__(self, value, names):
+        super().__init__({})
+        self.value = value
+        self.names = names
+
+    def check_content(self, value, where, key):
+        for name, content in value.items():
+            if not isinstance(name, str) or not re.match("(?:%s)$" % self.names[0], name):
+                raise SlipwayError("%s: %s has %s as a name; it must be %s." % (
+                    where, key, describe(name), self.names[1]))
+            self.value.check(content, where, join(key, name))
+
+    def filled(self, value, where, key):
+        return {name: self.value.filled(content, where, join(key, name)) for name, content in value.items()}
+
+
+class Group(Field):
+    """A mapping with known keys."""
+
+    expected = "a mapping"
+    types = (dict,)
+
+    def __init__(self, fields):
+        super().__init__({})
+        self.fields = fields
+
+    def check_content(self, value, where, key):
+        for name, content in value.items():
+            if name not in self.fields:
+                raise SlipwayError("%s: unknown key %s." % (where, join(key, name)),
+                                   hint=nearest_hint(name, self.fields) or "Known here: %s." % ", ".join(self.fields))
+            self.fields[name].check(content, where, join(key, name))
+
+    def filled(self, value, where, key):
+        result = {}
+        for name, field in self.fields.items():
+            if field.required and name not in value:
+                raise SlipwayError("%s: %s is missing." % (where, join(key, name)),
+                                   hint="It must be %s." % field.expected)
+            result[name] = field.filled(value.get(name, field.default), where, join(key, name))
+        return result
+
+
+def join(key, name):
+    return "%s.%s" % (key, name) if key else str(name)
+
+
+def describe(value):
+    """A value somebody wrote, in words."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return "the truth value %s" % str(value).lower()
+    if isinstance(value, str):
+        return "the text '%s'" % value
+    if isinstance(value, (int, float)):
+        return "the number %s" % value
+    if isinstance(value, (list, dict)):
+        return "a list" if isinstance(value, list) else "a mapping"
+    return "of type %s" % type(value).__name__
+
+
+def nearest_hint(name, known):
+    """'Did you mean ...?' when something known is near, or None."""
+    near = difflib.get_close_matches(str(name), list(known), 1)
+    return "Did you mean %s?" % near[0] if near else None

@@ -1,0 +1,18 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The profile of Django projects whose manage.py is at the top of the repository."""
+
+from __future__ import annotations
+
+DJANGO = {
+    "commands": {
+        "install": ["{python} manage.py migrate --noinput"],
+        "migrate": ["{python} manage.py migrate --noinput"],
+        "check": ["{python} manage.py check"],
+    },
+    "console": "{python} manage.py",
+    "health": {"url": "http://127.0.0.1:{port}/healthz"},
+    "database": {"migrations_table": "django_migrations"},
+}

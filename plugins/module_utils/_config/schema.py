@@ -1,0 +1,134 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The schema of slipway.yml: every key, its kind, its default. The one place that knows them."""
+
+from __future__ import annotations
+
+import posixpath
+
+from ansible_collections.slipway.app.plugins.module_utils._config.fields import (
+    Command,
+    Group,
+    ListOf,
+    MapOf,
+    Number,
+    RelativePath,
+    Text,
+    nearest_hint,
+)
+from ansible_collections.slipway.app.plugins.module_utils._config.profiles import PROFILES
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+
+ENVIRONMENTS = ("dev", "stag", "uat", "prod")
+
+# Where a service of a kind runs unless it says so itself.
+PLACES = {"web": "app", "websocket": "app", "consumer": "consumer", "cron": "leader"}
+
+# What decides the content of a package: a package is built once for all environments, so no overlay may change it.
+BASE_ONLY = ("application", "profile", "build", "layers", "shared")
+
+NAME = ("[a-z][a-z0-9_-]*", "a name of lower-case letters, digits, '-' and '_', beginning with a letter")
+VARIABLE = ("[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable: letters, digits and '_'")
+
+SCHEMA = Group({
+    "application": Text(required=True, pattern=NAME),
+    "profile": Text(required=True, choices=sorted(PROFILES)),
+    # Commands that make the content of the package, run without a shell in the checkout.
+    "build": Group({
+        "commands": ListOf(Command()),
+        "assets": ListOf(Command()),  # these can be skipped
+        "exclude": ListOf(Text()),
+    }),
+    # Paths that get a layer of their own; everything else is the layer "source".
+    "layers": Group({
+        "dependencies": ListOf(RelativePath()),
+        "assets": ListOf(RelativePath()),
+    }),
+    # Paths that outlive releases: left out of the package, linked into every release.
+    "shared": ListOf(RelativePath()),
+    "environment": MapOf(Text(), VARIABLE),
+    "commands": Group({
+        "install": ListOf(Command()),  # once, into an empty database
+        "migrate": ListOf(Command()),
+        "warm": ListOf(Command()),
+        "check": ListOf(Command()),
+    }),
+    "console": Command(default="", may_be_empty=True),  # what comes before a command of the application
+    "services": MapOf(Group({
+        "kind": Text(required=True, choices=list(PLACES)),
+        "command": Command(required=True),
+        "on": Text(choices=["app", "consumer", "leader"]),  # default: the place of the kind
+        "count": Number(1),
+        "stop_signal": Text("TERM", choices=["TERM", "INT", "QUIT", "HUP", "KILL", "USR1", "USR2"]),
+        "stop_timeout": Number(30, minimum=1),
+    }), NAME),
+    # Asked on each app host, directly at the application; no url, no check.
+    "health": Group({
+        "url": Text(nullable=True, pattern=("https?://.+", "an address beginning with http:// or https://")),
+        "status": Number(200, minimum=100),
+        "contains": Text(nullable=True),
+        "timeout": Number(60, minimum=1),
+        "interval": Number(0.2, minimum=0.05, whole=False),
+    }),
+    "maintenance": Group({
+        "page": RelativePath(nullable=True),
+        "message": Text("We are updating this site. It will be back in a moment."),
+        "expected_seconds": Number(120, minimum=1),
+    }),
+    "database": Group({
+        "migrations_table": Text(nullable=True),
+    }),
+    "timeouts": Group({
+        "build": Number(3600, minimum=1),  # of one build command
+        "migrate": Number(3600, minimum=1),
+        "command": Number(600, minimum=1),
+        "drain": Number(60, minimum=1),
+        "start": Number(60, minimum=1),
+    }),
+    "hooks": Group({
+        "before_maintenance": ListOf(Command()),
+        "after_migrate": ListOf(Command()),
+        "after_upgrade": ListOf(Command()),
+    }),
+})
+
+
+def validate(document, where, overlay=False):
+    """Refuse a document with an unknown key or a value of the wrong type, by name. where is the name of its file.
+
+    What a document does not say is not looked at: an overlay is allowed to be short.
+    """
+    SCHEMA.check(document, where, "")
+    if overlay:
+        for key in BASE_ONLY:
+            if key in document:
+                raise SlipwayError("%s: %s belongs into slipway.yml." % (where, key),
+                                   hint="A package is built once for all environments; an overlay cannot change it.")
+    _check_disjoint(document.get("shared", []), where, "shared")
+    layers = document.get("layers", {})
+    _check_once(layers.get("dependencies", []) + layers.get("assets", []), where, "layers")
+
+
+def check_environment(environment):
+    """Refuse the name of an environment that is none."""
+    if environment not in ENVIRONMENTS:
+        raise SlipwayError("There is no environment '%s'." % environment,
+                           hint=nearest_hint(environment, ENVIRONMENTS) or "Known: %s." % ", ".join(ENVIRONMENTS))
+
+
+def _check_once(paths, where, key):
+    seen = set()
+    for path in map(posixpath.normpath, paths):
+        if path in seen:
+            raise SlipwayError("%s: %s names the path %s twice." % (where, key, path))
+        seen.add(path)
+
+
+def _check_disjoint(paths, where, key):
+    _check_once(paths, where, key)
+    ordered = sorted(posixpath.normpath(path) + "/" for path in paths)
+    for outer, inner in zip(ordered, ordered[1:]):
+        if inner.startswith(outer):
+            raise SlipwayError("%s: in %s, %s lies inside %s." % (where, key, inner[:-1], outer[:-1]))

@@ -1,0 +1,180 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""slipway.yml: what is refused and with which words, what an environment ends up with, how commands become argv."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._config.load import (
+    effective,
+    expand,
+    expand_text,
+    read_documents,
+)
+from ansible_collections.slipway.app.plugins.module_utils._config.profiles import PROFILES
+from ansible_collections.slipway.app.plugins.module_utils._config.schema import ENVIRONMENTS, SCHEMA, validate
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+
+BASE = {"application": "shop", "profile": "generic"}
+
+
+def base(**more):
+    return dict(BASE, **more)
+
+
+def service(**more):
+    return base(services={"web": dict({"kind": "web", "command": "run me"}, **more)})
+
+
+@pytest.mark.parametrize("document, words", [
+    (["shop"], ["the document must be a mapping", "a list"]),
+    (base(servces={}), ["unknown key servces", "Did you mean services?"]),
+    (service(comand="x"), ["unknown key services.web.comand", "Did you mean command?"]),
+    (base(zzzzzzzz=1), ["unknown key zzzzzzzz", "Known here: application, profile"]),
+    (service(count="two"), ["services.web.count must be a whole number of at least 0, but is the text 'two'"]),
+    (service(count=True), ["services.web.count must be a whole number", "truth value true"]),
+    (service(count=-1), ["services.web.count", "number -1"]),
+    (service(kind="wbe"), ["services.web.kind must be one of web, websocket, consumer, cron", "Did you mean web?"]),
+    (service(command=""), ["services.web.command must be a command", "the text ''"]),
+    (service(command=["sleep", 3]), ["services.web.command must be a command", "put numbers in quotes"]),
+    (service(command="a 'b"), ["services.web.command", "No closing quotation"]),
+    (base(services={"Web 1": {}}), ["services has the text 'Web 1' as a name"]),
+    (base(application="My Shop"), ["application must be a name of lower-case letters", "'My Shop'"]),
+    (base(profile="djngo"), ["profile must be one of", "Did you mean django?"]),
+    (base(environment={"PORT": 8080}), ["environment.PORT must be a text, but is the number 8080", "in quotes"]),
+    (base(environment={"A-B": "x"}), ["environment has the text 'A-B' as a name"]),
+    (base(shared="media"), ["shared must be a list, but is the text 'media'"]),
+    (base(shared=["media", "/srv"]), ["shared[1] must be a path inside the release", "'/srv'"]),
+    (base(shared=["a/../../b"]), ["shared[0] must be a path inside the release"]),
+    (base(shared=["."]), ["shared[0] must be a path inside the release"]),
+    (base(shared=["media", "media/"]), ["shared names the path media twice"]),
+    (base(shared=["media/x", "media"]), ["in shared, media/x lies inside media"]),
+    (base(layers={"dependencies": ["v"], "assets": ["v/"]}), ["layers names the path v twice"]),
+    (base(commands=None), ["commands must be a mapping, but is empty"]),
+    (base(commands={"migrate": "x"}), ["commands.migrate must be a list, but is the text 'x'"]),
+    (base(health={"url": "localhost"}), ["health.url must be an address beginning with http://"]),
+    (base(health={"interval": float("nan")}), ["health.interval must be a number"]),
+    (base(build={"exclude": [1]}), ["build.exclude[0] must be a text"]),
+])
+def test_a_bad_document_is_refused_by_name(document, words):
+    with pytest.raises(SlipwayError) as caught:
+        validate(document, "slipway.yml")
+    for word in ["slipway.yml: "] + words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("key, value", [
+    ("application", "shop"), ("profile", "generic"), ("build", {}), ("layers", {}), ("shared", [])])
+def test_an_overlay_cannot_change_what_is_built(key, value):
+    with pytest.raises(SlipwayError, match="slipway_prod.yml: %s belongs into slipway.yml" % key):
+        validate({key: value}, "slipway_prod.yml", overlay=True)
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_profiles_fit_the_schema(name):
+    validate(PROFILES[name], name, overlay=True)
+
+
+def test_the_effective_configuration_has_every_key():
+    config = effective({"base": BASE, "overlays": {}}, "dev")
+    assert set(config) == set(SCHEMA.fields)
+    for name, group in SCHEMA.fields.items():
+        if hasattr(group, "fields"):
+            assert set(config[name]) == set(group.fields)
+    assert config["health"] == {"url": None, "status": 200, "contains": None, "timeout": 60, "interval": 0.2}
+    assert config["commands"] == {"install": [], "migrate": [], "warm": [], "check": []}
+    assert config["console"] == ""
+    assert config["services"] == {}
+
+
+def test_profile_base_and_overlay_are_laid_on_each_other():
+    documents = {
+        "base": base(profile="django", environment={"A": "1", "B": "2"}, shared=["media/"],
+                     services={"web": {"kind": "web", "command": "serve", "count": 2},
+                               "tick": {"kind": "cron", "command": ["tick"], "on": "consumer"}}),
+        "overlays": {"prod": {"environment": {"B": "3"}, "services": {"web": {"count": 4}}, "commands": {"check": []}}}}
+    before = copy.deepcopy(documents)
+    config = effective(documents, "prod")
+    assert config["environment"] == {"A": "1", "B": "3"}
+    assert config["commands"]["check"] == []
+    assert config["commands"]["migrate"] == ["{python} manage.py migrate --noinput"]
+    assert config["database"] == {"migrations_table": "django_migrations"}
+    assert config["shared"] == ["media"]
+    assert config["services"]["web"] == {
+        "kind": "web", "command": "serve", "on": "app", "count": 4, "stop_signal": "TERM", "stop_timeout": 30}
+    assert config["services"]["tick"]["on"] == "consumer"
+    assert effective(documents, "dev")["services"]["web"]["count"] == 2
+    assert documents == before
+
+
+@pytest.mark.parametrize("kind, place", [
+    ("web", "app"), ("websocket", "app"), ("consumer", "consumer"), ("cron", "leader")])
+def test_a_service_runs_where_its_kind_belongs(kind, place):
+    assert effective({"base": service(kind=kind), "overlays": {}})["services"]["web"]["on"] == place
+
+
+def test_what_is_missing_in_the_whole_is_named_with_its_files():
+    documents = {"base": BASE, "overlays": {"uat": {"services": {"web": {"kind": "web"}}}}}
+    with pytest.raises(SlipwayError, match=r"slipway.yml with slipway_uat.yml: services.web.command is missing"):
+        effective(documents, "uat")
+    with pytest.raises(SlipwayError, match="slipway.yml: profile is missing"):
+        effective({"base": {"application": "shop"}, "overlays": {}})
+
+
+def test_an_unknown_environment_or_profile_is_refused():
+    with pytest.raises(SlipwayError, match="no environment 'pord'. Did you mean prod?"):
+        effective({"base": BASE, "overlays": {}}, "pord")
+    with pytest.raises(SlipwayError, match="no profile cobol in this version"):
+        effective({"base": base(profile="cobol"), "overlays": {}})
+
+
+def test_documents_are_read_from_files(tmp_path):
+    (tmp_path / "slipway.yml").write_text(
+        "application: shop\nprofile: generic\nservices:\n  jobs: {kind: consumer, command: work, on: leader}\n"
+        "environment: {DEBUG: no, DAY: 2026-11-21}\n")
+    (tmp_path / "slipway_prod.yml").write_text("environment:\n  DEBUG: off\n")
+    (tmp_path / "slipway_dev.yml").write_text("# nothing yet\n")
+    documents = read_documents(str(tmp_path))
+    assert sorted(documents["overlays"]) == ["dev", "prod"]
+    assert documents["base"]["services"]["jobs"]["on"] == "leader"
+    assert documents["base"]["environment"] == {"DEBUG": "no", "DAY": "2026-11-21"}
+    assert [effective(documents, name)["environment"]["DEBUG"] for name in ENVIRONMENTS] == ["no", "no", "no", "off"]
+
+
+@pytest.mark.parametrize("files, words", [
+    ({}, "There is no slipway.yml"),
+    ({"slipway.yml": "application: [shop"}, "slipway.yml is not valid YAML"),
+    ({"slipway.yml": "application: shop\nprofile: generic\napplication: shop\n"}, "the key application comes twice"),
+    ({"slipway.yml": ""}, "slipway.yml: application is missing"),
+    ({"slipway.yml": "application: shop\nprofile: generic\n", "slipway_dev.yml": "helth: {}\n"},
+     "slipway_dev.yml: unknown key helth. Did you mean health?"),
+    ({"slipway.yml": "application: shop\nprofile: generic\n", "slipway_prod.yml": "services: {web: {count: 2}}\n"},
+     "slipway.yml with slipway_prod.yml: services.web.kind is missing"),
+])
+def test_bad_files_are_refused(tmp_path, files, words):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(SlipwayError) as caught:
+        read_documents(str(tmp_path))
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("command, argv", [
+    ("{python} manage.py 'two words'", ["/opt/my python", "manage.py", "two words"]),
+    (["{python}", "-c", "print({{}})"], ["/opt/my python", "-c", "print({})"]),
+    ("serve --port={port}; echo $HOME", ["serve", "--port=8000;", "echo", "$HOME"]),
+    ("", []),
+])
+def test_commands_become_argv(command, argv):
+    assert expand(command, {"python": "/opt/my python", "port": 8000}) == argv
+
+
+def test_unknown_placeholders_and_single_braces_are_refused():
+    with pytest.raises(SlipwayError, match=r"unknown placeholder \{prot\}. Known: \{port\}, \{python\}."):
+        expand_text("http://127.0.0.1:{prot}/", {"python": "x", "port": 1})
+    with pytest.raises(SlipwayError, match="single brace"):
+        expand(["{"], {})
