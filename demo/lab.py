@@ -1,0 +1,294 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A throwaway installation on this machine: PostgreSQL, and hosts that differ by folder, supervisor and ports.
+
+    with Lab("/tmp/somewhere") as lab:
+        lab.playbook("deploy", reference="1.0.0")
+
+It works as root and as anybody, several at once, and from a path with a space. What it starts is written down in
+lab.json before anything else is done, so another process can find it again (Lab.open) and end it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from pathlib import Path
+
+import psycopg
+import psycopg.rows
+from supervisor.xmlrpc import SupervisorTransport
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "scripts")]
+import front  # noqa: E402  (demo is no package, its files find each other by this path)
+import inventory  # noqa: E402
+import postgres_server  # noqa: E402
+import processes  # noqa: E402
+import repository  # noqa: E402
+import setup  # noqa: E402
+
+COLLECTIONS = HERE.parent / ".build" / "collections"
+PORTS = range(10000, 20000)  # below those that PostgreSQL's script and the kernel take theirs from
+BLOCK = 50
+
+SUPERVISOR = """\
+[unix_http_server]
+file={socket}
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisord]
+logfile={folder}/supervisord.log
+pidfile={folder}/supervisord.pid
+childlogdir={folder}
+identifier={name}
+{user}
+
+[include]
+files=conf.d/*.conf
+"""
+
+
+@dataclasses.dataclass
+class Result:
+    """A playbook run that ended."""
+
+    rc: int
+    output: str
+    seconds: float
+
+
+class Lab:
+    """One installation. apps and consumers are numbers of hosts: app1, app2, ..., consumer1, ..."""
+
+    def __init__(self, directory, apps=2, consumers=1, environment="prod", collections=COLLECTIONS, settings=None):
+        self.directory = Path(directory).absolute()
+        self.apps = ["app%d" % number for number in range(1, apps + 1)]
+        self.consumers = ["consumer%d" % number for number in range(1, consumers + 1)]
+        self.environment = environment
+        self.collections = str(collections)
+        self.settings = settings or {}  # for postgresql.conf
+        self.sockets = None  # a short folder: the path of a socket may have 107 bytes only
+        self.ports = {}  # host: {"front": nginx, "web": gunicorn}
+        self.processes = []
+        self.secrets = {name: secrets.token_urlsafe(40) for name in ("database", "secret_key", "upload_token")}
+
+    @classmethod
+    def open(cls, directory):
+        """The lab that another process started in this directory."""
+        state = json.loads((Path(directory) / "lab.json").read_text(encoding="utf-8"))
+        lab = cls(directory)
+        vars(lab).update(state)
+        return lab
+
+    def _save(self):
+        keep = ("apps", "consumers", "environment", "collections", "settings", "sockets", "ports", "processes", "secrets")
+        with open(os.open(self.directory / ".part-lab", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+            json.dump({name: getattr(self, name) for name in keep}, stream, indent=2)
+        os.rename(self.directory / ".part-lab", self.directory / "lab.json")
+
+    # Where things are
+
+    @property
+    def hosts(self):
+        return self.apps + self.consumers
+
+    @property
+    def store(self):
+        return self.directory / "packages"
+
+    @property
+    def repository(self):
+        return self.directory / "repository"
+
+    @property
+    def media(self):
+        """The folder that all hosts mount, as the real ones would mount a network folder."""
+        return self.directory / "media"
+
+    @property
+    def postgres(self):
+        return postgres_server.Server(str(self.directory / "postgres"), setup.postgres(), settings=self.settings)
+
+    def home(self, host):
+        """What would be a whole machine elsewhere."""
+        return self.directory / "hosts" / host
+
+    def root(self, host):
+        return self.home(host) / "shop"
+
+    def supervisor_socket(self, host):
+        return os.path.join(self.sockets, host + ".sock")
+
+    def address(self, host):
+        """Where users come in: the host's web server, which knows of maintenance."""
+        return "http://127.0.0.1:%d" % self.ports[host]["front"]
+
+    def database_url(self):
+        return "postgresql://shop:%s@127.0.0.1:%d/shop" % (self.secrets["database"], self.postgres.port)
+
+    # What it can do
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, *_error):
+        self.stop()
+
+    def start(self):
+        """Start everything that is there before an application is: database, hosts, web servers, repository."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.sockets = tempfile.mkdtemp(prefix="slipway-", dir="/tmp")
+        self._save()
+        self.media.mkdir()
+        repository.make(self.repository)
+        server = self.postgres.start()
+        server.sql("CREATE ROLE shop LOGIN CREATEDB PASSWORD '%s'" % self.secrets["database"])
+        server.sql("CREATE DATABASE shop OWNER shop")
+        held = self._take_ports()
+        self._save()
+        for host in self.hosts:
+            (self.root(host) / "shared").mkdir(parents=True)
+            (self.root(host) / "shared" / "media").symlink_to(self.media)
+            self._start_supervisor(host)
+        for host in self.apps:
+            held.pop(host).close()
+            self._started(front.start(self, host))
+        inventory.write(self)
+        return self
+
+    def stop(self):
+        """End everything and remove everything."""
+        for process in reversed(self.processes):
+            below = processes.tree(process)
+            processes.end(below[:1])
+            processes.end(below[1:], grace=2)
+        for record in self.directory.glob("hosts/*/shop/state/detached/*/process.json"):
+            self._end_detached(json.loads(record.read_text(encoding="utf-8")))
+        if (self.directory / "postgres").exists():
+            self.postgres.remove()
+        if self.sockets:
+            shutil.rmtree(self.sockets, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def playbook(self, name, *options, echo=None, **variables):
+        """Run a playbook of the collection to its end; echo(line) is called for every line as it comes."""
+        begun = time.monotonic()
+        running = self.start_playbook(name, *options, **variables)
+        lines = []
+        for line in running.stdout:
+            lines.append(line)
+            if echo:
+                echo(line.rstrip("\n"))
+        rc = running.wait()
+        self.processes = [process for process in self.processes if process[0] != running.pid]
+        self._save()
+        return Result(rc, "".join(lines), time.monotonic() - begun)
+
+    def start_playbook(self, name, *options, **variables):
+        """Start a playbook in a session of its own; a Popen whose stdout has all that it prints."""
+        argv = [str(Path(sys.executable).with_name("ansible-playbook")), "slipway.app." + name,
+                "--extra-vars", json.dumps(variables), *options]
+        running = subprocess.Popen(argv, cwd=self.directory, env=self.ansible_environment(), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        self._started(running.pid)
+        return running
+
+    def ansible_environment(self):
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTHON"))}
+        path = [str(Path(sys.executable).parent), self.postgres.bin_dir, kept.get("PATH", os.defpath)]
+        return dict(kept, PATH=os.pathsep.join(path), LC_ALL="C.UTF-8", ANSIBLE_HOME=str(self.directory / "ansible"),
+                    ANSIBLE_CONFIG=str(self.directory / "ansible.cfg"), ANSIBLE_COLLECTIONS_PATH=self.collections)
+
+    def sql(self, query, *values):
+        """Rows of the shop's database as dictionaries, asked as the superuser."""
+        server = self.postgres
+        with psycopg.connect(host="127.0.0.1", port=server.port, user=server.superuser, password=server.password,
+                             dbname="shop", autocommit=True, row_factory=psycopg.rows.dict_row) as connection:
+            answer = connection.execute(query, values)
+            return answer.fetchall() if answer.description else []
+
+    def supervisor(self, host):
+        """The host's supervisor, as its own tools talk to it."""
+        transport = SupervisorTransport(None, None, "unix://" + self.supervisor_socket(host))
+        return xmlrpc.client.ServerProxy("http://localhost", transport).supervisor
+
+    # How it does it
+
+    def _started(self, pid):
+        process = processes.identity(pid)
+        if process:
+            self.processes.append(process)
+            self._save()
+
+    def _take_ports(self):
+        """A block of neighbouring ports that nobody else has, its front ports held until nginx takes them over."""
+        for base in secrets.SystemRandom().sample(PORTS[::BLOCK], len(PORTS[::BLOCK])):
+            numbers = iter(range(base, base + BLOCK))
+            self.ports = {host: {"front": next(numbers), "web": next(numbers)} for host in self.apps}
+            held = {}
+            try:
+                for host, ports in self.ports.items():
+                    held[host] = _listen(ports["front"])
+                    _listen(ports["web"]).close()
+                return held
+            except OSError:
+                for other in held.values():
+                    other.close()
+        raise RuntimeError("No free ports on loopback.")
+
+    def _start_supervisor(self, host):
+        folder = self.home(host) / "supervisor"
+        (folder / "conf.d").mkdir(parents=True)
+        text = SUPERVISOR.format(socket=self.supervisor_socket(host), folder=str(folder).replace("%", "%%"), name=host,
+                                 user="user=root" if os.geteuid() == 0 else "")
+        (folder / "supervisord.conf").write_text(text, encoding="utf-8")
+        clean = {"PATH": os.defpath, "HOME": str(self.home(host)), "LC_ALL": "C.UTF-8"}
+        subprocess.run([sys.executable, "-m", "supervisor.supervisord", "--configuration", folder / "supervisord.conf"],
+                       check=True, cwd="/", env=clean)
+        pid_file = folder / "supervisord.pid"
+        wait_for(lambda: pid_file.exists() and pid_file.read_text().strip() and os.path.exists(self.supervisor_socket(host)),
+                 "supervisor of %s" % host)
+        self._started(int(pid_file.read_text()))
+
+    def _end_detached(self, record):
+        """A migration that hangs lives on by design, whoever started it."""
+        for pid, ticks in (("watcher", "watcher_ticks"), ("pid", "ticks")):
+            if record.get(pid):
+                processes.end(processes.tree([record[pid], record.get(ticks)]), grace=1)
+
+
+def _listen(port):
+    listener = socket.socket()
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(1)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def wait_for(condition, what, timeout=20):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() >= deadline:
+            raise TimeoutError("%s: not there after %d seconds" % (what, timeout))
+        time.sleep(0.02)

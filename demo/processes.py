@@ -1,0 +1,74 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes that go on after the program that started them, and are ended later by what was written down of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+
+
+def identity(pid):
+    """What names this process for good: its pid, and when it started; None when there is no such process."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as stream:
+            fields = stream.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in "ZX" else [pid, int(fields[19])]
+
+
+def alive(process):
+    return process is not None and identity(process[0]) == list(process)
+
+
+def children(pid):
+    """The living processes whose parent is pid."""
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid), encoding="utf-8") as stream:
+            found = [identity(int(child)) for child in stream.read().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [child for child in found if child]
+
+
+def tree(process):
+    """The process and everything below it, parents first."""
+    if not alive(process):
+        return []
+    return [list(process)] + [below for child in children(process[0]) for below in tree(child)]
+
+
+def end(processes, grace=5):
+    """End processes: SIGTERM to each, SIGKILL to those that are still there after grace seconds."""
+    _signal(processes, signal.SIGTERM)
+    if not gone(processes, grace):
+        _signal(processes, signal.SIGKILL)
+        gone(processes, grace)
+
+
+def gone(processes, timeout):
+    deadline = time.monotonic() + timeout
+    while any(alive(process) for process in processes):
+        _reap(processes)
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _signal(processes, number):
+    for process in processes:
+        if alive(process):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process[0], number)
+
+
+def _reap(processes):
+    """A child of ours stays a zombie until asked for; zombies count as gone, so this is only tidiness."""
+    for process in processes:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(process[0], os.WNOHANG)
