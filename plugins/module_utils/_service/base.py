@@ -1,0 +1,70 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What a process manager has to be able to do. A driver is one more file next to this one and a line in driver.py."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """What the process manager knows about one program of the application."""
+
+    name: str
+    kind: str
+    state: str  # running | starting | stopping | stopped | failed
+    pid: int | None
+    since: float | None  # when it was started, in seconds since the epoch
+    definition: str  # the digest of the definition it was started by
+    autostart: bool  # whether it comes back after a reboot
+
+    @property
+    def alive(self):
+        return self.state in ("running", "starting")
+
+
+@dataclasses.dataclass(frozen=True)
+class StopReport:
+    """How a program ended: after how many seconds, and whether it had to be killed in the middle of its work."""
+
+    seconds: float
+    killed: bool
+
+
+class Driver(abc.ABC):
+    """The programs of one application on one host; programs of others are never touched."""
+
+    @abc.abstractmethod
+    def status(self):
+        """{name: Status} of every program of the application, whether or not the current release defines it."""
+
+    @abc.abstractmethod
+    def start(self, definitions, timeout):
+        """Have programs run by these definitions, and come back after a reboot; wait until all of them stay up.
+
+        One that runs by its definition is left alone, one that runs by another is stopped first. Returns {name: seconds};
+        raises with the end of their logs when some do not stay up.
+        """
+
+    @abc.abstractmethod
+    def stop(self, names, deadline=None):
+        """Ask programs to end, all at once, wait, kill those that do not; none of them comes back after a reboot.
+
+        Each has its own stop_timeout, which deadline (seconds) can only shorten. Returns {name: StopReport}.
+        """
+
+    @abc.abstractmethod
+    def install(self, definitions):
+        """Note definitions for programs that do not run and are not to, so that whoever starts one gets this one."""
+
+    @abc.abstractmethod
+    def autostart(self, name, enabled):
+        """Say whether a program comes back after a reboot; it goes on running, or not, as it does now."""
+
+    @abc.abstractmethod
+    def remove(self, names, deadline=None):
+        """Stop programs and forget them; their logs stay. Returns {name: StopReport}."""

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What a service is on this host: the program, where and with which environment it runs, how it is stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+
+START_ORDER = ("web", "websocket", "consumer", "cron")
+STOP_ORDER = tuple(reversed(START_ORDER))
+ROLES = ("app", "consumer", "leader")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+
+
+@dataclasses.dataclass(frozen=True)
+class Definition:
+    """One program of a service; a service with a count has several, called name@1, name@2 and so on."""
+
+    name: str
+    kind: str
+    argv: list
+    cwd: str
+    environment: dict
+    stop_signal: str
+    stop_timeout: int
+    secrets: list = dataclasses.field(default_factory=list, repr=False)  # parts of its log that must not be shown
+
+    @property
+    def digest(self):
+        """Changes when the program has to be restarted to be what is defined."""
+        facts = dataclasses.asdict(self)
+        del facts["secrets"]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def definitions(runtime, roles):
+    """The programs of a release that belong on a host with these roles, in the order they are started."""
+    found = []
+    for name, service in sorted(runtime.config["services"].items()):
+        if not _NAME.match(name):  # it becomes part of file names
+            raise SlipwayError("A service cannot be called %r." % name)
+        if service["on"] not in roles:
+            continue
+        for number in range(1, service["count"] + 1):
+            found.append(Definition(
+                name="%s@%d" % (name, number) if service["count"] > 1 else name,
+                kind=service["kind"],
+                argv=runtime.argv(service["command"]),
+                cwd=runtime.release.path,
+                environment=runtime.environment(),
+                stop_signal=service["stop_signal"],
+                stop_timeout=service["stop_timeout"],
+                secrets=runtime.secrets()))
+    return sorted(found, key=lambda definition: START_ORDER.index(definition.kind))
+
+
+def service_of(name):
+    """The service a program belongs to: consumer for consumer@2."""
+    return name.partition("@")[0]

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""How a program of the application is run: its placeholders, its environment, its folder."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import sys
+
+from ansible_collections.slipway.app.plugins.module_utils._config.load import expand, expand_text
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._release import environment as environment_file
+
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+class Runtime:
+    """The commands of one release on one host.
+
+    config is the effective configuration; variables are the inventory's own placeholders (port, ...); python is the
+    interpreter of the application, by default the one that runs this.
+    """
+
+    def __init__(self, root, release, config, variables=None, python=None):
+        self.root = root
+        self.release = release
+        self.config = config
+        self.variables = dict(variables or {}, python=python or sys.executable, release=release.path, root=root,
+                              shared=os.path.join(root, "shared"))
+        self._private = environment_file.read(root, release.id)
+
+    def argv(self, command):
+        """A command of slipway.yml, ready to be run."""
+        return expand(command, self.variables)
+
+    def environment(self, extra=None):
+        """The whole environment of a program: a minimal one, that of slipway.yml, the release's own file, extra.
+
+        Nothing is inherited: what runs depends on what was configured, not on who started it.
+        """
+        environment = {
+            "PATH": "%s:%s" % (os.path.dirname(self.variables["python"]), _SYSTEM_PATH),
+            "HOME": self._home(),
+            "LANG": "C.UTF-8",
+        }
+        for name, value in self.config["environment"].items():
+            environment[name] = expand_text(value, self.variables)
+        environment.update(self._private)
+        environment.update(extra or {})
+        for name, value in environment.items():
+            if not _VARIABLE.match(name):
+                raise SlipwayError("%r cannot be the name of an environment variable." % name)
+            if "\0" in value:
+                raise SlipwayError("The value of the environment variable %s has a NUL character in it." % name)
+        return environment
+
+    def secrets(self):
+        """What must not appear in anything shown: the values of the release's environment file."""
+        return list(self._private.values())
+
+    def _home(self):
+        """The home of whom the application belongs to; the application's folder when the owner has none."""
+        try:
+            return pwd.getpwuid(os.stat(self.root).st_uid).pw_dir
+        except KeyError:
+            return self.root

@@ -1,0 +1,223 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The driver for supervisord."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import signal
+import time
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.files import make_dirs
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, start_ticks, tail
+from ansible_collections.slipway.app.plugins.module_utils._service.base import Driver, Status, StopReport
+from ansible_collections.slipway.app.plugins.module_utils._service.supervisor_client import (
+    ALREADY_ADDED, ALREADY_STARTED, BAD_NAME, FAILED, NOT_RUNNING, SPAWN_ERROR, SupervisorClient)
+from ansible_collections.slipway.app.plugins.module_utils._service.supervisor_files import ProgramFiles
+
+# An exited program is about to be started again by supervisord (autorestart), as is one in BACKOFF.
+_BACKOFF = 30
+_STATES = {0: "stopped", 10: "starting", 20: "running", _BACKOFF: "starting", 40: "stopping", 100: "starting",
+           200: "failed", 1000: "failed"}
+_POLL = 0.05  # every question also makes supervisord look after its children at once
+_ATTEMPTS = 3  # a program that ended that often before it stayed up has failed
+_UNKILLABLE = 15  # seconds beyond its stop_timeout; supervisord itself has tried to kill it by then
+
+
+class Supervisor(Driver):
+    """One supervisord program, in a group of its own, for every program of the application."""
+
+    def __init__(self, root, socket, conf_dir):
+        self.root = os.path.realpath(root)
+        self._client = SupervisorClient(socket)
+        self._files = ProgramFiles(self.root, conf_dir)
+        self._conf_dir = conf_dir
+
+    def status(self):
+        known = self._known()
+        return {name: self._status(name, known.get(name)) for name in sorted(set(known) | set(self._files.names()))}
+
+    def start(self, definitions, timeout):
+        begun = time.monotonic()
+        before = self.status()
+        fresh = [definition for definition in definitions
+                 if not _runs_by(definition, before.get(definition.name))]
+        self.stop([definition.name for definition in fresh if definition.name in before])
+        ends_of_logs = {definition.name: self._log_size(definition.name) for definition in definitions}
+        self._write(fresh, autostart=True)
+        for definition in definitions:
+            self._files.autostart(definition.name, True)
+        self._load([definition.name for definition in fresh])
+        for definition in fresh:
+            # With autostart, supervisord may have been quicker; a spawn error it repeats is seen while waiting.
+            self._client.call("startProcess", self._process(definition.name), False,
+                              expected=(ALREADY_STARTED, SPAWN_ERROR))
+        seconds, failed = self._wait_until_up([definition.name for definition in definitions], begun, timeout)
+        if failed:
+            raise SlipwayError("\n".join(
+                "The service %s %s. %s" % (definition.name, failed[definition.name],
+                                           self._end_of_log(definition, ends_of_logs[definition.name]))
+                for definition in definitions if definition.name in failed), failed=sorted(failed))
+        return seconds
+
+    def stop(self, names, deadline=None):
+        for name in names:  # before the program ends: if this process is killed meanwhile, it still stays down
+            self._files.autostart(name, False)
+        begun = time.monotonic()
+        limits = {name: self._stop_timeout(name, deadline) for name in names}
+        pids, killed, reports = {}, set(), {}
+        asked = set()
+        while len(reports) < len(names):
+            known, now = self._known(), time.monotonic() - begun
+            for name in names:
+                if name in reports:
+                    continue
+                info = known.get(name)
+                state = _STATES[info["state"]] if info else "stopped"
+                if state in ("stopped", "failed"):
+                    _kill_orphans(pids.get(name))
+                    reports[name] = StopReport(round(now, 3) if name in asked else 0.0, name in killed)
+                    continue
+                asked.add(name)
+                pids[name] = info["pid"] or pids.get(name)
+                if state != "stopping":  # it may be between two starts, then it is asked again on the next look
+                    self._client.call("stopProcess", self._process(name), False, expected=(NOT_RUNNING, FAILED))
+                elif now >= limits[name]:
+                    killed.add(name)
+                    _kill(pids[name])
+                    if now >= self._stop_timeout(name) + _UNKILLABLE:
+                        raise SlipwayError("The service %s (process %s) does not end, not even when it is killed." % (
+                            name, pids[name]), hint="The kernel holds it, look at its storage; a restart of the host helps.")
+            if len(reports) < len(names):
+                time.sleep(_POLL)
+        return reports
+
+    def install(self, definitions):
+        before = self.status()
+        idle = [definition for definition in definitions
+                if definition.name not in before or before[definition.name].state in ("stopped", "failed")]
+        self._write(idle, autostart=False)
+        self._load([definition.name for definition in idle])
+
+    def autostart(self, name, enabled):
+        self._files.autostart(name, enabled)
+
+    def remove(self, names, deadline=None):
+        reports = self.stop(names, deadline)
+        for name in names:
+            self._files.remove(name)
+        self._client.call("reloadConfig")
+        for name in names:
+            self._client.call("removeProcessGroup", self._files.program(name), expected=(BAD_NAME,))
+        return reports
+
+    def _known(self):
+        """{name: what supervisord tells} for the programs of the application that it has loaded."""
+        prefix = self._files.prefix
+        return {info["group"][len(prefix):]: info for info in self._client.call("getAllProcessInfo")
+                if info["group"].startswith(prefix)}
+
+    def _status(self, name, info):
+        facts = self._files.read(name)
+        state = _STATES[info["state"]] if info else "stopped"
+        runs = state in ("running", "starting", "stopping")
+        return Status(name=name, kind=facts.get("kind", ""), state=state, pid=info["pid"] or None if runs else None,
+                      since=float(info["start"]) if runs else None, definition=facts.get("definition", ""),
+                      autostart=facts.get("autostart") == "true")
+
+    def _process(self, name):
+        program = self._files.program(name)
+        return "%s:%s" % (program, program)
+
+    def _write(self, definitions, autostart):
+        make_dirs(os.path.join(self.root, "logs"), 0o700)
+        owner = self._owner() if definitions else None
+        for definition in definitions:
+            self._files.write(definition, autostart, owner)
+
+    def _owner(self):
+        """Whom programs run as where supervisord runs as root: the owner of the application's folder."""
+        pid, uid = self._client.call("getPID"), os.stat(self.root).st_uid
+        if uid == 0 or os.stat("/proc/%d" % pid).st_uid != 0:
+            return None
+        try:
+            return pwd.getpwuid(uid)
+        except KeyError as error:
+            raise SlipwayError("%s belongs to the user %d, whom this host does not know." % (self.root, uid)) from error
+
+    def _load(self, names):
+        """Let supervisord take over the files of programs that do not run."""
+        if not names:
+            return
+        self._client.call("reloadConfig")
+        for name in names:
+            program = self._files.program(name)
+            self._client.call("removeProcessGroup", program, expected=(BAD_NAME,))
+            if self._client.call("addProcessGroup", program, expected=(BAD_NAME, ALREADY_ADDED)) is None:
+                raise SlipwayError("supervisord at %s does not read %s/%s.conf." % (
+                    self._client.path, self._conf_dir, program),
+                    hint="Its configuration needs a section [include] with files = %s/*.conf." % self._conf_dir)
+
+    def _wait_until_up(self, names, begun, timeout):
+        """({name: seconds} of those that stay up, {name: what is wrong} of the others)."""
+        seconds, failed, attempts = {}, {}, {}
+        while True:
+            known, now = self._known(), time.monotonic() - begun
+            for name in names:
+                if name in seconds or name in failed:
+                    continue
+                state = known[name]["state"]
+                if _STATES[state] == "running":
+                    seconds[name] = round(now, 3)
+                elif state == _BACKOFF:
+                    attempts.setdefault(name, set()).add(known[name]["start"])
+                if _STATES[state] == "failed" or len(attempts.get(name, ())) >= _ATTEMPTS:
+                    failed[name] = "does not stay up"
+                elif name not in seconds and now >= timeout:
+                    failed[name] = "was not up after %d seconds" % timeout
+            if len(seconds) + len(failed) == len(names):
+                return seconds, failed
+            time.sleep(_POLL)
+
+    def _stop_timeout(self, name, deadline=None):
+        own = float(self._files.read(name).get("stop_timeout", 30))
+        return own if deadline is None else min(own, deadline)
+
+    def _log_size(self, name):
+        with contextlib.suppress(OSError):
+            return os.path.getsize(self._files.log(name))
+        return 0
+
+    def _end_of_log(self, definition, since):
+        """What the program printed since then, its last lines, or a sentence that it printed nothing."""
+        path = self._files.log(definition.name)
+        text = ""
+        with contextlib.suppress(OSError), open(path, "rb") as stream:
+            if os.path.getsize(path) >= since:  # otherwise it was rotated meanwhile
+                stream.seek(since)
+            text = tail(stream.read().decode("utf-8", "replace"), 20)
+        if not text:
+            return "It printed nothing (%s)." % path
+        return "The end of %s:\n%s" % (path, redact(text, definition.secrets))
+
+
+def _runs_by(definition, status):
+    return status is not None and status.alive and status.definition == definition.digest
+
+
+def _kill(pid):
+    """Kill a program and what it started. Not ours to kill: supervisord does it, a few seconds later."""
+    if pid:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _kill_orphans(pid):
+    """Kill what an ended program left in its process group; the number is not used anew as long as the group is."""
+    if pid and start_ticks(pid) is None:
+        _kill(pid)

@@ -1,0 +1,204 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The driver against a real supervisord."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
+from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
+from ansible_collections.slipway.app.plugins.module_utils._service.driver import open_driver
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import until
+
+HANGING = "trap '' TERM; sleep 600 & echo $! > \"$OUT.child\"; while :; do sleep 0.1; done"
+
+
+@pytest.fixture
+def driver(supervisord, application):
+    return open_driver({"root": application.root, "supervisor_socket": supervisord.socket,
+                        "supervisor_conf_dir": supervisord.conf_dir})
+
+
+@pytest.fixture
+def define(application):
+    def defined(name, text="exec sleep 600", stop_timeout=10, **environment):
+        environment = dict({"PATH": os.environ["PATH"], "OUT": os.path.join(application.root, "out")}, **environment)
+        return Definition(name=name, kind="consumer", argv=["/bin/sh", "-c", text], cwd=application.root,
+                          environment=environment, stop_signal="TERM", stop_timeout=stop_timeout, secrets=["s3cret"])
+    return defined
+
+
+def test_a_program_gets_its_words_its_folder_and_nothing_but_its_environment(driver, define, application):
+    odd = "a 'b' \"c\" %d %(here)s ; # $HOME `id` \\ ä\nsecond line"
+    service = define("web", "pwd > \"$OUT\"; env -0 >> \"$OUT\"; exec sleep 600", ODD=odd)
+    service.argv.extend(["zero", odd])
+    service.argv[2] = 'printf %s "$1" > "$OUT.word"; ' + service.argv[2]
+    driver.start([service], 10)
+    with open(os.path.join(application.root, "out"), encoding="utf-8") as stream:
+        folder, variables = stream.read().split("\n", 1)
+    assert folder == application.root
+    seen = dict(variable.split("=", 1) for variable in variables.split("\0") if variable)
+    assert {name: seen[name] for name in service.environment} == service.environment
+    assert set(seen) - set(service.environment) <= {"PWD", "OLDPWD", "SHLVL", "_"}
+    with open(os.path.join(application.root, "out.word"), encoding="utf-8") as stream:
+        assert stream.read() == odd
+
+
+def test_secrets_are_readable_by_the_owner_only(driver, define, supervisord, application):
+    driver.start([define("web", "echo $TOKEN; exec sleep 600", TOKEN="s3cret")], 10)
+    assert "s3cret" not in supervisord.ctl("avail") + supervisord.ctl("status")
+    for folder in (supervisord.conf_dir, os.path.join(application.root, "logs")):
+        for name in os.listdir(folder):
+            path = os.path.join(folder, name)
+            with open(path, encoding="utf-8") as stream:
+                if "s3cret" in stream.read():
+                    assert (os.stat(path).st_mode & 0o77) == 0 or (os.stat(folder).st_mode & 0o77) == 0
+
+
+def test_what_runs_by_its_definition_is_left_alone(driver, define):
+    driver.start([define("web")], 10)
+    first = driver.status()["web"]
+    assert (first.state, first.kind, first.autostart) == ("running", "consumer", True)
+    driver.start([define("web")], 10)
+    assert driver.status()["web"].pid == first.pid
+    driver.start([define("web", VERSION="2")], 10)
+    second = driver.status()["web"]
+    assert second.state == "running" and second.pid != first.pid and start_ticks(first.pid) is None
+    assert second.definition == define("web", VERSION="2").digest
+
+
+def test_stop_waits_for_the_work_in_hand(driver, define, application):
+    driver.start([define("busy", "trap 'sleep 1; echo done > \"$OUT\"; exit 0' TERM; while :; do sleep 0.1; done")], 10)
+    report = driver.stop(["busy"], 5)["busy"]
+    assert not report.killed and 1 <= report.seconds < 3
+    assert os.path.exists(os.path.join(application.root, "out"))
+    assert driver.status()["busy"].state == "stopped"
+
+
+@pytest.mark.parametrize("own, deadline", [(1, None), (30, 1), (1, 30)])
+def test_what_does_not_end_is_killed_with_all_it_started(driver, define, application, own, deadline):
+    driver.start([define("hanging", HANGING, stop_timeout=own), define("polite")], 10)
+    pid = driver.status()["hanging"].pid
+    reports = driver.stop(["hanging", "polite"], deadline)
+    assert reports["hanging"].killed and 1 <= reports["hanging"].seconds < 2.5
+    assert not reports["polite"].killed and reports["polite"].seconds < 1
+    with open(os.path.join(application.root, "out.child"), encoding="utf-8") as stream:
+        child = int(stream.read())
+    assert start_ticks(pid) is None and until(lambda: start_ticks(child) is None)
+
+
+def test_children_that_outlive_an_ended_program_are_killed(driver, define, application):
+    driver.start([define("parent", "trap 'exit 0' TERM; setsid -w true; sleep 600 & echo $! > \"$OUT.child\"; wait")], 10)
+    with open(os.path.join(application.root, "out.child"), encoding="utf-8") as stream:
+        child = int(stream.read())
+    assert start_ticks(child)
+    assert not driver.stop(["parent"])["parent"].killed
+    assert until(lambda: start_ticks(child) is None)
+
+
+def test_a_reboot_brings_back_what_ran_and_only_that(driver, define, supervisord):
+    driver.start([define("web"), define("consumer")], 10)
+    driver.stop(["consumer"])
+    driver.install([define("cron")])
+    supervisord.restart()
+    until(lambda: driver.status()["web"].state == "running")
+    states = {name: status.state for name, status in driver.status().items()}
+    assert states == {"web": "running", "consumer": "stopped", "cron": "stopped"}
+    driver.autostart("web", False)
+    driver.autostart("cron", True)
+    assert driver.status()["web"].state == "running"
+    supervisord.restart()
+    until(lambda: driver.status()["cron"].state == "running")
+    assert driver.status()["web"].state == "stopped"
+
+
+def test_a_program_that_fails_to_start_is_an_error_with_its_log(driver, define):
+    with pytest.raises(SlipwayError) as error:
+        driver.start([define("good"), define("bad", "echo starting; echo no database for s3cret >&2; exit 3")], 20)
+    assert "The service bad does not stay up." in str(error.value)
+    assert "no database for ********" in str(error.value) and "s3cret" not in str(error.value)
+    assert "good" not in str(error.value)
+    assert driver.status()["good"].state == "running"
+    driver.start([define("bad")], 10)
+    assert driver.status()["bad"].state == "running"
+
+
+def test_the_time_to_start_is_limited(driver, define):
+    with pytest.raises(SlipwayError, match="The service slow was not up after 0 seconds. It printed nothing"):
+        driver.start([define("slow")], 0)
+
+
+def test_a_missing_program_is_named(driver, define):
+    service = define("web")
+    service.argv[:] = ["/no/such/program"]
+    with pytest.raises(SlipwayError, match="/no/such/program: not found"):
+        driver.start([service], 20)
+
+
+def test_a_crashed_program_comes_back_and_can_be_stopped(driver, define):
+    driver.start([define("web")], 10)
+    first = driver.status()["web"].pid
+    os.kill(first, signal.SIGKILL)
+    until(lambda: driver.status()["web"].pid not in (None, first))
+    assert driver.status()["web"].alive
+    driver.stop(["web"])
+    assert driver.status()["web"].state == "stopped"
+
+
+def test_removed_programs_are_gone(driver, define, supervisord):
+    driver.start([define("web"), define("cron")], 10)
+    driver.remove(["cron"])
+    assert list(driver.status()) == ["web"]
+    assert not [name for name in os.listdir(supervisord.conf_dir) if "cron" in name]
+    assert driver.remove(["cron", "never-there"])["never-there"].seconds == 0
+
+
+def test_programs_of_others_are_neither_seen_nor_touched(driver, define, supervisord, tmp_path):
+    driver.start([define("web")], 10)
+    (tmp_path / "other").mkdir()
+    other = open_driver({"root": str(tmp_path / "other"), "supervisor_socket": supervisord.socket,
+                         "supervisor_conf_dir": supervisord.conf_dir})
+    assert other.status() == {}
+    other.stop(["web", "somebody-elses"])
+    assert driver.status()["web"].state == "running"
+    assert "RUNNING" in supervisord.ctl("status", "somebody-elses")
+
+
+def test_supervisord_that_is_not_there_is_named(application):
+    driver = open_driver({"root": application.root, "supervisor_socket": "/tmp/no-such.sock",
+                          "supervisor_conf_dir": "/tmp"})
+    with pytest.raises(SlipwayError, match="supervisord does not answer at /tmp/no-such.sock: No such file"):
+        driver.status()
+
+
+def test_a_folder_that_supervisord_does_not_include_is_named(application, supervisord, define, tmp_path):
+    driver = open_driver({"root": application.root, "supervisor_socket": supervisord.socket,
+                          "supervisor_conf_dir": str(tmp_path)})
+    with pytest.raises(SlipwayError, match="does not read .*files = .*conf"):
+        driver.start([define("web")], 10)
+
+
+def test_paths_that_supervisord_cannot_take_are_refused(supervisord, define, tmp_path):
+    root = tmp_path / "shop ;1"
+    root.mkdir()
+    driver = open_driver({"root": str(root), "supervisor_socket": supervisord.socket,
+                          "supervisor_conf_dir": supervisord.conf_dir})
+    with pytest.raises(SlipwayError, match="cannot work with the path"):
+        driver.start([define("web")], 10)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can run programs as somebody else")
+def test_programs_run_as_the_owner_of_the_application(driver, define, application):
+    nobody = pwd.getpwnam("nobody")
+    os.chown(application.root, nobody.pw_uid, nobody.pw_gid)
+    service = define("web")
+    service = Definition(**dict(vars(service), cwd="/"))
+    driver.start([service], 10)
+    assert os.stat("/proc/%d" % driver.status()["web"].pid).st_uid == nobody.pw_uid
