@@ -1,0 +1,38 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Every target brings what it needs into .venv from pinned requirements; the second run finds it there.
+# Paths are relative, so that a clone at a path with a space in it works.
+
+PYTHON := ./scripts/with-python
+VENV_PYTHON := .venv/bin/python
+ARGS ?=
+
+.PHONY: help demo demo-stop test lint build clean
+
+help: ## what there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+demo: ## a real shop on this machine: deployed, upgraded under load, brought back from a failed upgrade
+	@$(PYTHON) scripts/workspace.py run demo
+	@$(VENV_PYTHON) demo/setup.py
+	@$(VENV_PYTHON) demo/run.py
+
+demo-stop: ## end the demo's processes and remove its files
+	@$(PYTHON) scripts/workspace.py run demo
+	@$(VENV_PYTHON) demo/stop.py
+
+test: ## all tests; ARGS="tests/unit -k lock" gives one pytest run its arguments
+	@$(PYTHON) scripts/test.py $(ARGS)
+
+lint: ## ansible-test sanity, ansible-lint, docs, changelog, YAML, licences; ARGS="docs" runs the named gates
+	@$(PYTHON) scripts/lint.py $(ARGS)
+
+build: ## the collection's artifact, in dist/
+	@$(PYTHON) scripts/build.py
+
+clean: ## end the demo and remove everything these targets made
+	@if [ -d .demo ]; then $(MAKE) demo-stop; fi
+	rm -rf .venv .build .cache .ansible dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

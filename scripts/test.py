@@ -1,0 +1,99 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""make test: all tests on ansible-core 2.19, the unit tests again on the oldest and the newest one promised.
+
+With arguments (`make test ARGS="tests/unit -k lock"`) they go to one pytest on ansible-core 2.19 instead.
+Ends with a line "N passed, N failed, N skipped", also left in .cache/tests/summary.
+SLIPWAY_REQUIRE_ALL_CORES=1 makes it an error when this machine has no Python for one of the cores.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from xml.etree import ElementTree
+
+import workspace
+
+REPORTS = workspace.CACHE / "tests"
+TOGETHER = ("-n", "2")
+# What runs on ansible-core 2.19: name, folders, how. What starts databases, whole sites or kills runs has the machine alone.
+SUITES = (
+    ("unit", ("tests/unit",), TOGETHER),
+    ("repository", ("tests/repo", "tests/contract"), TOGETHER),
+    ("postgres", ("tests/postgres",), ()),
+    ("install", ("tests/install",), ()),
+    ("integration", ("tests/integration",), ()),
+)
+# Controller Pythons each other core runs on, the preferred one first.
+OTHER_CORES = {"2.17": ("3.11", "3.12", "3.10"), "2.21": ("3.12", "3.13", "3.14")}
+
+
+def pytest(name, python, arguments):
+    """Runs one suite; returns {passed, failed, skipped} as pytest's own report has it."""
+    report = REPORTS / (name.replace(" ", "-") + ".xml")
+    started = time.monotonic()
+    print("\n== %s" % name, flush=True)
+    code = subprocess.run([python, "-m", "pytest", "-q", "--junitxml", report, *arguments],
+                          cwd=workspace.ROOT, env=workspace.environment(python), check=False).returncode
+    count = {"passed": 0, "failed": 0, "skipped": 0}
+    if report.exists():
+        suite = ElementTree.parse(report).getroot().find("testsuite")
+        count["failed"] = int(suite.get("failures")) + int(suite.get("errors"))
+        count["skipped"] = int(suite.get("skipped"))
+        count["passed"] = int(suite.get("tests")) - count["failed"] - count["skipped"]
+    if code and not count["failed"]:  # nothing collected, interrupted, crashed: pytest says so by its exit code alone
+        count["failed"] = 1
+    return count, time.monotonic() - started
+
+
+def suites():
+    """(name, Python, arguments) of every suite that can run here, and a sentence for every one that cannot."""
+    ready, absent = [], []
+    daily = workspace.install("test")
+    for name, folders, how in SUITES:
+        present = [folder for folder in folders if (workspace.ROOT / folder).is_dir()]
+        if present:
+            ready.append((name, daily, [*how, *present]))
+    pythons = workspace.pythons()
+    for core, versions in OTHER_CORES.items():
+        base = next((pythons[version] for version in versions if version in pythons), None)
+        if base is None:
+            absent.append("ansible-core %s was not tested: it needs a Python %s" % (core, " or ".join(versions)))
+            continue
+        python = workspace.install("core-" + core, venv=workspace.CACHE / ("core-" + core), python=base)
+        ready.append(("unit on core " + core, python, [*TOGETHER, "tests/unit"]))
+    return ready, absent
+
+
+def main(arguments):
+    shutil.rmtree(REPORTS, ignore_errors=True)
+    REPORTS.mkdir(parents=True)
+    if arguments:
+        ready, absent = [("chosen", workspace.install("test"), arguments)], []
+    else:
+        ready, absent = suites()
+    total = {"passed": 0, "failed": 0, "skipped": 0}
+    lines = []
+    for name, python, options in ready:
+        count, seconds = pytest(name, python, options)
+        total = {key: total[key] + count[key] for key in total}
+        lines.append("%-18s %4d passed %3d failed %3d skipped %6.1f s" % (
+            name, count["passed"], count["failed"], count["skipped"], seconds))
+    print("\n" + "\n".join(lines + absent))
+    incomplete = bool(absent) and os.environ.get("SLIPWAY_REQUIRE_ALL_CORES") == "1"
+    total["failed"] += incomplete
+    summary = "%(passed)d passed, %(failed)d failed" % total
+    if total["skipped"]:
+        summary += ", %(skipped)d skipped" % total
+    (REPORTS / "summary").write_text(summary + "\n", encoding="utf-8")
+    print(summary, flush=True)
+    return 1 if total["failed"] or not total["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

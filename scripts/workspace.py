@@ -1,0 +1,132 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every make target stands on: the virtual environments, the collection's tree, a clean environment.
+
+Run as a program, `workspace.py NAME...` brings requirements/NAME.txt (or NAME/requirements.txt) into .venv.
+Needs nothing but Python's standard library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+CACHE = ROOT / ".cache"
+COLLECTIONS = ROOT / ".build" / "collections"
+
+
+def fail(message):
+    """End the program with one sentence for a person to read."""
+    sys.exit("slipway: " + message)
+
+
+@contextlib.contextmanager
+def only_one():
+    """Two make runs in one clone take turns here instead of writing into one environment together."""
+    CACHE.mkdir(exist_ok=True)
+    with open(CACHE / "workspace.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def link_tree():
+    """Ansible finds a collection only under ansible_collections/<namespace>/<name>: make that path point here."""
+    link = COLLECTIONS / "ansible_collections" / "slipway" / "app"
+    link.parent.mkdir(parents=True, exist_ok=True)
+    target = os.path.relpath(ROOT, link.parent)
+    if not link.is_symlink() or os.readlink(link) != target:
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+
+
+def requirements(name):
+    """requirements/NAME.txt, or the file a folder of this repository brings along."""
+    for path in (ROOT / "requirements" / (name + ".txt"), ROOT / name / "requirements.txt"):
+        if path.exists():
+            return path
+    fail("there are no requirements named %s" % name)
+
+
+def stamp(path):
+    """Changes whenever a requirements file, one it includes, or the constraints change."""
+    digest = hashlib.sha256(path.read_bytes())
+    for line in path.read_text(encoding="utf-8").splitlines():
+        option, _space, other = line.partition(" ")
+        if option in ("-r", "-c"):
+            digest.update(stamp(path.parent / other.strip()).encode())
+    return digest.hexdigest()
+
+
+def install(*names, venv=VENV, python=sys.executable):
+    """Bring the named requirements into a virtual environment; at once when nothing changed. Returns its Python."""
+    ours = venv / "bin" / "python"
+    with only_one():
+        link_tree()
+        if not runs(ours, "pip"):
+            print("slipway: making %s" % os.path.relpath(venv, ROOT), flush=True)
+            subprocess.run([python, "-m", "venv", "--clear", venv], check=True)
+        wanted = {name: stamp(requirements(name)) for name in names}
+        stamps = venv / ".stamps"
+        stamps.mkdir(exist_ok=True)
+        missing = [name for name, value in wanted.items() if read(stamps / name) != value]
+        if missing:
+            print("slipway: installing %s into %s" % (", ".join(missing), os.path.relpath(venv, ROOT)), flush=True)
+            files = [part for name in missing for part in ("-r", requirements(name))]
+            subprocess.run([ours, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *files],
+                           cwd=ROOT, check=True)
+            for name in missing:
+                (stamps / name).write_text(wanted[name], encoding="utf-8")
+    return ours
+
+
+def read(path):
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def environment(python, **extra):
+    """The caller's environment without its Ansible and Python settings, with ours."""
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith(("ANSIBLE_", "PYTHON", "VIRTUAL_ENV"))}
+    ours = {
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_HOME": str(CACHE / "ansible"),
+        "ANSIBLE_NOCOLOR": "1",
+        "LC_ALL": "C.UTF-8",
+        "PATH": os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)]),
+        "PYTHONPATH": str(COLLECTIONS),
+    }
+    return {**kept, **ours, **extra}
+
+
+def pythons():
+    """{"3.12": path, ...}: the Pythons of this machine that really run, pyenv's unselected ones among them."""
+    pyenv = os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))
+    folders = sorted(glob.glob(os.path.join(glob.escape(pyenv), "versions", "*", "bin")))
+    found = {}
+    for folder in folders + os.environ.get("PATH", os.defpath).split(os.pathsep):
+        for path in glob.glob(os.path.join(glob.escape(folder), "python3.*[0-9]")):
+            version = os.path.basename(path)[len("python"):]
+            if version not in found and version.count(".") == 1 and runs(path, "ensurepip, venv"):
+                found[version] = path
+    return found
+
+
+def runs(python, modules):
+    """Is this a Python that starts (a pyenv shim may not) and has these modules?"""
+    try:
+        return subprocess.run([python, "-c", "import " + modules], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    install(*sys.argv[1:])
