@@ -1,0 +1,37 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The environment variables that go with a release: secrets, so outside of it and readable by its owner only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from ansible_collections.slipway.app.plugins.module_utils._core.files import make_dirs, read_json, write_json
+
+
+def _path(root, release_id):
+    return os.path.join(root, "state", "environments", release_id + ".json")
+
+
+def read(root, release_id):
+    """The variables of a release as a mapping; empty where none were written."""
+    return read_json(_path(root, release_id), {})
+
+
+def write(root, release_id, variables):
+    """Write the variables of a release; return whether they are others than before."""
+    path = _path(root, release_id)
+    if read_json(path) == variables:
+        return False
+    make_dirs(os.path.dirname(path), 0o700)
+    write_json(path, variables, 0o600)
+    return True
+
+
+def remove(root, release_id):
+    """Forget the variables of a release."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_path(root, release_id))
