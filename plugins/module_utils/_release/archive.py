@@ -21,6 +21,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 
 RESERVED = ".slipway"  # the folder where Slipway keeps what it knows of a release
 CHUNK = 256 * 1024
+DEEPEST = 200  # folders below each other; removing a tree works with recursion
 # What the headers of an archive may take on top of the files' own bytes: some for every file, some for the folders.
 HEADERS_PER_FILE = 16 * 1024
 HEADERS = 64 * 1024 * 1024
@@ -93,6 +94,8 @@ class _Unpacking:
             raise self._refused(member, "has an absolute path")
         if ".." in parts:
             raise self._refused(member, "has '..' in its path")
+        if len(parts) > DEEPEST:
+            raise self._refused(member, "is more than %d folders deep" % DEEPEST)
         if "\0" in name:
             raise self._refused(member, "has a NUL character in its path")
         if parts[:1] == [RESERVED]:
@@ -159,7 +162,7 @@ class _Unpacking:
             os.utime(file.fileno(), (_moment(member.mtime),) * 2)
 
     def _refused(self, member, why):
-        return SlipwayError("%s is refused: its entry %r %s." % (self.layer, member.name, why))
+        return SlipwayError("%s is refused: its entry %.300r %s." % (self.layer, member.name, why))
 
     def too_big(self):
         return SlipwayError("%s is refused: it holds more than the %d bytes that its package states."
