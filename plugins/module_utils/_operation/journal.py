@@ -18,10 +18,12 @@ import datetime
 import hashlib
 import json
 import os
+import re
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import fsync_dir, make_dirs
 
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 OPERATION = "operation"  # the step that frames all others
 
 
@@ -40,6 +42,8 @@ class Journal:
     """Append to and read the journal of one operation."""
 
     def __init__(self, root, operation):
+        if not _ID.fullmatch(operation):
+            raise SlipwayError("%r is not the id of an operation." % operation, untouched="Nothing was changed.")
         self.operation = operation
         self.path = os.path.join(directory(root), operation + ".jsonl")
 

@@ -1,0 +1,50 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.app.plugins.plugin_utils._board import hosts_of
+
+
+class ActionModule(ActionBase):
+    """Look at the inventory only; every finding is reported at once."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        dummy, arguments = self.validate_argument_spec(argument_spec={
+            "variables": {"type": "list", "elements": "str", "default": []}, "database": {"type": "bool", "default": False}})
+        if not task_vars["groups"].get("app"):
+            findings = ["The inventory has no host in the group app."]
+        else:
+            hosts = hosts_of(task_vars["groups"])
+            findings = _missing(hosts, task_vars["hostvars"], arguments["variables"])
+            if arguments["database"]:
+                findings += _database(hosts, task_vars["hostvars"])
+            result["hosts"] = hosts
+        result.update(changed=False)
+        if findings:
+            result.update(failed=True, findings=findings, msg="Nothing was changed. The inventory is not complete: "
+                          + " ".join(findings) + " See the README, 'For your own application'.")
+        return result
+
+
+def _missing(hosts, hostvars, variables):
+    """One sentence for each variable that some hosts lack."""
+    findings = []
+    for variable in variables:
+        without = [host for host in hosts if hostvars[host].get(variable) in (None, "")]
+        if without:
+            findings.append("The variable %s is not set for %s." % (variable, ", ".join(without)))
+    return findings
+
+
+def _database(hosts, hostvars):
+    leader = next(host for host, roles in hosts.items() if "leader" in roles)
+    if not (hostvars[leader].get("slipway_database") or {}).get("login_db"):
+        return ["No database is named: set slipway_database with login_db (and login_host, login_user, ...) for %s." % leader]
+    return []

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import alive, owner
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import SILENT, STEPS
+from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
+from ansible_collections.slipway.app.plugins.plugin_utils._report import GOOD, report
+from ansible_collections.slipway.app.plugins.plugin_utils._words import failure_lines, outcome_line
+
+# What a host knows already and the next step must still know.
+CARRIED = ("operation", "decision", "failures", "findings", "found", "survey")
+# What the module returns and the result shows.
+RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "outcomes", "invocation", "warnings", "exception")
+# Options for the controller alone: what is asked for, as a whole.
+ASKED = ("step", "kind", "package", "takeover", "direction", "accept_loss")
+
+
+class ActionModule(ActionBase):
+    """Run one step of an operation on a host, if what all hosts have reported says so."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        host = task_vars["inventory_hostname"]
+        arguments = dict(self._task.args)
+        asked = {name: arguments.pop(name, None) for name in ASKED}
+        steps = [asked["step"]] if isinstance(asked["step"], str) else asked["step"] or []
+        unknown = [step for step in steps if step not in STEPS and step != "report"]
+        if unknown or not steps:
+            raise AnsibleError("The option step names no known step (%s); known: %s." % (unknown, ", ".join(STEPS)))
+        board = Board(task_vars, asked["kind"])
+        if steps == ["report"]:
+            return self._report(result, board, asked["kind"])
+        result.update({key: board.reports[host][key] for key in CARRIED if key in board.reports[host]})
+        why_not = board.why_not(steps[0], host)
+        result.update(step=steps, changed=False, outcome="skipped" if why_not else "ok")
+        if why_not:
+            result.update(skipped=True, skipped_reason=why_not)
+        elif self._task.check_mode and steps[0] not in SILENT:
+            result.update(changed=True, msg="would " + "; ".join(STEPS[step][1] for step in steps))
+        else:
+            arguments.update(steps=steps, host=host, roles=board.hosts[host], operation=board.operation,
+                             decision=board.decision, plan=_plan(steps[0], board, asked))
+            self._run_steps(result, arguments, task_vars)
+        return result
+
+    def _report(self, result, board, kind):
+        """Say how it all ended, and fail when it did not end as it was asked to."""
+        ended, sentences = report(board, kind)
+        result.update(changed=False, ended=ended, msg="\n".join(sentences), failed=ended not in GOOD)
+        self._display.display("\n" + result["msg"] + "\n", color="red" if result["failed"] else "green")
+        return result
+
+    def _run_steps(self, result, arguments, task_vars):
+        """Run the steps on the host, put what they say into the result, and tell the person who watches."""
+        host, steps = arguments["host"], arguments["steps"]
+        begun = time.monotonic()
+        done = self._ask_host(arguments, task_vars)
+        seconds = time.monotonic() - begun
+        result.update({key: done[key] for key in RETURNED if key in done})
+        if done.get("findings"):
+            result["outcome"] = "failed"
+        elif done.get("failed") or done.get("unreachable"):
+            step = done.get("step") or steps[0]
+            result.update(outcome="failed", failures=dict(result.get("failures") or {}, **{step: done.get("msg", "")}))
+            for line in failure_lines(host, step, done):
+                self._display.display(line, color="red")
+        else:
+            for step in steps:
+                line = outcome_line(host, step, seconds, (done.get("outcomes") or {}).get(step) or {})
+                if line:
+                    self._display.display(line)
+
+    def _ask_host(self, arguments, task_vars):
+        """Run the module; whatever goes wrong comes back as a result, so that the host stays in the play."""
+        try:
+            return self._execute_module("slipway.app.operation_step", module_args=arguments, task_vars=task_vars)
+        except AnsibleConnectionFailure as error:
+            return {"unreachable": True, "msg": "The host cannot be reached: %s" % error}
+        except AnsibleError as error:
+            return {"failed": True, "msg": str(error)}
+
+
+def _plan(step, board, asked):
+    """What a step has to know beyond its host: the whole operation, as far as it is known."""
+    me = owner(getpass.getuser(), socket.gethostname(), os.getppid())
+    if step == "preflight":
+        return {"kind": asked["kind"], "package": asked["package"]}
+    if step == "start":
+        found = board.reports[board.leader]["found"]
+        previous = {host: (report["found"]["current"] or {}).get("id") for host, report in board.reports.items()}
+        return {"kind": asked["kind"], "package": found["package"], "digest": found["digest"],
+                "reference": found["reference"], "hosts": board.hosts, "previous": previous, "owner": me}
+    if step == "assess":
+        surveys = board.surveys()
+        holder = surveys[board.leader]["holder"]
+        # The leader cannot see the controller's processes; this controller can see its own.
+        takeover = boolean(asked["takeover"] or False) or bool(holder and not alive(holder))
+        return {"owner": me, "surveys": surveys, "takeover": takeover, "wish": asked["direction"] or "auto",
+                "accept_loss": boolean(asked["accept_loss"] or False)}
+    return {}

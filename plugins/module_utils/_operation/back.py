@@ -1,0 +1,191 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The steps back: what recover begins with, and what a failed upgrade does by itself."""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation import forward, services
+from ansible_collections.slipway.app.plugins.module_utils._operation.decide import decide, refuse_restore
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, operations, summary
+from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import FORWARD
+from ansible_collections.slipway.app.plugins.module_utils._postgres import fingerprint
+
+
+def survey(site):
+    """What this host knows, without changing anything: its last operation, its release, its maintenance, its lock."""
+    current = site.releases.current()
+    newest = operations(site.root)[:1]
+    last = summary(Journal(site.root, newest[0]).records()) if newest else None
+    if last:
+        last["steps"] = [{"step": step["step"], "outcome": step["outcome"]} for step in last["steps"]]
+    return {"operation": last, "current": current.id if current else None, "maintenance": site.maintenance.status(),
+            "holder": site.lock.holder()}
+
+
+def assess(site, plan):
+    """Take over the operation, see how its migration ended, and decide: go on or go back.
+
+    plan: owner (who recovers), surveys {host: survey}, takeover, wish, accept_loss. The decision's direction is
+    forward, back, closed (the leader had closed it: the other hosts only follow), or none (nothing was left over).
+    """
+    leader = plan["surveys"][site.host]["operation"]
+    holder = site.lock.holder()
+    if holder and (not leader or leader["id"] != holder["operation"]):
+        # The lock was taken, but the controller was gone before the journal began: nothing has been done.
+        site.lock.take_over(holder["operation"], plan["owner"], force=plan["takeover"])
+        site.lock.release(holder["operation"])
+        return _nothing("The lock of %s was released; that operation had not begun." % holder["operation"])
+    if not leader:
+        return _nothing("No operation was ever started here.")
+    if leader["outcome"] != "open":
+        return _closed(site, leader, plan["surveys"])
+    fence = site.lock.take_over(leader["id"], plan["owner"], force=plan["takeover"])
+    operation = Operation(site, leader["id"], fence, leader["plan"])
+    earlier = _earlier(operation)
+    with operation.step("assess") as outcome:
+        states = [step for host in plan["surveys"].values() if host["operation"] and host["operation"]["id"] == operation.id
+                  for step in host["operation"]["steps"]]
+        begun = {step["step"] for step in states}
+        migration = _migration(site, operation, "migrate" in begun)
+        changes = _changes(site, operation, begun)
+        decision = decide(begun, _failed(states), migration, changes, earlier, plan["wish"])
+        outcome.update(decision.as_dict(), migration=migration)
+        if decision.restore and earlier != "back" and not plan["accept_loss"]:
+            _refuse_loss(operation, plan["surveys"])
+    return {"id": operation.id, "fence": fence, "plan": operation.plan, "decision": decision.as_dict()}
+
+
+def _nothing(reason):
+    return {"decision": {"direction": "none", "restore": False, "reason": reason}}
+
+
+def _closed(site, leader, surveys):
+    """The leader had closed the operation: free a lock that was left, and let hosts that did not close theirs follow."""
+    site.lock.release(leader["id"])
+    behind = sorted(host for host, survey in surveys.items()
+                    if survey["operation"] and survey["operation"]["id"] == leader["id"]
+                    and survey["operation"]["outcome"] == "open")
+    if not behind:
+        return _nothing("Operation %s had ended (%s); nothing was left over." % (leader["id"], leader["outcome"]))
+    return {"id": leader["id"], "fence": site.lock.fence(), "plan": leader["plan"], "decision": {
+        "direction": "closed", "restore": False, "outcome": leader["outcome"],
+        "reason": "The operation had ended (%s); %s had not closed its journal." % (leader["outcome"], ", ".join(behind))}}
+
+
+def _refuse_loss(operation, surveys):
+    """Raise when putting the restore point back could lose a write that was accepted after it."""
+    reason = refuse_restore(surveys, operation.plan["hosts"], operation.outcome_of("protect")["since"])
+    if reason:
+        raise SlipwayError(
+            "The restore point is not put back by itself: %s, so writes accepted after it could be lost." % reason,
+            untouched="The database, the releases and maintenance are as they were.",
+            hint="Bring every host within reach and run recover again, or accept the loss with -e accept_loss=true.")
+
+
+def _failed(states):
+    """Steps whose last run on some host failed, going back itself not counted."""
+    return {step["step"] for step in states if step["outcome"] == "fail" and step["step"] in FORWARD}
+
+
+def _earlier(operation):
+    """"back" when an earlier decision to go back has been acted upon."""
+    taken = {step["step"] for step in operation.summary()["steps"]}
+    return "back" if taken & {"quiesce", "restore", "reinstate", "reopen", "undo"} else None
+
+
+def _migration(site, operation, begun):
+    """How the detached migration ended; one that still runs gets the rest of its time, then it is killed."""
+    if not begun:
+        return {"state": "absent"}
+    release = site.releases.find(operation.plan["digest"])
+    config = site.config(release.documents)
+    commands = config["commands"]["install" if operation.plan["kind"] == "deploy" else "migrate"]
+    total = len(commands) + len(config["hooks"]["after_migrate"])
+    for number in range(1, total + 1):
+        program = operation.detached("migrate-%d" % number)
+        state = program.wait(config["timeouts"]["migrate"], operation.beat)
+        if state["state"] in ("running", "lost"):
+            state = dict(program.kill(), state="lost")
+        if state["state"] != "exited" or state["rc"] != 0:
+            return {"state": state["state"], "rc": state.get("rc")}
+    return {"state": "exited", "rc": 0}
+
+
+def _changes(site, operation, begun):
+    """Reasons to believe that the database is no longer as it was when the restore point was taken."""
+    if "migrate" not in begun:
+        return []
+    point = site.restore_point(operation.restore_point)
+    if point.status() == "restored":
+        return ["the restore point is in its place already"]
+    before = operation.outcome_of("protect")["fingerprint"]
+    return fingerprint.compare(before, forward.take_fingerprint(site, operation))
+
+
+def quiesce(site, operation):
+    """Stop what runs, so that nothing writes while the database goes back; keep users out meanwhile."""
+    with operation.step("quiesce") as outcome:
+        candidate = site.releases.find(operation.plan["digest"])
+        live = site.releases.current()
+        if live is None or candidate is None or live.id != candidate.id:
+            return outcome
+        seconds = site.config(candidate.documents)["timeouts"]["drain"]
+        outcome["stopped"] = services.stop(site, site.definitions(candidate), services.WORKERS + services.FRONT, seconds)
+    return outcome
+
+
+def restore(site, operation, decision):
+    """Put the restore point in the place of the database, or open the database again where it was not changed."""
+    with operation.step("restore") as outcome:
+        point = site.restore_point(operation.restore_point)
+        if decision["restore"]:
+            outcome["restored"] = point.restored()
+        else:
+            point.reopen()
+    return outcome
+
+
+def reinstate(site, operation):
+    """Switch back to the release that was live before, start its web, wait until it is well."""
+    with operation.step("reinstate") as outcome:
+        old, candidate = forward.previous(site, operation), site.releases.find(operation.plan["digest"])
+        if old is None:
+            site.driver().remove([item.name for item in site.definitions(candidate)] if candidate else [])
+            site.releases.deactivate()
+            return outcome
+        site.releases.activate(old.id)
+        if not services.noted(site, operation):
+            return outcome
+        wanted = services.to_run(site, operation, old, old)
+        outcome["started"] = services.start(site, wanted, ("web",), site.config(old.documents)["timeouts"]["start"])
+        if outcome["started"]:
+            outcome["healthy_after"] = services.check_health(site, operation, old)
+        outcome["release"] = old.id
+    return outcome
+
+
+def reopen(site, operation):
+    """Let users in again and start exactly what ran before."""
+    with operation.step("reopen") as outcome:
+        old, candidate = forward.previous(site, operation), site.releases.find(operation.plan["digest"])
+        if site.serves:
+            outcome["maintenance_seconds"] = site.maintenance.status().get("seconds")
+            site.maintenance.off()
+        if old is not None and services.noted(site, operation):
+            outcome["started"] = forward.start_rest(site, operation, old, candidate)
+    return outcome
+
+
+def undo(site, operation, decision):
+    """Drop the restore point and close: the old release is live again."""
+    with operation.step("undo") as outcome:
+        if site.leads:
+            site.restore_point(operation.restore_point).absent()
+    operation.close("undone", "%s was undone. %s" % (operation.plan["kind"].capitalize(), decision["reason"]))
+    if site.leads:
+        site.lock.release(operation.id)
+    return outcome

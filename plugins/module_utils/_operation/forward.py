@@ -1,0 +1,218 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The steps of deploy and upgrade, in their order. Each can be run again after a crash in the middle of it."""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import run, redact, tail
+from ansible_collections.slipway.app.plugins.module_utils._operation import preflight as checks
+from ansible_collections.slipway.app.plugins.module_utils._operation import services
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import now
+from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, new_id
+from ansible_collections.slipway.app.plugins.module_utils._postgres import fingerprint
+from ansible_collections.slipway.app.plugins.module_utils._release import environment
+
+
+def preflight(site, plan):
+    """Find everything that would make the operation fail later; change nothing."""
+    return checks.check(site, plan["kind"], plan["package"])
+
+
+def start(site, plan):
+    """Take the lock and open the leader's journal: from here on this operation is the only one."""
+    fence = site.lock.fence() + 1
+    operation = new_id(plan["kind"], fence)
+    given = site.lock.acquire(operation, plan["owner"])
+    started = Operation(site, operation, given, plan)
+    try:
+        started.begin()
+    except SlipwayError:
+        site.lock.release(operation)
+        raise
+    return {"id": operation, "fence": given, "plan": plan}
+
+
+def stage(site, operation):
+    """Fetch by digest, verify, unpack beside the live release; write the release's environment."""
+    operation.begin()
+    with operation.step("stage") as outcome:
+        store = site.store()
+        documents = store.config(operation.plan["digest"])["documents"]
+        release, changed = site.releases.present(store, operation.plan["digest"], operation.plan["package"],
+                                                 site.config(documents)["shared"])
+        environment.write(site.root, release.id, site.params["environment_variables"] or {})
+        outcome.update(release=release.id, unpacked=changed)
+    return outcome
+
+
+def drain(site, operation):
+    """Record what runs, then let cron and consumers end their work; what does not end in time is killed and named."""
+    with operation.step("drain") as outcome:
+        outcome["recorded"] = services.note_running(site, operation)
+        live = site.releases.current()
+        if live:
+            seconds = site.config(live.documents)["timeouts"]["drain"]
+            outcome["stopped"] = services.stop(site, site.definitions(live), services.WORKERS, seconds)
+    return outcome
+
+
+def close(site, operation):
+    """Turn users away with the maintenance page, then let web end the requests it has."""
+    with operation.step("close") as outcome:
+        release = site.releases.find(operation.plan["digest"])
+        live = site.releases.current()
+        config = site.config((live or release).documents)
+        page = config["maintenance"]
+        site.maintenance.on(page["message"], page["expected_seconds"], operation.plan["owner"]["user"],
+                            page_html=(live or release).read_page(page["page"]))
+        outcome["stopped"] = services.stop(site, site.definitions(live), services.FRONT, config["timeouts"]["drain"])
+    return outcome
+
+
+def protect(site, operation):
+    """Copy the database on its server, and note what it looked like."""
+    with operation.step("protect") as outcome:
+        point = site.restore_point(operation.restore_point)
+        outcome["restore_point"] = point.present()
+        outcome["since"] = now()
+        outcome["fingerprint"] = take_fingerprint(site, operation)
+    return outcome
+
+
+def take_fingerprint(site, operation):
+    """What the database looks like now, as the profile of the new release counts its migrations."""
+    release = site.releases.find(operation.plan["digest"])
+    table = site.config(release.documents)["database"]["migrations_table"]
+    return fingerprint.take(site.connection(), site.params["database"]["login_db"], table)
+
+
+def migrate(site, operation):
+    """Run the release's migrations, detached: whoever dies meanwhile, they end and leave their exit status."""
+    with operation.step("migrate") as outcome:
+        release = site.releases.find(operation.plan["digest"])
+        config = site.config(release.documents)
+        runtime = site.runtime(release)
+        commands = config["commands"]["install" if operation.plan["kind"] == "deploy" else "migrate"]
+        commands = commands + config["hooks"]["after_migrate"]
+        outcome["commands"] = []
+        deadline = time.monotonic() + config["timeouts"]["migrate"]
+        for number, command in enumerate(commands, 1):
+            argv = runtime.argv(command)
+            begun = time.monotonic()
+            program = operation.detached("migrate-%d" % number)
+            program.start(argv, release.path, runtime.environment())
+            state = program.wait(max(0, deadline - time.monotonic()), operation.beat)
+            hung = state["state"] == "running"
+            if hung:
+                state = program.kill()
+            outcome["commands"].append({"argv": argv, "rc": state.get("rc"), "seconds": round(time.monotonic() - begun, 3)})
+            if hung or state.get("rc") != 0:
+                raise SlipwayError(_migration_failed(argv, state, hung, config, program, site, runtime))
+    return outcome
+
+
+def _migration_failed(argv, state, hung, config, program, site, runtime):
+    if hung:
+        what = "did not end within %d seconds and was killed" % config["timeouts"]["migrate"]
+    elif state["state"] == "exited":
+        what = "failed with exit status %s" % state["rc"] if state["rc"] >= 0 else "was killed by signal %d" % -state["rc"]
+    else:
+        what = "was lost"
+    output = redact(tail(program.output(), 25), site.secrets() + runtime.secrets())
+    return "The migration %s %s. It printed:\n%s" % (" ".join(argv), what, output or "(nothing)")
+
+
+def activate(site, operation):
+    """Warm the caches, switch to the new release, start its web and wait until it is well."""
+    with operation.step("activate") as outcome:
+        release = site.releases.find(operation.plan["digest"])
+        config = site.config(release.documents)
+        outcome["warm"] = run_commands(site, operation, release, config["commands"]["warm"], config["timeouts"]["command"])
+        old = previous(site, operation)
+        site.releases.activate(release.id)
+        outcome["started"] = services.start(site, services.to_run(site, operation, release, old), ("web",),
+                                            config["timeouts"]["start"])
+        if outcome["started"]:
+            outcome["healthy_after"] = services.check_health(site, operation, release)
+        outcome["release"] = release.id
+    return outcome
+
+
+def previous(site, operation):
+    """The release that was live on this host when the operation began, or None."""
+    name = operation.plan["previous"].get(site.host)
+    return next((release for release in site.releases.list() if release.id == name), None)
+
+
+def run_commands(site, operation, release, commands, timeout):
+    """Run commands of the application in a release, one after the other; seconds of each. The first failure raises."""
+    runtime = site.runtime(release)
+    ran = []
+    for command in commands:
+        operation.beat()
+        argv = runtime.argv(command)
+        done = run(argv, cwd=release.path, env=runtime.environment(), timeout=timeout)
+        ran.append({"argv": argv, "rc": done.rc, "seconds": round(done.seconds, 3)})
+        if not done.ok:
+            what = "did not end within %d seconds" % timeout if done.timed_out else "failed with exit status %d" % done.rc
+            output = redact(tail(done.stdout + done.stderr, 25), site.secrets() + runtime.secrets())
+            raise SlipwayError("The command %s %s. It printed:\n%s" % (" ".join(argv), what, output or "(nothing)"))
+    return ran
+
+
+def open_(site, operation):
+    """Let users in again and start the rest. From here on nothing is ever taken back by itself."""
+    with operation.step("open") as outcome:
+        release = site.releases.find(operation.plan["digest"])
+        old = previous(site, operation)
+        if site.serves:
+            outcome["maintenance_seconds"] = site.maintenance.status().get("seconds")
+            site.maintenance.off()
+        outcome["started"] = start_rest(site, operation, release, old)
+    return outcome
+
+
+def start_rest(site, operation, release, other):
+    """Start all that ran before but web, and take away what only the other release had."""
+    wanted = services.to_run(site, operation, release, other)
+    timeout = site.config(release.documents)["timeouts"]["start"]
+    names = {definition.name for definition in site.definitions(release)}
+    site.driver().remove([item.name for item in site.definitions(other) if item.name not in names])
+    site.driver().install([item for item in site.definitions(release) if item not in wanted])
+    return services.start(site, wanted, ("websocket", "consumer", "cron"), timeout)
+
+
+def finish(site, operation):
+    """Tidy up and close. Nothing here can make a good upgrade bad: what fails is a warning."""
+    warnings = []
+    with operation.step("finish") as outcome:
+        release = site.releases.find(operation.plan["digest"])
+        if site.leads:
+            config = site.config(release.documents)
+            _try(warnings, "the hook after_upgrade", lambda: run_commands(
+                site, operation, release, config["hooks"]["after_upgrade"], config["timeouts"]["command"]))
+            _try(warnings, "dropping the restore point", site.restore_point(operation.restore_point).absent)
+        outcome["pruned"] = []
+        keep = {release.id, operation.plan["previous"].get(site.host)}
+        for old in site.releases.list()[site.params["keep_releases"]:]:
+            if old.id not in keep:
+                _try(warnings, "removing the release " + old.id, lambda name=old.id: site.releases.absent(name))
+                outcome["pruned"].append(old.id)
+        outcome["warnings"] = warnings
+    operation.close("done", "%s is live." % operation.plan["package"])
+    if site.leads:
+        site.lock.release(operation.id)
+    return outcome
+
+
+def _try(warnings, what, action):
+    """Do it; a failure becomes a warning that says what it was."""
+    try:
+        action()
+    except SlipwayError as error:
+        warnings.append("After the upgrade, %s failed: %s" % (what, error))

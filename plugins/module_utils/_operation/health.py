@@ -1,0 +1,51 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Ask the application whether it is well, directly at its own port: maintenance does not stand in the way."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect is an answer like any other, not a reason to ask somebody else."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        return None
+
+
+def ask(url, seconds):
+    """One question: (status or 0 when nobody answered, body or the reason)."""
+    # No proxy: the question is for this host.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+    try:
+        with opener.open(urllib.request.Request(url, headers={"User-Agent": "slipway-health"}), timeout=seconds) as answer:
+            return answer.status, answer.read(65536).decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(65536).decode("utf-8", "replace")
+    except (OSError, urllib.error.URLError, ValueError) as error:
+        return 0, str(getattr(error, "reason", error))
+
+
+def wait_until_green(url, status=200, contains=None, timeout=60, interval=0.2, beat=None):
+    """Ask until the answer is right; return the seconds it took, raise with the last answer after timeout seconds."""
+    begun = time.monotonic()
+    while True:
+        left = timeout - (time.monotonic() - begun)
+        got, body = ask(url, max(1, min(10, left)))
+        if got == status and (not contains or contains in body):
+            return round(time.monotonic() - begun, 3)
+        if left <= 0:
+            wanted = "status %d" % status + (" with %r in it" % contains if contains else "")
+            answer = "status %d: %s" % (got, " ".join(body.split())[:300]) if got else "no answer (%s)" % body
+            raise SlipwayError("The health check %s never turned green in %d seconds: wanted %s, last got %s." % (
+                url, timeout, wanted, answer))
+        if beat:
+            beat()
+        time.sleep(interval)

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""An operation as one host sees it: its plan, its journal, its place in the order of fencing numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached, redact
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import OPERATION, Journal, open_operation, summary
+
+
+def new_id(kind, fence):
+    """An id that sorts by time and says what it is."""
+    return "%s-%s-%d" % (time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), kind, fence)
+
+
+class Operation:
+    """One operation on one host.
+
+    plan (the same on every host, and the first record of each journal): kind, package, digest, reference,
+    hosts {host: roles}, previous {host: release id or null}, owner.
+    """
+
+    def __init__(self, site, operation, fence, plan):
+        self.site = site
+        self.id = operation
+        self.fence = fence
+        self.plan = plan
+        self.journal = Journal(site.root, operation)
+
+    @property
+    def restore_point(self):
+        """The name of the operation's restore point: short, and the operation can be told from it."""
+        return self.id.lower().replace("-", "_")
+
+    def begin(self):
+        """Open this host's journal, once; refused while another operation is open here."""
+        self.check_fence()
+        other = open_operation(self.site.root)
+        if other and other["id"] != self.id:
+            raise SlipwayError("Operation %s is still open on this host." % other["id"], untouched="Nothing was changed.",
+                               hint="Run the playbook slipway.app.recover first.")
+        if not self.journal.records():
+            self._write(OPERATION, "begin", self.plan)
+
+    def check_fence(self):
+        """Refuse when a later operation has taken over; on the leader also extend the lease."""
+        if self.site.leads:
+            self.site.lock.beat(self.id, self.fence)
+        else:
+            self.site.lock.pass_fence(self.fence)
+
+    def beat(self):
+        """Keep the lease while a step works for long."""
+        if self.site.leads:
+            self.site.lock.beat(self.id, self.fence)
+
+    @contextlib.contextmanager
+    def step(self, name):
+        """Write the intent, let the block do it, write the outcome. The block fills the dict it is given."""
+        self.check_fence()
+        self._write(name, "begin", {})
+        outcome = {}
+        try:
+            yield outcome
+        except Exception as error:
+            self._write(name, "fail", dict(outcome, error=redact(str(error), self.site.secrets())))
+            raise
+        self._write(name, "done", outcome)
+
+    def close(self, outcome, message):
+        """Write the last record; what is closed stays closed."""
+        if self.summary()["outcome"] == "open":
+            self._write(OPERATION, "done" if outcome == "done" else "fail", {"outcome": outcome, "message": message})
+
+    def summary(self):
+        return summary(self.journal.records())
+
+    def outcome_of(self, step):
+        """The data of the last finished run of a step on this host, or None."""
+        found = [item for item in self.summary()["steps"] if item["step"] == step and item["outcome"] == "done"]
+        return found[-1]["data"] if found else None
+
+    def detached(self, name):
+        """The program of a step that outlives its starter."""
+        return Detached(os.path.join(self.site.root, "state", "detached", "%s-%s" % (self.id, name)))
+
+    def _write(self, step, event, data):
+        self.journal.append(step, event, self.fence, self.site.host, data)

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Everything that can be known before anything changes, on one host. Findings are collected, not raised one by one."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import advice, held
+from ansible_collections.slipway.app.plugins.module_utils._postgres import preflight as database
+from ansible_collections.slipway.app.plugins.module_utils._release.store import Release
+
+
+def check(site, kind, package):
+    """{digest, package, current, findings}: what would be deployed here, what is live, and every reason not to begin."""
+    findings = []
+    current = site.releases.current()
+    found = {"digest": None, "package": package, "current": current.as_dict() if current else None, "findings": findings}
+    _collect(findings, _nothing_open, site)
+    if kind == "upgrade" and current is None:
+        findings.append("The application is not installed on %s (no release is live): run the playbook slipway.app.deploy." % site.host)
+    if kind == "deploy" and current is not None:
+        findings.append("The application is already installed on %s (release %s is live): deploying again would empty its "
+                        "database. Run the playbook slipway.app.upgrade." % (site.host, current.id))
+    candidate = _collect(findings, _package, site, found)
+    if candidate and not (current and current.digest == found["digest"]):
+        _collect(findings, _room, site, found["digest"])
+        _collect(findings, site.definitions, candidate)
+    _collect(findings, _services, site)
+    if site.leads and (kind == "deploy") == (current is None):
+        _database(findings, site, kind)
+    return found
+
+
+def _collect(findings, check_one, *arguments):
+    """Run one check; what it raises becomes a finding."""
+    try:
+        return check_one(*arguments)
+    except SlipwayError as error:
+        findings.append(str(error))
+        return None
+
+
+def _nothing_open(site):
+    operation, holder = open_operation(site.root), site.lock.holder()
+    if holder:
+        raise SlipwayError(held(holder), hint=advice(holder))
+    if operation:
+        raise SlipwayError("Operation %s is still open on %s." % (operation["id"], site.host),
+                           hint="Run the playbook slipway.app.recover to finish or undo it.")
+
+
+def _package(site, found):
+    """Resolve and verify the package; return it as the release it will be (its path included), not yet unpacked."""
+    store = site.store()
+    found["digest"] = store.resolve(found["package"])
+    config = store.config(found["digest"])
+    name = site.params["application"]
+    if config["application"] != name:
+        raise SlipwayError("The package %s is of the application %s, not of %s." % (found["package"], config["application"], name))
+    found.update(reference=config["reference"], commit=config["commit"], label=config["label"])
+    site.config(config["documents"])
+    identity = site.releases.release_id(found["package"], found["digest"])
+    return Release(identity, os.path.join(site.root, "releases", identity), found["digest"], found["package"],
+                   config["reference"], config["commit"], config["label"], None, config["documents"])
+
+
+def _room(site, digest):
+    site.releases.room_for(site.store().config(digest))
+
+
+def _services(site):
+    """The service manager answers."""
+    site.driver().status()
+
+
+def _database(findings, site, kind):
+    if not site.params["database"].get("login_db"):
+        findings.append("No database is named: set slipway_database with login_db.")
+        return
+    connection = site.connection()
+    found = database.findings(connection, site.params["database"]["login_db"])
+    if not found and kind == "deploy":
+        tables = connection.query("SELECT count(*) AS tables FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+                                  " ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN"
+                                  " ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'",
+                                  site.params["database"]["login_db"])[0]["tables"]
+        if tables:
+            findings.append("The database %s is not empty (%d tables): deploying would mix two installations. Name an empty "
+                            "database, or upgrade the application that owns these tables." % (site.params["database"]["login_db"], tables))
+    findings += found

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""One host of an application: where things are, and the library's parts set up for it."""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
+from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import RestorePoint
+from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
+from ansible_collections.slipway.app.plugins.module_utils._service.definition import definitions
+from ansible_collections.slipway.app.plugins.module_utils._service.driver import open_driver
+from ansible_collections.slipway.app.plugins.module_utils._service.runtime import Runtime
+
+
+class Site:
+    """What the steps need to know of their host. params are the options of the module operation_step."""
+
+    def __init__(self, params):
+        self.params = params
+        self.root = params["root"]
+        self.host = params["host"]
+        self.roles = params["roles"]
+        self.environment = params["environment"]
+        self.releases = ReleaseStore(self.root)
+        self.maintenance = Maintenance(self.root)
+        self.lock = Lock(self.root)
+
+    @property
+    def leads(self):
+        return "leader" in self.roles
+
+    @property
+    def serves(self):
+        """Whether users' requests arrive here."""
+        return "app" in self.roles
+
+    def store(self):
+        return open_store(self.params["store"])
+
+    def driver(self):
+        return open_driver(self.params)
+
+    def connection(self):
+        return Connection.from_params(self.params["database"])
+
+    def restore_point(self, name):
+        return RestorePoint(self.connection(), self.params["database"]["login_db"], name)
+
+    def config(self, documents):
+        return effective(documents, self.environment)
+
+    def runtime(self, release):
+        return Runtime(self.root, release, self.config(release.documents), self.params["variables"], self.params["python"])
+
+    def definitions(self, release):
+        """The services of a release that belong on this host; none when there is no release."""
+        if release is None:
+            return []
+        runtime = self.runtime(release)
+        return definitions(runtime, self.roles)
+
+    def secrets(self):
+        """What must never be printed: values given to the application, and the database's password."""
+        values = list((self.params["environment_variables"] or {}).values())
+        return values + [self.params["database"].get("login_password")]

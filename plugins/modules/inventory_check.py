@@ -1,0 +1,54 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: inventory_check
+short_description: Check that the inventory says all that a playbook of Slipway needs
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Finds an inventory without hosts in the group C(app), hosts that lack a variable, and a database that is not named, before any
+    host is asked anything. All findings are reported together.
+extends_documentation_fragment:
+  - slipway.app._attributes.info_module
+options:
+  variables:
+    description: Variables that every host of the groups C(app) and C(consumer) must have.
+    type: list
+    elements: str
+    default: []
+  database:
+    description: Whether the leader must know a database (C(slipway_database) with C(login_db)).
+    type: bool
+    default: false
+notes:
+  - Runs on the controller; no host is connected to.
+"""
+
+EXAMPLES = r"""
+---
+- name: Check the inventory
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Check that all is there
+      slipway.app.inventory_check:
+        variables: [slipway_root, slipway_store]
+        database: true
+"""
+
+RETURN = r"""
+hosts:
+  description: Roles of each host, such as V(app), V(consumer) and V(leader).
+  returned: success
+  type: dict
+findings:
+  description: What is missing.
+  returned: failure
+  type: list
+  elements: str
+"""

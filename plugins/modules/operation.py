@@ -1,0 +1,181 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: operation
+short_description: Hold the lock of an application and keep a journal while a playbook of your own works on it
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Takes the lock of an application on its leader (the first host of the group C(app)) and opens a journal, or closes both.
+  - While an operation is open, deploys, upgrades and the modules that change services, maintenance or releases are refused, with who
+    has started it, where and since when.
+  - The playbooks C(slipway.app.deploy) and C(slipway.app.upgrade) do this by themselves.
+extends_documentation_fragment:
+  - slipway.app._attributes
+  - slipway.app._attributes.actiongroup_app
+  - slipway.app._application
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - With O(state=started), starting again is an error unless O(id) names the operation that is open.
+options:
+  state:
+    description: Whether the operation is begun or ended here.
+    type: str
+    choices: [started, finished]
+    required: true
+  kind:
+    description: What is done, one word such as C(backup). Required with O(state=started).
+    type: str
+  id:
+    description:
+      - The operation. Required with O(state=finished).
+      - With O(state=started), the operation that may be open already.
+    type: str
+  by:
+    description: Who does it, for whoever is refused meanwhile.
+    type: str
+  lease:
+    description: Seconds after which others may take over when the operation was not closed.
+    type: int
+    default: 900
+  outcome:
+    description: How it ended, with O(state=finished).
+    type: str
+    choices: [done, failed]
+    default: done
+  message:
+    description: One sentence on how it ended.
+    type: str
+    default: ""
+seealso:
+  - module: slipway.app.operation_info
+"""
+
+EXAMPLES = r"""
+---
+- name: Keep deploys away while the search index is rebuilt
+  slipway.app.operation:
+    root: /srv/shop
+    state: started
+    kind: reindex
+    by: "{{ lookup('env', 'USER') }}"
+  register: reindex
+
+- name: Let deploys in again
+  slipway.app.operation:
+    root: /srv/shop
+    state: finished
+    id: "{{ reindex.operation.id }}"
+    message: 48,120 documents indexed.
+"""
+
+RETURN = r"""
+operation:
+  description: The operation.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Its id. In check mode of O(state=started), the id it would have.
+      type: str
+    kind:
+      description: What it is.
+      type: str
+    outcome:
+      description: V(open) or how it ended.
+      type: str
+diff:
+  description: The operation that is open here, before and after.
+  returned: success
+  type: dict
+"""
+
+import getpass
+import os
+import socket
+import types
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, open_operation, summary
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, advice, held
+from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, new_id
+
+
+def _host(root):
+    """What an operation has to know of its host: this one leads."""
+    return types.SimpleNamespace(root=root, host=socket.gethostname(), leads=True, lock=Lock(root), secrets=lambda: [])
+
+
+def start(params, check):
+    """Take the lock and open the journal; (operation, changed)."""
+    site = _host(params["root"])
+    already = open_operation(params["root"])
+    if already and already["id"] == params["id"]:
+        return already, False
+    holder = site.lock.holder()
+    if holder:
+        raise SlipwayError(held(holder), untouched="Nothing was changed.", hint=advice(holder))
+    identity = params["id"] or new_id(params["kind"], site.lock.fence() + 1)
+    if not check:
+        owner = {"user": params["by"] or getpass.getuser(), "controller": socket.gethostname(), "pid": os.getpid(), "ticks": None}
+        fence = site.lock.acquire(identity, owner, params["lease"])
+        Operation(site, identity, fence, {"kind": params["kind"], "owner": owner}).begin()
+    return {"id": identity, "kind": params["kind"], "outcome": "open"}, True
+
+
+def finish(params, check):
+    """Close the journal and give the lock back; (operation, changed)."""
+    site = _host(params["root"])
+    known = summary(Journal(params["root"], params["id"]).records())
+    if not known:
+        raise SlipwayError("There is no operation %s in %s." % (params["id"], params["root"]), untouched="Nothing was changed.",
+                           hint="slipway.app.operation_info lists the operations.")
+    if known["outcome"] != "open":
+        return known, False
+    if not check:
+        Operation(site, params["id"], known["fence"], known["plan"]).close(params["outcome"], params["message"])
+        site.lock.release(params["id"])
+    return dict(known, outcome=params["outcome"]), True
+
+
+def run(module):
+    before = open_operation(module.params["root"])
+    action = start if module.params["state"] == "started" else finish
+    operation, changed = action(module.params, module.check_mode)
+    operation = {key: operation[key] for key in ("id", "kind", "outcome")}
+    shown = operation["id"] if operation["outcome"] == "open" else ""
+    return {"changed": changed, "operation": operation,
+            "diff": {"before": "%s\n" % before["id"] if before else "", "after": "%s\n" % shown if shown else ""}}
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            root=dict(type="path", required=True),
+            state=dict(type="str", choices=["started", "finished"], required=True),
+            kind=dict(type="str"),
+            id=dict(type="str"),
+            by=dict(type="str"),
+            lease=dict(type="int", default=900),
+            outcome=dict(type="str", choices=["done", "failed"], default="done"),
+            message=dict(type="str", default=""),
+        ),
+        required_if=[("state", "started", ("kind",)), ("state", "finished", ("id",))],
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**run(module))
+    except SlipwayError as error:
+        module.fail_json(msg=str(error), **error.facts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,273 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: operation_step
+short_description: Run one journaled step of a deploy, an upgrade or a recovery
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - The engine of the playbooks C(slipway.app.deploy), C(slipway.app.upgrade) and C(slipway.app.recover).
+    Use those; this module is documented so that their steps can be understood.
+  - Each step writes its intent to the journal of the host before it acts, and its outcome after. Each can be run again after a
+    crash in the middle of it.
+  - Must be registered as C(slipway_step). What all hosts have registered decides whether a step runs, and on which hosts.
+    For that reason a step never fails by itself, and an unreachable host stays in the play. V(report) comes last, and fails
+    when the operation did not end as it was asked to.
+  - V(preflight), V(survey) and V(report) change nothing.
+extends_documentation_fragment:
+  - slipway.app._attributes
+  - slipway.app._attributes.actiongroup_app
+  - slipway.app._application
+  - slipway.app._service
+attributes:
+  check_mode:
+    details:
+      - The preflight runs as always, since it changes nothing. Later steps say what they would do.
+  diff_mode:
+    support: none
+  idempotent:
+    support: partial
+    details:
+      - A step that is run again brings the host to the same state, and adds to the journal.
+options:
+  step:
+    description:
+      - The step to run, or several to run one after the other on the same hosts in one go.
+      - Of deploy and upgrade, in this order, V(preflight), V(start), V(stage), V(drain), V(close), V(protect), V(migrate),
+        V(activate), V(open), V(finish).
+      - Of going back and recovering, V(survey), V(assess), V(quiesce), V(restore), V(reinstate), V(reopen), V(undo).
+      - V(report) says how it ended.
+    type: list
+    elements: str
+  kind:
+    description: What the operation is.
+    type: str
+    choices: [deploy, upgrade, recover]
+  package:
+    description: The package to deploy, as C(repository:tag) or C(repository@sha256:digest).
+    type: str
+  application:
+    description: Name of the application; the package must be of this one.
+    type: str
+    required: true
+  environment:
+    description: The environment; it chooses the overlay of C(slipway.yml).
+    type: str
+    choices: [dev, stag, uat, prod]
+    required: true
+  store:
+    description: Where packages are, seen from the hosts. A folder with an OCI image layout.
+    type: path
+    required: true
+  python:
+    description: Python interpreter of the application. By default the one that runs this module.
+    type: path
+  variables:
+    description: Values for the placeholders of C(slipway.yml) on this host, such as C(port).
+    type: dict
+    default: {}
+  environment_variables:
+    description:
+      - Environment variables of the application that do not belong into its repository, such as passwords.
+      - Written to a file that only the application's user can read.
+    type: dict
+    default: {}
+  database:
+    description: The database of the application.
+    type: dict
+    required: true
+    options:
+      login_host:
+        description: Host of the server, or folder of its socket.
+        type: str
+      login_port:
+        description: Port of the server.
+        type: int
+        default: 5432
+      login_user:
+        description: Role that owns the database and may create databases.
+        type: str
+      login_password:
+        description: Password of the role; handed to the client programs in their environment only.
+        type: str
+      login_db:
+        description: Name of the database.
+        type: str
+        required: true
+      psql:
+        description: Path of the program C(psql).
+        type: path
+        default: psql
+  keep_releases:
+    description: How many releases stay on a host; the live one and the one before it always stay.
+    type: int
+    default: 3
+  takeover:
+    description: Take over an operation whose owner may still be at work.
+    type: bool
+    default: false
+  direction:
+    description: Whether V(assess) may choose, or must go this way.
+    type: str
+    choices: [auto, forward, back]
+    default: auto
+  accept_loss:
+    description: Put the restore point back even if writes may have been accepted after it.
+    type: bool
+    default: false
+  steps:
+    description: Set by the action plugin. The steps that were asked for.
+    type: list
+    elements: str
+  host:
+    description: Set by the action plugin. The host's name in the inventory.
+    type: str
+  roles:
+    description: Set by the action plugin. What the host is.
+    type: list
+    elements: str
+    choices: [app, consumer, leader]
+  plan:
+    description: Set by the action plugin. What a step has to know beyond its host.
+    type: dict
+  operation:
+    description: Set by the action plugin. The running operation.
+    type: dict
+  decision:
+    description: Set by the action plugin. What V(assess) decided.
+    type: dict
+seealso:
+  - module: slipway.app.operation_info
+"""
+
+EXAMPLES = r"""
+---
+- name: Check everything that can be checked before anything changes
+  slipway.app.operation_step:
+    step: preflight
+    kind: upgrade
+    package: shop:1.1.0
+    application: shop
+    environment: prod
+    root: /srv/shop
+    store: /srv/packages
+    database:
+      login_host: db1
+      login_user: shop
+      login_password: "{{ vault_shop_password }}"
+      login_db: shop
+  register: slipway_step
+"""
+
+RETURN = r"""
+step:
+  description: The steps that were asked for.
+  returned: always
+  type: list
+  elements: str
+outcome:
+  description: Whether they went well (V(ok)), failed (V(failed)) or were not to run on this host now (V(skipped)).
+  returned: always
+  type: str
+outcomes:
+  description: What each step did.
+  returned: when steps ran
+  type: dict
+failures:
+  description: Error messages of this host's failed steps, by step.
+  returned: when a step failed
+  type: dict
+found:
+  description: What V(preflight) found. The package's digest, and the live release.
+  returned: after preflight
+  type: dict
+findings:
+  description: Reasons not to begin, as sentences.
+  returned: after preflight
+  type: list
+  elements: str
+survey:
+  description: What this host knows of the operation.
+  returned: after survey
+  type: dict
+operation:
+  description: The running operation, its id, fencing number and plan.
+  returned: on the leader, after start
+  type: dict
+decision:
+  description: Direction, whether the database goes back, and the reason.
+  returned: on the leader, after assess
+  type: dict
+ended:
+  description: How the operation ended (V(done), V(undone), V(open), V(refused), V(nothing to do) or V(checked)).
+  returned: from report
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact
+from ansible_collections.slipway.app.plugins.module_utils._operation.engine import run_step
+from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
+from ansible_collections.slipway.app.plugins.module_utils._service.driver import DRIVER_ARGUMENTS
+
+DATABASE = dict(
+    login_host=dict(type="str"),
+    login_port=dict(type="int", default=5432),
+    login_user=dict(type="str"),
+    login_password=dict(type="str", no_log=True),
+    login_db=dict(type="str", required=True),
+    psql=dict(type="path", default="psql"),
+)
+
+
+def run(module):
+    """Run the steps one after the other; the first that fails ends it."""
+    site = Site(module.params)
+    result = {"changed": False, "outcomes": {}}
+    for step in module.params["steps"]:
+        try:
+            result.update(run_step(site, step, module.params, result["outcomes"]))
+        except SlipwayError as error:
+            module.fail_json(msg=redact(str(error), site.secrets()), step=step, **result)
+    return result
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            DRIVER_ARGUMENTS,
+            step=dict(type="list", elements="str"),
+            kind=dict(type="str", choices=["deploy", "upgrade", "recover"]),
+            package=dict(type="str"),
+            application=dict(type="str", required=True),
+            environment=dict(type="str", choices=["dev", "stag", "uat", "prod"], required=True),
+            root=dict(type="path", required=True),
+            store=dict(type="path", required=True),
+            python=dict(type="path"),
+            variables=dict(type="dict", default={}),
+            environment_variables=dict(type="dict", default={}, no_log=True),
+            database=dict(type="dict", required=True, options=DATABASE),
+            keep_releases=dict(type="int", default=3),
+            takeover=dict(type="bool", default=False),
+            direction=dict(type="str", choices=["auto", "forward", "back"], default="auto"),
+            accept_loss=dict(type="bool", default=False),
+            steps=dict(type="list", elements="str"),
+            host=dict(type="str"),
+            roles=dict(type="list", elements="str", choices=["app", "consumer", "leader"]),
+            plan=dict(type="dict"),
+            operation=dict(type="dict"),
+            decision=dict(type="dict"),
+        ),
+        supports_check_mode=True,
+    )
+    module.exit_json(**run(module))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How an operation ended, in sentences for the person who started it."""
+
+from __future__ import annotations
+
+GOOD = ("done", "nothing to do", "checked")  # anything else fails the play
+
+
+def report(board, kind):
+    """(how it ended, the sentences to print)."""
+    failures = ["%s on %s: %s" % (step, host, message) for host, step, message in board.failures()]
+    operation, decision = board.operation, board.decision or {}
+    if board.findings():
+        return "refused", (["%s was not begun; nothing was changed. Mend this first:" % kind.capitalize()]
+                           + ["- %s: %s" % finding for finding in board.findings()])
+    if kind == "recover":
+        return _recovered(board, decision, failures)
+    package = (board.reports[board.leader].get("found") or {}).get("package")
+    if board.nothing_to_do():
+        return "nothing to do", ["%s is live on every host already; nothing was changed." % package]
+    if operation is None and failures:
+        return "refused", ["%s was not begun; nothing was changed." % kind.capitalize()] + failures
+    if operation is None:
+        return "checked", ["%s of %s can begin; nothing was changed (check mode)." % (kind.capitalize(), package)]
+    if not failures:
+        return "done", ["%s is live on %s. Operation %s." % (package, ", ".join(board.hosts), operation["id"])]
+    if decision.get("direction") == "back" and not board.failed_back():
+        return "undone", (["%s to %s failed and was undone: %s" % (kind.capitalize(), package, decision["reason"])] + failures
+                          + ["The release before is live again%s. Operation %s is closed; operation_log shows its steps." % (
+                              ", with its data as it was when maintenance began" if decision["restore"] else "",
+                              operation["id"])])
+    return "open", (["%s to %s failed; operation %s is open." % (kind.capitalize(), package, operation["id"])] + failures
+                    + [decision["reason"]] * bool(decision.get("reason"))
+                    + ["Run the playbook slipway.app.recover when the cause is mended: it finishes or undoes."])
+
+
+def _recovered(board, decision, failures):
+    direction = decision.get("direction")
+    if failures or not direction:
+        return "open", (["Recovery is not complete; the operation is still open."] + failures
+                        + [decision.get("reason", "The leader %s cannot be asked." % board.leader),
+                           "Mend the cause and run the playbook slipway.app.recover again."])
+    words = {"none": "Nothing to recover.", "closed": "The last journals were closed.",
+             "forward": "The operation was finished.", "back": "The operation was undone: the release before is live."}
+    return "done", [words[direction] + " " + decision["reason"]]

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a person reads while an operation runs, one line per host and step."""
+
+from __future__ import annotations
+
+
+def outcome_line(host, step, seconds, outcome):
+    """One line that says what a step did on a host; empty where it did nothing worth a line."""
+    text = _TEXTS.get(step, lambda data: "")(outcome)
+    return "  %-12s %s (%.1f s)" % (host, text, seconds) if text else ""
+
+
+def failure_lines(host, step, done):
+    """The lines that say what failed on a host."""
+    what = "cannot be reached" if done.get("unreachable") else "failed"
+    return ["  %-12s %s %s" % (host, step, what)] + ["    " + line for line in (done.get("msg") or "").splitlines()]
+
+
+def _names(stopped):
+    return ", ".join(sorted(stopped)) or "nothing"
+
+
+def _stopped(data):
+    stopped = data.get("stopped") or {}
+    killed = sorted(name for name, report in stopped.items() if report["killed"])
+    text = "stopped " + _names(stopped) if stopped else ""
+    return text + ("; KILLED at the deadline: " + ", ".join(killed) if killed else "")
+
+
+def _drain(data):
+    return "runs: %s. %s" % (_names(data.get("recorded") or []), _stopped(data) or "Nothing to stop")
+
+
+def _migrated(data):
+    return "; ".join("%s: %.1f s" % (" ".join(item["argv"][-3:]), item["seconds"]) for item in data.get("commands") or [])
+
+
+def _live(data):
+    text = "%s is live" % data["release"] if data.get("release") else "no release is live"
+    return text + (", its health check was green after %.1f s" % data["healthy_after"] if data.get("healthy_after") else "")
+
+
+def _opened(data):
+    text = "maintenance off, " if data.get("maintenance_seconds") is not None else ""
+    return text + "started " + _names(data.get("started") or [])
+
+
+_TEXTS = {
+    "stage": lambda data: ("unpacked " if data.get("unpacked") else "already has ") + data.get("release", ""),
+    "drain": _drain,
+    "close": lambda data: "maintenance on" + (", " + _stopped(data) if data.get("stopped") else ""),
+    "protect": lambda data: "restore point taken",
+    "migrate": lambda data: "migrated: " + _migrated(data),
+    "activate": _live,
+    "open": _opened,
+    "finish": lambda data: "closed" + ("; WARNING: " + " ".join(data["warnings"]) if data.get("warnings") else ""),
+    "assess": lambda data: "",
+    "quiesce": _stopped,
+    "restore": lambda data: "the restore point is the database again" if data.get("restored") else "the database was left as it is",
+    "reinstate": _live,
+    "reopen": _opened,
+    "undo": lambda data: "closed",
+}
