@@ -1,0 +1,89 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import html.parser
+import json
+import os
+import time
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._maintenance import pages
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
+
+
+def read(root, name):
+    with open(os.path.join(str(root), "maintenance", "on", name), encoding="utf-8") as stream:
+        return stream.read()
+
+
+def test_on_and_off_are_idempotent(tmp_path):
+    maintenance = Maintenance(str(tmp_path))
+    assert maintenance.status() == dict.fromkeys(("since", "by", "message", "expected_seconds", "seconds"), None) | {"on": False}
+    assert not maintenance.off()
+    assert maintenance.on("Moving", 60, "ann")
+    first = maintenance.status()
+    assert (first["on"], first["message"], first["expected_seconds"], first["by"]) == (True, "Moving", 60, "ann")
+    assert not maintenance.on("Moving", 60, "bob")
+    time.sleep(0.01)
+    assert maintenance.on("Still moving", 90, "bob")
+    second = maintenance.status()
+    assert (second["message"], second["expected_seconds"]) == ("Still moving", 90)
+    assert (second["since"], second["by"]) == (first["since"], "ann")
+    assert second["seconds"] > first["seconds"]
+    assert maintenance.off() and not maintenance.off()
+    assert not maintenance.status()["on"]
+
+
+def test_check_mode_tells_and_writes_nothing(tmp_path):
+    maintenance = Maintenance(str(tmp_path))
+    assert maintenance.on("Moving", 60, "ann", check=True) and os.listdir(str(tmp_path)) == []
+    maintenance.on("Moving", 60, "ann")
+    assert not maintenance.on("Moving", 60, "ann", check=True)
+    assert maintenance.off(check=True) and maintenance.status()["on"]
+
+
+def test_pages_do_not_pile_up(tmp_path):
+    maintenance = Maintenance(str(tmp_path))
+    for number in range(6):
+        maintenance.on("Message %d" % number, 60, "ann")
+        if number % 2:
+            maintenance.off()
+    assert len(os.listdir(str(tmp_path / "maintenance" / "pages"))) <= 3
+
+
+def test_the_message_cannot_become_markup(tmp_path):
+    message = "<script>alert('x')</script> & \"Käse\" @end@"
+    Maintenance(str(tmp_path)).on(message, 60, "ann")
+    page = read(tmp_path, "index.html")
+    assert "<script>alert" not in page and "&lt;script&gt;" in page and "@end@" in page
+    shown = []
+    parser = html.parser.HTMLParser()
+    parser.handle_data = shown.append
+    parser.feed(page)
+    assert message in "".join(shown)
+    assert json.loads(read(tmp_path, "index.json"))["message"] == message
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_names_the_end():
+    page = pages.html("Moving", "2026-11-21T10:00:00.000Z", 1800)
+    assert "10:30 UTC" in page and 'datetime="2026-11-21T10:30:00Z"' in page
+    assert "http://" not in page and "https://" not in page and " src=" not in page and " href=" not in page
+    answer = json.loads(pages.json_text("Moving", "2026-11-21T10:00:00.000Z", 1800))
+    assert answer["expected_end"] == "2026-11-21T10:30:00Z" and answer["retry_after"] == 1800
+
+
+def test_a_page_of_the_release_is_shown_as_it_is(tmp_path):
+    (tmp_path / "down.html").write_text("<h1>Own ä</h1>\r\n", encoding="utf-8", newline="")
+    maintenance = Maintenance(str(tmp_path / "root"))
+    page = pages.page_of(str(tmp_path), "down.html")
+    assert maintenance.on("Moving", 60, "ann", page_html=page)
+    assert "<h1>Own ä</h1>" in read(tmp_path / "root", "index.html")
+    assert not maintenance.on("Moving", 60, "ann", page_html=page)
+    assert maintenance.on("Moving", 60, "ann")
+    assert pages.page_of(str(tmp_path), None) is None
+    with pytest.raises(SlipwayError, match="no-such.html cannot be read"):
+        pages.page_of(str(tmp_path), "no-such.html")

