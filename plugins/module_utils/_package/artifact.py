@@ -1,0 +1,96 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The shape of a package as an OCI artifact: media types, annotations, and the bytes of its JSON documents.
+
+The bytes depend on the content alone, never on when, where or by whom it was built: one commit, one digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+
+ARTIFACT = "application/vnd.slipway.app.v1"
+CONFIG = "application/vnd.slipway.app.config.v1+json"
+LAYER = "application/vnd.slipway.app.layer.v1.tar+gzip"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+TITLE = "org.opencontainers.image.title"
+VERSION = "org.opencontainers.image.version"
+REVISION = "org.opencontainers.image.revision"
+CREATED = "org.opencontainers.image.created"
+REF_NAME = "org.opencontainers.image.ref.name"
+LABEL = "app.slipway.label"
+REFERENCE = "app.slipway.reference"
+PROFILE = "app.slipway.profile"
+LAYER_NAME = "app.slipway.layer"
+PUSHED = "app.slipway.pushed"
+
+FORMAT = 1  # of the config document
+
+
+def encode(document):
+    """The one sequence of bytes for a JSON document."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+
+
+def digest_of(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def timestamp(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def config_document(commit, reference, label, assets, documents, layers):
+    """What a host has to know about a package before it unpacks it.
+
+    layers are dicts of name, digest, size, unpacked_size, files. assets says whether the asset commands were run.
+    """
+    base = documents["base"]
+    return {
+        "format": FORMAT,
+        "application": base["application"],
+        "profile": base["profile"],
+        "reference": reference,
+        "commit": commit.sha,
+        "label": label,
+        "assets": assets,
+        "documents": documents,
+        "layers": layers,
+    }
+
+
+def manifest_document(name, commit, config):
+    """The OCI manifest of a package with this config document."""
+    data = encode(config)
+    return {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": ARTIFACT,
+        "config": {"mediaType": CONFIG, "digest": digest_of(data), "size": len(data)},
+        "layers": [{
+            "mediaType": LAYER,
+            "digest": layer["digest"],
+            "size": layer["size"],
+            "annotations": {LAYER_NAME: layer["name"]},
+        } for layer in config["layers"]],
+        "annotations": {
+            TITLE: name.repository,
+            VERSION: name.tag,
+            REVISION: config["commit"],
+            CREATED: timestamp(commit.time),
+            LABEL: config["label"],
+            REFERENCE: config["reference"],
+            PROFILE: config["profile"],
+        },
+    }
+
+
+def content_size(manifest):
+    """How many bytes of layers a host fetches for a package."""
+    return sum(layer["size"] for layer in manifest["layers"])

@@ -1,0 +1,229 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""A package store in a folder: an OCI image layout, as skopeo, oras and others read and write it.
+
+    oci-layout, index.json     as the specification has them; index.json is replaced in one step
+    blobs/sha256/<hex>         never changed once there
+    .slipway/lock              held while anything above changes
+    .slipway/work-*/           a build at work, with a lock of its own; without a holder it is what a crash left
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.files import (
+    atomic_write,
+    exclusive,
+    fsync_dir,
+    make_dirs,
+    read_json,
+)
+from ansible_collections.slipway.app.plugins.module_utils._package import artifact
+from ansible_collections.slipway.app.plugins.module_utils._package.blob import VerifiedReader
+from ansible_collections.slipway.app.plugins.module_utils._package.interface import DOCUMENT_LIMIT, PackageStore
+from ansible_collections.slipway.app.plugins.module_utils._package.name import DIGEST
+
+PRIVATE = ".slipway"
+TEMPORARY = ".part-"  # what atomic_write begins its temporary names with
+FILE_MODE = 0o644
+LAYOUT = {"imageLayoutVersion": "1.0.0"}
+
+
+class LayoutStore(PackageStore):
+    """Packages in the folder at location, which the first build makes."""
+
+    def __init__(self, location):
+        self.location = location
+
+    def tag_digest(self, name):
+        if self._is_new():
+            return None
+        return next((entry["digest"] for entry in self._entries() if _ref_name(entry) == str(name)), None)
+
+    def has_manifest(self, digest):
+        return any(entry["digest"] == digest for entry in self._entries())
+
+    def list(self, repository=None):
+        found = []
+        # The index is in the order of pushing; that decides between two of the same second.
+        for entry in reversed(self._entries()):
+            if entry["mediaType"] != artifact.MANIFEST:
+                continue
+            manifest = self._json(entry["digest"], entry["size"])
+            if manifest.get("artifactType") != artifact.ARTIFACT:
+                continue
+            said = manifest["annotations"]
+            if repository in (None, said[artifact.TITLE]):
+                found.append({
+                    "package": _ref_name(entry) or "%s@%s" % (said[artifact.TITLE], entry["digest"]),
+                    "label": said[artifact.LABEL],
+                    "digest": entry["digest"],
+                    "reference": said[artifact.REFERENCE],
+                    "commit": said[artifact.REVISION],
+                    "pushed_at": entry.get("annotations", {}).get(artifact.PUSHED, said[artifact.CREATED]),
+                    "size": artifact.content_size(manifest),
+                })
+        return sorted(found, key=lambda package: package["pushed_at"], reverse=True)
+
+    def read_document(self, digest, size=None):
+        path = self._blob(digest)
+        try:
+            size = os.stat(path).st_size if size is None else size
+        except FileNotFoundError:
+            raise self._missing(digest) from None
+        if size > DOCUMENT_LIMIT:
+            raise SlipwayError("Blob %s is too large for a manifest or config: %d bytes." % (digest, size))
+        with self.open_blob({"digest": digest, "size": size}) as reader:
+            return reader.read(size)
+
+    def open_blob(self, descriptor):
+        try:
+            stream = open(self._blob(descriptor["digest"]), "rb")
+        except FileNotFoundError:
+            raise self._missing(descriptor["digest"]) from None
+        return VerifiedReader(stream, descriptor, self.location)
+
+    @contextlib.contextmanager
+    def workspace(self):
+        self._make()
+        with self._locked():
+            self._sweep()
+            path = tempfile.mkdtemp(prefix="work-", dir=self._path(PRIVATE))
+            holder = _flocked(os.path.join(path, "lock"))
+        try:
+            yield path
+        finally:
+            _remove_tree(path)
+            os.close(holder)
+
+    def publish(self, name, files, documents, manifest, expected):
+        digest = artifact.digest_of(manifest)
+        with self._locked():
+            current = self.tag_digest(name)
+            if current != expected:
+                raise SlipwayError(
+                    "While package %s was built, somebody else changed its tag in the package store %s."
+                    % (name, self.location), untouched="The package of the tag was left as it is.", hint="Build again.")
+            for path, content in files:
+                os.chmod(path, FILE_MODE)
+                os.rename(path, self._blob(content))
+            fsync_dir(self._path("blobs", "sha256"))
+            for data in documents + [manifest]:
+                atomic_write(self._blob(artifact.digest_of(data)), data, FILE_MODE)
+            if current != digest:
+                self._write_index(_tagged(self._entries(), name, {
+                    "mediaType": artifact.MANIFEST,
+                    "artifactType": artifact.ARTIFACT,
+                    "digest": digest,
+                    "size": len(manifest),
+                    "annotations": {artifact.REF_NAME: str(name), artifact.PUSHED: artifact.timestamp(time.time())},
+                }))
+
+    def _entries(self):
+        """The descriptors in index.json."""
+        if read_json(self._path("oci-layout"), {}).get("imageLayoutVersion") != LAYOUT["imageLayoutVersion"]:
+            if not os.path.exists(self.location):
+                raise SlipwayError("There is no package store at %s." % self.location,
+                                   hint="The first build of a package makes it.")
+            raise SlipwayError("%s is not a package store: it is no OCI image layout of version %s."
+                               % (self.location, LAYOUT["imageLayoutVersion"]))
+        return read_json(self._path("index.json"), {}).get("manifests", [])
+
+    def _write_index(self, entries):
+        atomic_write(self._path("index.json"), artifact.encode(
+            {"schemaVersion": 2, "mediaType": artifact.INDEX, "manifests": entries}), FILE_MODE)
+
+    def _is_new(self):
+        """Whether the layout is still to be made; a folder that holds something else is refused."""
+        if os.path.exists(self._path("oci-layout")):
+            return False
+        for name in os.listdir(self.location) if os.path.exists(self.location) else []:
+            if name not in (PRIVATE, "blobs", "index.json") and not name.startswith(TEMPORARY):
+                raise SlipwayError("%s cannot become a package store: it holds other things, such as %s."
+                                   % (self.location, name), untouched="It was left as it is.")
+        return True
+
+    def _make(self):
+        if self._is_new():
+            with self._locked():
+                if self._is_new():  # still
+                    self._write_index([])
+                    atomic_write(self._path("oci-layout"), artifact.encode(LAYOUT), FILE_MODE)
+        make_dirs(self._path("blobs", "sha256"))  # other tools make it with the first blob
+
+    def _locked(self):
+        make_dirs(self._path(PRIVATE))  # a layout made by another tool has none
+        return exclusive(self._path(PRIVATE, "lock"))
+
+    def _sweep(self):
+        """Remove what crashed builds left. Only called under the lock, so every temporary name is nobody's."""
+        for folder in (self.location, self._path("blobs", "sha256")):
+            for name in os.listdir(folder):
+                if name.startswith(TEMPORARY):
+                    os.unlink(os.path.join(folder, name))
+        for name in os.listdir(self._path(PRIVATE)):
+            work = self._path(PRIVATE, name)
+            if name.startswith("work-"):
+                try:
+                    os.close(_flocked(os.path.join(work, "lock")))
+                except BlockingIOError:
+                    continue  # its build is running
+                _remove_tree(work)
+
+    def _path(self, *names):
+        return os.path.join(self.location, *names)
+
+    def _blob(self, digest):
+        if not DIGEST.match(digest):
+            raise SlipwayError("'%s' is not a digest (sha256: and 64 hex digits)." % digest)
+        return self._path("blobs", "sha256", digest.partition(":")[2])
+
+    def _missing(self, digest):
+        return SlipwayError("Blob %s is missing in the package store %s." % (digest, self.location),
+                            hint="Build the package again with force, or copy it from a store where it is whole.")
+
+
+def _ref_name(entry):
+    return entry.get("annotations", {}).get(artifact.REF_NAME)
+
+
+def _tagged(entries, name, descriptor):
+    """The entries with the tag on descriptor. What had the tag before stays in the index, reachable by its digest."""
+    kept = []
+    for entry in entries:
+        if _ref_name(entry) == str(name):
+            annotations = {key: value for key, value in entry["annotations"].items() if key != artifact.REF_NAME}
+            entry = dict(entry, annotations=annotations)
+        if entry["digest"] != descriptor["digest"] or _ref_name(entry):
+            kept.append(entry)
+    return kept + [descriptor]
+
+
+def _flocked(path):
+    """A descriptor that holds the lock on the file at path; BlockingIOError where somebody else does."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _remove_tree(path):
+    """Remove a folder, also where a build made folders read-only; what cannot go now is left for the next sweep."""
+    for folder, names, unused in os.walk(path):
+        for name in names:
+            inner = os.path.join(folder, name)
+            if not os.path.islink(inner):
+                os.chmod(inner, 0o700)
+    shutil.rmtree(path, ignore_errors=True)
