@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from xml.etree import ElementTree
 
@@ -33,13 +34,15 @@ SUITES = (
 OTHER_CORES = {"2.17": ("3.11", "3.12", "3.10"), "2.21": ("3.12", "3.13", "3.14")}
 
 
-def pytest(name, python, arguments):
-    """Runs one suite; returns {passed, failed, skipped} as pytest's own report has it."""
-    report = REPORTS / (name.replace(" ", "-") + ".xml")
+def pytest(name, python, arguments, scratch):
+    """Runs one suite; returns {passed, failed, skipped} as pytest's own report has it, and its seconds."""
+    word = name.replace(" ", "-")
+    report = REPORTS / (word + ".xml")
     started = time.monotonic()
     print("\n== %s" % name, flush=True)
-    code = subprocess.run([python, "-m", "pytest", "-q", "--junitxml", report, *arguments],
-                          cwd=workspace.ROOT, env=workspace.environment(python), check=False).returncode
+    code = subprocess.run(
+        [python, "-m", "pytest", "-q", "--junitxml", report, "--basetemp", os.path.join(scratch, word), *arguments],
+        cwd=workspace.ROOT, env=workspace.environment(python), check=False).returncode
     count = {"passed": 0, "failed": 0, "skipped": 0}
     if report.exists():
         suite = ElementTree.parse(report).getroot().find("testsuite")
@@ -79,8 +82,9 @@ def main(arguments):
         ready, absent = suites()
     total = {"passed": 0, "failed": 0, "skipped": 0}
     lines = []
+    scratch = tempfile.mkdtemp(prefix="slipway-")  # short: the path of a Unix socket has room for 107 characters
     for name, python, options in ready:
-        count, seconds = pytest(name, python, options)
+        count, seconds = pytest(name, python, options, scratch)
         total = {key: total[key] + count[key] for key in total}
         lines.append("%-18s %4d passed %3d failed %3d skipped %6.1f s" % (
             name, count["passed"], count["failed"], count["skipped"], seconds))
@@ -90,6 +94,10 @@ def main(arguments):
     summary = "%(passed)d passed, %(failed)d failed" % total
     if total["skipped"]:
         summary += ", %(skipped)d skipped" % total
+    if not total["failed"]:
+        subprocess.run(["rm", "-rf", scratch], check=True)  # some tests make trees too deep for shutil.rmtree
+    else:
+        print("the failed tests' files are in %s" % scratch)
     (REPORTS / "summary").write_text(summary + "\n", encoding="utf-8")
     print(summary, flush=True)
     return 1 if total["failed"] or not total["passed"] else 0

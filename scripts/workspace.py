@@ -81,7 +81,7 @@ def install(*names, venv=VENV, python=sys.executable):
         if missing:
             print("slipway: installing %s into %s" % (", ".join(missing), os.path.relpath(venv, ROOT)), flush=True)
             files = [part for name in missing for part in ("-r", requirements(name))]
-            subprocess.run([ours, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *files],
+            subprocess.run([ours, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *files],
                            cwd=ROOT, check=True)
             for name in missing:
                 (stamps / name).write_text(wanted[name], encoding="utf-8")

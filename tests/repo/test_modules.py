@@ -1,0 +1,84 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every module is documented as its neighbours are, and the action group holds those that take a root."""
+
+from __future__ import annotations
+
+import yaml
+
+GROUP = "slipway.app.app"
+ATTRIBUTES = ("check_mode", "diff_mode", "idempotent")
+
+
+def group_members(repository):
+    return repository.yaml("meta/runtime.yml")["action_groups"][GROUP.rsplit(".", 1)[1]]
+
+
+def test_there_are_modules(module_docs):
+    assert module_docs
+
+
+def test_every_module_says_what_users_ask(module_docs):
+    wrong = []
+    for name, docs in module_docs.items():
+        attributes = docs["doc"].get("attributes", {})
+        wrong += ["%s: no attribute %s" % (name, word) for word in ATTRIBUTES if "support" not in attributes.get(word, {})]
+        wrong += ["%s: %s is %s and does not say why" % (name, word, attributes[word]["support"])
+                  for word in ATTRIBUTES
+                  if attributes.get(word, {}).get("support") in ("partial", "none") and not attributes[word].get("details")
+                  and (word, attributes[word]["support"]) != ("diff_mode", "none")]
+        wrong += ["%s: no %s" % (name, block) for block in ("examples", "return") if not docs.get(block)]
+        if "version_added" not in docs["doc"]:
+            wrong.append("%s: no version_added" % name)
+    assert wrong == []
+
+
+def test_examples_are_tasks_one_can_copy(module_docs):
+    wrong = []
+    for name, docs in module_docs.items():
+        if not docs["examples"].lstrip("\n").startswith("---"):
+            wrong.append("%s: EXAMPLES do not start with ---" % name)
+        tasks = yaml.safe_load(docs["examples"])
+        if not any("slipway.app." + name in task for task in tasks):
+            wrong.append("%s: no example calls slipway.app.%s" % (name, name))
+        wrong += ["%s: an example has no name" % name for task in tasks if "name" not in task and "hosts" not in task]
+    assert wrong == []
+
+
+def described(options, where):
+    """Sentences for options or return values, at any depth, that lack a description or a type."""
+    for name, option in (options or {}).items():
+        here = "%s.%s" % (where, name)
+        if not option.get("description"):
+            yield here + " has no description"
+        if not option.get("type"):
+            yield here + " has no type"
+        yield from described(option.get("suboptions") or option.get("contains"), here)
+
+
+def test_options_and_return_values_are_described_and_typed(module_docs):
+    wrong = []
+    for name, docs in module_docs.items():
+        wrong += described(docs["doc"].get("options"), name)
+        wrong += described(docs["return"], name + " returns")
+        wrong += ["%s returns %s without saying when" % (name, key)
+                  for key, value in docs["return"].items() if not value.get("returned")]
+    assert wrong == []
+
+
+def test_the_action_group_holds_the_modules_with_a_root(module_docs, repository):
+    with_root = sorted(name for name, docs in module_docs.items() if "root" in docs["doc"].get("options", {}))
+    assert group_members(repository) == with_root
+
+
+def test_the_action_group_is_documented_where_it_holds(module_docs, repository):
+    documented = sorted(name for name, docs in module_docs.items()
+                        if GROUP in docs["doc"].get("attributes", {}).get("action_group", {}).get("membership", []))
+    assert documented == group_members(repository)
+
+
+def test_info_modules_only_read(module_docs):
+    wrong = [name for name, docs in module_docs.items() if name.endswith("_info")
+             and docs["doc"]["attributes"]["check_mode"].get("details") != ["This module only reads."]]
+    assert wrong == []
