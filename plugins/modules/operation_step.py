@@ -85,6 +85,7 @@ options:
       login_host:
         description: Host of the server, or folder of its socket.
         type: str
+        default: ""
       login_port:
         description: Port of the server.
         type: int
@@ -92,17 +93,27 @@ options:
       login_user:
         description: Role that owns the database and may create databases.
         type: str
+        default: ""
       login_password:
         description: Password of the role; handed to the client programs in their environment only.
         type: str
+        default: ""
       login_db:
         description: Name of the database.
         type: str
         required: true
-      psql:
-        description: Path of the program C(psql).
+      maintenance_db:
+        description: Database to connect to while the application's is copied or swapped.
+        type: str
+        default: postgres
+      ssl_mode:
+        description: Whether and how TLS is used, as libpq's C(sslmode).
+        type: str
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+        default: prefer
+      ca_cert:
+        description: File with the certificate authorities the server's certificate must be signed by.
         type: path
-        default: psql
   keep_releases:
     description: How many releases stay on a host; the live one and the one before it always stay.
     type: int
@@ -214,16 +225,8 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact
 from ansible_collections.slipway.app.plugins.module_utils._operation.engine import run_step
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
+from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS
 from ansible_collections.slipway.app.plugins.module_utils._service.driver import DRIVER_ARGUMENTS
-
-DATABASE = dict(
-    login_host=dict(type="str"),
-    login_port=dict(type="int", default=5432),
-    login_user=dict(type="str"),
-    login_password=dict(type="str", no_log=True),
-    login_db=dict(type="str", required=True),
-    psql=dict(type="path", default="psql"),
-)
 
 
 def run(module):
@@ -252,7 +255,7 @@ def main():
             python=dict(type="path"),
             variables=dict(type="dict", default={}),
             environment_variables=dict(type="dict", default={}, no_log=True),
-            database=dict(type="dict", required=True, options=DATABASE),
+            database=dict(type="dict", required=True, options=POSTGRES_ARGUMENTS),
             keep_releases=dict(type="int", default=3),
             takeover=dict(type="bool", default=False),
             direction=dict(type="str", choices=["auto", "forward", "back"], default="auto"),

@@ -120,7 +120,7 @@ def _changes(site, operation, begun):
     if "migrate" not in begun:
         return []
     point = site.restore_point(operation.restore_point)
-    if point.status() == "restored":
+    if point.status()["state"] == "restored":
         return ["the restore point is in its place already"]
     before = operation.outcome_of("protect")["fingerprint"]
     return fingerprint.compare(before, forward.take_fingerprint(site, operation))

@@ -10,6 +10,7 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import run, redact, tail
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages import page_of
 from ansible_collections.slipway.app.plugins.module_utils._operation import preflight as checks
 from ansible_collections.slipway.app.plugins.module_utils._operation import services
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import now
@@ -69,7 +70,7 @@ def close(site, operation):
         config = site.config((live or release).documents)
         page = config["maintenance"]
         site.maintenance.on(page["message"], page["expected_seconds"], operation.plan["owner"]["user"],
-                            page_html=(live or release).read_page(page["page"]))
+                            page_of((live or release).path, page["page"]))
         outcome["stopped"] = services.stop(site, site.definitions(live), services.FRONT, config["timeouts"]["drain"])
     return outcome
 

@@ -6,13 +6,10 @@
 
 from __future__ import annotations
 
-import os
-
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import advice, held
 from ansible_collections.slipway.app.plugins.module_utils._postgres import preflight as database
-from ansible_collections.slipway.app.plugins.module_utils._release.store import Release
 
 
 def check(site, kind, package):
@@ -28,7 +25,7 @@ def check(site, kind, package):
                         "database. Run the playbook slipway.app.upgrade." % (site.host, current.id))
     candidate = _collect(findings, _package, site, found)
     if candidate and not (current and current.digest == found["digest"]):
-        _collect(findings, _room, site, found["digest"])
+        _collect(findings, _stageable, site, found)
         _collect(findings, site.definitions, candidate)
     _collect(findings, _services, site)
     if site.leads and (kind == "deploy") == (current is None):
@@ -64,13 +61,12 @@ def _package(site, found):
         raise SlipwayError("The package %s is of the application %s, not of %s." % (found["package"], config["application"], name))
     found.update(reference=config["reference"], commit=config["commit"], label=config["label"])
     site.config(config["documents"])
-    identity = site.releases.release_id(found["package"], found["digest"])
-    return Release(identity, os.path.join(site.root, "releases", identity), found["digest"], found["package"],
-                   config["reference"], config["commit"], config["label"], None, config["documents"])
+    return site.releases.planned(config, found["digest"], found["package"])
 
 
-def _room(site, digest):
-    site.releases.room_for(site.store().config(digest))
+def _stageable(site, found):
+    """Manifest and configuration agree, and the disk can hold the unpacked release."""
+    site.releases.present(site.store(), found["digest"], found["package"], check=True)
 
 
 def _services(site):

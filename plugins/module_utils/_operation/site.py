@@ -10,7 +10,7 @@ from ansible_collections.slipway.app.plugins.module_utils._config.load import ef
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
+from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import RestorePoint
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import definitions
@@ -47,7 +47,7 @@ class Site:
         return open_driver(self.params)
 
     def connection(self):
-        return Connection.from_params(self.params["database"])
+        return connection_from(self.params["database"])
 
     def restore_point(self, name):
         return RestorePoint(self.connection(), self.params["database"]["login_db"], name)
@@ -62,8 +62,7 @@ class Site:
         """The services of a release that belong on this host; none when there is no release."""
         if release is None:
             return []
-        runtime = self.runtime(release)
-        return definitions(runtime, self.roles)
+        return definitions(self.runtime(release), self.roles)
 
     def secrets(self):
         """What must never be printed: values given to the application, and the database's password."""

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every place an operation can stop at, and what is right to do there."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.decide import decide, refuse_restore
+
+TO_CLOSE = {"stage", "drain", "close"}
+TO_MIGRATE = TO_CLOSE | {"protect", "migrate"}
+OK = {"state": "exited", "rc": 0}
+BAD = {"state": "exited", "rc": 1}
+LOST = {"state": "lost"}
+ABSENT = {"state": "absent"}
+CHANGED = ["rows of public.orders"]
+
+
+@pytest.mark.parametrize(("begun", "failed", "migration", "changes", "expected"), [
+    ({"stage"}, set(), ABSENT, [], ("back", False)),
+    ({"stage"}, {"stage"}, ABSENT, [], ("back", False)),
+    (TO_CLOSE, set(), ABSENT, [], ("back", False)),
+    (TO_CLOSE | {"protect"}, {"protect"}, ABSENT, [], ("back", False)),
+    (TO_MIGRATE, {"migrate"}, BAD, [], ("back", False)),
+    (TO_MIGRATE, {"migrate"}, BAD, CHANGED, ("back", True)),
+    (TO_MIGRATE, set(), LOST, CHANGED, ("back", True)),
+    (TO_MIGRATE, set(), ABSENT, [], ("back", False)),
+    (TO_MIGRATE, set(), OK, CHANGED, ("forward", False)),
+    (TO_MIGRATE | {"activate"}, set(), OK, CHANGED, ("forward", False)),
+    (TO_MIGRATE | {"activate"}, {"activate"}, OK, CHANGED, ("back", True)),
+    (TO_MIGRATE | {"activate"}, {"activate"}, OK, [], ("back", False)),
+    (TO_MIGRATE | {"activate", "open"}, {"open"}, OK, CHANGED, ("forward", False)),
+    (TO_MIGRATE | {"activate", "open", "finish"}, set(), OK, CHANGED, ("forward", False)),
+])
+def test_auto(begun, failed, migration, changes, expected):
+    decision = decide(begun, failed, migration, changes)
+    assert (decision.direction, decision.restore) == expected
+    assert decision.reason
+
+
+def test_going_back_is_never_turned_round():
+    decision = decide(TO_MIGRATE, set(), OK, CHANGED, earlier="back")
+    assert (decision.direction, decision.restore) == ("back", True)
+
+
+def test_a_wish_is_followed_where_it_is_safe():
+    assert decide(TO_MIGRATE, set(), OK, CHANGED, wish="back").restore
+    with pytest.raises(SlipwayError, match="can only go forward"):
+        decide(TO_MIGRATE | {"open"}, set(), OK, CHANGED, wish="back")
+    with pytest.raises(SlipwayError, match="can only go back"):
+        decide(TO_MIGRATE, {"migrate"}, BAD, CHANGED, wish="forward")
+
+
+def _survey(on=True, since="2026-01-01T00:00:00.000Z"):
+    return {"maintenance": {"on": on, "since": since if on else None}}
+
+
+@pytest.mark.parametrize(("surveys", "expected"), [
+    ({"a": _survey(), "c": _survey(on=False)}, None),
+    ({"a": _survey()}, "c cannot be asked"),
+    ({"a": _survey(on=False), "c": _survey()}, "maintenance is off on a"),
+    ({"a": _survey(since="2026-01-02T00:00:00.000Z"), "c": _survey()}, "after the restore point"),
+])
+def test_a_restore_that_could_lose_a_write_is_refused(surveys, expected):
+    reason = refuse_restore(surveys, {"a": ["app", "leader"], "c": ["consumer"]}, "2026-01-01T00:00:01.000Z")
+    assert reason is None if expected is None else expected in reason

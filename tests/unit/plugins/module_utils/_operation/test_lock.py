@@ -1,0 +1,92 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, owner
+
+ME = owner("ann", socket.gethostname(), os.getpid())
+ELSEWHERE = {"user": "bob", "controller": "another.example", "pid": 1, "ticks": 1}
+
+
+def _dead():
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    dead = owner("carl", socket.gethostname(), process.pid)
+    process.communicate()
+    return dead
+
+
+def test_the_second_is_refused_with_who_where_and_since_when(tmp_path):
+    lock = Lock(str(tmp_path))
+    lock.acquire("op-1", ELSEWHERE)
+    with pytest.raises(SlipwayError, match="op-1 holds the lock: started by bob on another.example") as refused:
+        lock.acquire("op-2", ME)
+    assert "Nothing was changed." in str(refused.value) and "Wait" in str(refused.value)
+
+
+def test_a_dead_owner_is_named_as_such(tmp_path):
+    lock = Lock(str(tmp_path))
+    lock.acquire("op-1", _dead())
+    with pytest.raises(SlipwayError, match="run the playbook slipway.app.recover"):
+        lock.acquire("op-2", ME)
+
+
+def test_take_over_only_from_who_is_gone(tmp_path):
+    lock = Lock(str(tmp_path))
+    first = lock.acquire("op-1", ELSEWHERE)
+    with pytest.raises(SlipwayError, match="takeover=true"):
+        lock.take_over("op-1", ME)
+    assert lock.take_over("op-1", ME, force=True) > first
+    with pytest.raises(SlipwayError, match="no longer holds the lock"):
+        lock.beat("op-1", first)
+
+
+def test_take_over_from_the_dead_and_the_expired(tmp_path):
+    lock = Lock(str(tmp_path))
+    lock.acquire("op-1", _dead())
+    lock.take_over("op-1", ME)
+    lock.release("op-1")
+    lock.acquire("op-2", ELSEWHERE, lease=-1)
+    lock.take_over("op-2", ME)
+
+
+def test_the_fence_only_rises(tmp_path):
+    lock = Lock(str(tmp_path))
+    numbers = []
+    for operation in ("op-1", "op-2", "op-3"):
+        numbers.append(lock.acquire(operation, ME))
+        lock.release(operation)
+    assert numbers == [1, 2, 3] and lock.holder() is None
+    with pytest.raises(SlipwayError, match="taken over by a later one"):
+        lock.pass_fence(2)
+    lock.pass_fence(7)
+    assert lock.acquire("op-4", ME) == 8
+
+
+def test_of_many_at_once_exactly_one_gets_the_lock(tmp_path):
+    program = (
+        "import sys; from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock\n"
+        "from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError\n"
+        "sys.stdin.readline()\n"
+        "won = 0\n"
+        "for turn in range(50):\n"
+        "    try:\n"
+        "        Lock(sys.argv[1] + '/%d' % turn).acquire(sys.argv[2], {'user': 'x', 'controller': 'y', 'pid': 1})\n"
+        "        won += 1\n"
+        "    except SlipwayError:\n"
+        "        pass\n"
+        "print(won)")
+    racers = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path), "op-%d" % number], text=True,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE) for number in range(4)]
+    for racer in racers:
+        racer.stdin.write("\n")
+        racer.stdin.flush()
+    assert sum(int(racer.communicate()[0]) for racer in racers) == 50
