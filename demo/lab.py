@@ -170,7 +170,7 @@ class Lab:
             self._start_supervisor(host)
         for host in self.apps:
             held.pop(host).close()
-            self._started(front.start(self, host))
+            self._start_front(host)
         inventory.write(self)
         return self
 
@@ -208,7 +208,7 @@ class Lab:
                 "--extra-vars", json.dumps(variables), *options]
         running = subprocess.Popen(argv, cwd=self.directory, env=self.ansible_environment(), stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
-        self._started(running.pid)
+        self._started(processes.identity(running.pid) or [running.pid, 0])
         return running
 
     def ansible_environment(self):
@@ -232,11 +232,9 @@ class Lab:
 
     # How it does it
 
-    def _started(self, pid):
-        process = processes.identity(pid)
-        if process:
-            self.processes.append(process)
-            self._save()
+    def _started(self, process):
+        self.processes.append(process)
+        self._save()
 
     def _take_ports(self):
         """A block of neighbouring ports that nobody else has, its front ports held until nginx takes them over."""
@@ -260,19 +258,30 @@ class Lab:
         text = SUPERVISOR.format(socket=self.supervisor_socket(host), folder=str(folder).replace("%", "%%"), name=host,
                                  user="user=root" if os.geteuid() == 0 else "")
         (folder / "supervisord.conf").write_text(text, encoding="utf-8")
-        clean = {"PATH": os.defpath, "HOME": str(self.home(host)), "LC_ALL": "C.UTF-8"}
-        subprocess.run([sys.executable, "-m", "supervisor.supervisord", "--configuration", folder / "supervisord.conf"],
-                       check=True, cwd="/", env=clean)
-        pid_file = folder / "supervisord.pid"
-        wait_for(lambda: pid_file.exists() and pid_file.read_text().strip() and os.path.exists(self.supervisor_socket(host)),
-                 "supervisor of %s" % host)
-        self._started(int(pid_file.read_text()))
+        argv = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", str(folder / "supervisord.conf")]
+        self._start(argv, folder / "output", lambda: os.path.exists(self.supervisor_socket(host)))
+
+    def _start_front(self, host):
+        argv = front.command(self, host)
+        self._start(argv, self.home(host) / "nginx" / "output", lambda: _listens(self.ports[host]["front"]))
+
+    def _start(self, argv, log, ready):
+        """Start a program that goes on when this one ends, with nothing of our environment."""
+        clean = {"PATH": os.defpath, "HOME": str(self.directory), "LC_ALL": "C.UTF-8"}
+        process = processes.start(argv, log, clean)
+        self._started(process)
+        processes.wait_until(ready, process, log)
 
     def _end_detached(self, record):
         """A migration that hangs lives on by design, whoever started it."""
         for pid, ticks in (("watcher", "watcher_ticks"), ("pid", "ticks")):
             if record.get(pid):
                 processes.end(processes.tree([record[pid], record.get(ticks)]), grace=1)
+
+
+def _listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _listen(port):
@@ -284,11 +293,3 @@ def _listen(port):
         listener.close()
         raise
     return listener
-
-
-def wait_for(condition, what, timeout=20):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() >= deadline:
-            raise TimeoutError("%s: not there after %d seconds" % (what, timeout))
-        time.sleep(0.02)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import time
+from pathlib import Path
 
 
 def identity(pid):
@@ -72,3 +74,20 @@ def _reap(processes):
     for process in processes:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(process[0], os.WNOHANG)
+
+
+def start(argv, log, env=None):
+    """Start a program in a session of its own, its output in a log; return what names the process."""
+    with open(log, "ab") as output:
+        pid = subprocess.Popen(argv, cwd="/", env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                               start_new_session=True).pid
+    return identity(pid) or [pid, 0]
+
+
+def wait_until(ready, process, log, timeout=20):
+    """Wait until a program that was started is ready; raise with its log when it ends or takes too long."""
+    deadline = time.monotonic() + timeout
+    while not ready():
+        if not alive(process) or time.monotonic() >= deadline:
+            raise RuntimeError("It does not start; %s:\n%s" % (log, Path(log).read_text(encoding="utf-8", errors="replace")))
+        time.sleep(0.02)
