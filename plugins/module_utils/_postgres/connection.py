@@ -1,0 +1,186 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Talk to a PostgreSQL server through psql, the one client every host of a PostgreSQL application can have."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import tempfile
+import uuid
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact
+
+CONNECT_TIMEOUT = 10  # seconds
+LOCK_TIMEOUT = 30  # seconds; whoever holds a lock that long will not let go by itself
+# A dead network must not hang a step for ever, however long its statement may take.
+KEEPALIVES = "keepalives_idle=30 keepalives_interval=10 keepalives_count=3"
+LOST = "08006"  # SQLSTATE connection_failure: no session, or one that ended in the middle
+
+
+class PostgresError(SlipwayError):
+    """The server refused, or could not be reached; sqlstate tells the two apart."""
+
+    def __init__(self, message, sqlstate, **more):
+        self.sqlstate = sqlstate
+        super().__init__(message, **more)
+
+
+def quote_ident(name):
+    """The name as an SQL identifier."""
+    if not name or "\0" in name:
+        raise SlipwayError("%r cannot be a name in PostgreSQL." % (name,))
+    return '"%s"' % name.replace('"', '""')
+
+
+def quote_literal(text):
+    """The text as an SQL string, right whatever standard_conforming_strings says."""
+    if "\0" in text:
+        raise SlipwayError("%r holds a zero byte, which PostgreSQL cannot store." % (text,))
+    quoted = "'%s'" % text.replace("'", "''").replace("\\", "\\\\")
+    return " E" + quoted if "\\" in text else quoted
+
+
+class Connection:
+    """Where a server is and who asks; nothing is opened before a session is.
+
+    login_host is a host, or a folder of a Unix socket when it starts with a slash; empty means the default socket.
+    login_db is the application's database, maintenance_db the one to stay in while login_db is copied and renamed.
+    """
+
+    def __init__(self, login_host="", login_port=5432, login_user="", login_password="", login_db="",
+                 ssl_mode="prefer", ca_cert=None, maintenance_db="postgres"):
+        self.login_host = login_host
+        self.login_port = login_port
+        self.login_user = login_user
+        self.login_password = login_password
+        self.login_db = login_db
+        self.ssl_mode = ssl_mode
+        self.ca_cert = ca_cert
+        self.maintenance_db = maintenance_db
+
+    @contextlib.contextmanager
+    def session(self, database=None):
+        """One psql for as long as the block runs; in login_db unless another database is named."""
+        session = Session(self, database or self.login_db)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def query(self, sql, database=None):
+        """The rows of one query, each a dict."""
+        with self.session(database) as session:
+            return session.query(sql)
+
+    def execute(self, sql, database=None):
+        """Run one statement that returns nothing of interest."""
+        with self.session(database) as session:
+            session.execute(sql)
+
+    def describe(self, database):
+        """Where this leads, in words and without the password."""
+        return 'database "%s" on %s:%s as user "%s"' % (
+            database, self.login_host or "the local socket", self.login_port, self.login_user or "(default)")
+
+    def environment(self):
+        """The environment of psql: nothing of PostgreSQL is inherited, the password is in no argument list."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        environment.update({
+            "LC_ALL": "C", "PGAPPNAME": "slipway", "PGCLIENTENCODING": "UTF8", "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT),
+            "PGHOST": self.login_host, "PGPORT": str(self.login_port), "PGUSER": self.login_user,
+            "PGPASSWORD": self.login_password, "PGSSLMODE": self.ssl_mode, "PGSSLROOTCERT": self.ca_cert})
+        return {name: value for name, value in environment.items() if value}
+
+
+class Session:
+    """One psql, fed statement by statement.
+
+    Nothing is sent ahead: when this process is killed, psql finishes the one statement it is at, finds its input
+    closed and ends. Whole scripts on its standard input would run on with nobody watching.
+    """
+
+    def __init__(self, connection, database):
+        self.connection = connection
+        self.database = database
+        self._mark = uuid.uuid4().hex
+        self._errors = tempfile.TemporaryFile()
+        target = "dbname='%s' %s" % (database.replace("\\", "\\\\").replace("'", "\\'"), KEEPALIVES)
+        try:
+            self._process = subprocess.Popen(
+                ["psql", "-X", "-A", "-t", "-q", "-w", "-d", target], env=connection.environment(),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True)
+        except OSError as error:
+            self._errors.close()
+            raise PostgresError(
+                "The PostgreSQL client psql cannot be started: %s." % error.strerror, LOST,
+                hint="Install it on this host (package postgresql-client on Debian, postgresql on Red Hat).") from error
+        try:
+            # Settings of the role or the database must not change what our statements mean.
+            self.execute("SET search_path = pg_catalog", "SET client_min_messages = error", "SET row_security = off",
+                         "SET default_transaction_read_only = off", "SET synchronous_commit = on",
+                         "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
+                         "SET lock_timeout = '%ds'" % LOCK_TIMEOUT)
+        except BaseException:
+            self.close()
+            raise
+
+    def query(self, sql):
+        """The rows of a query, each a dict."""
+        return json.loads(self._send("SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM (\n%s\n) q" % sql))
+
+    def execute(self, *statements):
+        """Run statements one after the other, each a transaction of its own; stop at the first error."""
+        for statement in statements:
+            self._send(statement)
+
+    def transaction(self, *statements):
+        """Run statements in one transaction: all of them happen, or none."""
+        self._send("BEGIN")
+        try:
+            self.execute(*statements)
+            self._send("COMMIT")
+        except PostgresError as error:
+            if error.sqlstate != LOST:
+                self._send("ROLLBACK")
+            raise
+
+    def close(self):
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+        self._errors.close()
+
+    def _send(self, statement):
+        """Send one statement and return what psql prints for it."""
+        text = "%s;\n\\echo %s :SQLSTATE\n" % (statement, self._mark)
+        lines = []
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(text.encode("utf-8"))
+            self._process.stdin.flush()
+            for line in self._process.stdout:
+                line = line.decode("utf-8")
+                if line.startswith(self._mark):
+                    sqlstate = line.split()[1]
+                    if sqlstate == "00000":
+                        return "".join(lines)
+                    raise self._error(sqlstate)
+                lines.append(line)
+        self._process.wait()
+        raise self._error(LOST)
+
+    def _error(self, sqlstate):
+        self._errors.seek(0)
+        text = re.sub(r"^psql:\S*( error:)?", "", self._errors.read().decode("utf-8", "replace"), flags=re.MULTILINE)
+        self._errors.seek(0)
+        self._errors.truncate()
+        said = redact(" ".join(text.split()), [self.connection.login_password])
+        verb = "Cannot reach" if sqlstate == LOST else "PostgreSQL refused in"
+        return PostgresError("%s %s: %s" % (verb, self.connection.describe(self.database), said or "no reason given"), sqlstate)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What CREATE DATABASE ... TEMPLATE leaves behind, and how to give it to the copy.
+
+Owner, connection limit, encoding, locale and tablespace are the business of CREATE DATABASE itself; privileges,
+ALTER DATABASE ... SET (for every role) and the comment live outside the database and are not copied.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
+    PostgresError, quote_ident, quote_literal)
+
+# These settings hold lists of names, stored as they are written in SQL; every other value is plain text.
+LISTS = ("local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries",
+         "temp_tablespaces", "unix_socket_directories")
+
+PRIVILEGES = """
+SELECT coalesce(g.rolname, '') AS grantee, a.privilege_type AS privilege, a.is_grantable AS grantable,
+       a.grantor = d.datdba AS by_owner
+FROM pg_database d, aclexplode(d.datacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee
+WHERE d.datname = %s ORDER BY by_owner DESC, 1, 2"""
+
+SETTINGS = """
+SELECT coalesce(r.rolname, '') AS role, unnest(s.setconfig) AS setting
+FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole
+WHERE d.datname = %s ORDER BY 1, 2"""
+
+OTHERS = """
+SELECT d.datacl IS NOT NULL AS has_privileges, pg_get_userbyid(d.datdba) AS owner,
+       shobj_description(d.oid, 'pg_database') AS comment,
+       (SELECT count(*) FROM pg_shseclabel l WHERE l.classoid = 'pg_database'::regclass AND l.objoid = d.oid) AS labels,
+       (SELECT count(*) FROM pg_subscription s WHERE s.subdbid = d.oid) AS subscriptions,
+       (SELECT count(*) FROM pg_replication_slots s WHERE s.database = d.datname) AS slots
+FROM pg_database d WHERE d.datname = %s"""
+
+
+def carry_over(session, database, copy):
+    """Give the copy what the database has outside of itself; return a sentence for each thing that stays behind."""
+    here = quote_literal(database)
+    others = session.query(OTHERS % here)[0]
+    warnings = []
+    for statement, subject in _statements(session, here, copy, others):
+        try:
+            session.execute(statement)
+        except PostgresError as error:
+            if not error.sqlstate.startswith(("42", "22")):  # not refused as such: no room, no connection, ...
+                raise
+            warnings.append("The restore point lacks %s: %s" % (subject, error))
+    for what, count in (("security labels", others["labels"]), ("subscriptions", others["subscriptions"]),
+                        ("replication slots", others["slots"])):
+        if count:
+            warnings.append("Database %s has %d %s, which a copy cannot have." % (quote_ident(database), count, what))
+    return warnings
+
+
+def _statements(session, here, copy, others):
+    """Pairs of a statement and, in words, what would be missing without it."""
+    target = quote_ident(copy)
+    if others["comment"] is not None:
+        yield "COMMENT ON DATABASE %s IS %s" % (target, quote_literal(others["comment"])), "the comment"
+    for row in session.query(SETTINGS % here):
+        name, value = row["setting"].split("=", 1)
+        scope = "ROLE %s IN DATABASE %s" % (quote_ident(row["role"]), target) if row["role"] else "DATABASE " + target
+        of_role = ' of role "%s"' % row["role"] if row["role"] else ""
+        yield "ALTER %s SET %s TO %s" % (scope, _setting_name(name), _setting_value(name, value)), \
+            "setting %s%s" % (name, of_role)
+    if others["has_privileges"]:
+        yield "REVOKE ALL ON DATABASE %s FROM PUBLIC, %s" % (target, quote_ident(others["owner"])), "its privileges"
+    for row in session.query(PRIVILEGES % here):
+        grantee = quote_ident(row["grantee"]) if row["grantee"] else "PUBLIC"
+        option = " WITH GRANT OPTION" if row["grantable"] else ""
+        # A privilege that somebody else passed on comes from the owner afterwards; what it allows is the same.
+        yield "GRANT %s ON DATABASE %s TO %s%s" % (row["privilege"], target, grantee, option), \
+            "privilege %s of %s" % (row["privilege"], row["grantee"] or "PUBLIC")
+
+
+def _setting_name(name):
+    """The name as an identifier; settings of extensions have a dot."""
+    return ".".join(quote_ident(part) for part in name.split("."))
+
+
+def _setting_value(name, value):
+    if name not in LISTS:
+        return quote_literal(value)
+    names = [quoted.replace('""', '"') or plain
+             for quoted, plain in re.findall(r'"((?:[^"]|"")*)"|([^,\s"]+)', value)]
+    return ", ".join(quote_literal(each) for each in names) or "''"

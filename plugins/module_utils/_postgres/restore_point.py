@@ -1,0 +1,264 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""A copy of a database on its own server, to go back to within a second.
+
+All state is in the names of databases, so that it can be told after a crash at any moment:
+
+  <database>                          the live one; there is one at every moment
+  <database>__slipway_part_<name>     a copy being made or dropped, worth nothing
+  <database>__slipway_<name>          the restore point: whole, closed to everybody
+  <database>__slipway_failed_<name>   what was live before the restore point was put in its place
+
+The live database is closed (ALLOW_CONNECTIONS false) while it is copied or swapped. A crash can leave it closed;
+every call here opens it again, reopen() does only that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import time
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
+    LOST, PostgresError, quote_ident, quote_literal)
+from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
+from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
+
+NAME = re.compile(r"(?!part_|failed_)[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+LONGEST = 63  # bytes in a name, unless the server was built otherwise
+IN_USE = "55006"  # SQLSTATE object_in_use
+LOCK_CLASS = 0x736C6970  # first key of our advisory locks: "slip"
+PATIENCE = 2  # seconds an earlier call gets to end by itself
+EXIT_TIMEOUT = 10000  # milliseconds a session gets to end when told to
+FILE_COPY_FROM = 256 * 1024 * 1024
+
+
+class RestorePoint:
+    """The restore point of one database under one name, usually the id of an operation."""
+
+    def __init__(self, connection, database, name):
+        if not NAME.match(name):
+            raise SlipwayError(
+                "%r cannot name a restore point: letters, digits, dots, dashes and underscores, beginning with a letter "
+                'or digit, not with "part_" or "failed_".' % (name,))
+        self.connection = connection
+        self.database = database
+        self.name = name
+        self.part, self.copy, self.failed = (
+            _fit("%s__slipway_%s%s" % (database, kind, name)) for kind in ("part_", "", "failed_"))
+
+    def status(self):
+        """Which of absent, partial, present and restored it is, and what there is of it."""
+        with self.connection.session(self.connection.maintenance_db) as session:
+            return self._status(session)
+
+    def present(self, check=False):
+        """Copy the database, with nobody connected to it; sessions are ended, and may come back afterwards."""
+        with self._session(check) as session:
+            before = self._status(session)
+            if before["state"] == "restored":
+                raise SlipwayError(
+                    "Restore point %s was put in place already; what was live before is kept as database %s."
+                    % (self.name, quote_ident(self.failed)), untouched="Nothing was changed.",
+                    hint="Take another name, or remove this one first.")
+            if before["state"] == "present":
+                return self._unchanged(session, before, check)
+            facts = self._facts(session)
+            if check:
+                return _result(True, before, "present", facts["size"])
+            self._drop(session, self.part)
+            begun = time.monotonic()
+            with self._undone_on_error(session):
+                self._close(session, self.database)
+                self._alone(session, [self._copying(facts)], self.database)
+                warnings = carry_over(session, self.database, self.part)
+                session.transaction(_rename(self.part, self.copy), _allow(self.database, True))
+            return _result(True, before, "present", facts["size"], time.monotonic() - begun, warnings)
+
+    def restored(self, check=False):
+        """Put the restore point in the place of the live database, which is kept under another name, closed."""
+        with self._session(check) as session:
+            before = self._status(session)
+            if before["state"] == "restored":
+                return self._unchanged(session, before, check)
+            if before["state"] != "present":
+                raise SlipwayError(
+                    "There is no restore point %s of database %s%s." % (
+                        self.name, quote_ident(self.database),
+                        ", only a copy that was never finished" if before["state"] == "partial" else ""),
+                    untouched="Nothing was changed.")
+            facts = self._facts(session)
+            if check:
+                return _result(True, before, "restored", facts["size"])
+            begun = time.monotonic()
+            with self._undone_on_error(session):
+                self._close(session, self.database)
+                self._close(session, self.copy)
+                # One transaction: there is a live database at every moment, and it is one of the two whole ones.
+                self._alone(session, [_rename(self.database, self.failed), _rename(self.copy, self.database),
+                                      _allow(self.database, True)], self.database, self.copy)
+            return _result(True, before, "restored", facts["size"], time.monotonic() - begun)
+
+    def absent(self, check=False):
+        """Drop the restore point and what a restore kept."""
+        with self._session(check) as session:
+            before = self._status(session)
+            if before["state"] == "absent":
+                return self._unchanged(session, before, check)
+            if not before["live"]:
+                raise SlipwayError(
+                    "There is no database %s, so restore point %s may be the only good copy of it."
+                    % (quote_ident(self.database), self.name), untouched="Nothing was dropped.")
+            begun = time.monotonic()
+            if not check:
+                self._open(session, before)
+                self._drop(session, self.part)
+                for kept in (self.copy, self.failed):
+                    if kept in before["databases"]:
+                        # A crash while a database is dropped can leave its name with half its files.
+                        self._close(session, kept)
+                        self._alone(session, [_rename(kept, self.part)], kept)
+                        self._drop(session, self.part)
+            return _result(True, before, "absent", 0, 0 if check else time.monotonic() - begun)
+
+    def reopen(self):
+        """Let connections to the live database in again, as a killed call may have left it closed; return changed."""
+        with self._session() as session:
+            return self._open(session, self._status(session))
+
+    # Looking
+
+    def _status(self, session):
+        ours = (self.database, self.part, self.copy, self.failed)
+        rows = session.query("SELECT datname AS name, datallowconn AS open FROM pg_database WHERE datname IN (%s)"
+                             % ", ".join(quote_literal(name) for name in ours))
+        databases = {row["name"]: row["open"] for row in rows}
+        if self.copy in databases:
+            state = "present"
+        elif self.failed in databases:
+            state = "restored"
+        else:
+            state = "partial" if self.part in databases else "absent"
+        return {"state": state, "live": self.database in databases, "open": databases.get(self.database, False),
+                "databases": sorted(set(databases) - {self.database})}
+
+    def _facts(self, session):
+        facts = look(session, self.database)
+        found = problems(session, self.database, facts)
+        if found:
+            raise SlipwayError(" ".join(found), untouched="Nothing was changed.", findings=found)
+        return facts
+
+    # Changing
+
+    @contextlib.contextmanager
+    def _session(self, check=False):
+        """A session in the maintenance database; one that may change something is the only one of its kind."""
+        with self.connection.session(self.connection.maintenance_db) as session:
+            if not check:
+                self._take_turn(session)
+            yield session
+
+    def _take_turn(self, session):
+        """Wait for an earlier call about this database, or end it.
+
+        A killed call leaves its psql at the statement it had sent, which may be a copy that takes minutes. Two
+        living calls at once are kept apart by the lock of the operation.
+        """
+        key = int.from_bytes(hashlib.sha256(self.database.encode("utf-8")).digest()[:4], "big", signed=True)
+        lock = "SELECT pg_try_advisory_lock(%d, %d) AS ours" % (LOCK_CLASS, key)
+        holder = ("SELECT pg_terminate_backend(pid, %d) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                  " AND classid::bigint = %d AND objid::bigint = %d AND objsubid = 2 AND database ="
+                  " (SELECT oid FROM pg_database WHERE datname = current_database())"
+                  % (EXIT_TIMEOUT, LOCK_CLASS, key & 0xFFFFFFFF))
+        deadline = time.monotonic() + PATIENCE
+        while not session.query(lock)[0]["ours"]:
+            if time.monotonic() > deadline:
+                session.execute(holder)
+            time.sleep(0.05)
+
+    @contextlib.contextmanager
+    def _undone_on_error(self, session):
+        """Go back to an open live database without a half-made copy when the block fails, as far as we still can."""
+        try:
+            yield
+        except PostgresError as error:
+            if error.sqlstate == LOST:
+                error = SlipwayError(
+                    str(error), hint="Database %s may refuse connections until this is run again or recovered."
+                    % quote_ident(self.database))
+            else:
+                session.execute(_allow(self.database, True))
+                self._drop(session, self.part)
+                error = SlipwayError(str(error), untouched="Database %s is as it was and accepts connections."
+                                     % quote_ident(self.database))
+            raise error from None
+
+    def _unchanged(self, session, before, check):
+        opened = not before["open"] if check else self._open(session, before)
+        return _result(opened, before, before["state"], look(session, self.database)["size"])
+
+    def _open(self, session, status):
+        closed = status["live"] and not status["open"]
+        if closed:
+            session.execute(_allow(self.database, True))
+        return closed
+
+    def _close(self, session, database):
+        session.execute(_allow(database, False))
+
+    def _alone(self, session, statements, *databases):
+        """Run statements that need databases to themselves, after ending the sessions there; they must be closed."""
+        others = ("FROM pg_stat_activity WHERE datname IN (%s) AND usesysid IS NOT NULL"
+                  % ", ".join(quote_literal(database) for database in databases))
+        for attempt in range(3):
+            session.execute("SELECT count(pg_terminate_backend(pid)) " + others,
+                            "SELECT count(pg_terminate_backend(pid, %d)) %s" % (EXIT_TIMEOUT, others))
+            try:
+                # CREATE DATABASE cannot be part of a transaction and is one by itself.
+                return session.execute(*statements) if len(statements) == 1 else session.transaction(*statements)
+            except PostgresError as error:
+                # A session that was still logging in when we closed the database is not in the list at first.
+                if error.sqlstate != IN_USE or attempt == 2:
+                    raise
+
+    def _copying(self, facts):
+        options = "TEMPLATE %s OWNER %s ALLOW_CONNECTIONS false CONNECTION LIMIT %d" % (
+            quote_ident(self.database), quote_ident(facts["owner"]), facts["connection_limit"])
+        if facts["major"] >= 15:
+            options += " STRATEGY " + strategy(facts["size"], facts["file_copy_method"])
+        return "CREATE DATABASE %s %s" % (quote_ident(self.part), options)
+
+    def _drop(self, session, database):
+        session.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % quote_ident(database))
+
+
+def strategy(size, file_copy_method):
+    """How CREATE DATABASE copies fastest."""
+    return "FILE_COPY" if size >= FILE_COPY_FROM or file_copy_method == "clone" else "WAL_LOG"
+
+
+def _rename(old, new):
+    return "ALTER DATABASE %s RENAME TO %s" % (quote_ident(old), quote_ident(new))
+
+
+def _allow(database, allowed):
+    return "ALTER DATABASE %s ALLOW_CONNECTIONS %s" % (quote_ident(database), "true" if allowed else "false")
+
+
+def _fit(name):
+    """The name, or when it is too long for PostgreSQL its beginning and a hash of all of it."""
+    data = name.encode("utf-8")
+    if len(data) <= LONGEST:
+        return name
+    tail = "_" + hashlib.sha256(data).hexdigest()[:12]
+    return data[:LONGEST - len(tail)].decode("utf-8", "ignore") + tail
+
+
+def _result(changed, before, after, size, seconds=0.0, warnings=()):
+    return {"changed": changed, "before": before["state"], "after": after, "size": size,
+            "seconds": round(seconds, 3), "warnings": list(warnings)}
