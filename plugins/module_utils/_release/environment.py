@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import make_dirs, read_json, write_json
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def _path(root, release_id):
@@ -21,13 +25,15 @@ def read(root, release_id):
     return read_json(_path(root, release_id), {})
 
 
-def write(root, release_id, variables):
-    """Write the variables of a release; return whether they are others than before."""
+def write(root, release_id, variables, check=False):
+    """Write the variables of a release; return whether they are others than before. With check, only the latter."""
+    variables = {name: _text(name, value) for name, value in variables.items()}
     path = _path(root, release_id)
     if read_json(path) == variables:
         return False
-    make_dirs(os.path.dirname(path), 0o700)
-    write_json(path, variables, 0o600)
+    if not check:
+        make_dirs(os.path.dirname(path), 0o700)
+        write_json(path, variables, 0o600)
     return True
 
 
@@ -35,3 +41,13 @@ def remove(root, release_id):
     """Forget the variables of a release."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(_path(root, release_id))
+
+
+def _text(name, value):
+    """A value as the text a process gets. No error shows it: values are secrets."""
+    if not NAME.fullmatch(name):
+        raise SlipwayError("%r cannot be the name of an environment variable." % name)
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)) or "\0" in str(value):
+        raise SlipwayError("The environment variable %s is not text." % name,
+                           hint="Put its value in quotes: true, lists and mappings have no one way to be text.")
+    return str(value)

@@ -18,6 +18,7 @@ import re
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
+from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import (
     atomic_symlink, exclusive, fsync_dir, make_dirs, read_json, write_json)
@@ -92,7 +93,7 @@ class ReleaseStore:
     def previous(self):
         """The release that was live before the current one, or None; also when it has been removed since."""
         last = read_json(self._record, {})
-        return self._read(last["previous"]) if last.get("id") == self._current_id() else None
+        return self._read(last.get("previous")) if last.get("id") == self._current_id() else None
 
     def planned(self, config, digest, package):
         """The Release that a package with this configuration blob will be on this host."""
@@ -113,13 +114,14 @@ class ReleaseStore:
 
     # Changing; with check, only what would be changed is returned, and refused what would be refused
 
-    def present(self, store, digest, package, link_shared=(), check=False):
+    def present(self, store, digest, package, link_shared=None, check=False):
         """Unpack a package beside the live release; return (Release, changed).
 
-        store is where packages are read from, package is the name to remember, link_shared are the shared paths.
+        store is where packages are read from, package is the name to remember, link_shared are the paths to link into
+        <root>/shared (by default those that the package's own configuration names).
         A release that is there already is not read again.
         """
-        with self._live_untouched(), self._locked(check):
+        with self.untouched(), self._locked(check):
             release = self.find(digest)
             if release:
                 return release, False
@@ -130,9 +132,24 @@ class ReleaseStore:
                 raise SlipwayError("%s is live, but its %s/release.json is missing, damaged or of another package."
                                    % (release.path, RESERVED), hint="Activate another release, then remove this one.")
             self.room_for(config)
+            if link_shared is None:
+                link_shared = effective(config["documents"])["shared"]
             if not check:
                 self._unpack(store, release, layers, link_shared)
         return release, True
+
+    @contextlib.contextmanager
+    def untouched(self):
+        """Let every error say that the live release is as it was."""
+        try:
+            yield
+        except SlipwayError as error:
+            live = self._current_id()
+            raise SlipwayError(
+                error.message, hint=error.hint, **error.facts,
+                untouched="Nothing of it is left on the host%s."
+                          % ("; the live release %s is untouched" % live if live else "")
+            ) from error
 
     def activate(self, release_id, check=False):
         """Make a release the live one, in one step; return (the Release live before it or None, changed)."""
@@ -220,19 +237,6 @@ class ReleaseStore:
         with exclusive(os.path.join(self.state, "release.lock")):
             self._sweep()
             yield
-
-    @contextlib.contextmanager
-    def _live_untouched(self):
-        """Let every error say that the live release is as it was."""
-        try:
-            yield
-        except SlipwayError as error:
-            live = self._current_id()
-            raise SlipwayError(
-                error.message, hint=error.hint, **error.facts,
-                untouched="Nothing of it is left on the host%s."
-                          % ("; the live release %s is untouched" % live if live else "")
-            ) from error
 
     def _unpack(self, store, release, layers, link_shared):
         part = os.path.join(self.releases, ".part-%s-%d" % (release.id, os.getpid()))

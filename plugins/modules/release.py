@@ -1,0 +1,216 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release
+short_description: Unpack, activate and remove releases of an application
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - A release is a package unpacked on a host, in the folder C(releases) of the application. C(current) points to the live one.
+  - The live release is never touched while another one is unpacked beside it, and a release is there as a whole or not at all,
+    also when the module is killed.
+  - Nothing is done while an operation (such as an upgrade) is open on the host.
+extends_documentation_fragment:
+  - slipway.app._attributes
+  - slipway.app._attributes.actiongroup_app
+  - slipway.app._application
+attributes:
+  diff_mode:
+    details:
+      - Of environment variables only the names are shown.
+options:
+  state:
+    description:
+      - V(present) reads the package from O(store) by its digest, verifies every blob, makes sure that the disk has room before it
+        unpacks anything, refuses archives that reach outside of the release, and links the shared paths of the application.
+        A release that is there already is not read again.
+      - V(active) makes the release with this O(id) the live one, in one step. Services are not restarted.
+      - V(absent) removes the release with this O(id) and its environment variables. The live release is refused.
+    type: str
+    choices: [present, active, absent]
+    default: present
+  package:
+    description: The package to unpack, such as V(shop:1.1.0) or V(shop@sha256:...). Needed with O(state=present).
+    type: str
+  store:
+    description: Where packages are kept, a folder with an OCI image layout. Needed with O(state=present).
+    type: str
+  id:
+    description: The release to activate or to remove, as this module and M(slipway.app.release_info) return it.
+    type: str
+  environment_variables:
+    description:
+      - Variables for the application's processes in this release, with O(state=present).
+      - They are written outside of the release, readable by their owner only. If omitted, those there are stay as they are.
+    type: dict
+seealso:
+  - module: slipway.app.package_build
+  - module: slipway.app.release_info
+  - module: slipway.app.service
+"""
+
+EXAMPLES = r"""
+---
+- name: Unpack the shop beside the live release
+  slipway.app.release:
+    root: /srv/shop
+    package: shop:1.1.0
+    store: /srv/packages
+    environment_variables:
+      DJANGO_SECRET_KEY: "{{ vault_django_secret_key }}"
+  register: unpacked
+
+- name: Make it live
+  slipway.app.release:
+    root: /srv/shop
+    state: active
+    id: "{{ unpacked.release.id }}"
+  register: activated
+
+- name: Remove the one that was live before
+  slipway.app.release:
+    root: /srv/shop
+    state: absent
+    id: "{{ activated.previous }}"
+  when: activated.previous
+"""
+
+RETURN = r"""
+release:
+  description: The release; with O(state=absent) as it was, or null where there was none.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Its id, tag and first digits of the digest.
+      type: str
+      sample: 1.1.0-9f86d081884c
+    path:
+      description: Its folder.
+      type: str
+      sample: /srv/shop/releases/1.1.0-9f86d081884c
+    digest:
+      description: The digest of its package.
+      type: str
+    package:
+      description: The package as it was asked for.
+      type: str
+      sample: shop:1.1.0
+    reference:
+      description: The git reference the package was built from.
+      type: str
+    commit:
+      description: The commit the package was built from.
+      type: str
+    label:
+      description: The label of the package.
+      type: str
+      sample: "Reference: 1.1.0"
+    unpacked_at:
+      description: When it was unpacked, UTC.
+      type: str
+      sample: "2026-11-21T11:02:33.512345Z"
+previous:
+  description: Id of the release that was live before the current one, or null.
+  returned: success
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
+from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
+from ansible_collections.slipway.app.plugins.module_utils._release import environment
+from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
+
+
+def present(releases, params, variables, check):
+    packages = open_store(params["store"])
+    before = [release.id for release in releases.list()]
+    with releases.untouched():
+        digest = packages.resolve(params["package"])
+    release, unpacked = releases.present(packages, digest, params["package"], check=check)
+    after = [release.id] + before if unpacked else before
+    diff = {"before": {"releases": before}, "after": {"releases": after}}
+    written = False
+    if variables is not None:
+        known = environment.read(releases.root, release.id)
+        written = environment.write(releases.root, release.id, variables, check=check)
+        diff["before"]["environment_variables"] = sorted(known)
+        diff["after"]["environment_variables"] = [
+            name if name not in known or known[name] == str(variables[name]) else name + " (another value)"
+            for name in sorted(variables)]
+    return unpacked or written, release, releases.previous(), diff
+
+
+def active(releases, params, unused_variables, check):
+    release, live = releases.get(params["id"]), releases.current()
+    previous, changed = releases.activate(release.id, check=check)
+    return changed, release, previous, {"before": {"current": live.id if live else None}, "after": {"current": release.id}}
+
+
+def absent(releases, params, unused_variables, check):
+    there = releases.list()
+    release = next((one for one in there if one.id == params["id"]), None)
+    before = [one.id for one in there]
+    changed = releases.absent(params["id"], check=check)
+    after = [one for one in before if one != params["id"]]
+    previous = releases.previous()
+    if previous and previous.id == params["id"]:
+        previous = None  # a check has left it there
+    return changed, release, previous, {"before": {"releases": before}, "after": {"releases": after}}
+
+
+STATES = {"present": present, "active": active, "absent": absent}
+
+
+def run(params, variables, check):
+    refuse_if_open(params["root"])
+    changed, release, previous, diff = STATES[params["state"]](ReleaseStore(params["root"]), params, variables, check)
+    return {"changed": changed, "release": release.as_dict() if release else None,
+            "previous": previous.id if previous else None, "diff": diff}
+
+
+def take_secrets(module):
+    """Take the variables out of the parameters; nothing this module returns has their values.
+
+    So Ansible need not look for them in the result, where it would replace every "1" by stars for the sake of DEBUG=1.
+    """
+    variables = module.params["environment_variables"]
+    if variables is not None:
+        module.params["environment_variables"] = dict.fromkeys(variables, "********")
+        module.no_log_values.clear()
+    return variables
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            root=dict(type="path", required=True),
+            state=dict(type="str", choices=["present", "active", "absent"], default="present"),
+            package=dict(type="str"),
+            store=dict(type="str"),
+            id=dict(type="str"),
+            environment_variables=dict(type="dict", no_log=True),
+        ),
+        required_if=[
+            ("state", "present", ("package", "store")),
+            ("state", "active", ("id",)),
+            ("state", "absent", ("id",)),
+        ],
+        supports_check_mode=True,
+    )
+    variables = take_secrets(module)
+    try:
+        module.exit_json(**run(module.params, variables, module.check_mode))
+    except SlipwayError as error:
+        module.fail_json(msg=str(error), **error.facts)
+
+
+if __name__ == "__main__":
+    main()
