@@ -41,16 +41,16 @@ def orders_are_there(lab, accepted):
 def jobs_done_once(lab, accepted, timeout=60):
     """Every order's job once: not lost, not twice. Waits for the consumers to catch up."""
     deadline = time.monotonic() + timeout
-    while _waiting(lab) and time.monotonic() < deadline:
+    while _waiting(lab, accepted) and time.monotonic() < deadline:
         time.sleep(0.2)
     wrong = ["order %(id)s: %(jobs)d jobs done, %(runs)d runs, %(parcels)d parcels" % row
              for row in lab.sql(PER_ORDER, accepted) if (row["jobs"], row["runs"], row["parcels"]) != (1, 1, 1)]
     return wrong[:3] + (["and %d orders more" % (len(wrong) - 3)] if len(wrong) > 3 else [])
 
 
-def _waiting(lab):
-    return lab.sql("SELECT count(*) AS jobs FROM procrastinate_jobs"
-                   " WHERE queue_name = 'orders' AND status IN ('todo', 'doing')")[0]["jobs"]
+def _waiting(lab, accepted):
+    return lab.sql("SELECT count(*) AS jobs FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+                   " AND args ->> 'order_id' = ANY(%s)", accepted)[0]["jobs"]
 
 
 def serves(lab, version):

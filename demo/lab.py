@@ -155,7 +155,7 @@ class Lab:
     def start(self):
         """Start everything that is there before an application is: database, hosts, web servers, repository."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.sockets = tempfile.mkdtemp(prefix="slipway-", dir="/tmp")
+        self.sockets = tempfile.mkdtemp(prefix="slipway-lab-", dir="/tmp")
         self._save()
         self.media.mkdir()
         repository.make(self.repository)

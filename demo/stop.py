@@ -1,0 +1,29 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""make demo-stop: end the shops that demos left running, and remove everything of them."""
+
+from __future__ import annotations
+
+import fcntl
+
+from lab import HERE, Lab
+
+LABS = HERE.parent / ".demo"
+
+
+def stop_finished(say):
+    """End every lab whose demo is over; one that is still being told is left alone."""
+    for directory in sorted(LABS.glob("*/")):
+        with open(directory / "running", "a", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say("A demo is still running in %s: left alone." % directory)
+                continue
+            say("Ending the shop of an earlier demo.")
+            Lab.open(directory).stop()
+
+
+if __name__ == "__main__":
+    stop_finished(print)
