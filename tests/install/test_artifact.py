@@ -1,0 +1,101 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The artifact, as users get it: built, looked into, installed elsewhere, and its playbooks run from there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
+WANTED = {
+    "CHANGELOG.md", "CHANGELOG.rst", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "COPYING", "FILES.json", "LICENSES", "MANIFEST.json",
+    "README.md", "REUSE.toml", "changelogs", "docs", "meta", "playbooks", "plugins", "roles",
+}
+# What a run needs besides the collection: nothing of this clone.
+OPTIONS = {"package_build": ["-e", "reference=1.0.0"], "upgrade": ["-e", "package=shop:1.0.0"], "deploy": ["-e", "package=shop:1.0.0"]}
+
+
+def environment(**extra):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
+    return {**kept, "LC_ALL": "C.UTF-8", **extra}
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("artifact")
+    subprocess.run([sys.executable, ROOT / "scripts" / "build.py", folder], check=True, env=environment(), cwd=folder)
+    (path,) = folder.glob("slipway-app-*.tar.gz")
+    return path
+
+
+@pytest.fixture(scope="session")
+def collections(artifact, tmp_path_factory):
+    """A folder with nothing but the installed artifact."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    subprocess.run([sys.executable, "-m", "ansible", "galaxy", "collection", "install", artifact, "--offline",
+                    "--collections-path", folder], check=True, env=environment(ANSIBLE_HOME=str(folder / "home")), cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def playbook(collections, tmp_path):
+    """playbook(name, *options) -> the finished ansible-playbook of the installed collection."""
+
+    def runner(name, *options):
+        return subprocess.run(
+            [sys.executable, "-m", "ansible", "playbook", "slipway.app." + name, *options], cwd=tmp_path, text=True,
+            env=environment(ANSIBLE_COLLECTIONS_PATH=str(collections), ANSIBLE_HOME=str(tmp_path / "home")),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+
+    return runner
+
+
+def test_the_artifact_holds_what_users_need_and_nothing_else(artifact):
+    with tarfile.open(artifact) as archive:
+        names = {member.name for member in archive if member.isfile()}
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                            capture_output=True, text=True, check=True).stdout
+    sources = {name for name in listed.split("\0")
+               if name.startswith(("LICENSES/", "docs/", "meta/", "playbooks/", "plugins/", "roles/"))}
+    assert sorted(sources - names) == []
+    assert sorted(name for name in names if name.split("/")[0] not in WANTED) == []
+    assert sorted(name for name in names if name.startswith("changelogs/fragments/") or "__pycache__" in name) == []
+
+
+def test_the_artifact_is_small(artifact):
+    assert artifact.stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_every_playbook_is_found_and_parses(playbook, name):
+    done = playbook(name, "--syntax-check", "-i", "localhost,")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS)
+def test_an_inventory_without_hosts_is_an_error(playbook, name):
+    """Ansible alone would find no host, do nothing and call it a success."""
+    done = playbook(name, "-i", "localhost,", *OPTIONS.get(name, ()))
+    assert done.returncode != 0, done.stdout
+    assert ("slipway_store" if name.startswith("package_") else "no host in the group app") in done.stdout
+
+
+def test_deploy_and_upgrade_run_from_the_artifact(collections, tmp_path):
+    sys.path.insert(0, str(ROOT / "demo"))
+    from lab import Lab
+
+    with Lab(tmp_path / "lab", apps=1, consumers=1, collections=collections) as lab:
+        deployed = lab.playbook("deploy", reference="1.0.0")
+        assert deployed.rc == 0, deployed.output
+        upgraded = lab.playbook("upgrade", reference="1.1.0")
+        assert upgraded.rc == 0, upgraded.output
+        assert os.readlink(lab.root("app1") / "current").startswith("releases/1.1.0-")
+        assert os.readlink(lab.root("consumer1") / "current").startswith("releases/1.1.0-")
