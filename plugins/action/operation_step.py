@@ -13,7 +13,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import alive, owner
-from ansible_collections.slipway.app.plugins.module_utils._operation.table import SILENT, STEPS
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import READING, STEPS
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
 from ansible_collections.slipway.app.plugins.plugin_utils._report import GOOD, report
 from ansible_collections.slipway.app.plugins.plugin_utils._words import failure_lines, outcome_line
@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
         unknown = [step for step in steps if step not in STEPS and step != "report"]
         if unknown or not steps:
             raise AnsibleError("The option step names no known step (%s); known: %s." % (unknown, ", ".join(STEPS)))
-        board = Board(task_vars, asked["kind"])
+        board = Board(task_vars, asked["kind"], self._task.check_mode)
         if steps == ["report"]:
             return self._report(result, board, asked["kind"])
         result.update({key: board.reports[host][key] for key in CARRIED if key in board.reports[host]})
@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
         result.update(step=steps, changed=False, outcome="skipped" if why_not else "ok")
         if why_not:
             result.update(skipped=True, skipped_reason=why_not)
-        elif self._task.check_mode and steps[0] not in SILENT:
+        elif self._task.check_mode and steps[0] not in READING:
             result.update(changed=True, msg="would " + "; ".join(STEPS[step][1] for step in steps))
         else:
             arguments.update(steps=steps, host=host, roles=board.hosts[host], operation=board.operation,

@@ -31,8 +31,9 @@ def hosts_of(groups):
 class Board:
     """The reports of all hosts before a step runs."""
 
-    def __init__(self, task_vars, kind):
+    def __init__(self, task_vars, kind, check_mode=False):
         self.recovering = kind == "recover"
+        self.check_mode = check_mode
         self.hosts = hosts_of(task_vars["groups"])
         self.leader = next(host for host, roles in self.hosts.items() if "leader" in roles)
         self.reports = {}
@@ -88,6 +89,8 @@ class Board:
         if step in PREPARE and self.recovering:
             return "recovering"
         if step != "preflight" and (self.findings() or self.nothing_to_do()):
+            return "nothing was started"
+        if step not in ("preflight", "start") and self.operation is None and not self.check_mode:
             return "nothing was started"
         if direction == "closed":
             return None if step == "finish" and self.decision["outcome"] == "done" else "already over"

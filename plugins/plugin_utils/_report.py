@@ -43,6 +43,8 @@ def _recovered(board, decision, failures):
         return "open", (["Recovery is not complete; the operation is still open."] + failures
                         + [decision.get("reason", "The leader %s cannot be asked." % board.leader),
                            "Mend the cause and run the playbook slipway.app.recover again."])
+    if board.check_mode:
+        return "checked", ["Nothing was changed (check mode). The operation would go %s. %s" % (direction, decision["reason"])]
     words = {"none": "Nothing to recover.", "closed": "The last journals were closed.",
              "forward": "The operation was finished.", "back": "The operation was undone: the release before is live."}
     return "done", [words[direction] + " " + decision["reason"]]

@@ -26,46 +26,62 @@ def survey(site):
             "holder": site.lock.holder()}
 
 
-def assess(site, plan):
+def assess(site, plan, check=False):
     """Take over the operation, see how its migration ended, and decide: go on or go back.
 
     plan: owner (who recovers), surveys {host: survey}, takeover, wish, accept_loss. The decision's direction is
     forward, back, closed (the leader had closed it: the other hosts only follow), or none (nothing was left over).
+    With check, the decision is the same as far as it can be known now, and nothing is taken over, ended or written.
     """
     leader = plan["surveys"][site.host]["operation"]
     holder = site.lock.holder()
     if holder and (not leader or leader["id"] != holder["operation"]):
-        # The lock was taken, but the controller was gone before the journal began: nothing has been done.
-        site.lock.take_over(holder["operation"], plan["owner"], force=plan["takeover"])
-        site.lock.release(holder["operation"])
-        return _nothing("The lock of %s was released; that operation had not begun." % holder["operation"])
+        return _release_unbegun(site, holder, plan, check)
     if not leader:
         return _nothing("No operation was ever started here.")
     if leader["outcome"] != "open":
-        return _closed(site, leader, plan["surveys"])
+        return _closed(site, leader, plan["surveys"], check)
+    if check:
+        operation = Operation(site, leader["id"], leader["fence"], leader["plan"])
+        return {"decision": _decide(site, operation, plan, check)[0].as_dict()}
     fence = site.lock.take_over(leader["id"], plan["owner"], force=plan["takeover"])
     operation = Operation(site, leader["id"], fence, leader["plan"])
-    earlier = _earlier(operation)
     with operation.step("assess") as outcome:
-        states = [step for host in plan["surveys"].values() if host["operation"] and host["operation"]["id"] == operation.id
-                  for step in host["operation"]["steps"]]
-        begun = {step["step"] for step in states}
-        migration = _migration(site, operation, "migrate" in begun)
-        changes = _changes(site, operation, begun)
-        decision = decide(begun, _failed(states), migration, changes, earlier, plan["wish"])
+        decision, migration = _decide(site, operation, plan, check)
         outcome.update(decision.as_dict(), migration=migration)
-        if decision.restore and earlier != "back" and not plan["accept_loss"]:
-            _refuse_loss(operation, plan["surveys"])
     return {"id": operation.id, "fence": fence, "plan": operation.plan, "decision": decision.as_dict()}
+
+
+def _decide(site, operation, plan, check):
+    """(the Decision, how the migration ended) from what all hosts say."""
+    states = [step for survey in plan["surveys"].values() if survey["operation"] and survey["operation"]["id"] == operation.id
+              for step in survey["operation"]["steps"]]
+    begun = {step["step"] for step in states}
+    earlier = _earlier(operation)
+    migration = _migration(site, operation, "migrate" in begun, check)
+    changes = _changes(site, operation, begun)
+    decision = decide(begun, _failed(states), migration, changes, earlier, plan["wish"])
+    if decision.restore and earlier != "back" and not plan["accept_loss"]:
+        _refuse_loss(operation, plan["surveys"])
+    return decision, migration
+
+
+def _release_unbegun(site, holder, plan, check):
+    """The lock was taken, but the controller was gone before the journal began: nothing has been done."""
+    if not check:
+        site.lock.take_over(holder["operation"], plan["owner"], force=plan["takeover"])
+        site.lock.release(holder["operation"])
+    return _nothing("Operation %s had taken the lock and not begun; the lock is free again." % holder["operation"])
 
 
 def _nothing(reason):
     return {"decision": {"direction": "none", "restore": False, "reason": reason}}
 
 
-def _closed(site, leader, surveys):
+def _closed(site, leader, surveys, check):
     """The leader had closed the operation: free a lock that was left, and let hosts that did not close theirs follow."""
-    site.lock.release(leader["id"])
+    if not check:
+        site.lock.release(leader["id"])
     behind = sorted(host for host, survey in surveys.items()
                     if survey["operation"] and survey["operation"]["id"] == leader["id"]
                     and survey["operation"]["outcome"] == "open")
@@ -97,7 +113,7 @@ def _earlier(operation):
     return "back" if taken & {"quiesce", "restore", "reinstate", "reopen", "undo"} else None
 
 
-def _migration(site, operation, begun):
+def _migration(site, operation, begun, check):
     """How the detached migration ended; one that still runs gets the rest of its time, then it is killed."""
     if not begun:
         return {"state": "absent"}
@@ -107,8 +123,8 @@ def _migration(site, operation, begun):
     total = len(commands) + len(config["hooks"]["after_migrate"])
     for number in range(1, total + 1):
         program = operation.detached("migrate-%d" % number)
-        state = program.wait(config["timeouts"]["migrate"], operation.beat)
-        if state["state"] in ("running", "lost"):
+        state = program.state() if check else program.wait(config["timeouts"]["migrate"], operation.beat)
+        if state["state"] in ("running", "lost") and not check:
             state = dict(program.kill(), state="lost")
         if state["state"] != "exited" or state["rc"] != 0:
             return {"state": state["state"], "rc": state.get("rc")}
@@ -160,7 +176,7 @@ def reinstate(site, operation):
         site.releases.activate(old.id)
         if not services.noted(site, operation):
             return outcome
-        wanted = services.to_run(site, operation, old, old)
+        wanted = services.to_run(site, operation, old)
         outcome["started"] = services.start(site, wanted, ("web",), site.config(old.documents)["timeouts"]["start"])
         if outcome["started"]:
             outcome["healthy_after"] = services.check_health(site, operation, old)

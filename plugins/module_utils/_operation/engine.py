@@ -18,7 +18,7 @@ _STEPS = {
 _DECIDED = {"restore": back.restore, "undo": back.undo}
 
 
-def run_step(site, step, params, outcomes):
+def run_step(site, step, params, outcomes, check=False):
     """Run one step on this host and return what it adds to the result; outcomes collects what each step did."""
     if step == "preflight":
         found = forward.preflight(site, params["plan"])
@@ -28,8 +28,8 @@ def run_step(site, step, params, outcomes):
     if step == "start":
         return {"operation": forward.start(site, params["plan"]), "changed": True}
     if step == "assess":
-        assessed = back.assess(site, params["plan"])
-        return dict({"decision": assessed.pop("decision"), "changed": True}, **({"operation": assessed} if assessed else {}))
+        assessed = back.assess(site, params["plan"], check)
+        return dict({"decision": assessed.pop("decision")}, **({"operation": assessed, "changed": True} if assessed else {}))
     given = params["operation"]
     operation = Operation(site, given["id"], given["fence"], given["plan"])
     known = operation.summary()

@@ -134,9 +134,8 @@ def activate(site, operation):
         release = site.releases.find(operation.plan["digest"])
         config = site.config(release.documents)
         outcome["warm"] = run_commands(site, operation, release, config["commands"]["warm"], config["timeouts"]["command"])
-        old = previous(site, operation)
         site.releases.activate(release.id)
-        outcome["started"] = services.start(site, services.to_run(site, operation, release, old), ("web",),
+        outcome["started"] = services.start(site, services.to_run(site, operation, release), ("web",),
                                             config["timeouts"]["start"])
         if outcome["started"]:
             outcome["healthy_after"] = services.check_health(site, operation, release)
@@ -180,7 +179,7 @@ def open_(site, operation):
 
 def start_rest(site, operation, release, other):
     """Start all that ran before but web, and take away what only the other release had."""
-    wanted = services.to_run(site, operation, release, other)
+    wanted = services.to_run(site, operation, release)
     timeout = site.config(release.documents)["timeouts"]["start"]
     names = {definition.name for definition in site.definitions(release)}
     site.driver().remove([item.name for item in site.definitions(other) if item.name not in names])

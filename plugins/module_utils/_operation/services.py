@@ -24,12 +24,12 @@ def noted(site, operation):
     return record.read(site.root, operation.id) is not None
 
 
-def to_run(site, operation, release, old):
-    """The definitions of a release to start: those that ran before, and those that the old release did not have."""
-    ran = record.read(site.root, operation.id) or []
-    had = {definition.name for definition in site.definitions(old)}
-    return [definition for definition in site.definitions(release)
-            if definition.name in ran or definition.name not in had]
+def to_run(site, operation, release):
+    """The definitions of a release to start: all at the first installation, later what ran before and what is new."""
+    definitions = site.definitions(release)
+    if operation.plan["kind"] == "deploy":
+        return definitions
+    return record.to_run(site.root, operation.id, definitions)
 
 
 def stop(site, definitions, kinds, drain):

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which step runs where, from what all hosts have reported."""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, FORWARD
+from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
+from ansible_collections.slipway.app.plugins.plugin_utils._report import report
+
+OPERATION = {"id": "20260101T000000Z-upgrade-1", "fence": 1, "plan": {}}
+FOUND = {"digest": "sha256:new", "package": "shop:2", "current": {"id": "1-x", "digest": "sha256:old"}}
+BACKWARDS = {"direction": "back", "restore": True, "reason": "The migration failed."}
+FORWARDS = {"direction": "forward", "restore": False, "reason": "The migration had ended well."}
+
+
+def _board(kind="upgrade", **reports):
+    groups = {"app": ["app1", "app2"], "consumer": ["worker"]}
+    every = {host: {"slipway_step": dict({"found": FOUND}, **reports.get(host, {}))} for host in ("app1", "app2", "worker")}
+    return Board({"groups": groups, "hostvars": every}, kind)
+
+
+def _runs(board):
+    """{step: hosts it would run on} now."""
+    return {step: [host for host in board.hosts if board.why_not(step, host) is None]
+            for step in dict(FORWARD, **BACK) if any(board.why_not(step, host) is None for host in board.hosts)}
+
+
+def test_all_well_goes_forward_and_never_back():
+    runs = _runs(_board(app1={"operation": OPERATION}))
+    assert set(runs) == set(FORWARD)
+    assert runs["close"] == ["app1", "app2"] and runs["migrate"] == ["app1"] and runs["stage"] == ["app1", "app2", "worker"]
+
+
+def test_a_finding_on_one_host_stops_all():
+    assert set(_runs(_board(worker={"findings": ["The disk is full."]}))) == {"preflight"}
+
+
+def test_nothing_to_do_takes_no_lock():
+    live = dict(FOUND, current={"id": "2-y", "digest": "sha256:new"})
+    board = _board(app1={"found": live}, app2={"found": live}, worker={"found": live})
+    assert set(_runs(board)) == {"preflight"}
+    assert report(board, "upgrade")[0] == "nothing to do"
+
+
+def test_a_failure_asks_for_an_assessment_only():
+    runs = _runs(_board(app1={"operation": OPERATION}, app2={"failures": {"close": "no"}}))
+    assert set(runs) == {"survey"}
+    runs = _runs(_board(app1={"operation": OPERATION, "survey": {"x": 1}}, app2={"failures": {"close": "no"}}))
+    assert set(runs) == {"survey", "assess"}
+
+
+def test_a_lock_that_is_refused_touches_nothing():
+    board = _board(app1={"failures": {"start": "Operation x holds the lock."}})
+    assert _runs(board) == {}
+    assert report(board, "upgrade")[0] == "refused"
+
+
+def test_going_back():
+    board = _board(app1={"operation": OPERATION, "decision": BACKWARDS, "failures": {"migrate": "no"}, "survey": {"x": 1}})
+    assert set(_runs(board)) == set(BACK) - {"survey", "assess"}
+    ended, sentences = report(board, "upgrade")
+    assert ended == "undone" and any("migrate on app1: no" in sentence for sentence in sentences)
+
+
+def test_a_host_that_cannot_go_back_keeps_the_operation_open():
+    board = _board(app1={"operation": OPERATION, "decision": BACKWARDS, "failures": {"migrate": "no"}, "survey": {"x": 1}},
+                   app2={"failures": {"reinstate": "gone"}})
+    runs = _runs(board)
+    assert "undo" not in runs and runs["reopen"] == ["app1", "worker"]
+    assert report(board, "upgrade")[0] == "open"
+
+
+def test_a_database_that_cannot_be_restored_keeps_users_out():
+    board = _board(app1={"operation": OPERATION, "decision": BACKWARDS, "survey": {"x": 1},
+                         "failures": {"migrate": "no", "restore": "no server"}})
+    assert _runs(board) == {}
+
+
+def test_recover_begins_with_questions_and_never_with_new_work():
+    assert set(_runs(_board("recover"))) == {"survey"}
+    runs = _runs(_board("recover", app1={"operation": OPERATION, "decision": FORWARDS, "survey": {"x": 1}}))
+    assert set(runs) == {"activate", "open", "finish"}
+
+
+def test_recover_that_fails_forward_asks_again():
+    board = _board("recover", app1={"operation": OPERATION, "decision": FORWARDS, "survey": {"x": 1}},
+                   app2={"failures": {"activate": "never green"}})
+    assert set(_runs(board)) == {"survey", "assess"}
+
+
+def test_recover_of_nothing():
+    nothing = {"direction": "none", "restore": False, "reason": "No operation was ever started here."}
+    board = _board("recover", app1={"decision": nothing, "survey": {"x": 1}})
+    assert _runs(board) == {}
+    assert report(board, "recover") == ("done", ["Nothing to recover. No operation was ever started here."])
+
+
+def test_hosts_that_had_not_closed_follow():
+    closed = {"direction": "closed", "outcome": "undone", "restore": False, "reason": "It had ended."}
+    board = _board("recover", app1={"operation": OPERATION, "decision": closed, "survey": {"x": 1}})
+    assert set(_runs(board)) == {"undo"}
