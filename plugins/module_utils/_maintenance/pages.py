@@ -55,11 +55,11 @@ _PAGE = """\
 </svg>
 <h1>We will be right back</h1>
 <p>@message@</p>
-<p class="back">Expected back by <time datetime="@end@">@readable@</time>. This page looks again by itself.</p>
+<p class="back">Expected back by <time datetime="@end@">@readable@</time>. This page refreshes itself.</p>
 </main>
 <script>
   var end = document.querySelector("time"), when = new Date(end.dateTime);
-  if (when < new Date()) end.parentNode.textContent = "It takes a little longer. This page looks again by itself.";
+  if (when < new Date()) end.parentNode.textContent = "It takes a little longer. This page refreshes itself.";
   else end.textContent = when.toLocaleTimeString([], {hour: "2-digit", minute: "2-digit"});
 </script>
 </body>

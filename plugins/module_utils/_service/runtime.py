@@ -11,11 +11,19 @@ import pwd
 import re
 import sys
 
-from ansible_collections.slipway.app.plugins.module_utils._config.load import expand, expand_text
+from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, expand_text
+from ansible_collections.slipway.app.plugins.module_utils._config.schema import ENVIRONMENTS
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._release import environment as environment_file
+from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Options of the modules that run something of the application; documented in the fragment slipway.app._service.
+RUNTIME_ARGUMENTS = {
+    "environment": {"type": "str", "choices": list(ENVIRONMENTS)},
+    "variables": {"type": "dict", "default": {}},
+    "python": {"type": "path"},
+}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -27,12 +35,12 @@ class Runtime:
     """
 
     def __init__(self, root, release, config, variables=None, python=None):
-        self.root = root
+        self.root = os.path.realpath(root)
         self.release = release
         self.config = config
-        self.variables = dict(variables or {}, python=python or sys.executable, release=release.path, root=root,
-                              shared=os.path.join(root, "shared"))
-        self._private = environment_file.read(root, release.id)
+        self.variables = dict(variables or {}, python=python or sys.executable, release=release.path, root=self.root,
+                              shared=os.path.join(self.root, "shared"))
+        self._private = environment_file.read(self.root, release.id)
 
     def argv(self, command):
         """A command of slipway.yml, ready to be run."""
@@ -69,3 +77,14 @@ class Runtime:
             return pwd.getpwuid(os.stat(self.root).st_uid).pw_dir
         except KeyError:
             return self.root
+
+
+def open_runtime(options, release_id=None):
+    """The Runtime that a module's options ask for: of a release by its id, or of the live one."""
+    releases = ReleaseStore(options["root"])
+    release = releases.get(release_id) if release_id else releases.current()
+    if release is None:
+        raise SlipwayError("No release is live in %s." % options["root"], untouched="Nothing was changed.",
+                           hint="The playbook slipway.app.deploy installs the application.")
+    config = effective(release.documents, options["environment"])
+    return Runtime(options["root"], release, config, options["variables"], options["python"])

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Bring services into a state: first a plan that says for each what is done and why, then its execution."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._service.definition import STOP_ORDER, service_of
+
+STATES = ("started", "stopped", "restarted", "resumed")
+_AFTER = {"started": "running", "restarted": "running", "stopped": "stopped", "removed": "absent"}
+
+
+@dataclasses.dataclass
+class Step:
+    """What is done with one program. action: none | started | restarted | stopped | removed | updated (nothing but what
+    is written down about it changes)."""
+
+    name: str
+    kind: str
+    before: str  # absent, or the state of its Status
+    action: str
+    reason: str
+    seconds: float = 0.0
+    killed: bool = False
+
+    @property
+    def after(self):
+        return _AFTER.get(self.action, self.before)
+
+    def as_dict(self):
+        return dict(dataclasses.asdict(self), after=self.after)
+
+
+def plan(state, definitions, statuses, names=(), kinds=(), wanted=()):
+    """The steps that bring programs into a state, one for each that is meant, in the order they are started.
+
+    names (of services, or of single programs of one) and kinds choose which are meant, without them it is all.
+    wanted are the names that state resumed is to start.
+    """
+    defined = {definition.name: definition for definition in definitions}
+    pool = {name: definition.kind for name, definition in defined.items()}
+    if state == "stopped" or (state != "restarted" and not (names or kinds)):
+        # What an earlier release left.
+        pool.update((name, status.kind) for name, status in statuses.items() if name not in defined)
+    _check_names(names, pool)
+    steps = []
+    for name, kind in pool.items():
+        if (names and name not in names and service_of(name) not in names) or (kinds and kind not in kinds):
+            continue
+        definition, status = defined.get(name), statuses.get(name)
+        if state == "stopped":
+            action, reason = _stopped(status)
+        elif state == "restarted":
+            action, reason = _restarted(status)
+        elif definition is None:
+            action, reason = "removed", "it is not in this release"
+        elif state == "started" or name in wanted:
+            action, reason = _started(definition, status)
+        else:
+            action, reason = _left_stopped(definition, status)
+        steps.append(Step(name, kind, status.state if status else "absent", action, reason))
+    return steps
+
+
+def perform(state, steps, definitions, driver, drain, timeout):
+    """Carry out the plan of a state: first all that ends, then all that starts. Fills in seconds and killed.
+
+    drain is how many seconds programs may take to end, timeout how many all of them together may take to start.
+    """
+    by_name = {step.name: step for step in steps}
+
+    def names(*actions):
+        return [step.name for step in steps if step.action in actions]
+
+    def defined(*actions):
+        return [definition for definition in definitions if definition.name in names(*actions)]
+
+    ending = sorted(names("stopped", "restarted"), key=lambda name: (STOP_ORDER + ("",)).index(by_name[name].kind))
+    reports = driver.stop(ending, drain) if ending else {}
+    if names("removed"):
+        reports.update(driver.remove(names("removed"), drain))
+    for name, report in reports.items():
+        by_name[name].seconds += report.seconds
+        by_name[name].killed = report.killed
+    if state == "resumed":
+        driver.install(defined("updated"))
+    for name in names("updated"):
+        driver.autostart(name, by_name[name].before in ("running", "starting"))
+    if names("started", "restarted"):
+        for name, seconds in driver.start(defined("started", "restarted"), timeout).items():
+            by_name[name].seconds += seconds
+
+
+def _started(definition, status):
+    if status is None or not status.alive:
+        return "started", "it failed" if status and status.state == "failed" else "it did not run"
+    if status.definition != definition.digest:
+        return "restarted", "its definition has changed"
+    if not status.autostart:
+        return "updated", "it is to come back after a reboot"
+    return "none", "it runs"
+
+
+def _stopped(status):
+    if status is None:
+        return "none", "it was never started"
+    if status.alive or status.state == "stopping":
+        return "stopped", "it ran"
+    if status.autostart:
+        return "updated", "it is not to come back after a reboot"
+    return "none", "it does not run"
+
+
+def _restarted(status):
+    if status is None or not status.alive:
+        return "none", "it does not run"
+    return "restarted", "it ran"
+
+
+def _left_stopped(definition, status):
+    """resumed, for a program that did not run before: it is not started, and nobody can start an old release by it."""
+    if status is None or status.alive or (status.definition == definition.digest and not status.autostart):
+        return "none", "it did not run before"
+    return "updated", "it did not run before, and follows the release"
+
+
+def _check_names(names, pool):
+    known = set(pool) | {service_of(name) for name in pool}
+    for name in names:
+        if name not in known:
+            raise SlipwayError("There is no service %s on this host." % name, untouched="No service was touched.",
+                               hint="There are: %s." % (", ".join(sorted(pool)) or "none"))

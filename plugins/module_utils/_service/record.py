@@ -1,0 +1,62 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Which services ran when an operation began, so that it starts again just those."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.slipway.app.plugins.module_utils._core.files import make_dirs, read_json, write_json
+from ansible_collections.slipway.app.plugins.module_utils._service.definition import service_of
+
+
+def record(root, operation, driver, definitions):
+    """Note which programs run now, and which there are; return the names of the former.
+
+    Only the first call of an operation notes anything: at the second one some may be stopped already.
+    """
+    noted = _noted(root, operation)
+    if noted is None:
+        statuses = driver.status()
+        noted = {"operation": operation,
+                 "running": sorted(name for name, status in statuses.items() if status.alive),
+                 "known": sorted({definition.name for definition in definitions} | set(statuses))}
+        make_dirs(os.path.dirname(_path(root)), 0o700)
+        write_json(_path(root), noted)
+    return noted["running"]
+
+
+def read(root, operation):
+    """The names of the programs that ran when the operation began; None when it has not noted them."""
+    noted = _noted(root, operation)
+    return None if noted is None else noted["running"]
+
+
+def to_run(root, operation, definitions):
+    """Those of the definitions that are to run after the operation: what ran before it, and what it brought.
+
+    What it brought are services that did not exist before, and further programs of a service that ran; but nothing at
+    all on a host where nothing ran.
+    """
+    noted = _noted(root, operation) or {"running": [], "known": []}
+    running = set(noted["running"])
+    known_services = {service_of(name) for name in noted["known"]}
+    services_that_ran = {service_of(name) for name in running}
+
+    def wanted(name):
+        if name in noted["known"]:
+            return name in running
+        return service_of(name) in services_that_ran or (bool(running) and service_of(name) not in known_services)
+
+    return [definition for definition in definitions if wanted(definition.name)]
+
+
+def _noted(root, operation):
+    noted = read_json(_path(root))
+    return noted if noted and noted["operation"] == operation else None
+
+
+def _path(root):
+    return os.path.join(root, "state", "services.json")

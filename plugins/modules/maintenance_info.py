@@ -1,0 +1,92 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: maintenance_info
+short_description: Tell whether users are kept out of an application
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Tells whether maintenance is on for an application on a host, since when, by whom, and what users are told.
+extends_documentation_fragment:
+  - slipway.app._attributes
+  - slipway.app._attributes.info_module
+  - slipway.app._attributes.actiongroup_app
+  - slipway.app._application
+seealso:
+  - module: slipway.app.maintenance
+"""
+
+EXAMPLES = r"""
+---
+- name: Look whether users are kept out
+  slipway.app.maintenance_info:
+    root: /srv/shop
+  register: result
+
+- name: Wake somebody up when it takes too long
+  ansible.builtin.fail:
+    msg: "{{ result.by }} keeps users out since {{ result.since }}."
+  when: result.on and result.seconds > 2 * result.expected_seconds
+"""
+
+RETURN = r"""
+"on":
+  description: Whether maintenance is on.
+  returned: success
+  type: bool
+  sample: true
+since:
+  description: Since when, in UTC. Null when it is off, as all that follows.
+  returned: success
+  type: str
+  sample: "2026-11-21T10:20:30.123Z"
+by:
+  description: Who turned it on.
+  returned: success
+  type: str
+  sample: ann
+message:
+  description: What users are told.
+  returned: success
+  type: str
+  sample: We are moving to a larger warehouse.
+expected_seconds:
+  description: How long it is to take.
+  returned: success
+  type: int
+  sample: 600
+seconds:
+  description: How long it has been on.
+  returned: success
+  type: float
+  sample: 12.5
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
+
+
+def run(module):
+    return dict(Maintenance(module.params["root"]).status(), changed=False)
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(root=dict(type="path", required=True)),
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**run(module))
+    except SlipwayError as error:
+        module.fail_json(msg=str(error), **error.facts)
+
+
+if __name__ == "__main__":
+    main()

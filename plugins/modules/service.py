@@ -1,0 +1,230 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: service
+short_description: Start, stop, restart and resume the services of an application
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Brings the services that the live release defines in C(slipway.yml) into a state, on one host.
+  - Services that run are stopped by draining. They get the time to end what they are doing, and are killed after it.
+  - Services come back after a reboot of the host exactly when they ran before it.
+extends_documentation_fragment:
+  - slipway.app._attributes
+  - slipway.app._attributes.actiongroup_app
+  - slipway.app._application
+  - slipway.app._service
+  - slipway.app._service.runtime
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - O(state=restarted) restarts every time.
+options:
+  state:
+    description:
+      - V(started) starts what does not run, restarts what runs by a definition or in a release that is no longer the live one,
+        and leaves the rest alone. Services that the release no longer has are removed, unless O(names) or O(kinds) is given.
+      - V(stopped) stops what runs, in the order cron, consumers, websocket, web.
+      - V(restarted) restarts what runs. It never starts what does not.
+      - V(resumed) is V(started) for what ran when O(operation) was recorded, and for services that are new since then.
+    type: str
+    choices: [started, stopped, restarted, resumed]
+    default: started
+  names:
+    description:
+      - Only these services. A service with a count is meant as a whole by its name, or a single one as V(mailer@2).
+    type: list
+    elements: str
+    default: []
+  kinds:
+    description:
+      - Only services of these kinds.
+    type: list
+    elements: str
+    choices: [web, websocket, consumer, cron]
+    default: []
+  roles:
+    description:
+      - The roles of this host, which decide what services belong here.
+    type: list
+    elements: str
+    choices: [app, consumer, leader]
+    required: true
+  drain:
+    description:
+      - How many seconds services may take to end. It can only shorten the C(stop_timeout) that C(slipway.yml) gives each.
+      - Without it, C(timeouts.drain) of C(slipway.yml).
+    type: int
+  operation:
+    description:
+      - Name of the operation that this is part of.
+      - With O(state=stopped), what ran is recorded under it, once. O(state=resumed) needs it.
+      - Without it, the module refuses to work while an operation is open on the host.
+    type: str
+seealso:
+  - module: slipway.app.service_info
+"""
+
+EXAMPLES = r"""
+---
+- name: Start what does not run, restart what changed
+  slipway.app.service:
+    root: /srv/shop
+    roles: [app, leader]
+    environment: prod
+    variables:
+      port: 8000
+
+- name: Stop the consumers, and kill the ones that work longer than two minutes
+  slipway.app.service:
+    root: /srv/shop
+    roles: [consumer]
+    state: stopped
+    kinds: [consumer]
+    drain: 120
+  register: stopped
+
+- name: Say what was killed in the middle of its work
+  ansible.builtin.debug:
+    msg: "{{ stopped.services | selectattr('killed') | map(attribute='name') | list }}"
+
+- name: Stop all for a while
+  slipway.app.service:
+    root: /srv/shop
+    roles: [app, consumer, leader]
+    state: stopped
+    operation: move-the-disk
+
+- name: Start just what ran before
+  slipway.app.service:
+    root: /srv/shop
+    roles: [app, consumer, leader]
+    state: resumed
+    operation: move-the-disk
+"""
+
+RETURN = r"""
+release:
+  description: Id of the live release.
+  returned: success
+  type: str
+  sample: 1.1.0-3f2a9c0d1e4b
+services:
+  description: What was done with each service that was meant, or in check mode what would be.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the service; with C(@) and a number when it has a count.
+      type: str
+      sample: mailer@2
+    kind:
+      description: Kind of the service.
+      type: str
+      sample: consumer
+    before:
+      description: State before, one of V(absent), V(running), V(starting), V(stopping), V(stopped), V(failed).
+      type: str
+      sample: running
+    after:
+      description: State after.
+      type: str
+      sample: stopped
+    action:
+      description:
+        - One of V(none), V(started), V(restarted), V(stopped), V(removed), V(updated).
+        - V(updated) means that it goes on as it was, but whether it comes back after a reboot, or in which release, changed.
+      type: str
+      sample: stopped
+    reason:
+      description: Why.
+      type: str
+      sample: it ran
+    seconds:
+      description: How long it took to end, to start, or both. V(0) in check mode.
+      type: float
+      sample: 2.4
+    killed:
+      description: Whether it was killed since it did not end in time. V(false) in check mode.
+      type: bool
+      sample: false
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
+from ansible_collections.slipway.app.plugins.module_utils._service import record
+from ansible_collections.slipway.app.plugins.module_utils._service.control import STATES, perform, plan
+from ansible_collections.slipway.app.plugins.module_utils._service.definition import ROLES, START_ORDER, definitions
+from ansible_collections.slipway.app.plugins.module_utils._service.driver import DRIVER_ARGUMENTS, open_driver
+from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
+
+
+def run(module):
+    options = module.params
+    root, state, operation = options["root"], options["state"], options["operation"]
+    if not operation:
+        refuse_if_open(root)
+    runtime, driver = open_runtime(options), open_driver(options)
+    defined = definitions(runtime, options["roles"])
+    wanted = _recorded(root, operation, defined) if state == "resumed" else ()
+    steps = plan(state, defined, driver.status(), options["names"], options["kinds"], wanted)
+    if not module.check_mode:
+        if state == "stopped" and operation:
+            record.record(root, operation, driver, defined)
+        timeouts = runtime.config["timeouts"]
+        drain = timeouts["drain"] if options["drain"] is None else options["drain"]
+        perform(state, steps, defined, driver, drain, timeouts["start"])
+    return {
+        "changed": any(step.action != "none" for step in steps),
+        "release": runtime.release.id,
+        "services": [step.as_dict() for step in steps],
+        "diff": {"before": {step.name: step.before for step in steps},
+                 "after": {step.name: _described(step) for step in steps}},
+    }
+
+
+def _recorded(root, operation, defined):
+    if record.read(root, operation) is None:
+        raise SlipwayError("What ran before the operation %s was not recorded on this host." % operation,
+                           untouched="No service was touched.",
+                           hint="state=stopped with the same operation records it.")
+    return [definition.name for definition in record.to_run(root, operation, defined)]
+
+
+def _described(step):
+    return step.after if step.action in ("none", "started", "stopped", "removed") else "%s (%s)" % (step.after, step.action)
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            root=dict(type="path", required=True),
+            state=dict(type="str", choices=list(STATES), default="started"),
+            names=dict(type="list", elements="str", default=[]),
+            kinds=dict(type="list", elements="str", choices=list(START_ORDER), default=[]),
+            roles=dict(type="list", elements="str", choices=list(ROLES), required=True),
+            drain=dict(type="int"),
+            operation=dict(type="str"),
+            **DRIVER_ARGUMENTS,
+            **RUNTIME_ARGUMENTS,
+        ),
+        required_if=[("state", "resumed", ["operation"])],
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**run(module))
+    except SlipwayError as error:
+        module.fail_json(msg=str(error), **error.facts)
+
+
+if __name__ == "__main__":
+    main()

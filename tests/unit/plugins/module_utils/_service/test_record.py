@@ -1,0 +1,63 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from ansible_collections.slipway.app.plugins.module_utils._service import record
+from ansible_collections.slipway.app.plugins.module_utils._service.base import Status
+from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
+
+
+def definitions(*names):
+    return [Definition(name, "consumer", ["run"], "/", {}, "TERM", 30) for name in names]
+
+
+class Running:
+    """A driver as far as record() looks at it."""
+
+    def __init__(self, **states):
+        self.states = states
+
+    def status(self):
+        return {name: Status(name, "consumer", state, 1, 1.0, "", True) for name, state in self.states.items()}
+
+
+def names(found):
+    return [definition.name for definition in found]
+
+
+def test_only_the_first_call_of_an_operation_notes(tmp_path):
+    root = str(tmp_path)
+    assert record.read(root, "one") is None
+    assert record.record(root, "one", Running(web="running", mailer="starting", cron="stopped", feed="failed"),
+                         definitions("web")) == ["mailer", "web"]
+    assert record.record(root, "one", Running(web="stopped"), definitions("web")) == ["mailer", "web"]
+    assert record.read(root, "one") == ["mailer", "web"]
+    assert record.record(root, "two", Running(web="stopped"), definitions("web")) == []
+    assert record.read(root, "one") is None and record.read(root, "two") == []
+
+
+def test_what_ran_runs_again_and_what_was_stopped_does_not(tmp_path):
+    root = str(tmp_path)
+    record.record(root, "one", Running(web="running", mailer="stopped"), definitions("web", "mailer", "cron"))
+    assert names(record.to_run(root, "one", definitions("web", "mailer", "cron"))) == ["web"]
+
+
+def test_services_that_are_new_run(tmp_path):
+    root = str(tmp_path)
+    record.record(root, "one", Running(web="running", mailer="stopped"), definitions("web", "mailer"))
+    assert names(record.to_run(root, "one", definitions("web", "mailer", "feed"))) == ["web", "feed"]
+
+
+def test_further_programs_of_a_service_do_as_it_did(tmp_path):
+    root = str(tmp_path)
+    record.record(root, "one", Running(**{"mailer@1": "running", "mailer@2": "stopped", "feed": "stopped", "web": "running"}),
+                  [])
+    new = definitions("mailer@1", "mailer@2", "mailer@3", "feed@1", "feed@2", "web@1", "web@2")
+    assert names(record.to_run(root, "one", new)) == ["mailer@1", "mailer@3", "web@1", "web@2"]
+
+
+def test_nothing_new_runs_where_nothing_ran(tmp_path):
+    root = str(tmp_path)
+    record.record(root, "one", Running(web="stopped"), definitions("web"))
+    assert record.to_run(root, "one", definitions("web", "feed")) == []
