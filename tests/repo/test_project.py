@@ -46,4 +46,3 @@ def test_requirements_are_pinned(repository):
              for line in path.read_text(encoding="utf-8").splitlines()
              if line.strip() and not line.startswith(("#", "-r ", "-c ")) and not re.match(r"[\w.\[\],-]+==[\w.]+(\s|$)", line)]
     assert loose == []
-

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 import re
 
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+OMITTED = "(omitted)"
+
 
 def roles(repository):
     return sorted({path.relative_to(repository.root).parts[1] for path in repository.under("roles")})
@@ -29,22 +34,39 @@ def test_there_are_roles(repository):
     assert roles(repository)
 
 
+def values(repository, role):
+    """{variable: what its default comes to on a host whose inventory sets none of the variables it is taken from}.
+
+    A default that is omitted is not in it.
+    """
+    ours = defaults(repository, role)
+    around = {"omit": OMITTED, "inventory_hostname": "host", "groups": {"app": ["host"], "all": ["host"]}}
+    templar = Templar(loader=DataLoader(), variables=dict(around, **ours))
+    found = {name: templar.template(trust_as_template(value)) if isinstance(value, str) else value
+             for name, value in ours.items()}
+    return {name: value for name, value in found.items() if value != OMITTED}
+
+
 def test_every_default_is_specified_and_every_specified_default_is_there(repository):
+    """As it is written, or as the value it comes to: a template is no default that the documentation takes for a dict."""
     wrong = []
     for role in roles(repository):
-        ours = defaults(repository, role)
-        specified = {name: option["default"] for name, option in all_options(repository, role).items() if "default" in option}
-        wrong += ["%s: %s is %r in defaults/ and %r in argument_specs" % (
-            role, name, ours.get(name, "missing"), specified.get(name, "missing"))
-            for name in sorted(set(ours) | set(specified))
-            if (name in ours, ours.get(name)) != (name in specified, specified.get(name))]
+        options, written, value = all_options(repository, role), defaults(repository, role), values(repository, role)
+        wrong += ["%s: %s is in defaults/ only" % (role, name) for name in sorted(set(written) - set(options))]
+        for name, option in options.items():
+            allowed = [form[name] for form in (written, value) if name in form]
+            if "default" in option and option["default"] not in allowed:
+                wrong.append("%s: %s is %s in defaults/ and %r in argument_specs" % (
+                    role, name, " or ".join(map(repr, allowed)) or "missing", option["default"]))
+            if "default" not in option and name in value:
+                wrong.append("%s: %s has a default in defaults/ only" % (role, name))
     assert wrong == []
 
 
-def test_an_option_without_a_default_is_required(repository):
+def test_an_option_without_a_default_is_required_or_omitted(repository):
     wrong = ["%s: %s has no default and is not required" % (role, name)
              for role in roles(repository) for name, option in all_options(repository, role).items()
-             if "default" not in option and option.get("required") is not True]
+             if "default" not in option and option.get("required") is not True and name not in defaults(repository, role)]
     assert wrong == []
 
 

@@ -41,7 +41,8 @@ def test_detached_outlives_its_starter(tmp_path):
         "import os, sys; from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached\n"
         "Detached(sys.argv[1]).start(['sh', '-c', 'sleep 1; echo done; exit 4'], '/', dict(os.environ))\n"
         "os.kill(os.getpid(), 9)")
-    done = subprocess.run([sys.executable, "-c", starter, str(tmp_path / "d")], capture_output=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", starter, str(tmp_path / "d")], capture_output=True, timeout=20,
+                          check=False)
     assert done.returncode == -signal.SIGKILL
     detached = Detached(str(tmp_path / "d"))
     assert detached.state()["state"] == "running"
