@@ -34,7 +34,10 @@ IN_USE = "55006"  # SQLSTATE object_in_use
 LOCK_CLASS = 0x736C6970  # first key of our advisory locks: "slip"
 PATIENCE = 2  # seconds an earlier call gets to end by itself
 EXIT_TIMEOUT = 10000  # milliseconds a session gets to end when told to
-FILE_COPY_FROM = 256 * 1024 * 1024
+# Measured on PostgreSQL 17, ext4, two cores (median seconds, WAL_LOG against FILE_COPY): 7 MB 0.06 and 0.11, 39 MB 0.19
+# and 0.16, 71 MB 0.27 and 0.20, 263 MB 0.94 and 0.57, 1 GB 4.7 and 1.9. FILE_COPY also writes out every changed
+# page of the whole server, so it comes in a little above the crossover.
+FILE_COPY_FROM = 64 * 1024 * 1024  # bytes
 
 
 class RestorePoint:
@@ -123,7 +126,8 @@ class RestorePoint:
                         self._close(session, kept)
                         self._alone(session, [_rename(kept, self.part)], kept)
                         self._drop(session, self.part)
-            return _result(True, before, "absent", 0, 0 if check else time.monotonic() - begun)
+            size = look(session, self.database)["size"]
+            return _result(True, before, "absent", size, 0 if check else time.monotonic() - begun)
 
     def reopen(self):
         """Let connections to the live database in again, as a killed call may have left it closed; return changed."""

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real PostgreSQL server for the session, and in it for each test a database of a role that is no superuser."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, quote_ident
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+
+import postgres_server  # noqa: E402
+
+PASSWORD = "no secret"
+
+
+class Cluster(postgres_server.Server):
+    """A server whose files need not survive a failing machine, with short cuts for tests."""
+
+    def connection(self, user="shop", database="shop"):
+        password = self.password if user == self.superuser else PASSWORD
+        return Connection("127.0.0.1", self.port, user, password, database)
+
+    def databases(self):
+        """Names of the databases that are not the server's own."""
+        rows = self.connection(self.superuser, "postgres").query(
+            "SELECT datname AS name FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')")
+        return {row["name"] for row in rows}
+
+    def drop_all(self):
+        for name in self.databases():
+            self.sql("DROP DATABASE %s WITH (FORCE)" % quote_ident(name))
+
+
+def cluster(directory, bin_dir):
+    return Cluster(str(directory), bin_dir, settings={
+        "fsync": "off", "max_prepared_transactions": 5, "autovacuum": "off", "max_connections": 60}).start()
+
+
+@pytest.fixture(scope="session")
+def bin_dir():
+    return postgres_server.binaries(str(REPOSITORY / ".cache"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory, bin_dir):
+    """The server itself; psql of the same version comes first on PATH."""
+    server = cluster(tmp_path_factory.mktemp("postgres"), bin_dir)
+    before = os.environ["PATH"]
+    os.environ["PATH"] = bin_dir + os.pathsep + before
+    server.sql("CREATE ROLE shop LOGIN CREATEDB PASSWORD '%s'; CREATE ROLE guest LOGIN PASSWORD '%s'" % (PASSWORD, PASSWORD))
+    yield server
+    os.environ["PATH"] = before
+    server.remove()
+
+
+@pytest.fixture
+def postgres(server):
+    """The server with a fresh database "shop" of role "shop": 1000 orders, and migrations recorded in a table."""
+    server.drop_all()
+    server.sql("CREATE DATABASE shop OWNER shop")
+    server.connection().execute("""
+        CREATE TABLE public.orders (id serial PRIMARY KEY, note text);
+        CREATE TABLE public.django_migrations (id int PRIMARY KEY, name text);
+        INSERT INTO public.orders (note) SELECT 'order ' || g FROM generate_series(1, 1000) g;
+        INSERT INTO public.django_migrations VALUES (1, '0001_initial')""")
+    return server

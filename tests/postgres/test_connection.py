@@ -1,0 +1,87 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
+    LOST, Connection, PostgresError, quote_ident, quote_literal)
+
+NAMES = ["plain", "Upper Case", 'a "quoted" name', "it's", "back\\slash", "käse_日本", "semi;colon -- and /* more", ":SQLSTATE",
+         "new\nline", "$1 %s {x}"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("conforming", ["on", "off"])
+def test_names_and_texts_arrive_as_they_are(postgres, name, conforming):
+    with postgres.connection().session() as session:
+        session.execute("SET standard_conforming_strings = " + conforming, "SET escape_string_warning = off")
+        rows = session.query("SELECT %s AS %s" % (quote_literal(name), quote_ident(name)))
+    assert rows == [{name: name}]
+
+
+def test_a_database_of_any_name_can_be_connected_to(postgres):
+    for name in NAMES:
+        postgres.connection().execute("CREATE DATABASE " + quote_ident(name), "postgres")
+        assert postgres.connection().query("SELECT current_database() AS name", name) == [{"name": name}]
+
+
+def test_settings_of_role_and_database_change_nothing(postgres):
+    postgres.sql("ALTER DATABASE shop SET default_transaction_read_only = on; ALTER DATABASE shop SET statement_timeout = 1;"
+                 "ALTER DATABASE shop SET search_path = public")
+    postgres.connection().execute("CREATE TABLE public.written AS SELECT count(pg_sleep(0.01))")
+
+
+def test_a_refused_statement_leaves_the_session_usable(postgres):
+    with postgres.connection().session() as session:
+        with pytest.raises(PostgresError, match="division by zero") as caught:
+            session.query("SELECT 1 / 0")
+        assert caught.value.sqlstate == "22012"
+        assert session.query("SELECT 1 AS one") == [{"one": 1}]
+
+
+def test_a_transaction_happens_whole_or_not_at_all(postgres):
+    with postgres.connection().session() as session:
+        with pytest.raises(PostgresError):
+            session.transaction("DELETE FROM public.orders", "SELECT 1 / 0")
+        assert session.query("SELECT count(*) AS n FROM public.orders") == [{"n": 1000}]
+
+
+@pytest.mark.parametrize("change", [
+    {"login_port": 1}, {"login_password": "wrong password"}, {"login_db": "no_such"}, {"login_user": "nobody here"},
+    {"login_host": "no-such-host.invalid"}, {"ssl_mode": "require"}])
+def test_what_cannot_be_reached_is_named_and_the_password_is_not(postgres, change):
+    known = {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret",
+             "login_db": "shop"}
+    connection = Connection(**dict(known, **change))
+    with pytest.raises(PostgresError) as caught:
+        connection.query("SELECT 1")
+    text = str(caught.value)
+    assert caught.value.sqlstate == LOST
+    for name in (connection.login_host, str(connection.login_port), connection.login_user, connection.login_db):
+        assert name in text
+    assert connection.login_password not in text
+
+
+def test_a_session_ended_by_the_server_is_told_as_lost(postgres):
+    with postgres.connection().session() as session:
+        with pytest.raises(PostgresError, match="administrator command") as caught:
+            session.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        assert caught.value.sqlstate == LOST
+        with pytest.raises(PostgresError):
+            session.query("SELECT 1")
+
+
+def test_missing_psql_names_the_package(postgres, monkeypatch, tmp_path):
+    connection = postgres.connection()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PostgresError, match="postgresql-client"):
+        connection.query("SELECT 1")
+
+
+def test_variables_of_the_caller_are_not_used(postgres, monkeypatch):
+    monkeypatch.setenv("PGDATABASE", "elsewhere")
+    monkeypatch.setenv("PGOPTIONS", "-c search_path=nowhere")
+    assert postgres.connection().query("SELECT current_database() AS name") == [{"name": "shop"}]
