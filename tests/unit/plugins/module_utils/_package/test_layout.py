@@ -178,12 +178,12 @@ def test_what_a_killed_build_left_goes_with_the_next_one_and_a_living_one_stays(
 
 def test_builds_at_once_all_end_up_in_the_index(store):
     script = (
-        "import sys; sys.path.insert(0, sys.argv[3]); from test_layout import publish\n"
+        "import sys\n"
         "from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store\n"
+        "from ansible_collections.slipway.app.tests.unit.plugins.module_utils._package.test_layout import publish\n"
         "publish(open_store(sys.argv[1]), sys.argv[2], sys.argv[2].encode())\n")
     names = ["shop:%d" % number for number in range(4)]
-    builds = [subprocess.Popen([sys.executable, "-c", script, store.location, name, os.path.dirname(__file__)])
-              for name in names]
+    builds = [subprocess.Popen([sys.executable, "-c", script, store.location, name]) for name in names]
     assert [build.wait(timeout=30) for build in builds] == [0] * len(names)
     assert sorted(entry["package"] for entry in store.list()) == names
     for name in names:

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Building a package: a commit, its build commands, its layers, and a name in a store."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, read_documents
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
+from ansible_collections.slipway.app.plugins.module_utils._package import artifact, git, layers
+
+UNTOUCHED = "No package was written."
+
+
+def build(repository, reference, name, store, label=None, skip_assets_build=False, force=False, environment=None,
+          check=False):
+    """Make the package called name (with a tag) from a reference of a git repository, unless it is there already.
+
+    Returns changed, package, digest, commit, reference, label, size, layers, seconds, output and a diff. With check
+    nothing is built and written; what only a build can tell is then None.
+    """
+    begun = time.monotonic()
+    wanted = {"commit": git.resolve(repository, reference), "reference": reference,
+              "label": label or "Reference: %s" % reference, "assets": not skip_assets_build}
+    digest = store.tag_digest(name)
+    there = _content(store, digest, force)
+    differences = _differences(there, wanted, label)
+    if there and differences and not force:
+        raise _taken(name, there, wanted, differences)
+    result = {"changed": bool(differences), "digest": None, "size": None, "layers": None, "output": ""}
+    content = wanted
+    if there and not differences and not force:
+        content = there
+        result.update(_facts(digest, store.manifest(digest), there["layers"]))
+    elif not check:
+        result.update(_build(repository, wanted, name, store, digest, environment or {}))
+        result["changed"] = result["digest"] != digest
+    before, after = _summary(name, there), _summary(name, content)
+    result.update(after, seconds=round(time.monotonic() - begun, 3),
+                  diff={"before": before, "after": after if result["changed"] else before})
+    return result
+
+
+def _content(store, digest, force):
+    """The config document of the package a tag has now, or None; force does without one that cannot be read."""
+    try:
+        return store.config(digest) if digest else None
+    except SlipwayError:
+        if not force:
+            raise
+        return None
+
+
+def _summary(name, content):
+    """What a person compares two packages by."""
+    if content is None:
+        return {}
+    return dict({key: content[key] for key in ("commit", "reference", "label", "assets")}, package=str(name))
+
+
+def _differences(there, wanted, label):
+    """In what the package there is not the wanted one; a label that nobody asked for makes no difference."""
+    if there is None:
+        return ["missing"]
+    keys = ["commit", "assets"] + (["label"] if label else [])
+    return [key for key in keys if there[key] != wanted[key]]
+
+
+def _taken(name, there, wanted, differences):
+    if "commit" in differences:
+        message = "The tag of %s is taken by commit %s (reference %s); %s is commit %s." % (
+            name, there["commit"], there["reference"], wanted["reference"], wanted["commit"])
+    elif "assets" in differences:
+        message = "Package %s of this commit is there already, %s its assets." % (
+            name, "with" if there["assets"] else "without")
+    else:
+        message = "Package %s of this commit is there already, with the label '%s'." % (name, there["label"])
+    return SlipwayError(message, untouched="The package of the tag was left untouched.",
+                        hint="Choose another tag, or replace the package with force.")
+
+
+def _build(repository, wanted, name, store, expected, environment):
+    """Check out, run the build commands, write the layers, publish."""
+    try:
+        with store.workspace() as work:
+            tree = os.path.join(work, "checkout")
+            commit = git.checkout(repository, wanted["commit"], tree)
+            documents = read_documents(tree)
+            config = effective(documents)
+            output = _run_commands(config, wanted["assets"], tree, work, commit, environment)
+            written = _write_layers(config, tree, work, commit)
+            document = artifact.config_document(commit, wanted["reference"], wanted["label"], wanted["assets"],
+                                                documents, written)
+            manifest = artifact.manifest_document(name, commit, document)
+            data = artifact.encode(manifest)
+            store.publish(name, [(os.path.join(work, layer["name"]), layer["digest"]) for layer in written],
+                          [artifact.encode(document)], data, expected)
+            return dict(_facts(artifact.digest_of(data), manifest, written), output=output)
+    except OSError as error:
+        raise SlipwayError("Building %s in the package store %s failed: %s." % (name, store.location, error),
+                           untouched=UNTOUCHED) from error
+    except SlipwayError as error:
+        if error.untouched:
+            raise
+        raise SlipwayError(error.message, UNTOUCHED, error.hint, **error.facts) from error
+
+
+def _run_commands(config, assets, tree, work, commit, environment):
+    """Run the build commands in the checkout; return what they printed, without the secrets they were given."""
+    temporary = os.path.join(work, "tmp")
+    os.mkdir(temporary)
+    # Tools that write the time of the build take SOURCE_DATE_EPOCH instead where it is set.
+    env = dict(os.environ, TMPDIR=temporary, SOURCE_DATE_EPOCH=str(commit.time))
+    env.update(environment)
+    printed = []
+    for command in config["build"]["commands"] + (config["build"]["assets"] if assets else []):
+        argv = expand(command, {"python": sys.executable})
+        done = run(argv, cwd=tree, env=env, timeout=config["timeouts"]["build"])
+        text = git.public(redact(done.stdout + done.stderr, environment.values()))
+        line = git.public(redact(command if isinstance(command, str) else " ".join(command), environment.values()))
+        printed.append("$ %s\n%s" % (line, text))
+        if not done.ok:
+            raise SlipwayError("The build command '%s' %s:\n%s\n" % (line, _ending(done), tail(text) or "(no output)"),
+                               untouched=UNTOUCHED, output="".join(printed))
+    return "".join(printed)
+
+
+def _ending(done):
+    if done.timed_out:
+        return "was ended after %d seconds (timeouts.build)" % done.seconds
+    if done.rc < 0:
+        return "was ended by signal %d" % -done.rc
+    return "failed with exit status %d" % done.rc
+
+
+def _write_layers(config, tree, work, commit):
+    """Write each layer to a file of its name in the workspace; return what the config document says of them."""
+    paths = layers.scan(tree, config["build"]["exclude"], set(config["shared"]))
+    owned = layers.split(paths, config["layers"])
+    return [dict(layers.write(tree, owned[layer], commit.time, os.path.join(work, layer)), name=layer)
+            for layer in sorted(owned)]
+
+
+def _facts(digest, manifest, written):
+    return {"digest": digest, "size": artifact.content_size(manifest),
+            "layers": [{key: layer[key] for key in ("name", "digest", "size", "files")} for layer in written]}
