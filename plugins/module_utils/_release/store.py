@@ -204,9 +204,10 @@ class ReleaseStore:
         path = self._path(release_id)
         try:
             facts = read_json(os.path.join(path, RESERVED, "release.json"))
-            return Release(path=path, **{name: facts[name] for name in RECORDED})
+            release = Release(path=path, **{name: facts[name] for name in RECORDED})
+            return release if release.id == release_id else None
         except (SlipwayError, KeyError, TypeError, NotADirectoryError):
-            return None  # something else, or damaged: present() makes it anew
+            return None  # something else, or damaged
 
     def _current_id(self):
         """The id that the link current points to, or None before the first release is live."""

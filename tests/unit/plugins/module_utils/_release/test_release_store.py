@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -246,6 +247,8 @@ def test_a_folder_that_is_no_whole_release(host):
         anew, changed = host.present("shop:1.0.0")
         assert changed and anew.id == release.id and host.store.find(digest) == anew
         assert not os.path.exists(os.path.join(release.path, "stray"))
+    shutil.copytree(release.path, release.path.replace("1.0.0-", "copy-"))
+    assert host.store.list() == [anew]  # a copy by hand is no release
     host.store.activate(release.id)
     os.unlink(facts)
     with pytest.raises(SlipwayError, match="is live, but its .slipway/release.json is missing, damaged or of another"):
