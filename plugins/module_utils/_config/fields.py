@@ -43,9 +43,9 @@ class Field:
     def filled(self, value, where, key):
         return value
 
-    def wrong(self, value, where, key, hint=None):
-        return SlipwayError("%s: %s must be %s, but is %s." % (
-            where, key or "the document", self.expected, describe(value)), hint=hint)
+    def wrong(self, value, where, key, advice=None):
+        words = "%s: %s must be %s, but is %s." % (where, key or "the document", self.expected, describe(value))
+        return SlipwayError("%s %s" % (words, advice) if advice else words)
 
 
 class Text(Field):
@@ -65,14 +65,14 @@ class Text(Field):
 
     def check_content(self, value, where, key):
         if self.choices and value not in self.choices:
-            raise self.wrong(value, where, key, nearest_hint(value, self.choices))
+            raise self.wrong(value, where, key, nearest(value, self.choices))
         if self.pattern and not re.match("(?:%s)$" % self.pattern[0], value) or "\0" in value:
             raise self.wrong(value, where, key)
 
-    def wrong(self, value, where, key, hint=None):
+    def wrong(self, value, where, key, advice=None):
         if isinstance(value, (bool, int, float)) and not self.choices:
-            hint = hint or "Put the value in quotes."
-        return super().wrong(value, where, key, hint)
+            advice = "Put the value in quotes."
+        return super().wrong(value, where, key, advice)
 
 
 class RelativePath(Text):
@@ -180,16 +180,14 @@ class Group(Field):
     def check_content(self, value, where, key):
         for name, content in value.items():
             if name not in self.fields:
-                raise SlipwayError("%s: unknown key %s." % (where, join(key, name)),
-                                   hint=nearest_hint(name, self.fields) or "Known here: %s." % ", ".join(self.fields))
+                raise SlipwayError("%s: unknown key %s. %s" % (where, join(key, name), nearest(name, self.fields)))
             self.fields[name].check(content, where, join(key, name))
 
     def filled(self, value, where, key):
         result = {}
         for name, field in self.fields.items():
             if field.required and name not in value:
-                raise SlipwayError("%s: %s is missing." % (where, join(key, name)),
-                                   hint="It must be %s." % field.expected)
+                raise SlipwayError("%s: %s is missing; it must be %s." % (where, join(key, name), field.expected))
             result[name] = field.filled(value.get(name, field.default), where, join(key, name))
         return result
 
@@ -213,7 +211,7 @@ def describe(value):
     return "of type %s" % type(value).__name__
 
 
-def nearest_hint(name, known):
-    """'Did you mean ...?' when something known is near, or None."""
+def nearest(name, known):
+    """What somebody may have meant: the known name that is near, else all of them."""
     near = difflib.get_close_matches(str(name), list(known), 1)
-    return "Did you mean %s?" % near[0] if near else None
+    return "Did you mean %s?" % near[0] if near else "Known: %s." % ", ".join(known)

@@ -16,7 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._config.fields import 
     Number,
     RelativePath,
     Text,
-    nearest_hint,
+    nearest,
 )
 from ansible_collections.slipway.app.plugins.module_utils._config.profiles import PROFILES
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
@@ -114,8 +114,7 @@ def validate(document, where, overlay=False):
 def check_environment(environment):
     """Refuse the name of an environment that is none."""
     if environment not in ENVIRONMENTS:
-        raise SlipwayError("There is no environment '%s'." % environment,
-                           hint=nearest_hint(environment, ENVIRONMENTS) or "Known: %s." % ", ".join(ENVIRONMENTS))
+        raise SlipwayError("There is no environment '%s'. %s" % (environment, nearest(environment, ENVIRONMENTS)))
 
 
 def _check_once(paths, where, key):

@@ -40,7 +40,6 @@ def build(repository, reference, name, store, label=None, skip_assets_build=Fals
         result.update(_facts(digest, store.manifest(digest), there["layers"]))
     elif not check:
         result.update(_build(repository, wanted, name, store, digest, environment or {}))
-        result["changed"] = result["digest"] != digest
     before, after = _summary(name, there), _summary(name, content)
     result.update(after, seconds=round(time.monotonic() - begun, 3),
                   diff={"before": before, "after": after if result["changed"] else before})
@@ -86,7 +85,7 @@ def _taken(name, there, wanted, differences):
 
 
 def _build(repository, wanted, name, store, expected, environment):
-    """Check out, run the build commands, write the layers, publish."""
+    """Check out, run the build commands, write the layers, publish; return what of the result only a build can tell."""
     try:
         with store.workspace() as work:
             tree = os.path.join(work, "checkout")
@@ -99,9 +98,9 @@ def _build(repository, wanted, name, store, expected, environment):
                                                 documents, written)
             manifest = artifact.manifest_document(name, commit, document)
             data = artifact.encode(manifest)
-            store.publish(name, [(os.path.join(work, layer["name"]), layer["digest"]) for layer in written],
-                          [artifact.encode(document)], data, expected)
-            return dict(_facts(artifact.digest_of(data), manifest, written), output=output)
+            files = [(os.path.join(work, layer["name"]), layer["digest"]) for layer in written]
+            changed = store.publish(name, files, [artifact.encode(document)], data, expected)
+            return dict(_facts(artifact.digest_of(data), manifest, written), changed=changed, output=output)
     except OSError as error:
         raise SlipwayError("Building %s in the package store %s failed: %s." % (name, store.location, error),
                            untouched=UNTOUCHED) from error

@@ -53,8 +53,8 @@ class PackageStore(abc.ABC):
         """Put a package in, all or nothing: the tag points to it when everything else is there.
 
         files are (path, digest) of finished layers in the workspace, documents and manifest are bytes. expected is
-        the digest the tag is known to point to (None: it does not exist); when that has changed, publishing is
-        refused.
+        the digest the tag is known to point to (None: it does not exist); when somebody else has moved it to another
+        package meanwhile, publishing is refused. Returns whether the tag points to another package than before.
         """
 
     def resolve(self, name):

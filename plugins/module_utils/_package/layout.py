@@ -109,7 +109,7 @@ class LayoutStore(PackageStore):
         digest = artifact.digest_of(manifest)
         with self._locked():
             current = self.tag_digest(name)
-            if current != expected:
+            if current not in (expected, digest):
                 raise SlipwayError(
                     "While package %s was built, somebody else changed its tag in the package store %s."
                     % (name, self.location), untouched="The package of the tag was left as it is.", hint="Build again.")
@@ -119,7 +119,8 @@ class LayoutStore(PackageStore):
             fsync_dir(self._path("blobs", "sha256"))
             for data in documents + [manifest]:
                 atomic_write(self._blob(artifact.digest_of(data)), data, FILE_MODE)
-            if current != digest:
+            moved = current != digest
+            if moved:
                 self._write_index(_tagged(self._entries(), name, {
                     "mediaType": artifact.MANIFEST,
                     "artifactType": artifact.ARTIFACT,
@@ -127,6 +128,7 @@ class LayoutStore(PackageStore):
                     "size": len(manifest),
                     "annotations": {artifact.REF_NAME: str(name), artifact.PUSHED: artifact.timestamp(time.time())},
                 }))
+        return moved
 
     def _entries(self):
         """The descriptors in index.json."""

@@ -34,7 +34,7 @@ def service(**more):
     (["shop"], ["the document must be a mapping", "a list"]),
     (base(servces={}), ["unknown key servces", "Did you mean services?"]),
     (service(comand="x"), ["unknown key services.web.comand", "Did you mean command?"]),
-    (base(zzzzzzzz=1), ["unknown key zzzzzzzz", "Known here: application, profile"]),
+    (base(zzzzzzzz=1), ["unknown key zzzzzzzz", "Known: application, profile"]),
     (service(count="two"), ["services.web.count must be a whole number of at least 0, but is the text 'two'"]),
     (service(count=True), ["services.web.count must be a whole number", "truth value true"]),
     (service(count=-1), ["services.web.count", "number -1"]),
