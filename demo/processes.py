@@ -44,36 +44,16 @@ def tree(process):
     return [list(process)] + [below for child in children(process[0]) for below in tree(child)]
 
 
-def end(processes, grace=5):
-    """End processes: SIGTERM to each, SIGKILL to those that are still there after grace seconds."""
-    _signal(processes, signal.SIGTERM)
-    if not gone(processes, grace):
-        _signal(processes, signal.SIGKILL)
-        gone(processes, grace)
-
-
-def gone(processes, timeout):
-    deadline = time.monotonic() + timeout
-    while any(alive(process) for process in processes):
-        _reap(processes)
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def _signal(processes, number):
-    for process in processes:
+def kill(roots):
+    """Kill processes and everything below them, parents first, so that nobody starts anything anew."""
+    doomed = [process for root in roots for process in tree(root)]
+    for process in doomed:
         if alive(process):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(process[0], number)
-
-
-def _reap(processes):
-    """A child of ours stays a zombie until asked for; zombies count as gone, so this is only tidiness."""
-    for process in processes:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(process[0], os.WNOHANG)
+                os.kill(process[0], signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while any(alive(process) for process in doomed) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def start(argv, log, env=None):

@@ -27,13 +27,14 @@ class Demo:
     def __init__(self, lab, story):
         self.lab = lab
         self.story = story
-        self.client = Client({host: lab.address(host) for host in lab.apps})
+        self.client = None
         self.pictures = {}
         self.windows = {}
 
     def run(self):
         with self.story.step("PostgreSQL, supervisor and nginx for three hosts"):
             self.lab.start()
+        self.client = Client({host: self.lab.address(host) for host in self.lab.apps})
         self.deploy()
         self.upgrade()
         self.fail_to_upgrade()
@@ -60,7 +61,7 @@ class Demo:
         self.story.heading("2  Upgrade to 1.1.0 while they order")
         begun = time.time()
         self.play("upgrade", "build, then upgrade", reference="1.1.0")
-        self.tell_steps("activate")
+        self.tell_steps()
         time.sleep(2)
         self.tell_windows("1.1.0", begun)
         self.claims("1.1.0")
@@ -73,7 +74,7 @@ class Demo:
         place_order(self.lab.address("app1"), ONE_NAME)
         begun = time.time()
         result = self.play("upgrade", "build, then try to upgrade", expected=False, reference="1.2.0")
-        self.tell_steps("reinstate")
+        self.tell_steps()
         said = what_failed(result.output)
         story.say("Slipway says:")
         story.quote(said)
@@ -111,7 +112,7 @@ class Demo:
             raise SystemExit("The playbook %s ended with %d." % (playbook, result.rc))
         return result
 
-    def tell_steps(self, last):
+    def tell_steps(self):
         """Seconds of each step, as the journals of the hosts have them."""
         for step, seconds in seconds_of_steps(self.lab):
             self.story.seconds("    " + step, seconds)
