@@ -134,6 +134,7 @@ def run(module):
     argv = runtime.argv(runtime.config["console"]) + _words(options["command"])
     extra = {name: str(value) for name, value in options["environment_variables"].items()}
     secrets = runtime.secrets() + list(extra.values())
+    _hide(module, secrets)
     result = {"argv": [redact(word, secrets) for word in argv], "release": runtime.release.id,
               "rc": None, "stdout": "", "stderr": "", "seconds": 0.0, "changed": True}
     if options["creates"] and os.path.exists(os.path.join(runtime.release.path, options["creates"])):
@@ -147,6 +148,20 @@ def run(module):
     if not done.ok:
         module.fail_json(msg=_failure(done, result, timeout), **result)
     return result
+
+
+def _hide(module, secrets):
+    """Hide secrets in the options that Ansible shows with -vvv, by our own means.
+
+    Ansible's means would hide them in numbers as well: with DEBUG=1 in the environment, rc=1 could not be read any more.
+    """
+    options = module.params
+    command = options["command"]
+    module.params = dict(
+        options,
+        command=[redact(str(word), secrets) for word in command] if isinstance(command, list) else redact(command, secrets),
+        environment_variables=dict.fromkeys(options["environment_variables"], "********"))
+    module.no_log_values.clear()
 
 
 def _words(command):

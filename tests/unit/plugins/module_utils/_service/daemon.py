@@ -56,6 +56,7 @@ class Daemon:
 
     def end(self):
         if self.process and self.process.poll() is None:
+            self.ctl("stop", "all")  # a shutdown takes a second for each
             self.process.terminate()
             try:
                 self.process.wait(10)
@@ -124,24 +125,31 @@ def until(condition, seconds=10):
         time.sleep(0.02)
 
 
-@pytest.fixture(scope="session")
-def _daemon():
+@contextlib.contextmanager
+def running_daemon():
+    """A supervisord for as long as the block runs."""
     daemon = Daemon()
     daemon.start()
-    yield daemon
-    daemon.end()
-    shutil.rmtree(daemon.folder)
+    try:
+        yield daemon
+    finally:
+        daemon.end()
+        shutil.rmtree(daemon.folder)
+
+
+@pytest.fixture(scope="session")
+def _daemon():
+    with running_daemon() as daemon:
+        yield daemon
 
 
 @pytest.fixture
 def supervisord(_daemon):
-    """A running supervisord; what a test leaves in it is removed."""
-    if _daemon.process.poll() is not None:
-        _daemon.restart()
+    """The supervisord of all tests: their programs differ by the folder of their application."""
     yield _daemon
+    # What still runs goes on until the last test, but supervisord must not look for its log in a folder that is gone.
     for name in os.listdir(_daemon.conf_dir):
         os.unlink(os.path.join(_daemon.conf_dir, name))
-    _daemon.ctl("update")
 
 
 @pytest.fixture

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import application  # noqa: F401
+
+
+def both(run_module, params):
+    """Run in check mode, then really: both must tell the same. The latter's result."""
+    predicted = run_module("maintenance", params, check=True)
+    result = run_module("maintenance", params)
+    assert not result.get("failed"), result
+    for key in ("changed", "diff", "on", "message", "expected_seconds", "by"):
+        assert predicted[key] == result[key], key
+    assert set(predicted) == set(result)
+    return result
+
+
+def info(run_module, root):
+    return run_module("maintenance_info", {"root": root})
+
+
+def test_on_and_off(run_module, application):  # noqa: F811
+    root = application.root
+    assert info(run_module, root)["on"] is False
+    assert not both(run_module, {"root": root, "state": "off"})["changed"]
+    first = both(run_module, {"root": root, "message": "Moving", "expected_seconds": 600, "by": "ann"})
+    assert first["changed"] and first["by"] == "ann" and first["diff"]["after"]["message"] == "Moving"
+    assert os.path.exists(os.path.join(root, "maintenance", "on", "index.html"))
+    again = both(run_module, {"root": root, "message": "Moving", "expected_seconds": 600, "by": "bob"})
+    assert not again["changed"] and again["by"] == "ann" and again["since"] == first["since"]
+    longer = both(run_module, {"root": root, "message": "Moving", "expected_seconds": 900})
+    assert longer["changed"] and longer["since"] == first["since"]
+    now = info(run_module, root)
+    assert now["on"] and now["expected_seconds"] == 900 and now["seconds"] > 0
+    off = both(run_module, {"root": root, "state": False})  # what YAML makes of an unquoted off
+    assert off["changed"] and not off["on"] and off["seconds"] > 0
+    assert info(run_module, root)["since"] is None
+
+
+def test_the_live_release_says_what_users_are_told(run_module, application):  # noqa: F811
+    path = application.release({}, maintenance={"message": "Shop closed", "expected_seconds": 30, "page": "down.html"})
+    with open(os.path.join(path, "down.html"), "w", encoding="utf-8") as stream:
+        stream.write("<h1>Own page</h1>")
+    result = both(run_module, {"root": application.root})
+    assert (result["message"], result["expected_seconds"]) == ("Shop closed", 30) and result["by"]
+    with open(os.path.join(application.root, "maintenance", "on", "index.html"), encoding="utf-8") as stream:
+        assert stream.read() == "<h1>Own page</h1>"
+
+
+def test_a_page_that_is_missing_is_an_error_and_changes_nothing(run_module, application):  # noqa: F811
+    application.release({}, maintenance={"page": "down.html"})
+    result = run_module("maintenance", {"root": application.root})
+    assert result["failed"] and "down.html cannot be read" in result["msg"]
+    assert not info(run_module, application.root)["on"]
+    assert "at least 1" in run_module("maintenance", {"root": application.root, "expected_seconds": 0})["msg"]
+
+
+def test_it_keeps_out_of_an_open_operation(run_module, application):  # noqa: F811
+    Journal(application.root, "20261121-open").append(
+        "operation", "begin", data={"kind": "upgrade", "owner": {"user": "ann", "controller": "here"}})
+    result = run_module("maintenance", {"root": application.root, "state": "off"})
+    assert result["failed"] and "is open on this host" in result["msg"]

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import (  # noqa: F401
+    _daemon, application, script, supervisord)
+
+FOREVER = script("exec sleep 600")
+SERVICES = {
+    "web": {"kind": "web", "command": FOREVER},
+    "mailer": {"kind": "consumer", "command": FOREVER, "count": 2},
+    "clock": {"kind": "cron", "command": FOREVER},
+}
+
+
+@pytest.fixture
+def service(run_module, application, supervisord):  # noqa: F811
+    """service(state, ...) runs the module, service.info(...) tells {name: service}; in a path with odd characters."""
+
+    def options(more):
+        return dict({"root": application.root, "supervisor_socket": supervisord.socket,
+                     "supervisor_conf_dir": supervisord.conf_dir, "roles": ["app", "consumer", "leader"]}, **more)
+
+    def run(state, check=False, **more):
+        return run_module("service", options(dict(more, state=state)), check=check)
+
+    run.info = lambda **more: {one["name"]: one for one in run_module("service_info", options(more))["services"]}
+    return run
+
+
+def actions(result):
+    assert not result.get("failed"), result
+    assert result["changed"] == any(one["action"] != "none" for one in result["services"])
+    return {one["name"]: one["action"] for one in result["services"]}
+
+
+def both(service, state, **options):
+    """Run in check mode, then really: both must tell the same. The latter's result."""
+    predicted = service(state, check=True, **options)
+    result = service(state, **options)
+    assert predicted["diff"] == result["diff"] and predicted["changed"] == result["changed"]
+    assert set(predicted) == set(result)
+    for one in result["services"]:
+        one.update(seconds=0.0, killed=False)
+    assert predicted["services"] == result["services"]
+    return result
+
+
+def test_a_day_in_the_life(service, application):  # noqa: F811
+    application.release(SERVICES)
+    assert {one["state"] for one in service.info().values()} == {"absent"}
+    assert list(actions(both(service, "started")).items()) == [
+        ("web", "started"), ("mailer@1", "started"), ("mailer@2", "started"), ("clock", "started")]
+    first = service.info()
+    assert {(one["state"], one["autostart"], one["up_to_date"]) for one in first.values()} == {("running", True, True)}
+    assert set(actions(service("started")).values()) == {"none"}
+
+    # One is stopped by hand, an operation stops all, a new release is live when it starts again what ran.
+    assert actions(service("stopped", names=["mailer@2"])) == {"mailer@2": "stopped"}
+    assert actions(both(service, "stopped", kinds=["cron", "consumer"], operation="upgrade")) == {
+        "mailer@1": "stopped", "mailer@2": "none", "clock": "stopped"}
+    assert actions(service("stopped", operation="upgrade"))["web"] == "stopped"
+    feed = {"kind": "consumer", "command": FOREVER}
+    application.release({"web": SERVICES["web"], "mailer": SERVICES["mailer"], "feed": feed}, number=2)
+    assert actions(both(service, "resumed", operation="upgrade")) == {
+        "web": "started", "feed": "started", "mailer@1": "started", "mailer@2": "updated", "clock": "removed"}
+    second = service.info()
+    assert {name: one["state"] for name, one in second.items()} == {
+        "web": "running", "feed": "running", "mailer@1": "running", "mailer@2": "stopped"}
+    assert all(one["up_to_date"] for one in second.values()) and not second["mailer@2"]["autostart"]
+
+    assert actions(both(service, "restarted")) == {
+        "web": "restarted", "feed": "restarted", "mailer@1": "restarted", "mailer@2": "none"}
+    third = service.info()
+    assert third["web"]["pid"] != second["web"]["pid"] and third["mailer@2"]["state"] == "stopped"
+
+
+def test_a_changed_definition_is_a_restart_and_nothing_else_is(service, application):  # noqa: F811
+    application.release({"web": {"kind": "web", "command": script("exec sleep 60{port}")},
+                         "clock": {"kind": "cron", "command": FOREVER}})
+    service("started")
+    application.release({"web": {"kind": "web", "command": ["sleep", "60{port}"]}}, number=2)
+    result = both(service, "started", variables={"port": 1})
+    assert actions(result) == {"web": "restarted", "clock": "removed"}
+    assert result["diff"]["after"] == {"web": "running (restarted)", "clock": "absent"}
+    with open("/proc/%d/cmdline" % service.info(variables={"port": 1})["web"]["pid"], "rb") as stream:
+        assert stream.read() == b"\0".join([b"sleep", b"601", b""])
+
+
+def test_killed_work_is_told(service, application):  # noqa: F811
+    application.release({"mailer": {"kind": "consumer", "command": script("trap '' TERM; while :; do sleep 0.1; done")}})
+    service("started")
+    (mailer,) = service("stopped", drain=1)["services"]
+    assert mailer["killed"] and 1 <= mailer["seconds"] < 3
+
+
+def test_a_service_that_fails_is_told_with_its_log_and_without_secrets(service, application):  # noqa: F811
+    application.release({"web": {"kind": "web", "command": script("echo cannot open $TOKEN; exit 1")}},
+                        private={"TOKEN": "s3cret"})
+    result = service("started")
+    assert result["failed"] and "The service web does not stay up." in result["msg"]
+    assert "cannot open ********" in result["msg"] and "s3cret" not in str(result)
+
+
+def test_what_cannot_be_is_refused(service, application, run_module):  # noqa: F811
+    assert "No release is live" in service("started")["msg"]
+    application.release(SERVICES)
+    assert "There is no service wep on this host" in service("started", names=["wep"])["msg"]
+    assert "was not recorded" in service("resumed", operation="never")["msg"]
+    assert "operation" in service("resumed")["msg"]
+    assert "does not answer at /tmp/none.sock" in service("stopped", supervisor_socket="/tmp/none.sock")["msg"]
+
+
+def test_it_waits_for_an_open_operation_to_end(service, application):  # noqa: F811
+    application.release(SERVICES)
+    Journal(application.root, "20261121-open").append(
+        "operation", "begin", data={"kind": "upgrade", "owner": {"user": "ann", "controller": "here"}})
+    result = service("stopped")
+    assert result["failed"] and "is open on this host" in result["msg"]
+    assert not service("stopped", operation="20261121-open").get("failed")
