@@ -139,7 +139,7 @@ def _changes(site, operation, begun):
     if point.status()["state"] == "restored":
         return ["the restore point is in its place already"]
     before = operation.outcome_of("protect")["fingerprint"]
-    return fingerprint.compare(before, forward.take_fingerprint(site, operation))
+    return fingerprint.compare(before, forward.take_fingerprint(site, operation, since=before))
 
 
 def quiesce(site, operation):

@@ -51,7 +51,7 @@ def decide(begun, failed, migration, changes, earlier=None, wish="auto"):
     reason = _why(migrated, migration, failed)
     if not changes:
         return _only("back", wish, Decision("back", False, reason + " The database is provably unchanged."))
-    return _only("back", wish, Decision("back", True, reason + " The database was changed: %s." % "; ".join(changes)))
+    return _only("back", wish, Decision("back", True, "%s The database was changed. %s" % (reason, " ".join(changes[:3]))))
 
 
 def _why(migrated, migration, failed):

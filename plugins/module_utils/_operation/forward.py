@@ -85,11 +85,11 @@ def protect(site, operation):
     return outcome
 
 
-def take_fingerprint(site, operation):
+def take_fingerprint(site, operation, since=None):
     """What the database looks like now, as the profile of the new release counts its migrations."""
     release = site.releases.find(operation.plan["digest"])
     table = site.config(release.documents)["database"]["migrations_table"]
-    return fingerprint.take(site.connection(), site.params["database"]["login_db"], table)
+    return fingerprint.take(site.connection(), site.params["database"]["login_db"], table, since)
 
 
 def migrate(site, operation):

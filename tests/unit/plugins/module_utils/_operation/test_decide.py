@@ -16,7 +16,7 @@ OK = {"state": "exited", "rc": 0}
 BAD = {"state": "exited", "rc": 1}
 LOST = {"state": "lost"}
 ABSENT = {"state": "absent"}
-CHANGED = ["rows of public.orders"]
+CHANGED = ["Rows of public.orders changed."]
 
 
 @pytest.mark.parametrize(("begun", "failed", "migration", "changes", "expected"), [

@@ -1,0 +1,153 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller dies at every journaled step of an upgrade; one recover, and everything is as it should be.
+
+Each run upgrades to one more version while a client places orders, kills the whole process tree of ansible-playbook
+when a record appears in a journal, runs recover, and looks from outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+DEMO = Path(__file__).resolve().parents[2] / "demo"
+sys.path.insert(0, str(DEMO))
+import check  # noqa: E402
+import processes  # noqa: E402
+import repository  # noqa: E402
+from client import Client  # noqa: E402
+from lab import Lab  # noqa: E402
+
+# The record after which the controller dies: on which host, which step, which event.
+POINTS = [
+    ("app1", "operation", "begin"),
+    ("consumer1", "stage", "begin"),
+    ("consumer1", "drain", "begin"),
+    ("app2", "close", "begin"),
+    ("app1", "protect", "begin"),
+    ("app1", "migrate", "begin"),
+    ("app1", "migrate", "done"),
+    ("app2", "activate", "begin"),
+    ("app2", "open", "begin"),
+    ("app1", "finish", "begin"),
+]
+SERVICES = {
+    "app1": {"web": True, "cron": True},
+    "app2": {"web": True},
+    "consumer1": {"consumer@1": True, "consumer@2": False},
+}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """The shop with 1.1.0 live, one consumer stopped by hand, and many more versions in its repository."""
+    with Lab(tmp_path_factory.mktemp("crash") / "lab") as lab:
+        repository.extra_versions(lab.repository, len(POINTS))
+        deployed = lab.playbook("deploy", reference="1.1.0")
+        assert deployed.rc == 0, deployed.output
+        stopped = lab.playbook("service_stop", services="consumer@2")
+        assert stopped.rc == 0, stopped.output
+        yield lab
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("host", "step", "event"), POINTS, ids=["-".join(point[1:]) for point in POINTS])
+def test_killed_controller(shop, host, step, event):
+    before = live(shop)
+    version = "1.1.%d" % (int(before.rpartition(".")[2]) + 1)
+    built = shop.playbook("package_build", reference=version)  # there already when the last run went back
+    assert built.rc == 0, built.output
+    begun = time.monotonic()
+    client = Client({name: shop.address(name) for name in shop.apps}, rate=8).start()
+    try:
+        upgrade = shop.start_playbook("upgrade", package="shop:" + version)
+        wait_for_record(shop, host, step, event, upgrade)
+        kill_tree(upgrade)
+        second = shop.playbook("upgrade", package="shop:" + version)
+        assert second.rc != 0 and "slipway.app.recover" in second.output, second.output
+        recovered = shop.playbook("recover")
+        assert recovered.rc == 0, recovered.output
+        moment = time.time()
+        wait_until(lambda: len(client.accepted(moment)) >= 4)
+    finally:
+        client.stop()
+    accepted = client.accepted()
+    after = live(shop)
+    assert after in (before, version), (before, after)
+    assert [event for event in client.since(0) if event.kind == "error"] == []
+    print("%s %s on %s: %s -> %s, recovered by %s (%.0f s in all)" % (
+        step, event, host, before, version, "going back" if after == before else "finishing", time.monotonic() - begun))
+    wrong = (check.orders_are_there(shop, accepted) + check.jobs_done_once(shop, accepted) + check.serves(shop, after)
+             + check.services_are(shop, SERVICES) + check.databases_are(shop, ["shop"]) + schema_is(shop, after)
+             + locks(shop))
+    assert wrong == [], recovered.output
+
+
+def live(lab):
+    """The one version that is live on every host."""
+    versions = {os.path.basename(os.readlink(str(lab.root(host) / "current"))).rpartition("-")[0] for host in lab.hosts}
+    assert len(versions) == 1, versions
+    return versions.pop()
+
+
+def schema_is(lab, version):
+    """The columns that the versions after 1.1.0 have added to the orders, and the migrations that the server knows."""
+    number = int(version.rpartition(".")[2])
+    columns = {row["column_name"] for row in lab.sql(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'shop_order' AND column_name LIKE 'extra_%%'")}
+    wanted = {"extra_%d" % one for one in range(1, number + 1)}
+    applied = lab.sql("SELECT count(*) AS n FROM django_migrations WHERE app = 'shop' AND name LIKE '%%extra%%'")[0]["n"]
+    return [] if columns == wanted and applied == number else ["columns %s, %d migrations" % (sorted(columns), applied)]
+
+
+def locks(lab):
+    """What still holds a lock, or is still open."""
+    left = [str(path) for host in lab.hosts for path in lab.root(host).glob("state/lock.json")]
+    for host in lab.hosts:
+        for journal in lab.root(host).glob("state/journal/*.jsonl"):
+            last = json.loads(journal.read_text(encoding="utf-8").splitlines()[-1])
+            if last["step"] != "operation" or last["event"] == "begin":
+                left.append("%s: %s %s" % (journal, last["step"], last["event"]))
+    return left
+
+
+def wait_for_record(lab, host, step, event, upgrade, timeout=180):
+    """Wait until the newest journal of a host has this record."""
+    known = {path.name for path in lab.root(host).glob("state/journal/*.jsonl")}
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        for path in lab.root(host).glob("state/journal/*.jsonl"):
+            if path.name in known:
+                continue
+            for line in path.read_text(encoding="utf-8").splitlines():
+                with contextlib.suppress(ValueError):
+                    record = json.loads(line)
+                    if (record["step"], record["event"]) == (step, event):
+                        return
+        if upgrade.poll() is not None:
+            pytest.fail("the upgrade ended before %s %s on %s:\n%s" % (step, event, host, upgrade.stdout.read()))
+        time.sleep(0.002)
+    pytest.fail("no %s %s on %s in time" % (step, event, host))
+
+
+def kill_tree(upgrade):
+    """SIGKILL for ansible-playbook and everything below it; what it detached lives on."""
+    for pid, _ticks in processes.tree(processes.identity(upgrade.pid)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    upgrade.wait()
+
+
+def wait_until(true, timeout=60):
+    deadline = time.monotonic() + timeout
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.1)
