@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -33,6 +34,10 @@ class Cluster(postgres_server.Server):
         rows = self.connection(self.superuser, "postgres").query(
             "SELECT datname AS name FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')")
         return {row["name"] for row in rows}
+
+    def kill_backend(self, pid):
+        """SIGKILL one backend of this server, which makes the server restart all of them."""
+        os.kill(pid, signal.SIGKILL)
 
     def drop_all(self):
         for name in self.databases():
