@@ -10,6 +10,8 @@ import os
 
 import pytest
 
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.modules.package_build import package_name
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._package.repositories import shop
 
 SLIPWAY = """
@@ -70,16 +72,22 @@ def test_a_package_is_built_once(build, repository):
     assert "output" not in first
 
 
-@pytest.mark.parametrize("params, package", [
-    ({"name": "shop:next"}, "shop:next"), ({"tag": "v1"}, "shop:v1"), ({"reference": "refs/heads/main"}, "shop:main")])
-def test_the_tag_comes_from_the_name_the_option_or_the_reference(build, params, package):
-    assert build(params.pop("reference", "main"), **params)["package"] == package
+@pytest.mark.parametrize("name, tag, reference, package", [
+    ("shop", None, "refs/heads/main", "shop:main"), ("shop:next", None, "main", "shop:next"),
+    ("shop", "v1", "main", "shop:v1")])
+def test_the_tag_comes_from_the_name_the_option_or_the_reference(name, tag, reference, package):
+    assert str(package_name({"name": name, "tag": tag, "reference": reference})) == package
+
+
+@pytest.mark.parametrize("name, tag, words", [
+    ("shop:1", "2", "cannot be given to a package"), ("shop@sha256:" + "0" * 64, None, "cannot be given to a package"),
+    ("Shop", None, "is not the name of a package"), ("shop", "not a tag", "is not the name of a package")])
+def test_a_name_no_package_can_have_is_refused(name, tag, words):
+    with pytest.raises(SlipwayError, match=words):
+        package_name({"name": name, "tag": tag, "reference": "main"})
 
 
 @pytest.mark.parametrize("params, words", [
-    ({"name": "shop:1", "tag": "2"}, "cannot be given to a package"),
-    ({"name": "Shop"}, "is not the name of a package"),
-    ({"tag": "not a tag"}, "is not the name of a package"),
     ({"store": "registry://localhost"}, "Only folders are supported"),
     ({"reference": "2.0.0"}, "has no tag, branch or commit '2.0.0'. Did you mean 1.0.0?"),
     ({"repository": "/nowhere"}, "The git repository /nowhere cannot be read"),
