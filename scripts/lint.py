@@ -80,7 +80,8 @@ def main(names):
                 print(output, flush=True)
             elif name == "sanity":
                 print(output.strip(), flush=True)
-    print("lint: %d gates green%s" % (len(names or GATES) - len(failed), ", red: " + ", ".join(failed) if failed else ""))
+    green = "%d gates green" % (len(names or GATES) - len(failed))
+    print("lint: " + green + (", red: " + ", ".join(failed) if failed else ""))
     return 1 if failed else 0
 
 

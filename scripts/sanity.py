@@ -59,8 +59,8 @@ def prepare_home():
     config = HOME / ".config" / "pip" / "pip.conf"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.touch(mode=0o600)
-    config.write_text("[global]\n" + "".join(
-        "%s = %s\n" % (name, value.replace("\n", "\n    ")) for name, value in sorted(settings.items())), encoding="utf-8")
+    lines = ["%s = %s\n" % (name, value.replace("\n", "\n    ")) for name, value in sorted(settings.items())]
+    config.write_text("[global]\n" + "".join(lines), encoding="utf-8")
 
 
 def sanity(arguments):
@@ -113,7 +113,7 @@ def main(arguments):
     for reason in reasons:
         print("slipway: a green run that is not believed: " + reason)
     versions = re.findall(r'^Running sanity test "import" on Python ([\d.]+)', output, re.MULTILINE)
-    print("slipway: %d sanity tests ran, on Python %s" % (sum(checks(output).values()), ", ".join(versions) or "of the venv"))
+    print("slipway: %d sanity tests ran, imports on Python %s" % (sum(checks(output).values()), ", ".join(versions)))
     return 1 if reasons else 0
 
 

@@ -22,7 +22,7 @@ import workspace
 
 REPORTS = workspace.CACHE / "tests"
 TOGETHER = ("-n", "2")
-# What runs on ansible-core 2.19: name, folders, how. What starts databases, whole sites or kills runs has the machine alone.
+# What runs on ansible-core 2.19: name, folders, how. Suites of whole sites, and of runs killed, have the machine alone.
 SUITES = (
     ("unit", ("tests/unit",), TOGETHER),
     ("repository", ("tests/repo", "tests/contract"), TOGETHER),

@@ -16,11 +16,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 WANTED = {
-    "CHANGELOG.md", "CHANGELOG.rst", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "COPYING", "FILES.json", "LICENSES", "MANIFEST.json",
-    "README.md", "REUSE.toml", "changelogs", "docs", "meta", "playbooks", "plugins", "roles",
+    "CHANGELOG.md", "CHANGELOG.rst", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "COPYING", "FILES.json", "LICENSES",
+    "MANIFEST.json", "README.md", "REUSE.toml", "changelogs", "docs", "meta", "playbooks", "plugins", "roles",
 }
-# What a run needs besides the collection: nothing of this clone.
-OPTIONS = {"package_build": ["-e", "reference=1.0.0"], "upgrade": ["-e", "package=shop:1.0.0"], "deploy": ["-e", "package=shop:1.0.0"]}
+# What a playbook must be told before it looks at the inventory.
+PACKAGE, REFERENCE = ["-e", "package=shop:1.0.0"], ["-e", "reference=1.0.0"]
+OPTIONS = {"deploy": PACKAGE, "package_build": REFERENCE, "upgrade": PACKAGE}
 
 
 def environment(**extra):
@@ -41,7 +42,8 @@ def collections(artifact, tmp_path_factory):
     """A folder with nothing but the installed artifact."""
     folder = tmp_path_factory.mktemp("elsewhere")
     subprocess.run([sys.executable, "-m", "ansible", "galaxy", "collection", "install", artifact, "--offline",
-                    "--collections-path", folder], check=True, env=environment(ANSIBLE_HOME=str(folder / "home")), cwd=folder)
+                    "--collections-path", folder], check=True, cwd=folder,
+                   env=environment(ANSIBLE_HOME=str(folder / "home")))
     return folder
 
 

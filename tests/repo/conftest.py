@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,8 +21,13 @@ class Repository:
     root = ROOT
 
     def __init__(self):
-        listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                                cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         names = sorted(set(filter(None, listed.split("\0"))))
         self.files = [ROOT / name for name in names if os.path.lexists(ROOT / name)]
 
@@ -33,29 +36,13 @@ class Repository:
 
     def names(self, folder, suffix):
         """File names right in a folder, without the suffix."""
-        return sorted(path.name[:-len(suffix)] for path in self.under(folder, suffix) if path.parent == ROOT / folder)
+        return sorted(path.name[: -len(suffix)] for path in self.under(folder, suffix) if path.parent == ROOT / folder)
 
     @staticmethod
     def yaml(name):
         return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
 
-    def module_docs(self):
-        """{module: {doc, examples, return}} as ansible-doc gives them to users, fragments put in."""
-        names = self.names("plugins/modules", ".py")
-        done = subprocess.run(
-            [sys.executable, "-m", "ansible", "doc", "--type", "module", "--json", *("slipway.app." + name for name in names)],
-            capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.fail("ansible-doc says: " + done.stderr)
-        docs = json.loads(done.stdout)
-        return {name: docs["slipway.app." + name] for name in names}
-
 
 @pytest.fixture(scope="session")
 def repository():
     return Repository()
-
-
-@pytest.fixture(scope="session")
-def module_docs(repository):
-    return repository.module_docs()

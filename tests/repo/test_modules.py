@@ -23,11 +23,12 @@ def test_every_module_says_what_users_ask(module_docs):
     wrong = []
     for name, docs in module_docs.items():
         attributes = docs["doc"].get("attributes", {})
-        wrong += ["%s: no attribute %s" % (name, word) for word in ATTRIBUTES if "support" not in attributes.get(word, {})]
-        wrong += ["%s: %s is %s and does not say why" % (name, word, attributes[word]["support"])
-                  for word in ATTRIBUTES
-                  if attributes.get(word, {}).get("support") in ("partial", "none") and not attributes[word].get("details")
-                  and (word, attributes[word]["support"]) != ("diff_mode", "none")]
+        for word in ATTRIBUTES:
+            support = attributes.get(word, {}).get("support")
+            if support is None:
+                wrong.append("%s: no attribute %s" % (name, word))
+            elif support == "partial" and not attributes[word].get("details"):
+                wrong.append("%s: %s is partial and does not say why" % (name, word))
         wrong += ["%s: no %s" % (name, block) for block in ("examples", "return") if not docs.get(block)]
         if "version_added" not in docs["doc"]:
             wrong.append("%s: no version_added" % name)

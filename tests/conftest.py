@@ -1,15 +1,18 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fixtures for all unit tests: modules run as the real processes they are on a host."""
+"""Fixtures for all tests: modules run as the real processes they are on a host."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+MODULES = Path(__file__).resolve().parents[1] / "plugins" / "modules"
 
 
 @pytest.fixture
@@ -27,3 +30,16 @@ def run_module():
         return json.loads(lines[-1])
 
     return runner
+
+
+@pytest.fixture(scope="session")
+def module_docs():
+    """{module: {doc, examples, return}} of every module as ansible-doc gives them to users, fragments put in."""
+    names = sorted(path.stem for path in MODULES.glob("*.py"))
+    full = ["slipway.app." + name for name in names]
+    done = subprocess.run([sys.executable, "-m", "ansible", "doc", "--type", "module", "--json", *full],
+                          capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.fail("ansible-doc says: " + done.stderr)
+    docs = json.loads(done.stdout)
+    return {name: docs["slipway.app." + name] for name in names}

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every module of the collection promises, checked on every module alike.
+
+- Check mode writes nothing, and tells what the real run then does: the same changed, the same diff, the same keys.
+- The second run changes nothing.
+- Every key that is returned is documented, every documented one is returned, and no secret is in any of them.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.slipway.app.tests.contract.scenarios import SCENARIOS
+
+# Keys that Ansible adds to a result, unless the module documents one as its own.
+ADDED = {"deprecations", "exception", "failed", "invocation", "msg", "stderr_lines", "stdout_lines", "warnings"}
+# Keys whose value passes: clocks and process numbers.
+PASSING = {"acquired", "begun", "expires", "pid", "pushed_at", "seconds", "since", "unpacked_at"}
+
+
+@pytest.fixture(params=SCENARIOS, ids=str)
+def scenario(request):
+    return request.param
+
+
+def test_every_module_has_a_scenario(module_docs):
+    assert sorted({scenario.module for scenario in SCENARIOS}) == sorted(module_docs)
+
+
+def unlike(foretold, done, where=""):
+    """Where the result of the real run contradicts what check mode said."""
+    if isinstance(done, dict) and isinstance(foretold, dict):
+        for key in sorted(set(done) | set(foretold)):
+            if key in PASSING:
+                continue
+            if (key in done) != (key in foretold):
+                yield "%s.%s is in one of them only" % (where, key)
+            else:
+                yield from unlike(foretold[key], done[key], "%s.%s" % (where, key))
+    elif isinstance(done, list) and isinstance(foretold, list) and len(done) == len(foretold):
+        for number, (one, other) in enumerate(zip(foretold, done)):
+            yield from unlike(one, other, "%s[%d]" % (where, number))
+    elif foretold != done and foretold not in (None, ""):  # what check mode says of a thing it cannot know
+        yield "%s: check mode says %r, the run %r" % (where, foretold, done)
+
+
+def undocumented(values, documented, where=""):
+    """Keys without a description; a dict whose content the documentation leaves open is left alone."""
+    for key, value in (values or {}).items():
+        if key not in documented:
+            yield "%s%s is not documented" % (where, key)
+            continue
+        contains = documented[key].get("contains")
+        for one in value if isinstance(value, list) else [value]:
+            if contains and isinstance(one, dict):
+                yield from undocumented(one, contains, "%s%s." % (where, key))
+
+
+def test_contract(scenario, world, run, module_docs):
+    docs = module_docs[scenario.module]
+    support = {name: docs["doc"]["attributes"][name]["support"] for name in ("diff_mode", "idempotent")}
+    params = scenario.prepare(world)
+
+    before = world.snapshot()
+    foretold = run(scenario.module, params, check=True)
+    assert not foretold.get("failed"), foretold
+    assert world.snapshot() == before, "check mode wrote something"
+
+    done = run(scenario.module, params)
+    assert not done.get("failed"), done
+    again = run(scenario.module, params)
+    assert not again.get("failed"), again
+
+    assert [result["changed"] for result in (foretold, done)] == [scenario.changes] * 2
+    assert again["changed"] is scenario.changes_again
+    assert not scenario.changes_again or support["idempotent"] != "full"
+    if not scenario.changes:
+        assert world.snapshot() == before, "changed=false, and yet something changed"
+
+    assert foretold.get("diff") == done.get("diff")
+    if support["diff_mode"] == "full" and not scenario.module.endswith("_info"):
+        assert (done["diff"]["before"] != done["diff"]["after"]) is scenario.changes
+    else:
+        assert "diff" not in done
+
+    own = {key: value for key, value in done.items() if key not in ADDED - set(docs["return"])}
+    told = {key: value for key, value in foretold.items() if key not in ADDED - set(docs["return"])}
+    assert list(unlike(told, own)) == []
+    known = dict(docs["return"], changed={}, diff={})
+    assert list(undocumented(own, known)) == []
+    promised = {key for key, value in docs["return"].items() if value["returned"] in ("success", "always")}
+    assert promised - set(own) == set()
+    assert "swordfish" not in json.dumps([foretold, done, again])
