@@ -74,8 +74,8 @@ options:
       - Tag of the package, when O(name) has none. When not set either, it is made from O(reference).
     type: str
 notes:
-  - Python 3.8, and a Python whose zlib is zlib-ng, pack the same files into other bytes, so that the digest is another one.
-    Let hosts that build the same packages have the same kind of Python.
+  - Python 3.8, and a Python whose zlib is zlib-ng, pack the same files into other bytes, so that the digest is
+    another one. Let hosts that build the same packages have the same kind of Python.
 seealso:
   - module: slipway.app.package_info
 """
