@@ -229,9 +229,22 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments im
 from ansible_collections.slipway.app.plugins.module_utils._service.driver import DRIVER_ARGUMENTS
 
 
+def take_secrets(module):
+    """The options, and the values of the environment no longer among those that the module returns.
+
+    So Ansible need not look for them in the result, where it would replace every "1" by stars for the sake of DEBUG=1.
+    What steps say of errors is redacted by the library.
+    """
+    options = dict(module.params)
+    environment = {name: str(value) for name, value in options["environment_variables"].items()}
+    module.params["environment_variables"] = dict.fromkeys(environment, "********")
+    module.no_log_values.difference_update(environment.values())
+    return dict(options, environment_variables=environment)
+
+
 def run(module):
     """Run the steps one after the other; the first that fails ends it."""
-    site = Site(module.params)
+    site = Site(take_secrets(module))
     result = {"changed": False, "outcomes": {}}
     for step in module.params["steps"]:
         try:
