@@ -109,14 +109,14 @@ class Client:
             if number % 10 in (4, 5):  # one look at each of two hosts for four orders
                 self._look(host)
             else:
-                self._order(host, number)
+                self.order(host, NAMES[number % len(NAMES)], PRODUCTS[number % len(PRODUCTS)], number % 3 + 1)
 
-    def _order(self, host, number):
+    def order(self, host, customer, product="anchor", quantity=1):
+        """Place one order and remember what became of it."""
         order = str(uuid.uuid4())
         sent = time.time()
         try:
-            status, headers, body = place_order(self.addresses[host], NAMES[number % len(NAMES)],
-                                                PRODUCTS[number % len(PRODUCTS)], number % 3 + 1, order)
+            status, headers, body = place_order(self.addresses[host], customer, product, quantity, order)
             kind, detail = ("accepted", "") if status == 201 else judge(status, headers, body, "application/json")
         except (OSError, http.client.HTTPException) as error:
             kind, detail = "error", repr(error)

@@ -13,6 +13,7 @@ lab.json before anything else is done, so another process can find it again (Lab
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import secrets
@@ -89,9 +90,10 @@ class Lab:
     @classmethod
     def open(cls, directory):
         """The lab that another process started in this directory."""
-        state = json.loads((Path(directory) / "lab.json").read_text(encoding="utf-8"))
         lab = cls(directory)
-        vars(lab).update(state)
+        state = lab.directory / "lab.json"
+        if state.exists():  # else it was ended before it began
+            vars(lab).update(json.loads(state.read_text(encoding="utf-8")))
         return lab
 
     def _save(self):
@@ -119,7 +121,7 @@ class Lab:
         """The folder that all hosts mount, as the real ones would mount a network folder."""
         return self.directory / "media"
 
-    @property
+    @functools.cached_property
     def postgres(self):
         return postgres_server.Server(str(self.directory / "postgres"), setup.postgres(), settings=self.settings)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from check import (databases_are, jobs_done_once, orders_are_there, pictures_are_there, schema_is, service_states, services_are,
                    serves, totals_are_right)
-from client import ONE_NAME, PRODUCTS, Client, place_order, upload_picture
+from client import ONE_NAME, PRODUCTS, Client, upload_picture
 from lab import HERE, Lab
 from stop import LABS, stop_finished
 from story import Story
@@ -68,14 +68,14 @@ class Demo:
         self.story.claim("every order has its new number, and a total that is the sum of its lines", totals_are_right(self.lab))
 
     def fail_to_upgrade(self):
-        story = self.story
+        story, lab = self.story, self.lab
         story.heading("3  Upgrade to 1.2.0, whose migration fails half-way")
         story.say("1.2.0 splits names in two, row by row, each for good; the customer %s has only one" % ONE_NAME)
-        place_order(self.lab.address("app1"), ONE_NAME)
+        self.client.order("app1", ONE_NAME)
         begun = time.time()
         result = self.play("upgrade", "build, then try to upgrade", expected=False, reference="1.2.0")
         self.tell_steps()
-        said = what_failed(result.output)
+        said = what_failed(lab, result.output)
         story.say("Slipway says:")
         story.quote(said)
         time.sleep(2)
@@ -83,7 +83,7 @@ class Demo:
         story.claim("it says what failed, with the application's own error",
                     [] if "cannot split the name '%s'" % ONE_NAME in said else ["not found in its output"])
         self.claims("1.1.0")
-        story.claim("no half-made or spare database is left behind", databases_are(self.lab, ["shop"]))
+        story.claim("no half-made or spare database is left behind", databases_are(lab, ["shop"]))
 
     def summary(self):
         story, client = self.story, self.client
@@ -91,10 +91,10 @@ class Demo:
         story.heading("4  In short")
         accepted = client.accepted()
         kinds = [event.kind for event in client.events]
-        story.say("%d orders accepted, %d requests refused politely during two maintenance windows, %d errors"
+        story.say("%d orders accepted; %d requests refused, each told when to come back; %d errors"
                   % (len(accepted), kinds.count("refused"), kinds.count("error")))
-        story.say("maintenance, as customers saw it: %s" % ", ".join(
-            "%.1f s for %s" % (seconds, what) for what, seconds in self.windows.items()))
+        story.say("1.0.0 to 1.1.0: maintenance of %(1.1.0).1f s, as customers saw it\n"
+                  "1.1.0 to 1.2.0: failed and undone, maintenance of %(1.2.0).1f s" % self.windows)
         story.claim("customers met nothing but a working shop and polite refusals",
                     sorted({event.detail for event in client.events if event.kind == "error"})[:5])
         story.claim("nothing of it all was lost: %d of %d orders are there" % (len(accepted), len(accepted)),
@@ -106,6 +106,9 @@ class Demo:
 
     def play(self, playbook, text, expected=True, **variables):
         result = self.lab.playbook(playbook, echo=self.story.watch, **variables)
+        logs = self.lab.directory / "logs"
+        logs.mkdir(exist_ok=True)
+        (logs / ("%s %s.log" % (playbook, variables["reference"]))).write_text(result.output, encoding="utf-8")
         self.story.seconds(text, result.seconds)
         if (result.rc == 0) != expected:
             self.story.quote(result.output)
@@ -152,6 +155,7 @@ def main():
             lab.stop()
             raise
     story.heading("The shop is open: %s" % lab.address("app1"))
+    story.say("What Ansible printed is in %s." % (directory / "logs"))
     story.say("make demo-stop ends it and removes everything. This took %.0f seconds." % (time.monotonic() - story.begun))
     if story.failed:
         sys.exit("%d claims are NOT SO: %s" % (len(story.failed), "; ".join(story.failed)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import sys
 
 
 def seconds_of_steps(lab):
@@ -28,7 +29,9 @@ def seconds_of_steps(lab):
     return list(longest.items())
 
 
-def what_failed(output):
-    """The message Slipway ended with: Ansible prints it as JSON."""
-    messages = re.findall(r'^\s*"msg": (".*")', output, re.MULTILINE) + re.findall(r'"msg": ("(?:[^"\\]|\\.)*")', output)
-    return json.loads(messages[-1]) if messages else output
+def what_failed(lab, output):
+    """The message Slipway ended with, without the stack of the application's error; Ansible prints it as JSON."""
+    messages = re.findall(r'"msg": ("(?:[^"\\]|\\.)*")', output)
+    lines = json.loads(messages[-1]).splitlines() if messages else output.splitlines()
+    told = [line for line in lines if not line.startswith("  ")]
+    return "\n".join(told).replace(str(lab.directory), "...").replace(sys.executable, "python")

@@ -55,6 +55,7 @@ MEDIA_URL = "media/"
 MEDIA_ROOT = RELEASE / "media"  # a shared path: the same folder for every release of a host
 TIME_ZONE = "UTC"
 USE_TZ = True
+USE_I18N = False
 
 LOGGING = {
     "version": 1,
