@@ -11,8 +11,8 @@ short_description: Run one of the application's own commands
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - Runs a command of the application in a release, with the environment that its services have. For the profile C(django) this is
-    a command of C(manage.py).
+  - Runs a command of the application in a release, with the environment that its services have. For the profile
+    C(django) this is a command of C(manage.py).
   - No shell is involved.
 extends_documentation_fragment:
   - slipway.app._attributes
@@ -122,7 +122,8 @@ import shlex
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run as run_program, tail
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, tail
+from ansible_collections.slipway.app.plugins.module_utils._core.process import run as run_program
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
 
@@ -153,14 +154,14 @@ def run(module):
 def _hide(module, secrets):
     """Hide secrets in the options that Ansible shows with -vvv, by our own means.
 
-    Ansible's means would hide them in numbers as well: with DEBUG=1 in the environment, rc=1 could not be read any more.
+    Ansible's means would hide them in numbers as well: with DEBUG=1 in the environment, rc=1 could not be read.
     """
-    options = module.params
-    command = options["command"]
-    module.params = dict(
-        options,
-        command=[redact(str(word), secrets) for word in command] if isinstance(command, list) else redact(command, secrets),
-        environment_variables=dict.fromkeys(options["environment_variables"], "********"))
+    command, variables = module.params["command"], module.params["environment_variables"]
+    if isinstance(command, list):
+        command = [redact(str(word), secrets) for word in command]
+    else:
+        command = redact(str(command), secrets)
+    module.params = dict(module.params, command=command, environment_variables=dict.fromkeys(variables, "********"))
     module.no_log_values.clear()
 
 
@@ -169,7 +170,8 @@ def _words(command):
         try:
             command = shlex.split(command)
         except ValueError as error:
-            raise SlipwayError("The command cannot be split into words: %s." % error, untouched="It was not run.") from error
+            raise SlipwayError("The command cannot be split into words: %s." % error,
+                               untouched="It was not run.") from error
     if not isinstance(command, list) or not command:
         raise SlipwayError("The command must be a text or a list of words.", untouched="It was not run.")
     return [str(word) for word in command]

@@ -11,10 +11,10 @@ short_description: Keep users out of an application, and let them in again
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - While maintenance is on, the web server answers every request with status 503 and C(Retry-After). People get a page, and
-    programs that ask for JSON get JSON.
-  - It is a link in the folder C(maintenance) of the application, which the web server looks for at every request. So switching
-    needs no reload, and goes on working whatever the release is. The template C(nginx.conf.j2) of the role
+  - While maintenance is on, the web server answers every request with status 503 and C(Retry-After). People get a
+    page, and programs that ask for JSON get JSON.
+  - It is a link in the folder C(maintenance) of the application, which the web server looks for at every request. So
+    switching needs no reload, and works whatever the release is. The template C(nginx.conf.j2) of the role
     P(slipway.app.maintenance#role) has what C(nginx) needs for it.
 extends_documentation_fragment:
   - slipway.app._attributes
@@ -27,7 +27,7 @@ options:
     type: str
     choices: ["on", "off"]
     default: "on"
-  message:
+  msg:
     description:
       - What users are told.
       - Without it, C(maintenance.message) of the live release.
@@ -49,8 +49,8 @@ options:
     type: str
     choices: [dev, stag, uat, prod]
 notes:
-  - Turning it on while it is on changes the message and the expected duration, if they are others. Since when it is on, and who
-    turned it on, stays.
+  - Turning it on while it is on changes the message and the expected duration, if they are others. Since when it is
+    on, and who turned it on, stays.
   - The user of the web server must be allowed to read the folder C(maintenance) below O(root).
 seealso:
   - module: slipway.app.maintenance_info
@@ -61,7 +61,7 @@ EXAMPLES = r"""
 - name: Keep users out for about ten minutes
   slipway.app.maintenance:
     root: /srv/shop
-    message: We are moving to a larger warehouse.
+    msg: We are moving to a larger warehouse.
     expected_seconds: 600
 
 - name: Let users in again
@@ -116,6 +116,9 @@ from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages imp
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 
+# The configuration before the first release is live.
+NOTHING = {"base": {"application": "none", "profile": "generic"}, "overlays": {}}
+
 
 def run(module):
     options = module.params
@@ -136,9 +139,9 @@ def run(module):
 def _words(options):
     """The message and the expected seconds as given or as the live release has them, and its own page."""
     release = ReleaseStore(options["root"]).current()
-    documents = release.documents if release else {"base": {"application": "none", "profile": "generic"}, "overlays": {}}
-    settings = effective(documents, options["environment"])["maintenance"]
-    words = {name: settings[name] if options[name] is None else options[name] for name in ("message", "expected_seconds")}
+    settings = effective(release.documents if release else NOTHING, options["environment"])["maintenance"]
+    given = {"message": options["msg"], "expected_seconds": options["expected_seconds"]}
+    words = {name: settings[name] if value is None else value for name, value in given.items()}
     if words["expected_seconds"] < 1:
         raise SlipwayError("expected_seconds must be at least 1.", untouched="Maintenance is as it was.")
     return words, page_of(release.path, settings["page"]) if release else None
@@ -157,7 +160,7 @@ def main():
         argument_spec=dict(
             root=dict(type="path", required=True),
             state=dict(type="str", choices=["on", "off"], default="on"),
-            message=dict(type="str"),
+            msg=dict(type="str"),
             expected_seconds=dict(type="int"),
             by=dict(type="str"),
             environment=dict(type="str", choices=list(ENVIRONMENTS)),

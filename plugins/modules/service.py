@@ -28,8 +28,9 @@ attributes:
 options:
   state:
     description:
-      - V(started) starts what does not run, restarts what runs by a definition or in a release that is no longer the live one,
-        and leaves the rest alone. Services that the release no longer has are removed, unless O(names) or O(kinds) is given.
+      - V(started) starts what does not run, restarts what runs by a definition or in a release that is no longer the
+        live one, and leaves the rest alone. Services that the release no longer has are removed, unless O(names) or
+        O(kinds) is given.
       - V(stopped) stops what runs, in the order cron, consumers, websocket, web.
       - V(restarted) restarts what runs. It never starts what does not.
       - V(resumed) is V(started) for what ran when O(operation) was recorded, and for services that are new since then.
@@ -58,7 +59,8 @@ options:
     required: true
   drain:
     description:
-      - How many seconds services may take to end. It can only shorten the C(stop_timeout) that C(slipway.yml) gives each.
+      - How many seconds services may take to end. It can only shorten the C(stop_timeout) that C(slipway.yml) gives
+        each.
       - Without it, C(timeouts.drain) of C(slipway.yml).
     type: int
   operation:
@@ -140,7 +142,8 @@ services:
     action:
       description:
         - One of V(none), V(started), V(restarted), V(stopped), V(removed), V(updated).
-        - V(updated) means that it goes on as it was, but whether it comes back after a reboot, or in which release, changed.
+        - V(updated) means that it goes on as it was, but whether it comes back after a reboot, or in which release,
+          changed.
       type: str
       sample: stopped
     reason:
@@ -163,7 +166,8 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
 from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.control import STATES, perform, plan
-from ansible_collections.slipway.app.plugins.module_utils._service.definition import ROLES, START_ORDER, definitions
+from ansible_collections.slipway.app.plugins.module_utils._service.definition import (
+    ROLES, START_ORDER, definitions, program_names)
 from ansible_collections.slipway.app.plugins.module_utils._service.driver import DRIVER_ARGUMENTS, open_driver
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
 
@@ -176,7 +180,8 @@ def run(module):
     runtime, driver = open_runtime(options), open_driver(options)
     defined = definitions(runtime, options["roles"])
     wanted = _recorded(root, operation, defined) if state == "resumed" else ()
-    steps = plan(state, defined, driver.status(), options["names"], options["kinds"], wanted)
+    steps = plan(state, defined, driver.status(), options["names"], options["kinds"], wanted,
+                 elsewhere=program_names(runtime.config))
     if not module.check_mode:
         if state == "stopped" and operation:
             record.record(root, operation, driver, defined)
@@ -201,7 +206,8 @@ def _recorded(root, operation, defined):
 
 
 def _described(step):
-    return step.after if step.action in ("none", "started", "stopped", "removed") else "%s (%s)" % (step.after, step.action)
+    """The state after; for what changes without another state, what is done."""
+    return step.after if step.after != step.before or step.action == "none" else "%s (%s)" % (step.after, step.action)
 
 
 def main():

@@ -46,8 +46,8 @@ class Driver(abc.ABC):
     def start(self, definitions, timeout):
         """Have programs run by these definitions, and come back after a reboot; wait until all of them stay up.
 
-        One that runs by its definition is left alone, one that runs by another is stopped first. Returns {name: seconds};
-        raises with the end of their logs when some do not stay up.
+        One that runs by its definition is left alone, one that runs by another is stopped first. Returns
+        {name: seconds}; raises with the end of their logs when some do not stay up.
         """
 
     @abc.abstractmethod

@@ -36,18 +36,19 @@ class Step:
         return dict(dataclasses.asdict(self), after=self.after)
 
 
-def plan(state, definitions, statuses, names=(), kinds=(), wanted=()):
+def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=()):
     """The steps that bring programs into a state, one for each that is meant, in the order they are started.
 
     names (of services, or of single programs of one) and kinds choose which are meant, without them it is all.
-    wanted are the names that state resumed is to start.
+    wanted are the names that state resumed is to start; elsewhere are those of programs on other hosts: naming them is
+    no mistake, and there is nothing to do here.
     """
     defined = {definition.name: definition for definition in definitions}
     pool = {name: definition.kind for name, definition in defined.items()}
     if state == "stopped" or (state != "restarted" and not (names or kinds)):
         # What an earlier release left.
         pool.update((name, status.kind) for name, status in statuses.items() if name not in defined)
-    _check_names(names, pool)
+    _check_names(names, pool, elsewhere)
     steps = []
     for name, kind in pool.items():
         if (names and name not in names and service_of(name) not in names) or (kinds and kind not in kinds):
@@ -129,9 +130,10 @@ def _left_stopped(definition, status):
     return "updated", "it did not run before, and follows the release"
 
 
-def _check_names(names, pool):
-    known = set(pool) | {service_of(name) for name in pool}
+def _check_names(names, pool, elsewhere):
+    programs = set(pool) | set(elsewhere)
+    known = programs | {service_of(name) for name in programs}
     for name in names:
         if name not in known:
-            raise SlipwayError("There is no service %s on this host." % name, untouched="No service was touched.",
-                               hint="There are: %s." % (", ".join(sorted(pool)) or "none"))
+            raise SlipwayError("There is no service %s." % name, untouched="No service was touched.",
+                               hint="There are: %s." % (", ".join(sorted(programs)) or "none"))

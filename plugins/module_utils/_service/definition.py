@@ -48,9 +48,9 @@ def definitions(runtime, roles):
             raise SlipwayError("A service cannot be called %r." % name)
         if service["on"] not in roles:
             continue
-        for number in range(1, service["count"] + 1):
+        for program in _programs(name, service["count"]):
             found.append(Definition(
-                name="%s@%d" % (name, number) if service["count"] > 1 else name,
+                name=program,
                 kind=service["kind"],
                 argv=runtime.argv(service["command"]),
                 cwd=runtime.release.path,
@@ -59,6 +59,15 @@ def definitions(runtime, roles):
                 stop_timeout=service["stop_timeout"],
                 secrets=runtime.secrets()))
     return sorted(found, key=lambda definition: START_ORDER.index(definition.kind))
+
+
+def program_names(config):
+    """The names of all programs of an application, whatever host they belong on."""
+    return [program for name, service in config["services"].items() for program in _programs(name, service["count"])]
+
+
+def _programs(name, count):
+    return ["%s@%d" % (name, number) for number in range(1, count + 1)] if count > 1 else [name]
 
 
 def service_of(name):

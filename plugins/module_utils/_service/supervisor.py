@@ -69,33 +69,34 @@ class Supervisor(Driver):
         for name in names:  # before the program ends: if this process is killed meanwhile, it still stays down
             self._files.autostart(name, False)
         begun = time.monotonic()
-        limits = {name: self._stop_timeout(name, deadline) for name in names}
-        pids, killed, reports = {}, set(), {}
-        asked = set()
-        while len(reports) < len(names):
-            known, now = self._known(), time.monotonic() - begun
+        endings = {name: _Ending(self._stop_timeout(name, deadline)) for name in names}
+        reports = {}
+        while True:
+            known, seconds = self._known(), time.monotonic() - begun
             for name in names:
-                if name in reports:
-                    continue
-                info = known.get(name)
-                state = _STATES[info["state"]] if info else "stopped"
-                if state in ("stopped", "failed"):
-                    _kill_orphans(pids.get(name))
-                    reports[name] = StopReport(round(now, 3) if name in asked else 0.0, name in killed)
-                    continue
-                asked.add(name)
-                pids[name] = info["pid"] or pids.get(name)
-                if state != "stopping":  # it may be between two starts, then it is asked again on the next look
-                    self._client.call("stopProcess", self._process(name), False, expected=(NOT_RUNNING, FAILED))
-                elif now >= limits[name]:
-                    killed.add(name)
-                    _kill(pids[name])
-                    if now >= self._stop_timeout(name) + _UNKILLABLE:
-                        raise SlipwayError("The service %s (process %s) does not end, not even when it is killed." % (
-                            name, pids[name]), hint="The kernel holds it, look at its storage; a restart of the host helps.")
-            if len(reports) < len(names):
-                time.sleep(_POLL)
-        return reports
+                if name not in reports and self._has_ended(name, known.get(name), endings[name], seconds):
+                    ran = endings[name].pid is not None
+                    reports[name] = StopReport(round(seconds, 3) if ran else 0.0, endings[name].killed)
+            if len(reports) == len(endings):
+                return reports
+            time.sleep(_POLL)
+
+    def _has_ended(self, name, info, ending, seconds):
+        """Look at a program that is to end and do what is due: ask it, kill it, kill what it left."""
+        state = _STATES[info["state"]] if info else "stopped"
+        if state in ("stopped", "failed"):
+            _kill_orphans(ending.pid)
+            return True
+        ending.pid = info["pid"] or ending.pid
+        if state != "stopping":  # it may be between two starts, then it is asked again on the next look
+            self._client.call("stopProcess", self._process(name), False, expected=(NOT_RUNNING, FAILED))
+        elif seconds >= ending.limit:
+            ending.killed = True
+            _kill(ending.pid)
+            if seconds >= self._stop_timeout(name) + _UNKILLABLE:
+                raise SlipwayError("The service %s (process %d) does not end even when killed." % (name, ending.pid),
+                                   hint="The kernel holds it: look at its storage. A restart of the host helps.")
+        return False
 
     def install(self, definitions):
         before = self.status()
@@ -204,6 +205,15 @@ class Supervisor(Driver):
         if not text:
             return "It printed nothing (%s)." % path
         return "The end of %s:\n%s" % (path, redact(text, definition.secrets))
+
+
+class _Ending:
+    """A program that is to end within limit seconds."""
+
+    def __init__(self, limit):
+        self.limit = limit
+        self.pid = None  # its last one; None when it did not run at all
+        self.killed = False
 
 
 def _runs_by(definition, status):

@@ -9,11 +9,10 @@ import time
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal
-from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import application  # noqa: F401
 
 
 @pytest.fixture
-def console(run_module, application):  # noqa: F811
+def console(run_module, application):
     application.release({}, console="sh", environment={"SHOP": "{shared}/x", "PLAIN": "1"}, private={"TOKEN": "s3cret"})
 
     def run(command, check=False, **options):
@@ -21,7 +20,7 @@ def console(run_module, application):  # noqa: F811
     return run
 
 
-def test_a_command_runs_in_the_release_with_its_environment(console, application):  # noqa: F811
+def test_a_command_runs_in_the_release_with_its_environment(console, application):
     result = console(["-c", "pwd; echo $SHOP; echo to stderr >&2; echo \"$0\"", "two words"])
     assert result["changed"] and result["rc"] == 0 and result["argv"][0] == "sh" and result["seconds"] > 0
     release = os.path.join(application.root, "releases", result["release"])
@@ -48,7 +47,7 @@ def test_short_values_do_not_make_results_unreadable(console):
     assert result["rc"] == 1 and result["stdout"] == "1\n"
 
 
-def test_a_release_that_is_not_live(console, application):  # noqa: F811
+def test_a_release_that_is_not_live(console, application):
     path = application.release({}, number=2, live=False, console="sh")
     assert console("-c pwd", release=os.path.basename(path))["stdout"] == path + "\n"
     assert "There is no release 9.9" in console("-c pwd", release="9.9-000000000000")["msg"]
@@ -61,7 +60,7 @@ def test_a_command_that_takes_too_long_is_stopped(console):
     assert time.monotonic() - begun < 10
 
 
-def test_creates_and_check_mode(console, application):  # noqa: F811
+def test_creates_and_check_mode(console, application):
     made = os.path.join(application.root, "made")
     predicted = console(["-c", "touch \"$0\"", made], check=True, creates=made)
     assert predicted["changed"] and predicted["rc"] is None and not os.path.exists(made)
@@ -72,12 +71,12 @@ def test_creates_and_check_mode(console, application):  # noqa: F811
     assert not again["changed"] and not again.get("failed")
 
 
-def test_a_program_that_is_not_there_is_named(console, application):  # noqa: F811
+def test_a_program_that_is_not_there_is_named(console, application):
     application.release({}, number=3, console="/no/such/program")
     assert "Cannot start /no/such/program" in console("check")["msg"]
 
 
-def test_it_keeps_out_of_an_open_operation(console, application):  # noqa: F811
+def test_it_keeps_out_of_an_open_operation(console, application):
     Journal(application.root, "20261121-open").append(
         "operation", "begin", data={"kind": "upgrade", "owner": {"user": "ann", "controller": "here"}})
     result = console("-c true")

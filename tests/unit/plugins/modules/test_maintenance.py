@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal
-from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import application  # noqa: F401
 
 
 def both(run_module, params):
@@ -24,16 +23,16 @@ def info(run_module, root):
     return run_module("maintenance_info", {"root": root})
 
 
-def test_on_and_off(run_module, application):  # noqa: F811
+def test_on_and_off(run_module, application):
     root = application.root
     assert info(run_module, root)["on"] is False
     assert not both(run_module, {"root": root, "state": "off"})["changed"]
-    first = both(run_module, {"root": root, "message": "Moving", "expected_seconds": 600, "by": "ann"})
+    first = both(run_module, {"root": root, "msg": "Moving", "expected_seconds": 600, "by": "ann"})
     assert first["changed"] and first["by"] == "ann" and first["diff"]["after"]["message"] == "Moving"
     assert os.path.exists(os.path.join(root, "maintenance", "on", "index.html"))
-    again = both(run_module, {"root": root, "message": "Moving", "expected_seconds": 600, "by": "bob"})
+    again = both(run_module, {"root": root, "msg": "Moving", "expected_seconds": 600, "by": "bob"})
     assert not again["changed"] and again["by"] == "ann" and again["since"] == first["since"]
-    longer = both(run_module, {"root": root, "message": "Moving", "expected_seconds": 900})
+    longer = both(run_module, {"root": root, "msg": "Moving", "expected_seconds": 900})
     assert longer["changed"] and longer["since"] == first["since"]
     now = info(run_module, root)
     assert now["on"] and now["expected_seconds"] == 900 and now["seconds"] > 0
@@ -42,7 +41,7 @@ def test_on_and_off(run_module, application):  # noqa: F811
     assert info(run_module, root)["since"] is None
 
 
-def test_the_live_release_says_what_users_are_told(run_module, application):  # noqa: F811
+def test_the_live_release_says_what_users_are_told(run_module, application):
     path = application.release({}, maintenance={"message": "Shop closed", "expected_seconds": 30, "page": "down.html"})
     with open(os.path.join(path, "down.html"), "w", encoding="utf-8") as stream:
         stream.write("<h1>Own page</h1>")
@@ -52,7 +51,7 @@ def test_the_live_release_says_what_users_are_told(run_module, application):  # 
         assert stream.read() == "<h1>Own page</h1>"
 
 
-def test_a_page_that_is_missing_is_an_error_and_changes_nothing(run_module, application):  # noqa: F811
+def test_a_page_that_is_missing_is_an_error_and_changes_nothing(run_module, application):
     application.release({}, maintenance={"page": "down.html"})
     result = run_module("maintenance", {"root": application.root})
     assert result["failed"] and "down.html cannot be read" in result["msg"]
@@ -60,7 +59,7 @@ def test_a_page_that_is_missing_is_an_error_and_changes_nothing(run_module, appl
     assert "at least 1" in run_module("maintenance", {"root": application.root, "expected_seconds": 0})["msg"]
 
 
-def test_it_keeps_out_of_an_open_operation(run_module, application):  # noqa: F811
+def test_it_keeps_out_of_an_open_operation(run_module, application):
     Journal(application.root, "20261121-open").append(
         "operation", "begin", data={"kind": "upgrade", "owner": {"user": "ann", "controller": "here"}})
     result = run_module("maintenance", {"root": application.root, "state": "off"})

@@ -6,8 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal
-from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import (  # noqa: F401
-    _daemon, application, script, supervisord)
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script
 
 FOREVER = script("exec sleep 600")
 SERVICES = {
@@ -18,7 +17,7 @@ SERVICES = {
 
 
 @pytest.fixture
-def service(run_module, application, supervisord):  # noqa: F811
+def service(run_module, application, supervisord):
     """service(state, ...) runs the module, service.info(...) tells {name: service}; in a path with odd characters."""
 
     def options(more):
@@ -50,7 +49,7 @@ def both(service, state, **options):
     return result
 
 
-def test_a_day_in_the_life(service, application):  # noqa: F811
+def test_a_day_in_the_life(service, application):
     application.release(SERVICES)
     assert {one["state"] for one in service.info().values()} == {"absent"}
     assert list(actions(both(service, "started")).items()) == [
@@ -79,10 +78,9 @@ def test_a_day_in_the_life(service, application):  # noqa: F811
     assert third["web"]["pid"] != second["web"]["pid"] and third["mailer@2"]["state"] == "stopped"
 
 
-def test_a_changed_definition_is_a_restart_and_nothing_else_is(service, application):  # noqa: F811
-    application.release({"web": {"kind": "web", "command": script("exec sleep 60{port}")},
-                         "clock": {"kind": "cron", "command": FOREVER}})
-    service("started")
+def test_a_changed_definition_is_a_restart_and_nothing_else_is(service, application):
+    application.release({"web": SERVICES["web"], "clock": SERVICES["clock"]})
+    assert actions(service("started")) == {"web": "started", "clock": "started"}
     application.release({"web": {"kind": "web", "command": ["sleep", "60{port}"]}}, number=2)
     result = both(service, "started", variables={"port": 1})
     assert actions(result) == {"web": "restarted", "clock": "removed"}
@@ -91,14 +89,15 @@ def test_a_changed_definition_is_a_restart_and_nothing_else_is(service, applicat
         assert stream.read() == b"\0".join([b"sleep", b"601", b""])
 
 
-def test_killed_work_is_told(service, application):  # noqa: F811
-    application.release({"mailer": {"kind": "consumer", "command": script("trap '' TERM; while :; do sleep 0.1; done")}})
+def test_killed_work_is_told(service, application):
+    hanging = script("trap '' TERM; while :; do sleep 0.1; done")
+    application.release({"mailer": {"kind": "consumer", "command": hanging}})
     service("started")
     (mailer,) = service("stopped", drain=1)["services"]
-    assert mailer["killed"] and 1 <= mailer["seconds"] < 3
+    assert mailer["killed"] and mailer["seconds"] >= 1
 
 
-def test_a_service_that_fails_is_told_with_its_log_and_without_secrets(service, application):  # noqa: F811
+def test_a_service_that_fails_is_told_with_its_log_and_without_secrets(service, application):
     application.release({"web": {"kind": "web", "command": script("echo cannot open $TOKEN; exit 1")}},
                         private={"TOKEN": "s3cret"})
     result = service("started")
@@ -106,16 +105,17 @@ def test_a_service_that_fails_is_told_with_its_log_and_without_secrets(service, 
     assert "cannot open ********" in result["msg"] and "s3cret" not in str(result)
 
 
-def test_what_cannot_be_is_refused(service, application, run_module):  # noqa: F811
+def test_what_cannot_be_is_refused(service, application):
     assert "No release is live" in service("started")["msg"]
     application.release(SERVICES)
-    assert "There is no service wep on this host" in service("started", names=["wep"])["msg"]
+    assert "There is no service wep." in service("started", names=["wep"])["msg"]
+    assert service("started", names=["clock"], roles=["app"])["services"] == []  # it belongs on another host
     assert "was not recorded" in service("resumed", operation="never")["msg"]
     assert "operation" in service("resumed")["msg"]
     assert "does not answer at /tmp/none.sock" in service("stopped", supervisor_socket="/tmp/none.sock")["msg"]
 
 
-def test_it_waits_for_an_open_operation_to_end(service, application):  # noqa: F811
+def test_it_waits_for_an_open_operation_to_end(service, application):
     application.release(SERVICES)
     Journal(application.root, "20261121-open").append(
         "operation", "begin", data={"kind": "upgrade", "owner": {"user": "ann", "controller": "here"}})

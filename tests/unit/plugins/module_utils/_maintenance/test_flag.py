@@ -22,7 +22,8 @@ def read(root, name):
 
 def test_on_and_off_are_idempotent(tmp_path):
     maintenance = Maintenance(str(tmp_path))
-    assert maintenance.status() == dict.fromkeys(("since", "by", "message", "expected_seconds", "seconds"), None) | {"on": False}
+    facts = ("since", "by", "message", "expected_seconds", "seconds")
+    assert maintenance.status() == dict(dict.fromkeys(facts), on=False)
     assert not maintenance.off()
     assert maintenance.on("Moving", 60, "ann")
     first = maintenance.status()

@@ -121,8 +121,8 @@ def test_people_get_a_page(front, maintenance):
 
 
 @pytest.mark.parametrize("headers", [
-    {"Accept": "application/json"}, {"Accept": "application/json, text/plain, */*"}, {"Accept": "application/vnd.api+json"},
-    {"X_Requested_With": "XMLHttpRequest", **HTML}])
+    {"Accept": "application/json"}, {"Accept": "application/json, text/plain, */*"},
+    {"Accept": "application/vnd.api+json"}, {"X_Requested_With": "XMLHttpRequest", **HTML}])
 def test_programs_get_json(front, maintenance, headers):
     maintenance.on("Moving", 90, "ann")
     answer = front.ask("/api/orders", **headers)
@@ -181,5 +181,6 @@ def test_switching_under_requests_shows_one_whole_state_to_each(front, maintenan
         if answer.status == 200:
             assert answer.body == "shop"
         else:
-            assert answer.status == 503 and int(answer.headers["Retry-After"]) >= 10 and answer.body.endswith("</html>\n")
+            assert answer.status == 503 and int(answer.headers["Retry-After"]) >= 10
+            assert answer.body.endswith("</html>\n")
     assert {answer.status for answer in answers} == {200, 503}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real supervisord for tests, and an application whose services are small shell scripts."""
+"""A real supervisord for tests, and an application without its package."""
 
 from __future__ import annotations
 
@@ -135,24 +135,3 @@ def running_daemon():
     finally:
         daemon.end()
         shutil.rmtree(daemon.folder)
-
-
-@pytest.fixture(scope="session")
-def _daemon():
-    with running_daemon() as daemon:
-        yield daemon
-
-
-@pytest.fixture
-def supervisord(_daemon):
-    """The supervisord of all tests: their programs differ by the folder of their application."""
-    yield _daemon
-    # What still runs goes on until the last test, but supervisord must not look for its log in a folder that is gone.
-    for name in os.listdir(_daemon.conf_dir):
-        os.unlink(os.path.join(_daemon.conf_dir, name))
-
-
-@pytest.fixture
-def application(tmp_path):
-    """An application in a folder whose path has all that paths may have."""
-    return Application(tmp_path / "my shop 100% 'old'")

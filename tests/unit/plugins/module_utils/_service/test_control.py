@@ -95,5 +95,9 @@ def test_names_and_kinds_choose():
     assert list(actions("started", everything, [], names=["mailer@2", "web"])) == ["web", "mailer@2"]
     assert list(actions("started", everything, [], kinds=["cron", "web"])) == ["web", "cron"]
     assert list(actions("started", everything, [], kinds=["cron"], names=["web"])) == []
-    with pytest.raises(SlipwayError, match="no service mialer .* There are: cron, mailer@1, mailer@2, web"):
+    with pytest.raises(SlipwayError, match="no service mialer. .* There are: cron, mailer@1, mailer@2, web"):
         plan("started", everything, {}, names=["mialer"])
+
+
+def test_a_service_of_another_host_is_no_mistake_and_nothing_to_do():
+    assert actions("restarted", [WEB], [status("web", kind="web")], names=["mailer"], elsewhere=["mailer@1"]) == {}

@@ -51,8 +51,8 @@ def test_services_that_are_new_run(tmp_path):
 
 def test_further_programs_of_a_service_do_as_it_did(tmp_path):
     root = str(tmp_path)
-    record.record(root, "one", Running(**{"mailer@1": "running", "mailer@2": "stopped", "feed": "stopped", "web": "running"}),
-                  [])
+    states = {"mailer@1": "running", "mailer@2": "stopped", "feed": "stopped", "web": "running"}
+    record.record(root, "one", Running(**states), [])
     new = definitions("mailer@1", "mailer@2", "mailer@3", "feed@1", "feed@2", "web@1", "web@2")
     assert names(record.to_run(root, "one", new)) == ["mailer@1", "mailer@3", "web@1", "web@2"]
 

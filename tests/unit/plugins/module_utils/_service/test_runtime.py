@@ -26,8 +26,8 @@ def runtime(application):
                         environment={"MEDIA": "{shared}/media", "TOKEN": "from slipway.yml", "BRACES": "{{x}}"})
 
     def opened(release=None, **options):
-        return open_runtime(dict({"root": application.root, "environment": None, "variables": {"port": 8000}, "python": None},
-                                 **options), release)
+        defaults = {"root": application.root, "environment": None, "variables": {"port": 8000}, "python": None}
+        return open_runtime(dict(defaults, **options), release)
     return opened
 
 
