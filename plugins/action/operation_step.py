@@ -42,6 +42,10 @@ class ActionModule(ActionBase):
         if unknown or not steps:
             raise AnsibleError("The option step names no known step (%s); known: %s." % (unknown, ", ".join(STEPS)))
         board = Board(task_vars, asked["kind"], self._task.check_mode)
+        missing = sorted(set(board.hosts) - set(task_vars["ansible_play_hosts_all"]))
+        if missing:
+            raise AnsibleError("Nothing was changed. The run is limited and leaves out %s, but an operation needs all hosts of "
+                               "the application: say it without --limit." % ", ".join(missing))
         if steps == ["report"]:
             return self._report(result, board, asked["kind"])
         result.update({key: board.reports[host][key] for key in CARRIED if key in board.reports[host]})
@@ -109,6 +113,7 @@ def _plan(step, board, asked):
         holder = surveys[board.leader]["holder"]
         # The leader cannot see the controller's processes; this controller can see its own.
         takeover = boolean(asked["takeover"] or False) or bool(holder and not alive(holder))
-        return {"owner": me, "surveys": surveys, "takeover": takeover, "wish": asked["direction"] or "auto",
+        return {"owner": me, "surveys": surveys, "failed": sorted({failure[1] for failure in board.failed_forward()}),
+                "crashed": board.recovering, "takeover": takeover, "wish": asked["direction"] or "auto",
                 "accept_loss": boolean(asked["accept_loss"] or False)}
     return {}

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import forward, services
-from ansible_collections.slipway.app.plugins.module_utils._operation.decide import decide, refuse_restore
+from ansible_collections.slipway.app.plugins.module_utils._operation.decide import Decision, decide, refuse_restore
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, operations, summary
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
-from ansible_collections.slipway.app.plugins.module_utils._operation.table import FORWARD
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, FORWARD, READING
 from ansible_collections.slipway.app.plugins.module_utils._postgres import fingerprint
 
 
@@ -29,8 +29,8 @@ def survey(site):
 def assess(site, plan, check=False):
     """Take over the operation, see how its migration ended, and decide: go on or go back.
 
-    plan: owner (who recovers), surveys {host: survey}, takeover, wish, accept_loss. The decision's direction is
-    forward, back, closed (the leader had closed it: the other hosts only follow), or none (nothing was left over).
+    plan: owner (who recovers), surveys {host: survey}, failed (steps this very run saw failing), crashed (whether it
+    takes up what another run left), takeover, wish, accept_loss. The decision's direction is forward, back, closed (the leader had closed it: the other hosts only follow), or none (nothing was left over).
     With check, the decision is the same as far as it can be known now, and nothing is taken over, ended or written.
     """
     leader = plan["surveys"][site.host]["operation"]
@@ -54,15 +54,18 @@ def assess(site, plan, check=False):
 
 def _decide(site, operation, plan, check):
     """(the Decision, how the migration ended) from what all hosts say."""
+    earlier = _earlier(operation)
+    if earlier:
+        # Users may be in again: looking at the database anew could take their writes for the migration's.
+        return _again(earlier, plan["wish"]), None
     states = [step for survey in plan["surveys"].values() if survey["operation"] and survey["operation"]["id"] == operation.id
               for step in survey["operation"]["steps"]]
-    begun = {step["step"] for step in states}
-    earlier = _earlier(operation)
+    begun = {step["step"] for step in states} | set(plan["failed"])
     migration = _migration(site, operation, "migrate" in begun, check)
     changes = _changes(site, operation, begun)
-    decision = decide(begun, _failed(states), migration, changes, earlier, plan["wish"])
-    if decision.restore and earlier != "back" and not plan["accept_loss"]:
-        _refuse_loss(operation, plan["surveys"])
+    decision = decide(begun, _failed(states) | set(plan["failed"]), migration, changes, plan["wish"])
+    if decision.restore and not plan["accept_loss"]:
+        _refuse_loss(operation, plan)
     return decision, migration
 
 
@@ -92,9 +95,10 @@ def _closed(site, leader, surveys, check):
         "reason": "The operation had ended (%s); %s had not closed its journal." % (leader["outcome"], ", ".join(behind))}}
 
 
-def _refuse_loss(operation, surveys):
+def _refuse_loss(operation, plan):
     """Raise when putting the restore point back could lose a write that was accepted after it."""
-    reason = refuse_restore(surveys, operation.plan["hosts"], operation.outcome_of("protect")["since"])
+    reason = refuse_restore(plan["surveys"], operation.plan["hosts"], operation.outcome_of("protect")["since"],
+                            plan["crashed"])
     if reason:
         raise SlipwayError(
             "The restore point is not put back by itself: %s, so writes accepted after it could be lost." % reason,
@@ -108,9 +112,17 @@ def _failed(states):
 
 
 def _earlier(operation):
-    """"back" when an earlier decision to go back has been acted upon."""
-    taken = {step["step"] for step in operation.summary()["steps"]}
-    return "back" if taken & {"quiesce", "restore", "reinstate", "reopen", "undo"} else None
+    """The decision to go back that has been acted upon already, or None."""
+    steps = operation.summary()["steps"]
+    if not {step["step"] for step in steps} & (set(BACK) - set(READING)):
+        return None
+    return [step["data"] for step in steps if step["step"] == "assess" and step["outcome"] == "done"][-1]
+
+
+def _again(earlier, wish):
+    if wish == "forward":
+        raise SlipwayError("This operation can only go back: going back had begun.", untouched="Nothing was changed.")
+    return Decision("back", earlier["restore"], "Going back had already begun. " + earlier["reason"])
 
 
 def _migration(site, operation, begun, check):

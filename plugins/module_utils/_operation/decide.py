@@ -12,7 +12,6 @@ Pure: facts in, decision out; the facts file of every case is the unit test. The
 | migration never begun                         | go back; the database was not touched                    |
 | migration failed, hung, killed or was lost    | go back; restore unless the database is provably the same |
 | a step after the migration failed             | go back; restore                                         |
-| going back had begun                          | go on going back                                         |
 """
 
 from __future__ import annotations
@@ -32,18 +31,16 @@ class Decision:
         return {"direction": self.direction, "restore": self.restore, "reason": self.reason}
 
 
-def decide(begun, failed, migration, changes, earlier=None, wish="auto"):
+def decide(begun, failed, migration, changes, wish="auto"):
     """What to do with an operation that stopped.
 
     begun: steps begun on any host. failed: steps that failed on any host. migration: {state, rc} of the detached
     migration. changes: reasons to believe that the database differs from the restore point (empty: provably the same).
-    earlier: direction of an earlier decision for this operation that was acted upon. wish: auto, forward or back.
+    wish: auto, forward or back. A decision to go back that was acted upon is kept and not made again.
     """
     migrated = migration.get("state") == "exited" and migration.get("rc") == 0
     if "open" in begun:
         return _only("forward", wish, Decision("forward", False, "The new release may have accepted writes already."))
-    if earlier == "back":
-        return _only("back", wish, Decision("back", bool(changes), "Going back had already begun."))
     if "migrate" not in begun:
         return _only("back", wish, Decision("back", False, "The migration had not begun; the database was not touched."))
     if migrated and wish != "back" and not (set(failed) - {"migrate"}):
@@ -71,16 +68,17 @@ def _only(direction, wish, decision):
     return decision
 
 
-def refuse_restore(surveys, hosts, since):
+def refuse_restore(surveys, hosts, since, crashed):
     """Why the restore point must not be put back by itself, or None: a write accepted after it would be lost.
 
-    surveys: {host: survey}; hosts: {host: roles} of the operation; since: when the restore point was taken.
+    surveys: {host: survey}; hosts: {host: roles} of the operation; since: when the restore point was taken; crashed:
+    whether another run was at work, so that only the hosts can say how far it came.
     """
     missing = sorted(host for host in hosts if host not in surveys)
-    if missing:
+    if missing and crashed:
         return "%s cannot be asked whether it has accepted writes" % ", ".join(missing)
     for host in sorted(hosts):
-        if "app" not in hosts[host]:
+        if "app" not in hosts[host] or host in missing:
             continue
         maintenance = surveys[host]["maintenance"]
         if not maintenance["on"]:

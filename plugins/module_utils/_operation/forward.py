@@ -39,21 +39,28 @@ def start(site, plan):
 
 
 def stage(site, operation):
-    """Fetch by digest, verify, unpack beside the live release; write the release's environment."""
+    """Fetch by digest, verify, unpack beside the live release; write its environment, let the application check itself."""
     operation.begin()
     with operation.step("stage") as outcome:
         store = site.store()
         documents = store.config(operation.plan["digest"])["documents"]
-        release, changed = site.releases.present(store, operation.plan["digest"], operation.plan["package"],
-                                                 site.config(documents)["shared"])
+        release, changed = site.releases.present(store, operation.plan["digest"], operation.plan["package"])
         environment.write(site.root, release.id, site.params["environment_variables"] or {})
         outcome.update(release=release.id, unpacked=changed)
+        if site.leads:
+            config = site.config(documents)
+            outcome["checked"] = run_commands(site, operation, release, config["commands"]["check"], config["timeouts"]["command"])
     return outcome
 
 
 def drain(site, operation):
     """Record what runs, then let cron and consumers end their work; what does not end in time is killed and named."""
     with operation.step("drain") as outcome:
+        if site.leads:
+            release = site.releases.find(operation.plan["digest"])
+            config = site.config(release.documents)
+            outcome["hooks"] = run_commands(site, operation, release, config["hooks"]["before_maintenance"],
+                                            config["timeouts"]["command"])
         outcome["recorded"] = services.note_running(site, operation)
         live = site.releases.current()
         if live:

@@ -41,11 +41,6 @@ def test_auto(begun, failed, migration, changes, expected):
     assert decision.reason
 
 
-def test_going_back_is_never_turned_round():
-    decision = decide(TO_MIGRATE, set(), OK, CHANGED, earlier="back")
-    assert (decision.direction, decision.restore) == ("back", True)
-
-
 def test_a_wish_is_followed_where_it_is_safe():
     assert decide(TO_MIGRATE, set(), OK, CHANGED, wish="back").restore
     with pytest.raises(SlipwayError, match="can only go forward"):
@@ -65,5 +60,11 @@ def _survey(on=True, since="2026-01-01T00:00:00.000Z"):
     ({"a": _survey(since="2026-01-02T00:00:00.000Z"), "c": _survey()}, "after the restore point"),
 ])
 def test_a_restore_that_could_lose_a_write_is_refused(surveys, expected):
-    reason = refuse_restore(surveys, {"a": ["app", "leader"], "c": ["consumer"]}, "2026-01-01T00:00:01.000Z")
+    reason = refuse_restore(surveys, {"a": ["app", "leader"], "c": ["consumer"]}, "2026-01-01T00:00:01.000Z", crashed=True)
     assert reason is None if expected is None else expected in reason
+
+
+def test_a_host_that_died_in_this_run_had_not_opened():
+    hosts = {"a": ["app", "leader"], "b": ["app"]}
+    assert refuse_restore({"a": _survey()}, hosts, "2026-01-01T00:00:01.000Z", crashed=False) is None
+    assert "b cannot be asked" in refuse_restore({"a": _survey()}, hosts, "2026-01-01T00:00:01.000Z", crashed=True)
