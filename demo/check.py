@@ -38,10 +38,13 @@ def orders_are_there(lab, accepted):
     return ["%d of %d accepted orders are lost, such as %s" % (len(lost), len(accepted), lost[0])] if lost else []
 
 
-def jobs_done_once(lab, accepted, timeout=60):
-    """Every order's job once: not lost, not twice. Waits for the consumers to catch up."""
-    deadline = time.monotonic() + timeout
-    while _waiting(lab, accepted) and time.monotonic() < deadline:
+def jobs_done_once(lab, accepted, patience=30):
+    """Every order's job once: not lost, not twice. Waits while the consumers make progress."""
+    waiting, since = None, time.monotonic()
+    while waiting != 0 and time.monotonic() - since < patience:
+        before, waiting = waiting, _waiting(lab, accepted)
+        if waiting != before:
+            since = time.monotonic()
         time.sleep(0.2)
     wrong = ["order %(id)s: %(jobs)d jobs done, %(runs)d runs, %(parcels)d parcels" % row
              for row in lab.sql(PER_ORDER, accepted) if (row["jobs"], row["runs"], row["parcels"]) != (1, 1, 1)]

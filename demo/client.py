@@ -79,7 +79,7 @@ def upload_picture(address, token, product, svg):
 class Client:
     """Places rate orders a second, round-robin over the hosts' addresses, and looks into the window now and then."""
 
-    def __init__(self, addresses, rate=10, threads=4):
+    def __init__(self, addresses, rate=6, threads=4):
         self.addresses = addresses
         self.rate = rate
         self.events = []
