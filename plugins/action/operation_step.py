@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
         unknown = [step for step in steps if step not in STEPS and step != "report"]
         if unknown or not steps:
             raise AnsibleError("The option step names no known step (%s); known: %s." % (unknown, ", ".join(STEPS)))
-        board = Board(task_vars, asked["kind"], self._task.check_mode)
+        board = Board(task_vars, asked["kind"], self._task.check_mode, fresh=steps == ["preflight"])
         missing = sorted(set(board.hosts) - set(task_vars["ansible_play_hosts_all"]))
         if missing:
             raise AnsibleError("Nothing was changed. The run is limited and leaves out %s, but an operation needs all hosts of "

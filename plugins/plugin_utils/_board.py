@@ -13,7 +13,7 @@ from __future__ import annotations
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, FORWARD, runs_on
 
 GROUPS = ("app", "consumer")  # the inventory groups whose hosts run the application
-REGISTER = "slipway_step"  # every step registers its result under this name
+REGISTER = "operation_step_result"  # every step registers its result under this name
 PREPARE = ("preflight", "start", "stage", "drain", "close", "protect", "migrate")
 LAST = ("finish", "undo")  # steps that close the operation
 
@@ -31,14 +31,15 @@ def hosts_of(groups):
 class Board:
     """The reports of all hosts before a step runs."""
 
-    def __init__(self, task_vars, kind, check_mode=False):
+    def __init__(self, task_vars, kind, check_mode=False, fresh=False):
+        """fresh: forget what an operation before this one, in the same run of Ansible, has left."""
         self.recovering = kind == "recover"
         self.check_mode = check_mode
         self.hosts = hosts_of(task_vars["groups"])
         self.leader = next(host for host, roles in self.hosts.items() if "leader" in roles)
         self.reports = {}
         for host in self.hosts:
-            report = task_vars["hostvars"][host].get(REGISTER) if host in task_vars["hostvars"] else None
+            report = None if fresh else task_vars["hostvars"][host].get(REGISTER)
             self.reports[host] = dict(report or {})
 
     def _of_leader(self, key):
