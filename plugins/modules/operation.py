@@ -50,7 +50,7 @@ options:
     type: str
     choices: [done, failed]
     default: done
-  message:
+  msg:
     description: One sentence on how it ended.
     type: str
     default: ""
@@ -73,7 +73,7 @@ EXAMPLES = r"""
     root: /srv/shop
     state: finished
     id: "{{ reindex.operation.id }}"
-    message: 48,120 documents indexed.
+    msg: 48,120 documents indexed.
 """
 
 RETURN = r"""
@@ -141,7 +141,7 @@ def finish(params, check):
     if known["outcome"] != "open":
         return known, False
     if not check:
-        Operation(site, params["id"], known["fence"], known["plan"]).close(params["outcome"], params["message"])
+        Operation(site, params["id"], known["fence"], known["plan"]).close(params["outcome"], params["msg"])
         site.lock.release(params["id"])
     return dict(known, outcome=params["outcome"]), True
 
@@ -166,7 +166,7 @@ def main():
             by=dict(type="str"),
             lease=dict(type="int", default=900),
             outcome=dict(type="str", choices=["done", "failed"], default="done"),
-            message=dict(type="str", default=""),
+            msg=dict(type="str", default=""),
         ),
         required_if=[("state", "started", ("kind",)), ("state", "finished", ("id",))],
         supports_check_mode=True,

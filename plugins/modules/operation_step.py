@@ -15,7 +15,8 @@ description:
     Use those; this module is documented so that their steps can be understood.
   - Each step writes its intent to the journal of the host before it acts, and its outcome after. Each can be run again after a
     crash in the middle of it.
-  - Must be registered as C(slipway_step). What all hosts have registered decides whether a step runs, and on which hosts.
+  - Must be registered as C(operation_step_result). What all hosts have registered decides whether a step runs, and on
+    which hosts.
     For that reason a step never fails by itself, and an unreachable host stays in the play. V(report) comes last, and fails
     when the operation did not end as it was asked to.
   - V(preflight), V(survey) and V(report) change nothing.
@@ -81,7 +82,7 @@ options:
     description: The database of the application.
     type: dict
     required: true
-    options:
+    suboptions:
       login_host:
         description: Host of the server, or folder of its socket.
         type: str
@@ -172,7 +173,7 @@ EXAMPLES = r"""
       login_user: shop
       login_password: "{{ vault_shop_password }}"
       login_db: shop
-  register: slipway_step
+  register: operation_step_result
 """
 
 RETURN = r"""

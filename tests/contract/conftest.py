@@ -189,9 +189,9 @@ def run(run_module, tmp_path):
     def by_playbook(module, params, check):
         (tmp_path / "hosts").write_text("[app]\nhost ansible_connection=local\n", encoding="utf-8")
         result = tmp_path / "result.json"
-        keep = {"dest": str(result), "content": "{{ slipway_step | to_json }}", "mode": "0600"}
+        keep = {"dest": str(result), "content": "{{ operation_step_result | to_json }}", "mode": "0600"}
         play = {"hosts": "app", "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}, "tasks": [
-            {"slipway.app." + module: params, "register": "slipway_step", "ignore_errors": True},
+            {"slipway.app." + module: params, "register": "operation_step_result", "ignore_errors": True},
             {"ansible.builtin.copy": keep, "check_mode": False, "diff": False}]}
         (tmp_path / "play.json").write_text(json.dumps([play]), encoding="utf-8")
         argv = [sys.executable, "-m", "ansible", "playbook", "-i", "hosts", "--diff", "play.json"]

@@ -17,7 +17,7 @@ FORWARDS = {"direction": "forward", "restore": False, "reason": "The migration h
 
 def _board(kind="upgrade", **reports):
     groups = {"app": ["app1", "app2"], "consumer": ["worker"]}
-    every = {host: {"slipway_step": dict({"found": FOUND}, **reports.get(host, {}))} for host in ("app1", "app2", "worker")}
+    every = {host: {"operation_step_result": dict({"found": FOUND}, **reports.get(host, {}))} for host in ("app1", "app2", "worker")}
     return Board({"groups": groups, "hostvars": every}, kind)
 
 
