@@ -135,7 +135,8 @@ class Client:
 
     def since(self, moment, until=float("inf")):
         """Requests sent after a moment, in the order they were sent."""
-        return sorted((event for event in list(self.events) if moment <= event.sent < until), key=lambda item: item.sent)
+        return sorted((event for event in list(self.events) if moment <= event.sent < until),
+                      key=lambda event: event.sent)
 
     def accepted(self, moment=0.0):
         """Ids of the orders the shop said yes to."""

@@ -42,6 +42,7 @@ import setup  # noqa: E402
 COLLECTIONS = HERE.parent / ".build" / "collections"
 PORTS = range(10000, 20000)  # below those that PostgreSQL's script and the kernel take theirs from
 BLOCK = 50
+STATE = ("apps", "consumers", "environment", "collections", "settings", "sockets", "ports", "processes", "secrets")
 
 SUPERVISOR = """\
 [unix_http_server]
@@ -97,9 +98,9 @@ class Lab:
         return lab
 
     def _save(self):
-        keep = ("apps", "consumers", "environment", "collections", "settings", "sockets", "ports", "processes", "secrets")
+        state = {name: getattr(self, name) for name in STATE}
         with open(os.open(self.directory / ".part-lab", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-            json.dump({name: getattr(self, name) for name in keep}, stream, indent=2)
+            json.dump(state, stream, indent=2)
         os.rename(self.directory / ".part-lab", self.directory / "lab.json")
 
     # Where things are

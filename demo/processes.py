@@ -69,5 +69,6 @@ def wait_until(ready, process, log, timeout=20):
     deadline = time.monotonic() + timeout
     while not ready():
         if not alive(process) or time.monotonic() >= deadline:
-            raise RuntimeError("It does not start; %s:\n%s" % (log, Path(log).read_text(encoding="utf-8", errors="replace")))
+            said = Path(log).read_text(encoding="utf-8", errors="replace")
+            raise RuntimeError("It does not start; %s:\n%s" % (log, said))
         time.sleep(0.02)

@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from check import (databases_are, jobs_done_once, orders_are_there, pictures_are_there, schema_is, service_states, services_are,
-                   serves, totals_are_right)
+from check import (databases_are, jobs_done_once, orders_are_there, pictures_are_there, schema_is, services_are, serves,
+                   totals_are_right)
 from client import ONE_NAME, PRODUCTS, Client, upload_picture
 from lab import HERE, Lab
 from stop import LABS, stop_finished
@@ -65,7 +65,8 @@ class Demo:
         time.sleep(2)
         self.tell_windows("1.1.0", begun)
         self.claims("1.1.0")
-        self.story.claim("every order has its new number, and a total that is the sum of its lines", totals_are_right(self.lab))
+        self.story.claim("every order has its new number, and a total that is the sum of its lines",
+                         totals_are_right(self.lab))
 
     def fail_to_upgrade(self):
         story, lab = self.story, self.lab
@@ -156,7 +157,8 @@ def main():
             raise
     story.heading("The shop is open: %s" % lab.address("app1"))
     story.say("What Ansible printed is in %s." % (directory / "logs"))
-    story.say("make demo-stop ends it and removes everything. This took %.0f seconds." % (time.monotonic() - story.begun))
+    story.say("make demo-stop ends it and removes everything.")
+    story.say("This took %.0f seconds." % (time.monotonic() - story.begun))
     if story.failed:
         sys.exit("%d claims are NOT SO: %s" % (len(story.failed), "; ".join(story.failed)))
 

@@ -33,8 +33,9 @@ def wheels(cache=CACHE):
         if not folder.is_dir():
             part = folder.with_name(".part-" + folder.name)
             shutil.rmtree(part, ignore_errors=True)
-            done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:",
-                                   "--requirement", requirements, "--dest", part], capture_output=True, text=True, check=False)
+            argv = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--dest", part,
+                    "--requirement", requirements]
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise RuntimeError("pip cannot fetch the shop's requirements:\n%s" % done.stderr)
             part.rename(folder)
