@@ -86,10 +86,13 @@ def rows(postgres, database="shop"):
 
 def closed_rows(postgres, database):
     """Rows of a database that is closed, as the restore point and the failed one are."""
-    postgres.sql('ALTER DATABASE "%s" ALLOW_CONNECTIONS true' % database)
-    count = rows(postgres, database)
-    postgres.sql('ALTER DATABASE "%s" ALLOW_CONNECTIONS false' % database)
-    return count
+    # psql prints which database and user it went on to.
+    return int(postgres.sql("""
+        ALTER DATABASE "%(name)s" ALLOW_CONNECTIONS true;
+        \\connect "%(name)s"
+        SELECT count(*) FROM public.orders;
+        \\connect postgres
+        ALTER DATABASE "%(name)s" ALLOW_CONNECTIONS false""" % {"name": database}))
 
 
 @pytest.fixture

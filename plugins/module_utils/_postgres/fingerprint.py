@@ -25,7 +25,7 @@ from __future__ import annotations
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
-    PostgresError, quote_ident, quote_literal)
+    PostgresError, quote_literal)
 
 QUIET_TIMEOUT = 5  # seconds to wait for other sessions to leave
 SCAN_TIMEOUT = 10  # seconds for looking at one table whose counters moved
@@ -50,19 +50,20 @@ SELECT d.oid::bigint, current_setting('server_version_num')::int / 10000 AS majo
 FROM pg_database d WHERE d.datname = current_database()"""
 
 # Columns that the server changes by itself, outside of transactions.
-VOLATILE = {
-    "pg_class": ["relpages", "reltuples", "relallvisible", "relallfrozen", "relhasindex", "relhasrules",
-                 "relhastriggers", "relhassubclass", "relfrozenxid", "relminmxid"],
-    "pg_index": ["indcheckxmin"],
-}
-# Statistics of the planner are no content; large objects are counted like rows of tables.
-NOT_HASHED = ("pg_statistic", "pg_statistic_ext_data", "pg_largeobject", "pg_largeobject_metadata")
+VOLATILE = ("relpages", "reltuples", "relallvisible", "relallfrozen", "relhasindex", "relhasrules", "relhastriggers",
+            "relhassubclass", "relfrozenxid", "relminmxid", "indcheckxmin")
+# Statistics of the planner are no content.
+SKIPPED = ("pg_statistic", "pg_statistic_ext_data")
+# Large objects are counted like rows of tables, and so is what the role cannot read.
+COUNTED = ("pg_largeobject", "pg_largeobject_metadata")
 
 CATALOGS = """
-SELECT relname AS name, has_table_privilege(oid, 'SELECT') AND relname NOT IN (%s) AS hashed
-FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r' AND NOT relisshared
-  AND relname NOT IN ('pg_statistic', 'pg_statistic_ext_data')
-ORDER BY relname""" % ", ".join(quote_literal(name) for name in NOT_HASHED)
+SELECT relname AS name, has_table_privilege(oid, 'SELECT') AND relname <> ALL (ARRAY[%s]) AS hashed,
+       (SELECT string_agg('t.' || quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attname <> ALL (ARRAY[%s])) AS columns
+FROM pg_class c WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r' AND NOT relisshared
+  AND relname <> ALL (ARRAY[%s])
+ORDER BY relname""" % tuple(", ".join(map(quote_literal, names)) for names in (COUNTED, VOLATILE, SKIPPED))
 
 # Tables whose content is told by counters only; those that never moved are left out.
 ROWS = """
@@ -103,10 +104,11 @@ def take(connection, database, migrations_table=None, since=None):
         fingerprint = session.query(IDENTITY)[0]
         catalogs = session.query(CATALOGS)
         fingerprint["schema"] = _pairs(session.query(" UNION ALL ".join(
-            _hash_of_catalog(catalog["name"]) for catalog in catalogs if catalog["hashed"])))
+            HASH % (quote_literal(catalog["name"]), "ROW(%s)::text" % catalog["columns"], "pg_catalog." + catalog["name"])
+            for catalog in catalogs if catalog["hashed"])))
         counted = [catalog["name"] for catalog in catalogs if not catalog["hashed"]]
         fingerprint["rows"] = {str(row.pop("oid")): row for row in session.query(
-            ROWS % ", ".join(quote_literal(name) for name in counted))}
+            ROWS % ", ".join(map(quote_literal, counted)))}
         sequences = session.query(SEQUENCES)
         fingerprint["sequences"] = _values(session, [row["name"] for row in sequences if row["readable"]])
         fingerprint["migrations"] = _migrations(session, migrations_table)
@@ -178,12 +180,6 @@ def _is_quiet(session, patience):
             return False
         time.sleep(0.05)
     return True
-
-
-def _hash_of_catalog(name):
-    volatile = VOLATILE.get(name)
-    row = "(to_jsonb(t) - '{%s}'::text[])::text" % ",".join(volatile) if volatile else "t::text"
-    return HASH % (quote_literal(name), row, "pg_catalog." + quote_ident(name))
 
 
 def _values(session, sequences):

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
+    Connection, quote_ident, quote_literal)
+
+
+@pytest.mark.parametrize("name, quoted", [
+    ("shop", '"shop"'), ("Shop one", '"Shop one"'), ('a"b', '"a""b"'), ("it's", '"it\'s"'), ("käse", '"käse"')])
+def test_identifiers(name, quoted):
+    assert quote_ident(name) == quoted
+
+
+@pytest.mark.parametrize("name", ["", None, "a\0b"])
+def test_what_cannot_be_an_identifier(name):
+    with pytest.raises(SlipwayError, match="cannot be a name"):
+        quote_ident(name)
+
+
+@pytest.mark.parametrize("text, quoted", [("", "''"), ("it's", "'it''s'"), ("a\\'b", " E'a\\\\''b'"), ("ü\n", "'ü\n'")])
+def test_literals(text, quoted):
+    assert quote_literal(text) == quoted
+
+
+def test_a_zero_byte_is_refused():
+    with pytest.raises(SlipwayError, match="zero byte"):
+        quote_literal("a\0b")
+
+
+def test_environment_of_psql_holds_what_was_asked_and_nothing_inherited(monkeypatch):
+    monkeypatch.setenv("PGHOST", "elsewhere")
+    monkeypatch.setenv("PGSERVICE", "inherited")
+    environment = Connection("db", 5433, "shop", "secret", "shop", ca_cert="/ca.pem").environment()
+    assert {name: value for name, value in environment.items() if name.startswith("PG")} == {
+        "PGAPPNAME": "slipway", "PGCLIENTENCODING": "UTF8", "PGCONNECT_TIMEOUT": "10", "PGHOST": "db", "PGPORT": "5433",
+        "PGUSER": "shop", "PGPASSWORD": "secret", "PGSSLMODE": "prefer", "PGSSLROOTCERT": "/ca.pem"}
+    assert "PGHOST" not in Connection().environment()
+
+
+def test_the_password_is_not_in_the_description():
+    assert Connection("db", 5433, "shop", "secret").describe("shop") == 'database "shop" on db:5433 as user "shop"'
