@@ -47,6 +47,9 @@ lock:
     operation:
       description: The operation that holds it.
       type: str
+    fence:
+      description: Its fencing number; who has a lower one has lost the lock.
+      type: int
     owner:
       description: User, controller and process.
       type: dict
@@ -56,6 +59,9 @@ lock:
     expires:
       description: When the lease runs out, in seconds since 1970.
       type: float
+    lease:
+      description: How many seconds each heartbeat adds to it.
+      type: int
 operations:
   description: Operations, newest first.
   returned: success
@@ -86,6 +92,9 @@ operations:
     seconds:
       description: How long it took; null while it is open.
       type: float
+    fence:
+      description: Its fencing number.
+      type: int
     plan:
       description: What was asked for, such as package, digest and the hosts.
       type: dict

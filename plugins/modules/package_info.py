@@ -69,7 +69,7 @@ packages:
   returned: success
   type: list
   elements: dict
-  contains:
+  contains: &listed
     package:
       description: Name with tag. A package whose tag has moved to another one is named by its digest.
       type: str
@@ -103,6 +103,7 @@ package:
   returned: when O(name) names a single package
   type: dict
   contains:
+    <<: *listed
     application:
       description: Name of the application.
       type: str
