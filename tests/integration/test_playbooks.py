@@ -1,0 +1,172 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each playbook does where all is well, looked at from outside."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+import socket
+
+import pytest
+from check import (
+    databases_are,
+    jobs_done_once,
+    orders_are_there,
+    schema_is,
+    service_states,
+    services_are,
+    serves,
+    totals_are_right,
+)
+from client import request
+
+pytestmark = pytest.mark.timeout(900)
+
+HTML, JSON = {"Accept": "text/html"}, {"Accept": "application/json"}
+
+
+@pytest.fixture
+def play(shop, run):
+    """Run a playbook on the shop that must end well; return its output."""
+
+    def player(playbook, *options, **variables):
+        result = run(shop, playbook, *options, **variables)
+        assert result.rc == 0, result.output
+        return result.output
+
+    return player
+
+
+@pytest.fixture
+def unchanged(shop, state, changes):
+    """A test that must leave the shop as it is, its processes included."""
+    before = state(shop)
+    yield
+    assert changes(before, state(shop)) == {}
+
+
+def changed_hosts(output):
+    """Hosts on which a playbook has changed something, by its recap."""
+    return [host for host, count in re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", output, re.MULTILINE) if count != "0"]
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_status_says_what_is_live_what_runs_and_that_nobody_is_at_work(play):
+    output = play("status")
+    assert len(re.findall(r"release +shop:1\.0\.0 \(1\.0\.0-[0-9a-f]{12}\)", output)) == 3
+    for service in ("web", "cron", "consumer@1", "consumer@2"):
+        assert re.search(re.escape(service) + " +running", output), service
+    assert len(re.findall(r"maintenance +off", output)) == 3
+    assert len(re.findall(r"operation +\S+-deploy-1: done", output)) == 3
+    assert "held by" not in output
+    assert changed_hosts(output) == []
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_operation_log_says_who_what_when_and_how_it_ended(play):
+    output = play("operation_log")
+    assert re.search(r"\S+-deploy-1  done  begun \S+Z by %s on %s  [\d.]+ s" % (getpass.getuser(), socket.gethostname()), output)
+    assert "shop:1.0.0 is live." in output
+    for step in ("stage", "drain", "close", "protect", "migrate", "activate", "open", "finish"):
+        assert re.search(r"%s +done +[\d.]+ s" % step, output), step
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_recover_with_nothing_to_recover_says_so(play):
+    output = play("recover")
+    assert "Nothing to recover." in output
+    assert changed_hosts(output) == []
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_an_upgrade_to_what_is_live_costs_one_round_and_does_nothing(play):
+    output = play("upgrade", package="shop:1.0.0")
+    assert "shop:1.0.0 is live on every host already; nothing was changed." in output
+    assert sorted(re.findall(r"^<(\w+)> EXEC ", output, re.MULTILINE)) == ["app1", "app2", "consumer1"]
+    assert changed_hosts(output) == []
+
+
+def test_package_build_and_package_list(shop, play, state, changes):
+    before = state(shop)
+    assert changed_hosts(play("package_build", reference="1.1.0")) == ["localhost"]
+    built = state(shop)
+    assert set(changes(before, built)) == {"packages"}
+    again = play("package_build", reference="1.1.0")
+    assert "is there already" in again and changed_hosts(again) == []
+    listed = play("package_list")
+    newest, older = (listed.index(package) for package in ("shop:1.1.0 ", "shop:1.0.0 "))
+    assert newest < older
+    for word in ("Reference: 1.1.0", "sha256:"):
+        assert word in listed
+    assert changes(built, state(shop)) == {}
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_check_mode_says_what_an_upgrade_would_do(play):
+    play("package_build", reference="1.0.0")
+    output = play("upgrade", "--check", package="shop:1.1.0")
+    for words in ("would take the lock", "would fetch, verify and unpack", "would take the restore point; migrate the database",
+                  "would maintenance off", "Upgrade of shop:1.1.0 can begin; nothing was changed (check mode)."):
+        assert words in output, words
+
+
+def test_maintenance_turns_users_away_politely_and_lets_them_in_again(shop, play, state, changes):
+    before = state(shop)
+    assert changed_hosts(play("maintenance_on", message="Back after the race", expected_seconds=90)) == ["app1", "app2"]
+    assert changed_hosts(play("maintenance_on", message="Back after the race", expected_seconds=90)) == []
+    for host in shop.apps:
+        status, headers, page = request(shop.address(host), "GET", "/", headers=HTML)
+        assert (status, headers["Retry-After"], headers.get_content_type()) == (503, "90", "text/html")
+        status, headers, body = request(shop.address(host), "POST", "/orders/", "{}", headers=JSON)
+        assert (status, headers["Retry-After"], headers.get_content_type()) == (503, "90", "application/json")
+        assert b"Back after the race" in body and json.loads(body)
+        assert page.lstrip().startswith(b"<!")
+    assert set(changes(before, state(shop))) == {"maintenance"}
+    assert len(re.findall(r"maintenance +on since", play("status"))) == 2
+    assert changed_hosts(play("maintenance_off")) == ["app1", "app2"]
+    assert changed_hosts(play("maintenance_off")) == []
+    assert serves(shop, "1.0.0") == []
+    assert changes(before, state(shop)) == {}
+
+
+def test_services_stop_stay_stopped_over_a_restart_and_start(shop, play):
+    def states():
+        return {host: service_states(shop, host) for host in shop.hosts}
+
+    before = states()
+    assert changed_hosts(play("service_stop", services="consumer@2,cron")) == ["app1", "consumer1"]
+    assert services_are(shop, {"app1": {"web": True, "cron": False}, "app2": {"web": True},
+                               "consumer1": {"consumer@1": True, "consumer@2": False}}) == []
+    assert changed_hosts(play("service_stop", services="consumer@2,cron")) == []
+
+    assert changed_hosts(play("service_restart", services="consumer,cron")) == ["consumer1"]
+    restarted = states()
+    assert restarted["consumer1"]["consumer@2"][0] == restarted["app1"]["cron"][0] == "STOPPED"
+    assert restarted["consumer1"]["consumer@1"][0] == "RUNNING"
+    assert restarted["consumer1"]["consumer@1"] != before["consumer1"]["consumer@1"]
+    assert restarted["app2"] == before["app2"] and restarted["app1"]["web"] == before["app1"]["web"]
+
+    assert changed_hosts(play("service_start")) == ["app1", "consumer1"]
+    assert services_are(shop, {"app1": {"web": True, "cron": True}, "app2": {"web": True},
+                               "consumer1": {"consumer@1": True, "consumer@2": True}}) == []
+    assert states()["consumer1"]["consumer@1"] == restarted["consumer1"]["consumer@1"]
+    assert changed_hosts(play("service_start")) == []
+
+
+def test_an_upgrade_under_load_loses_nothing(upgraded):
+    client, accepted = upgraded.client, upgraded.client.accepted()
+    assert [event.detail for event in client.events if event.kind == "error"] == []
+    assert orders_are_there(upgraded, accepted) == []
+    assert jobs_done_once(upgraded, accepted) == []
+    assert totals_are_right(upgraded) == []
+    assert schema_is(upgraded, "1.1.0") == []
+    assert serves(upgraded, "1.1.0") == []
+    assert databases_are(upgraded, ["shop"]) == []
+    assert services_are(upgraded, {"app1": {"web": True, "cron": True}, "app2": {"web": True},
+                                   "consumer1": {"consumer@1": True, "consumer@2": False}}) == []
+    for host in upgraded.apps:
+        assert len(client.windows(upgraded.begun, host)) == 1, "one maintenance window at %s" % host
+        assert [event for event in client.since(client.windows(upgraded.begun, host)[0].ended) if event.kind == "accepted"]
