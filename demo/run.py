@@ -9,7 +9,6 @@ import fcntl
 import os
 import sys
 import time
-from pathlib import Path
 
 from check import (databases_are, jobs_done_once, orders_are_there, pictures_are_there, schema_is, services_are, serves,
                    totals_are_right)

@@ -17,20 +17,19 @@ class Scenario:
     """prepare(world) brings the world to where the scenario begins, and returns the module's options."""
 
     module: str
-    name: str
     prepare: typing.Callable
     changes: bool = True
     changes_again: bool = False
 
     def __str__(self):
-        return "%s-%s" % (self.module, self.name)
+        return self.prepare.__name__
 
 
-def of(module, name, **more):
+def of(module, **more):
     """Decorator: the function below it is a scenario's prepare."""
 
     def add(function):
-        SCENARIOS.append(Scenario(module, name, function, **more))
+        SCENARIOS.append(Scenario(module, function, **more))
         return function
 
     return add
@@ -39,141 +38,141 @@ def of(module, name, **more):
 SCENARIOS = []
 
 
-@of("package_build", "new")
-def _(world):
+@of("package_build")
+def package_build_new(world):
     return world.build()
 
 
-@of("package_build", "there-already", changes=False)
-def _(world):
+@of("package_build", changes=False)
+def package_build_there_already(world):
     world.built("1.0.0")
     return world.build()
 
 
-@of("package_build", "tag-moved-by-force")
-def _(world):
+@of("package_build")
+def package_build_tag_moved_by_force(world):
     world.do("package_build", **world.build("1.0.0", tag="live"))
     return world.build("1.1.0", tag="live", force=True)
 
 
-@of("package_info", "list", changes=False)
-def _(world):
+@of("package_info", changes=False)
+def package_info_list(world):
     world.built("1.0.0", "1.1.0")
     return {"store": world.store}
 
 
-@of("package_info", "one", changes=False)
-def _(world):
+@of("package_info", changes=False)
+def package_info_one(world):
     world.built("1.0.0")
     return {"store": world.store, "name": "shop:1.0.0", "environment": "prod", "verify": True}
 
 
-@of("release", "present")
-def _(world):
+@of("release")
+def release_present(world):
     world.built("1.0.0")
     return world.unpack()
 
 
-@of("release", "present-with-other-variables")
-def _(world):
+@of("release")
+def release_present_with_other_variables(world):
     world.unpacked()
     return world.unpack(environment_variables={"TOKEN": "swordfish-never-shown-2", "DEBUG": "1"})
 
 
-@of("release", "present-already", changes=False)
-def _(world):
+@of("release", changes=False)
+def release_present_already(world):
     world.unpacked()
     return world.unpack()
 
 
-@of("release", "active")
-def _(world):
+@of("release")
+def release_active(world):
     world.live("1.0.0")
     return {"root": world.root, "state": "active", "id": world.unpacked("1.1.0")}
 
 
-@of("release", "absent")
-def _(world):
+@of("release")
+def release_absent(world):
     world.live("1.0.0")
     return {"root": world.root, "state": "absent", "id": world.unpacked("1.1.0")}
 
 
-@of("release_info", "two", changes=False)
-def _(world):
+@of("release_info", changes=False)
+def release_info_two(world):
     world.unpacked("1.1.0")
     world.live("1.0.0")
     return {"root": world.root}
 
 
-@of("service", "started")
-def _(world):
+@of("service")
+def service_started(world):
     world.live()
     return world.services("started")
 
 
-@of("service", "started-after-upgrade")
-def _(world):
+@of("service")
+def service_started_after_upgrade(world):
     world.live("1.0.0")
     world.do("service", **world.services("started"))
     world.live("1.1.0")
     return world.services("started")
 
 
-@of("service", "stopped")
-def _(world):
+@of("service")
+def service_stopped(world):
     world.live()
     world.do("service", **world.services("started"))
     return world.services("stopped", kinds=["consumer"])
 
 
-@of("service", "resumed")
-def _(world):
+@of("service")
+def service_resumed(world):
     world.live()
     world.do("service", **world.services("started"))
     world.do("service", **world.services("stopped", operation="contract"))
     return world.services("resumed", operation="contract")
 
 
-@of("service", "restarted", changes_again=True)
-def _(world):
+@of("service", changes_again=True)
+def service_restarted(world):
     world.live()
     world.do("service", **world.services("started"))
     return world.services("restarted", names=["web"])
 
 
-@of("service_info", "running", changes=False)
-def _(world):
+@of("service_info", changes=False)
+def service_info_running(world):
     world.live()
     world.do("service", **world.services("started"))
     return world.services()
 
 
-@of("maintenance", "on")
-def _(world):
+@of("maintenance")
+def maintenance_on(world):
     world.live()
     return {"root": world.root, "state": "on", "message": "Back at noon.", "expected_seconds": 60, "by": "ann"}
 
 
-@of("maintenance", "on-with-other-words")
-def _(world):
+@of("maintenance")
+def maintenance_on_with_other_words(world):
     world.do("maintenance", root=world.root, state="on", by="ann")
     return {"root": world.root, "state": "on", "message": "Back at noon.", "by": "bob"}
 
 
-@of("maintenance", "off")
-def _(world):
+@of("maintenance")
+def maintenance_off(world):
     world.do("maintenance", root=world.root, state="on", by="ann")
     return {"root": world.root, "state": "off"}
 
 
-@of("maintenance_info", "on", changes=False)
-def _(world):
+@of("maintenance_info", changes=False)
+def maintenance_info_on(world):
     world.do("maintenance", root=world.root, state="on", by="ann")
     return {"root": world.root}
 
 
-@of("console", "command", changes_again=True)
-def _(world):
+@of("console", changes_again=True)
+def console_command(world):
     world.live()
     return {
         "root": world.root,
@@ -182,31 +181,31 @@ def _(world):
     }
 
 
-@of("console", "made-already")
-def _(world):
+@of("console")
+def console_made_already(world):
     world.live()
     return {"root": world.root, "command": ["-c", "touch ../../made"], "creates": world.root + "/made"}
 
 
-@of("operation", "started")
-def _(world):
+@of("operation")
+def operation_started(world):
     return {"root": world.root, "state": "started", "kind": "reindex", "id": "20261121-reindex", "by": "ann"}
 
 
-@of("operation", "finished")
-def _(world):
+@of("operation")
+def operation_finished(world):
     begun = world.do("operation", root=world.root, state="started", kind="reindex", by="ann")
     return {"root": world.root, "state": "finished", "id": begun["operation"]["id"]}
 
 
-@of("operation_info", "open", changes=False)
-def _(world):
+@of("operation_info", changes=False)
+def operation_info_open(world):
     world.do("operation", root=world.root, state="started", kind="reindex", by="ann")
     return {"root": world.root}
 
 
-@of("operation_step", "preflight", changes=False)
-def _(world):
+@of("operation_step", changes=False)
+def operation_step_preflight(world):
     world.built("1.0.0")
     daemon = world.supervisor
     return {
@@ -224,25 +223,25 @@ def _(world):
     }
 
 
-@of("inventory_check", "complete", changes=False)
-def _(world):
+@of("inventory_check", changes=False)
+def inventory_check_complete(world):
     return {"variables": ["ansible_connection"]}
 
 
-@of("postgres_restore_point", "present")
-def _(world):
+@of("postgres_restore_point")
+def postgres_restore_point_present(world):
     return dict(world.postgres(), name="before")
 
 
-@of("postgres_restore_point", "restored")
-def _(world):
+@of("postgres_restore_point")
+def postgres_restore_point_restored(world):
     options = dict(world.postgres(), name="before")
     world.do("postgres_restore_point", **options)
     return dict(options, state="restored")
 
 
-@of("postgres_restore_point", "absent")
-def _(world):
+@of("postgres_restore_point")
+def postgres_restore_point_absent(world):
     options = dict(world.postgres(), name="before")
     world.do("postgres_restore_point", **options)
     return dict(options, state="absent")

@@ -30,7 +30,8 @@ def assess(site, plan, check=False):
     """Take over the operation, see how its migration ended, and decide: go on or go back.
 
     plan: owner (who recovers), surveys {host: survey}, failed (steps this very run saw failing), crashed (whether it
-    takes up what another run left), takeover, wish, accept_loss. The decision's direction is forward, back, closed (the leader had closed it: the other hosts only follow), or none (nothing was left over).
+    takes up what another run left), takeover, wish, accept_loss. The decision's direction is forward, back, closed (the
+    leader had closed it: the other hosts only follow), or none (nothing was left over).
     With check, the decision is the same as far as it can be known now, and nothing is taken over, ended or written.
     """
     leader = plan["surveys"][site.host]["operation"]
