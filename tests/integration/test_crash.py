@@ -52,6 +52,7 @@ def shop(tmp_path_factory):
     """The shop with 1.1.0 live, one consumer stopped by hand, and many more versions in its repository."""
     with Lab(tmp_path_factory.mktemp("crash") / "lab") as lab:
         repository.extra_versions(lab.repository, len(POINTS))
+        lab.built = set()
         deployed = lab.playbook("deploy", reference="1.1.0")
         assert deployed.rc == 0, deployed.output
         stopped = lab.playbook("service_stop", services="consumer@2")
@@ -64,16 +65,16 @@ def shop(tmp_path_factory):
 def test_killed_controller(shop, host, step, event):
     before = live(shop)
     version = "1.1.%d" % (int(before.rpartition(".")[2]) + 1)
-    built = shop.playbook("package_build", reference=version)  # there already when the last run went back
-    assert built.rc == 0, built.output
+    build(shop, version)
     begun = time.monotonic()
     client = Client({name: shop.address(name) for name in shop.apps}, rate=8).start()
     try:
         upgrade = shop.start_playbook("upgrade", package="shop:" + version)
         wait_for_record(shop, host, step, event, upgrade)
         kill_tree(upgrade)
-        second = shop.playbook("upgrade", package="shop:" + version)
-        assert second.rc != 0 and "slipway.app.recover" in second.output, second.output
+        if step == "migrate":
+            second = shop.playbook("upgrade", package="shop:" + version)
+            assert second.rc != 0 and "slipway.app.recover" in second.output, second.output
         recovered = shop.playbook("recover")
         assert recovered.rc == 0, recovered.output
         moment = time.time()
@@ -90,6 +91,14 @@ def test_killed_controller(shop, host, step, event):
              + check.services_are(shop, SERVICES) + check.databases_are(shop, ["shop"]) + schema_is(shop, after)
              + locks(shop))
     assert wrong == [], recovered.output
+
+
+def build(lab, version):
+    """Build a version's package, unless it is there because the run before went back."""
+    if version not in lab.built:
+        built = lab.playbook("package_build", reference=version)
+        assert built.rc == 0, built.output
+        lab.built.add(version)
 
 
 def live(lab):
