@@ -58,7 +58,8 @@ def _checked(bin_dir):
     """The folder, provided its programs are there and really run (libraries of the system may be missing)."""
     for program in ("postgres", "initdb", "pg_ctl", "psql"):
         try:
-            done = subprocess.run([os.path.join(bin_dir, program), "--version"], capture_output=True, text=True, check=False)
+            done = subprocess.run([os.path.join(bin_dir, program), "--version"],
+                                  capture_output=True, text=True, check=False)
         except OSError as error:
             raise ServerError("%s of %s does not run: %s." % (program, bin_dir, error.strerror)) from error
         if done.returncode:
@@ -318,7 +319,8 @@ class Server:
     def _write_state(self):
         part = self._state_file + ".part"
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-            json.dump({"home": self.home, "bin_dir": self.bin_dir, "port": self.port, "password": self.password}, stream)
+            json.dump({"home": self.home, "bin_dir": self.bin_dir, "port": self.port,
+                       "password": self.password}, stream)
         os.rename(part, self._state_file)
 
 

@@ -60,7 +60,8 @@ def server(tmp_path_factory, bin_dir):
     server = cluster(tmp_path_factory.mktemp("postgres"), bin_dir)
     before = os.environ["PATH"]
     os.environ["PATH"] = bin_dir + os.pathsep + before
-    server.sql("CREATE ROLE shop LOGIN CREATEDB PASSWORD '%s'; CREATE ROLE guest LOGIN PASSWORD '%s'" % (PASSWORD, PASSWORD))
+    server.sql("CREATE ROLE shop LOGIN CREATEDB PASSWORD '%s'" % PASSWORD)
+    server.sql("CREATE ROLE guest LOGIN PASSWORD '%s'" % PASSWORD)
     yield server
     os.environ["PATH"] = before
     server.remove()

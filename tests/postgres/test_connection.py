@@ -9,8 +9,8 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
     LOST, Connection, PostgresError, quote_ident, quote_literal)
 
-NAMES = ["plain", "Upper Case", 'a "quoted" name', "it's", "back\\slash", "käse_日本", "semi;colon -- and /* more", ":SQLSTATE",
-         "new\nline", "$1 %s {x}"]
+NAMES = ["plain", "Upper Case", 'a "quoted" name', "it's", "back\\slash", "käse_日本", "semi;colon -- and /* more",
+         ":SQLSTATE", "new\nline", "$1 %s {x}"]
 
 
 @pytest.mark.parametrize("conforming", ["on", "off"])
@@ -28,7 +28,8 @@ def test_a_database_of_any_name_can_be_connected_to(postgres):
 
 
 def test_settings_of_role_and_database_change_nothing(postgres):
-    postgres.sql("ALTER DATABASE shop SET default_transaction_read_only = on; ALTER DATABASE shop SET statement_timeout = 1;"
+    postgres.sql("ALTER DATABASE shop SET default_transaction_read_only = on;"
+                 "ALTER DATABASE shop SET statement_timeout = 1;"
                  "ALTER DATABASE shop SET search_path = public")
     postgres.connection().execute("CREATE TABLE public.written AS SELECT count(pg_sleep(0.01))")
 
@@ -52,8 +53,8 @@ def test_a_transaction_happens_whole_or_not_at_all(postgres):
     {"login_port": 1}, {"login_password": "wrong password"}, {"login_db": "no_such"}, {"login_user": "nobody here"},
     {"login_host": "no-such-host.invalid"}, {"ssl_mode": "require"}])
 def test_what_cannot_be_reached_is_named_and_the_password_is_not(postgres, change):
-    known = {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret",
-             "login_db": "shop"}
+    known = {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop",
+             "login_password": "no secret", "login_db": "shop"}
     connection = Connection(**dict(known, **change))
     with pytest.raises(PostgresError) as caught:
         connection.query("SELECT 1")

@@ -64,7 +64,8 @@ class Writers:
 
 
 def notes(postgres, database):
-    rows = postgres.connection(postgres.superuser, database).query("SELECT note FROM public.orders WHERE note LIKE 'late%'")
+    rows = postgres.connection(postgres.superuser, database).query(
+        "SELECT note FROM public.orders WHERE note LIKE 'late%'")
     return {row["note"] for row in rows}
 
 

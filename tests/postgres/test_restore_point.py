@@ -145,8 +145,8 @@ def test_what_lives_outside_the_database_is_carried_over(postgres, point):
         REVOKE CONNECT ON DATABASE shop FROM PUBLIC;
         GRANT CONNECT, TEMPORARY ON DATABASE shop TO guest WITH GRANT OPTION""")
     query = """
-        SELECT (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(datacl) a), datconnlimit, pg_get_userbyid(datdba),
-               shobj_description(d.oid, 'pg_database'), dattablespace,
+        SELECT (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(datacl) a), datconnlimit,
+               pg_get_userbyid(datdba), shobj_description(d.oid, 'pg_database'), dattablespace,
                (SELECT array_agg(setrole || ':' || setting ORDER BY setrole, setting)
                 FROM pg_db_role_setting, unnest(setconfig) setting WHERE setdatabase = d.oid)
         FROM pg_database d WHERE datname = 'shop'"""
@@ -158,7 +158,8 @@ def test_what_lives_outside_the_database_is_carried_over(postgres, point):
 
 
 def test_what_cannot_be_carried_over_is_told(postgres, point):
-    postgres.sql("ALTER ROLE guest IN DATABASE shop SET work_mem = '5MB'; ALTER DATABASE shop SET log_statement = 'all'")
+    postgres.sql("ALTER ROLE guest IN DATABASE shop SET work_mem = '5MB';"
+                 "ALTER DATABASE shop SET log_statement = 'all'")
     warnings = point.present()["warnings"]
     assert len(warnings) == 2
     assert any('lacks setting work_mem of role "guest"' in warning for warning in warnings)
@@ -168,7 +169,8 @@ def test_what_cannot_be_carried_over_is_told(postgres, point):
 
 def test_a_role_that_is_member_of_the_owner(postgres, server):
     server.sql("DROP ROLE IF EXISTS company; CREATE ROLE company; GRANT company TO shop")
-    server.sql("ALTER DATABASE shop OWNER TO company; ALTER DATABASE shop SET work_mem = '5MB'; GRANT ALL ON DATABASE shop TO guest")
+    server.sql("ALTER DATABASE shop OWNER TO company; ALTER DATABASE shop SET work_mem = '5MB';"
+               "GRANT ALL ON DATABASE shop TO guest")
     point = RestorePoint(postgres.connection(), "shop", "op1")
     assert point.present()["warnings"] == []
     point.restored()

@@ -93,8 +93,8 @@ class Connection:
         """The environment of psql: nothing of PostgreSQL is inherited, the password is in no argument list."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         environment.update({
-            "LC_ALL": "C", "PGAPPNAME": "slipway", "PGCLIENTENCODING": "UTF8", "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT),
-            "PGHOST": self.login_host, "PGPORT": str(self.login_port), "PGUSER": self.login_user,
+            "LC_ALL": "C", "PGAPPNAME": "slipway", "PGCLIENTENCODING": "UTF8",
+            "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT), "PGHOST": self.login_host, "PGPORT": str(self.login_port), "PGUSER": self.login_user,
             "PGPASSWORD": self.login_password, "PGSSLMODE": self.ssl_mode, "PGSSLROOTCERT": self.ca_cert})
         return {name: value for name, value in environment.items() if value}
 
@@ -183,4 +183,5 @@ class Session:
         self._errors.truncate()
         said = redact(" ".join(text.split()), [self.connection.login_password])
         verb = "Cannot reach" if sqlstate == LOST else "PostgreSQL refused in"
-        return PostgresError("%s %s: %s" % (verb, self.connection.describe(self.database), said or "no reason given"), sqlstate)
+        where = self.connection.describe(self.database)
+        return PostgresError("%s %s: %s" % (verb, where, said or "no reason given"), sqlstate)

@@ -104,7 +104,7 @@ def take(connection, database, migrations_table=None, since=None):
         fingerprint = session.query(IDENTITY)[0]
         catalogs = session.query(CATALOGS)
         fingerprint["schema"] = _pairs(session.query(" UNION ALL ".join(
-            HASH % (quote_literal(catalog["name"]), "ROW(%s)::text" % catalog["columns"], "pg_catalog." + catalog["name"])
+            HASH % (quote_literal(catalog["name"]), "ROW(%s)::text" % catalog["columns"], catalog["name"])
             for catalog in catalogs if catalog["hashed"])))
         counted = [catalog["name"] for catalog in catalogs if not catalog["hashed"]]
         fingerprint["rows"] = {str(row.pop("oid")): row for row in session.query(

@@ -46,8 +46,8 @@ class RestorePoint:
     def __init__(self, connection, database, name):
         if not NAME.match(name):
             raise SlipwayError(
-                "%r cannot name a restore point: letters, digits, dots, dashes and underscores, beginning with a letter "
-                'or digit, not with "part_" or "failed_".' % (name,))
+                "%r cannot name a restore point: letters, digits, dots, dashes and underscores, beginning with a "
+                'letter or digit, not with "part_" or "failed_".' % (name,))
         self.connection = connection
         self.database = database
         self.name = name

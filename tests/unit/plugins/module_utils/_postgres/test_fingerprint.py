@@ -15,8 +15,8 @@ BEFORE = {
     "oid": 16384, "major": 17, "started": "monday", "counters_reset": None, "server_counters_reset": "sunday",
     "counting": True, "first_open_xid": 700, "schema": {"pg_class": "1:1", "pg_proc": "2:2", "pg_cast": "3:3"},
     "rows": {"1": {"name": "orders", "ins": 5, "upd": 0, "del": 0, "live": 5, "upkeep": 0}},
-    "sequences": {"orders_id_seq": "5:true"}, "migrations": {"django_migrations": "1:1"}, "uncertain": [], "quiet": True,
-    "no_new_rows": []}
+    "sequences": {"orders_id_seq": "5:true"}, "migrations": {"django_migrations": "1:1"}, "uncertain": [],
+    "quiet": True, "no_new_rows": []}
 
 
 def after(**changes):
@@ -66,5 +66,6 @@ def test_doubts_at_the_first_look_count():
 
 
 def test_many_tables_are_summed_up():
-    many = {str(number): {"name": "t%d" % number, "ins": 1, "upd": 0, "del": 0, "live": 1, "upkeep": 0} for number in range(12)}
+    many = {str(number): {"name": "t%d" % number, "ins": 1, "upd": 0, "del": 0, "live": 1, "upkeep": 0}
+            for number in range(12)}
     assert compare(after(rows={}), after(rows=many))[0].endswith("t7 and 4 more.")
