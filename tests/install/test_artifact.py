@@ -90,6 +90,7 @@ def test_an_inventory_without_hosts_is_an_error(playbook, name):
     assert ("slipway_store" if name.startswith("package_") else "no host in the group app") in done.stdout
 
 
+@pytest.mark.timeout(900)  # two builds, a database, and a machine that may have other work
 def test_deploy_and_upgrade_run_from_the_artifact(collections, tmp_path):
     sys.path.insert(0, str(ROOT / "demo"))
     from lab import Lab
