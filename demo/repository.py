@@ -21,7 +21,7 @@ VERSIONS = ("1.0.0", "1.1.0", "1.2.0")
 BROKEN = {
     "broken-build": [("requirements.txt", "sqlparse==", "barometer==4.2\nsqlparse==")],
     "failing-atomic": [],
-    "hanging": [("slipway.yml", "migrate: 600", "migrate: 5")],
+    "hanging": [("slipway.yml", "migrate: 600", "migrate: 15")],
     "unhealthy": [("shop/health.py", "wrong = schema_problem()", 'wrong = "the barometer is falling"'),
                   ("slipway.yml", "contains: '\"status\": \"ok\"'", "contains: '\"status\": \"ok\"'\n  timeout: 5")],
 }

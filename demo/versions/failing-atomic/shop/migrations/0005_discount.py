@@ -10,5 +10,5 @@ class Migration(migrations.Migration):
     dependencies = [("shop", "0004_require_number_and_total")]
     operations = [
         migrations.AddField("order", "discount", models.DecimalField(max_digits=8, decimal_places=2, db_default=0)),
-        migrations.RunSQL("UPDATE shop_order SET discount = total / (total - total)"),
+        migrations.RunSQL("SELECT 1 / (count(*) - count(*)) FROM shop_order"),
     ]
