@@ -1,0 +1,155 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fetch and activate alone, on four hosts over SSH: two tasks with the module release, against Capistrano 3.
+
+Both get the same commit of the same tree onto the same hosts over new SSH connections, beside the live release, with
+four shared paths linked, and make it live. Capistrano removes all releases but three; the module does that in a task of
+its own, so it is measured without and with that third task.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import application
+import ssh_hosts
+from lab import COLLECTIONS
+from measure import cost_of, spread, table
+
+HERE = Path(__file__).resolve().parent
+HOSTS = 4
+KEEP = 3
+OURS = ("release, 2 tasks", "release, 3 tasks (removes the oldest)")
+TOOLS = ("Capistrano", *OURS)
+
+CAPFILE = """\
+require "capistrano/setup"
+require "capistrano/deploy"
+require "capistrano/scm/git"
+install_plugin Capistrano::SCM::Git
+"""
+
+DEPLOY = """\
+set :application, "shop"
+set :repo_url, "{repository}"
+set :branch, ENV["TAG"]
+set :deploy_to, "{root}/capistrano"
+set :tmp_dir, "{root}/home"
+set :linked_dirs, %w[{shared}]
+set :keep_releases, {keep}
+set :ssh_options, {{
+  keys: ["{key}"], keys_only: true, config: false, verify_host_key: :never, user_known_hosts_file: "/dev/null"
+}}
+"""
+
+ANSIBLE = {
+    "ANSIBLE_PIPELINING": "True", "ANSIBLE_FORKS": "10", "ANSIBLE_HOST_KEY_CHECKING": "False",
+    "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_LOCALHOST_WARNING": "False", "LC_ALL": "C.UTF-8",
+}
+
+
+class Comparison:
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.hosts = ssh_hosts.Hosts(self.folder, HOSTS)
+        self.store = self.folder / "packages"
+        self.control = self.folder / "control"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
+        self.environment = dict(kept, **ANSIBLE, ANSIBLE_HOME=str(self.folder / "ansible"),
+                                ANSIBLE_INVENTORY=str(self.folder / "hosts.ini"),
+                                ANSIBLE_SSH_CONTROL_PATH_DIR=str(self.control))
+
+    def start(self):
+        self.hosts.start()
+        self.repository = application.make(self.folder / "application")
+        self._write_capistrano()
+        lines = ["host%d ansible_host=%s" % pair for pair in enumerate(self.hosts.addresses)]
+        lines += ["[all:vars]", "ansible_user=root", "ansible_port=%d" % self.hosts.port,
+                  "ansible_ssh_private_key_file=%s" % self.hosts.key, "ansible_python_interpreter=%s" % sys.executable,
+                  "ansible_ssh_common_args=-F none -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"]
+        (self.folder / "hosts.ini").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return self
+
+    def _write_capistrano(self):
+        (self.folder / "config" / "deploy").mkdir(parents=True)
+        (self.folder / "Capfile").write_text(CAPFILE, encoding="utf-8")
+        (self.folder / "config" / "deploy.rb").write_text(DEPLOY.format(
+            repository=self.repository, root=self.hosts.root, shared=" ".join(application.SHARED), keep=KEEP,
+            key=self.hosts.key), encoding="utf-8")
+        servers = ["server \"%s\", user: \"root\", port: %d, roles: %%w[app]\n" % (address, self.hosts.port)
+                   for address in self.hosts.addresses]
+        (self.folder / "config" / "deploy" / "production.rb").write_text("".join(servers), encoding="utf-8")
+
+    def measure(self, tool, number):
+        """One deployment of a tag: its cost, and the hosts' CPU seconds."""
+        before = self.hosts.cpu()
+        if tool == "Capistrano":
+            argv = ["cap", "production", "deploy"]
+        else:
+            argv = [str(Path(sys.executable).with_name("ansible-playbook")), str(HERE / "releases.yml"),
+                    *self._variables(tool, number)]
+        cost = cost_of(argv, self.folder / "output.log", self.folder, dict(self.environment, TAG=str(number)))
+        self._disconnect()
+        self._check(tool, number)
+        return {"wall": cost.wall, "cpu": cost.cpu, "cpu_hosts": self.hosts.cpu() - before}
+
+    def _variables(self, tool, number):
+        """A root for each way, and the release that is one too many."""
+        root = "ours%d" % OURS.index(tool)
+        there = sorted((self.hosts.home(0) / root / "releases").glob("*"), key=os.path.getmtime)
+        variables = {"root": self.hosts.root / root, "store": self.store, "package": "shop:%d" % number,
+                     "retired": there[0].name if tool == OURS[1] and len(there) >= KEEP else ""}
+        return [word for name, value in variables.items() for word in ("--extra-vars", "%s='%s'" % (name, value))]
+
+    def _disconnect(self):
+        """End the connections that SSH keeps for the next run: both tools begin without any."""
+        for path in self.control.glob("*"):
+            subprocess.run(["ssh", "-F", "none", "-o", "ControlPath=%s" % path, "-O", "exit", "host"], check=True,
+                           capture_output=True)
+
+    def _check(self, tool, number):
+        """What was to go live is live, with its shared paths; a benchmark of something else would be worth nothing."""
+        folder = "capistrano" if tool == "Capistrano" else "ours%d" % OURS.index(tool)
+        for host in range(HOSTS):
+            home = self.hosts.home(host) / folder
+            live = home / "releases" / Path(os.readlink(home / "current")).name
+            version = (live / "VERSION").read_text(encoding="utf-8").strip()
+            files = len(list(live.glob("*/*/*.txt")))
+            linked = all(os.path.islink(live / path) for path in application.SHARED)
+            if (version, files, linked) != (str(number), application.FILES, True):
+                raise RuntimeError("%s has not deployed %d to host %d as it should." % (tool, number, host))
+
+
+def run(runs):
+    """{tool: [...]}, the tools taking turns."""
+    ssh_hosts.install()
+    found = collections.defaultdict(list)
+    with tempfile.TemporaryDirectory(prefix="slipway-benchmark-", dir="/tmp") as folder:
+        comparison = Comparison(folder)
+        try:
+            comparison.start()
+            for number in range(runs + KEEP):  # the first ones fill the hosts, so that there is something to remove
+                if number:
+                    application.tag(comparison.repository, number)
+                application.package(comparison.repository, number, comparison.store)
+                for tool in TOOLS:
+                    result = comparison.measure(tool, number)
+                    if number >= KEEP:
+                        found[tool].append(result)
+        finally:
+            comparison.hosts.stop()
+    return found
+
+
+def tell(found):
+    """A table of what run() found; the ratio is of runs that took turns, its median."""
+    rows = [[tool, *(spread(one[key] for one in many) for key in ("wall", "cpu", "cpu_hosts")),
+             spread(one["wall"] / other["wall"] for one, other in zip(many, found["Capistrano"]))]
+            for tool, many in found.items()]
+    return table(["", "wall s", "CPU s, controller", "CPU s, hosts", "wall, of Capistrano's"], rows)

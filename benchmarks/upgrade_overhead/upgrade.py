@@ -1,0 +1,135 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an upgrade costs beyond the application's own work, with 3, 6 and 12 hosts on this machine."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import application
+import probe
+from lab import Lab
+from measure import cost_of, spread, table
+
+HERE = Path(__file__).resolve().parent
+CONSUMERS = 3  # every third host is a consumer
+
+
+class Site(Lab):
+    """A lab whose application is the benchmark's, and which writes down what its hosts are asked."""
+
+    def __init__(self, directory, hosts):
+        super().__init__(directory, apps=hosts - hosts // CONSUMERS, consumers=hosts // CONSUMERS)
+        self.asked = self.directory / "asked.jsonl"
+
+    def ansible_environment(self):
+        return dict(super().ansible_environment(), ANSIBLE_CALLBACK_PLUGINS=str(HERE / "callback"),
+                    ANSIBLE_CALLBACKS_ENABLED="asked", BENCHMARK_ASKED=str(self.asked))
+
+    def play(self, playbook, **variables):
+        """Run a playbook; (its Cost, what hosts were asked)."""
+        self.asked.write_text("", encoding="utf-8")
+        argv = [str(Path(sys.executable).with_name("ansible-playbook")), "slipway.app." + playbook, "--extra-vars",
+                json.dumps(variables)]
+        cost = cost_of(argv, self.directory / (playbook + ".log"), self.directory, self.ansible_environment())
+        return cost, [json.loads(line) for line in self.asked.read_text(encoding="utf-8").splitlines()]
+
+    def steps(self):
+        """{(host, step): (begun, ended, data)} of the last operation, from the journals."""
+        found = {}
+        for host in self.hosts:
+            newest = max(self.root(host).glob("state/journal/*.jsonl"))
+            records = [json.loads(line) for line in newest.read_text(encoding="utf-8").splitlines()]
+            for begin, done in itertools.combinations(records, 2):
+                if begin["step"] == done["step"] and (begin["event"], done["event"]) == ("begin", "done"):
+                    found[host, begin["step"]] = (begin["at"], done["at"], done["data"])
+        return found
+
+    def web_started(self, host):
+        """When the process of the host's web server was started."""
+        pid = next(info["pid"] for info in self.supervisor(host).getAllProcessInfo() if info["name"].endswith("-web"))
+        ticks = int(Path("/proc/%d/stat" % pid).read_text(encoding="utf-8").rpartition(")")[2].split()[19])
+        return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / 100
+
+
+def upgrade(site, number):
+    """Upgrade to a package that is built, under the eyes of clients at every front and every web server."""
+    fronts = [probe.Probe(site.address(host)) for host in site.apps]
+    webs = {host: probe.Probe("http://127.0.0.1:%d" % site.ports[host]["web"]) for host in site.apps}
+    cost, asked = site.play("upgrade", package="shop:%d" % number)
+    time.sleep(2 * probe.PERIOD)
+    for one in fronts + list(webs.values()):
+        one.stop()
+    begun, ended, broken = probe.window(fronts)
+    steps = site.steps()
+    migrate = sum(command["seconds"] for command in steps[site.apps[0], "migrate"][2]["commands"])
+    started = {host: site.web_started(host) for host in site.apps}
+    starts = [webs[host].first_open(moment) - moment for host, moment in started.items()]
+    return {"wall": cost.wall, "cpu": cost.cpu, "window": ended - begun, "migrate": migrate, "start": max(starts),
+            "overhead": ended - begun - migrate - max(starts), "broken": broken, **rounds(asked),
+            "asked": asked, "steps": [[host, step, *times] for (host, step), (*times, _data) in steps.items()]}
+
+
+def again(site, number):
+    """The same upgrade again, with nothing to do."""
+    cost, asked = site.play("upgrade", package="shop:%d" % number)
+    return {"wall": cost.wall, "cpu": cost.cpu, **rounds(asked)}
+
+
+def rounds(asked):
+    """In how many tasks any host was asked, and in how many the host that was asked most."""
+    per_host = collections.Counter(line["host"] for line in asked)
+    return {"rounds": len({line["round"] for line in asked}), "per_host": max(per_host.values()),
+            "modules": len(asked), "commands": sum(line["commands"] for line in asked)}
+
+
+def run(sizes, runs):
+    """{"upgrade": {size: [...]}, "again": {size: [...]}}, sizes taking turns."""
+    found = {"upgrade": collections.defaultdict(list), "again": collections.defaultdict(list)}
+    with tempfile.TemporaryDirectory(prefix="slipway-benchmark-") as folder:
+        sites = {size: Site(Path(folder) / str(size), size) for size in sizes}
+        repository = application.make(Path(folder) / "application")
+        try:
+            for number in range(runs + 2):  # the first deploys, the second warms up
+                if number:
+                    application.tag(repository, number)
+                for size, site in sites.items():
+                    if not number:
+                        site.start()
+                    application.package(repository, number, site.store)
+                    if not number:
+                        site.play("deploy", package="shop:0")
+                        continue
+                    results = upgrade(site, number), again(site, number)
+                    if number > 1:
+                        found["upgrade"][size].append(results[0])
+                        found["again"][size].append(results[1])
+        finally:
+            for site in sites.values():
+                if site.directory.exists():
+                    site.stop()
+    return found
+
+
+def tell(found):
+    """Tables of what run() found."""
+    head = ["hosts", "rounds", "at most on one host", "wall s", "CPU s", "window s", "migration s", "start of web s",
+            "window beyond those s"]
+    rows = [[size, _only(one["rounds"] for one in many), _only(one["per_host"] for one in many),
+             *(spread(one[key] for one in many) for key in ("wall", "cpu", "window", "migrate", "start", "overhead"))]
+            for size, many in found["upgrade"].items()]
+    again_rows = [[size, _only(one["rounds"] for one in many),
+                   *(spread(one[key] for one in many) for key in ("wall", "cpu"))]
+                  for size, many in found["again"].items()]
+    return "\n\n".join([table(head, rows), table(["hosts", "rounds", "wall s", "CPU s"], again_rows)])
+
+
+def _only(values):
+    return " or ".join(str(value) for value in sorted(set(values)))
