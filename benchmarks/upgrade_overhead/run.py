@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -32,6 +33,7 @@ def main():
     parser.add_argument("--patience", type=float, default=1800, help="and measure anyway after so many seconds (1800)")
     parser.add_argument("--json", type=Path, help="write all that was measured to this file")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # so that what runs is ended too
     load = measure.wait_for_quiet(options.load, options.patience)
     print("%s, %d CPUs, load before: %.2f" % (time.strftime("%Y-%m-%d %H:%M"), os.cpu_count(), load), flush=True)
     found = upgrade.run(options.hosts, options.runs) if options.what == "upgrade" else releases.run(options.runs)
