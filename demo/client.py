@@ -133,10 +133,9 @@ class Client:
 
     # What it saw
 
-    def since(self, moment, until=float("inf")):
+    def since(self, moment):
         """Requests sent after a moment, in the order they were sent."""
-        return sorted((event for event in list(self.events) if moment <= event.sent < until),
-                      key=lambda event: event.sent)
+        return sorted((event for event in list(self.events) if event.sent >= moment), key=lambda event: event.sent)
 
     def accepted(self, moment=0.0):
         """Ids of the orders the shop said yes to."""
@@ -155,11 +154,6 @@ class Client:
                 found.append(Window(begun, event.answered, refused))
                 begun, refused = None, 0
         return found + ([Window(begun, time.time(), refused)] if begun else [])
-
-    def silence(self, moment, until=float("inf")):
-        """The longest time in which no host at all accepted an order."""
-        times = sorted(event.answered for event in self.since(moment, until) if event.kind == "accepted")
-        return max((later - earlier for earlier, later in zip(times, times[1:])), default=0.0)
 
 
 def judge(status, headers, body, wanted):
