@@ -22,8 +22,10 @@ from ansible_collections.slipway.app.plugins.plugin_utils._words import failure_
 CARRIED = ("operation", "decision", "failures", "findings", "found", "survey")
 # What the module returns and the result shows.
 RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "outcomes", "invocation", "warnings", "exception")
-# Options for the controller alone: what is asked for, as a whole.
-ASKED = ("step", "kind", "package", "takeover", "direction", "accept_loss")
+# Options for the controller alone: what is asked for, as a whole; and those that tell the host about itself.
+ASKED = ("package", "takeover", "direction", "accept_loss")
+OF_HOST = ("application", "environment", "root", "store", "python", "variables", "environment_variables", "database",
+           "supervisor_socket", "supervisor_conf_dir", "keep_releases")
 
 
 class ActionModule(ActionBase):
@@ -36,7 +38,8 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         host = task_vars["inventory_hostname"]
         arguments = dict(self._task.args)
-        asked = {name: arguments.pop(name, None) for name in ASKED}
+        kind = self._option("kind", arguments, task_vars)
+        asked = {"step": arguments.pop("step", None), "kind": kind}
         steps = [asked["step"]] if isinstance(asked["step"], str) else asked["step"] or []
         unknown = [step for step in steps if step not in STEPS and step != "report"]
         if unknown or not steps:
@@ -56,10 +59,25 @@ class ActionModule(ActionBase):
         elif self._task.check_mode and steps[0] not in READING:
             result.update(changed=True, msg="would " + "; ".join(STEPS[step][1] for step in steps))
         else:
+            for name in ASKED:
+                asked[name] = self._option(name, arguments, task_vars)
+            for name in OF_HOST:
+                value = self._option(name, arguments, task_vars)
+                if value not in ("", None):
+                    arguments[name] = value
             arguments.update(steps=steps, host=host, roles=board.hosts[host], operation=board.operation,
                              decision=board.decision, plan=_plan(steps[0], board, asked))
             self._run_steps(result, arguments, task_vars)
         return result
+
+    def _option(self, name, arguments, task_vars):
+        """An option of the task, else the role's variable of that name.
+
+        Only steps that run ask for them: a template costs, and most steps do not run on most hosts.
+        """
+        if name in arguments:
+            return arguments.pop(name)
+        return self._templar.template(task_vars.get("operation_" + name))
 
     def _report(self, result, board, kind):
         """Say how it all ended, and fail when it did not end as it was asked to."""

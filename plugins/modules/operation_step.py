@@ -19,6 +19,7 @@ description:
     which hosts.
     For that reason a step never fails by itself, and an unreachable host stays in the play. V(report) comes last, and fails
     when the operation did not end as it was asked to.
+  - Options that are not given are taken from the variables of the role C(slipway.app.operation), such as C(operation_root).
   - V(preflight), V(survey) and V(report) change nothing.
 extends_documentation_fragment:
   - slipway.app._attributes

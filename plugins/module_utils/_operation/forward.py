@@ -47,7 +47,7 @@ def stage(site, operation):
         release, changed = site.releases.present(store, operation.plan["digest"], operation.plan["package"])
         environment.write(site.root, release.id, site.params["environment_variables"] or {})
         outcome.update(release=release.id, unpacked=changed)
-        if site.leads:
+        if site.serves:  # on every one of them: it also leaves the release warm, before anybody has to wait for it
             config = site.config(documents)
             outcome["checked"] = run_commands(site, operation, release, config["commands"]["check"], config["timeouts"]["command"])
     return outcome
