@@ -97,7 +97,8 @@ class ActionModule(ActionBase):
             result["outcome"] = "failed"
         elif done.get("failed") or done.get("unreachable"):
             step = done.get("step") or steps[0]
-            result.update(outcome="failed", failures=dict(result.get("failures") or {}, **{step: done.get("msg", "")}))
+            done["msg"] = done.get("msg") or done.get("module_stderr") or str(done.get("exception") or "no reason given")
+            result.update(outcome="failed", failures=dict(result.get("failures") or {}, **{step: done["msg"]}))
             for line in failure_lines(host, step, done):
                 self._display.display(line, color="red")
         else:

@@ -251,7 +251,7 @@ def run(module):
     for step in module.params["steps"]:
         try:
             result.update(run_step(site, step, module.params, result["outcomes"], module.check_mode))
-        except SlipwayError as error:
+        except (SlipwayError, OSError) as error:
             module.fail_json(msg=redact(str(error), site.secrets()), step=step, **result)
     return result
 

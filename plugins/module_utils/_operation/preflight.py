@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import advice, held
@@ -14,6 +16,9 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import prefl
 
 def check(site, kind, package):
     """{digest, package, current, findings}: what would be deployed here, what is live, and every reason not to begin."""
+    if not os.path.isdir(site.root):
+        return {"digest": None, "package": package, "current": None, "findings": [
+            "There is no folder %s: make it, owned by the user that runs the application." % site.root]}
     findings = []
     current = site.releases.current()
     found = {"digest": None, "package": package, "current": current.as_dict() if current else None, "findings": findings}
@@ -37,7 +42,7 @@ def _collect(findings, check_one, *arguments):
     """Run one check; what it raises becomes a finding."""
     try:
         return check_one(*arguments)
-    except SlipwayError as error:
+    except (SlipwayError, OSError) as error:
         findings.append(str(error))
         return None
 

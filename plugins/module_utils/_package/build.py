@@ -26,7 +26,7 @@ def build(repository, reference, name, store, label=None, skip_assets_build=Fals
     nothing is built and written; what only a build can tell is then None.
     """
     begun = time.monotonic()
-    wanted = {"commit": git.resolve(repository, reference), "reference": reference,
+    wanted = {"commit": _resolve(repository, reference), "reference": reference,
               "label": label or "Reference: %s" % reference, "assets": not skip_assets_build}
     digest = store.tag_digest(name)
     there = _content(store, digest, force)
@@ -44,6 +44,13 @@ def build(repository, reference, name, store, label=None, skip_assets_build=Fals
     result.update(after, seconds=round(time.monotonic() - begun, 3),
                   diff={"before": before, "after": after if result["changed"] else before})
     return result
+
+
+def _resolve(repository, reference):
+    try:
+        return git.resolve(repository, reference)
+    except SlipwayError as error:
+        raise SlipwayError(error.message, untouched=UNTOUCHED, hint=error.hint) from error
 
 
 def _content(store, digest, force):
