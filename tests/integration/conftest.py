@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -33,13 +34,22 @@ def shop(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def upgraded(tmp_path_factory):
+def package(shop, run):
+    """shop:1.1.0, in the store and live nowhere."""
+    built = run(shop, "package_build", reference="1.1.0")
+    assert built.rc == 0, built.output
+    return "shop:1.1.0"
+
+
+@pytest.fixture(scope="session")
+def upgraded(tmp_path_factory, shop, package):
     """Another shop, brought from 1.0.0 to 1.1.0 while customers ordered, its second consumer stopped by hand before.
 
     What happened meanwhile: client (the customers), begun (when the upgrade began), result (of the upgrade, at -vvv)
     and told (command lines that had a secret in them).
     """
     with Lab(tmp_path_factory.mktemp("upgraded") / "lab") as lab:
+        shutil.copytree(shop.store, lab.store)
         _deploy(lab)
         _stop_by_hand(lab, "consumer1", "consumer@2")
         lab.client = Client({host: lab.address(host) for host in lab.apps}, rate=8).start()
@@ -47,7 +57,7 @@ def upgraded(tmp_path_factory):
             time.sleep(2)
             lab.begun = time.time()
             with _Watch(lab) as watch:
-                lab.result = lab.playbook("upgrade", "-vvv", reference="1.1.0")
+                lab.result = lab.playbook("upgrade", "-vvv", package=package)
             time.sleep(2)
         finally:
             lab.client.stop()
@@ -71,7 +81,7 @@ def changes():
 
 @pytest.fixture(scope="session")
 def run():
-    """run(lab, playbook, *options, **variables) -> its Result. It talks as much as it can, and still tells no secret."""
+    """run(lab, playbook, *options, **variables) -> its Result. It says all it can, and still no secret."""
 
     def runner(lab, playbook, *options, **variables):
         result = lab.playbook(playbook, "-vvv", *options, **variables)
@@ -94,8 +104,9 @@ def _deploy(lab):
 
 
 def _stop_by_hand(lab, host, service):
-    name = next(info["name"] for info in lab.supervisor(host).getAllProcessInfo() if info["name"].endswith("-" + service))
-    lab.supervisor(host).stopProcess("%s:%s" % (name, name))
+    supervisor = lab.supervisor(host)
+    name = next(info["name"] for info in supervisor.getAllProcessInfo() if info["name"].endswith("-" + service))
+    supervisor.stopProcess("%s:%s" % (name, name))
 
 
 def _state(lab):
@@ -111,7 +122,7 @@ def _state(lab):
         "columns": lab.sql("SELECT table_name, column_name, data_type FROM information_schema.columns"
                            " WHERE table_schema = 'public' ORDER BY 1, 2"),
         "migrations": lab.sql("SELECT app, name FROM django_migrations ORDER BY id"),
-        "rows": {table: lab.sql(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))) for table in _tables(lab)},
+        "rows": {table: _rows(lab, table) for table in _tables(lab)},
         "databases": [row["datname"] for row in lab.sql("SELECT datname FROM pg_database ORDER BY 1")],
         "database": lab.sql("SELECT oid::int FROM pg_database WHERE datname = 'shop'"),  # another one after a restore
         "packages": _packages(lab.store),
@@ -121,6 +132,10 @@ def _state(lab):
 def _tables(lab):
     found = lab.sql("SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1")
     return [row["name"] for row in found if not row["name"].startswith(RESTLESS)]
+
+
+def _rows(lab, table):
+    return lab.sql(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))[0]["count"]
 
 
 def _names(folder):

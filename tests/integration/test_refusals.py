@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a person gets who asks for something that cannot be: what is wrong, what was left as it was, what to do next.
 
-And what becomes of a shop whose upgrade fails: the version before, with its data and its services, without anybody's help.
+And what becomes of a shop whose upgrade fails: the version before, with its data and its services, and nobody's help.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from client import ONE_NAME, place_order
 pytestmark = pytest.mark.timeout(900)
 
 # The services of the shop that the upgrades below fail on: one consumer was stopped by hand.
-SERVICES = {"app1": {"web": True, "cron": True}, "app2": {"web": True}, "consumer1": {"consumer@1": True, "consumer@2": False}}
-# What an upgrade that was undone may have left: its journals, what it had fetched, and the processes it started anew.
-UNDONE = {"journals", "packages", "releases", "pids"}
+SERVICES = {"app1": {"web": True, "cron": True}, "app2": {"web": True},
+            "consumer1": {"consumer@1": True, "consumer@2": False}}
+# What an upgrade that was undone leaves: its journals, what it had fetched, and the processes it started anew.
+UNDONE = {"journals", "releases", "pids"}
 REF_NAME = "org.opencontainers.image.ref.name"
 
 
@@ -52,16 +53,8 @@ def refused(shop, run, state, changes):
 
 
 @pytest.fixture(scope="module")
-def package(shop, run):
-    """shop:1.1.0, in the store and live nowhere."""
-    built = run(shop, "package_build", reference="1.1.0")
-    assert built.rc == 0, built.output
-    return "shop:1.1.0"
-
-
-@pytest.fixture(scope="module")
 def hanging(upgraded):
-    """A version whose migration changes a table, then never ends; it may take five seconds."""
+    """A version whose migration changes a table, then never ends; it is given a few seconds."""
     return repository.broken_version(upgraded.repository, "hanging")
 
 
@@ -115,7 +108,8 @@ def test_only_a_part_of_the_hosts(refused, package, limit):
 
 
 def test_an_unknown_reference(refused):
-    refused("upgrade", reference="1.1.9", says=["no tag, branch or commit '1.1.9'", "Did you mean", "No package was written"])
+    refused("upgrade", reference="1.1.9",
+            says=["no tag, branch or commit '1.1.9'", "Did you mean", "No package was written"])
 
 
 def test_a_repository_out_of_reach(refused, tmp_path):
@@ -170,8 +164,8 @@ def test_a_configuration_blob_with_a_flipped_bit(shop, refused, package):
 
 
 def test_a_second_installation(refused, package):
-    refused("deploy", package=package, says=["nothing was changed", "already installed on app1", "would empty its database",
-                                             "slipway.app.upgrade"])
+    refused("deploy", package=package, says=["nothing was changed", "already installed on app1",
+                                             "would empty its database", "slipway.app.upgrade"])
 
 
 def test_an_upgrade_of_nothing(shop, refused, package, tmp_path):
@@ -184,7 +178,8 @@ def test_an_upgrade_of_nothing(shop, refused, package, tmp_path):
 
 def test_a_root_that_is_not_there(shop, refused, package, tmp_path):
     root = str(tmp_path / "missing" / "{{ inventory_hostname }}")
-    refused("deploy", package=package, slipway_root=root, says=["nothing was changed", str(tmp_path / "missing" / "app1")])
+    refused("deploy", package=package, slipway_root=root,
+            says=["nothing was changed", str(tmp_path / "missing" / "app1")])
     assert not (tmp_path / "missing").exists()
 
 
@@ -217,7 +212,8 @@ def test_a_migration_that_fails_as_a_whole(upgraded, run, state, changes):
     """PostgreSQL has taken everything back, and Slipway can prove it: the database is the one it was, no copy of it."""
     before = state(upgraded)
     result = run(upgraded, "upgrade", reference=repository.broken_version(upgraded.repository, "failing-atomic"))
-    says = ["was undone", "division by zero", "exit status 1", "The database is provably unchanged", "The release before is live"]
+    says = ["was undone", "division by zero", "exit status 1", "The database is provably unchanged",
+            "The release before is live again"]
     came_back(upgraded, result, before, state(upgraded), changes, says, restored=False)
     everything_is(upgraded, "1.1.0", SERVICES)
 
@@ -237,7 +233,7 @@ def test_a_migration_that_fails_half_way(upgraded, run, state, changes):
 def test_a_migration_that_hangs(upgraded, hanging, run, state, changes):
     before = state(upgraded)
     result = run(upgraded, "upgrade", reference=hanging)
-    says = ["was undone", "did not end within 5 seconds and was killed", "The database was changed",
+    says = ["was undone", "did not end within", "seconds and was killed", "The database was changed",
             "The release before is live again, with its data"]
     came_back(upgraded, result, before, state(upgraded), changes, says, restored=True)
     assert migrations(upgraded) == []
@@ -245,15 +241,16 @@ def test_a_migration_that_hangs(upgraded, hanging, run, state, changes):
 
 
 def test_a_migration_that_is_killed_and_others_who_come_meanwhile(upgraded, hanging, run, state, changes):
-    """The migration hangs: time enough for others to be told who is at work, and for a look at what a migration shows."""
-    slow = commit(upgraded, "slow", hanging, "slipway.yml", "migrate: 5", "migrate: 600")
+    """The migration hangs: time enough for others to come, and to be told who is at work."""
+    slow = commit(upgraded, "slow", hanging, "slipway.yml", repository.BROKEN["hanging"][0][2], "migrate: 600")
     before = state(upgraded)
     upgrade = upgraded.start_playbook("upgrade", reference=slow)  # says little: nobody reads it yet
     migration = wait_for_migration(upgraded, upgrade)
     meanwhile = state(upgraded)
-    who = ["%s on %s" % (getpass.getuser(), socket.gethostname()), time.strftime("%Y-%m-%d", time.gmtime()), "-upgrade-"]
+    who = ["%s on %s" % (getpass.getuser(), socket.gethostname()), time.strftime("%Y-%m-%d", time.gmtime()),
+           "-upgrade-"]
     for playbook, variables, says in (
-            ("upgrade", {"package": "shop:1.1.0"}, ["nothing was changed", "holds the lock", "Wait until it ends", *who]),
+            ("upgrade", {"package": "shop:1.0.0"}, ["nothing was changed", "holds the lock", "Wait until it", *who]),
             ("recover", {}, ["nothing was changed", "holds the lock", "may still be at work", "takeover=true", *who]),
             ("maintenance_off", {}, ["nothing was changed", "is open on this host", "Wait until it ends", *who]),
             ("service_start", {}, ["nothing was changed", "is open on this host", "Wait until it ends", *who])):
@@ -267,10 +264,11 @@ def test_a_migration_that_is_killed_and_others_who_come_meanwhile(upgraded, hang
     assert [name for name, secret in upgraded.secrets.items() if secret in output] == []
     said = told(output)
     assert upgrade.returncode != 0, output
-    says = ["was undone", "was killed by signal 9", "The database was changed", "The release before is live again, with its data"]
+    says = ["was undone", "was killed by signal 9", "The database was changed",
+            "The release before is live again, with its data"]
     assert [words for words in says if words not in said] == [], said
     undone = changes(before, state(upgraded))
-    assert set(undone) == UNDONE | {"database"}, undone
+    assert set(undone) - {"packages"} == UNDONE | {"database"}, undone
     everything_is(upgraded, "1.1.0", SERVICES)
 
 
@@ -306,12 +304,13 @@ def came_back(lab, result, before, after, changes, says, restored):
     assert result.rc != 0, result.output
     assert [words for words in says if words not in said] == [], said
     differences = changes(before, after)
-    assert set(differences) == UNDONE | ({"database"} if restored else set()), differences
+    assert set(differences) - {"packages"} == UNDONE | ({"database"} if restored else set()), differences
 
 
 def everything_is(lab, version, services):
     """The shop of this version serves, takes orders and packs them, and nothing else is there."""
-    assert (serves(lab, version) + schema_is(lab, version) + services_are(lab, services) + databases_are(lab, ["shop"])) == []
+    wrong = serves(lab, version) + schema_is(lab, version) + services_are(lab, services) + databases_are(lab, ["shop"])
+    assert wrong == []
     place(lab, "Grace Hopper")
 
 
@@ -330,7 +329,8 @@ def migrations(lab):
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             argv = (folder / "cmdline").read_bytes().split(b"\0")
-            if b"manage.py" in argv and b"migrate" in argv and (folder / "cwd").readlink().is_relative_to(lab.directory):
+            inside = (folder / "cwd").readlink().is_relative_to(lab.directory)
+            if inside and b"manage.py" in argv and b"migrate" in argv:
                 found.append(int(folder.name))
     return found
 
@@ -340,7 +340,7 @@ def wait_for_migration(lab, upgrade):
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline and upgrade.poll() is None:
         found = migrations(lab)
-        if found and lab.sql("SELECT 1 FROM information_schema.columns WHERE table_name = 'shop_order' AND column_name = 'gift'"):
+        if found and lab.sql("SELECT 1 FROM information_schema.columns WHERE column_name = 'gift'"):
             return found[0]
         time.sleep(0.2)
     pytest.fail("no migration hangs:\n%s" % (upgrade.stdout.read() if upgrade.poll() is not None else ""))
@@ -397,7 +397,7 @@ def stating(lab, package, size):
 
 
 def files(lab):
-    """Every file of the lab but what pip has installed, and those of the database server, which nobody else can reach."""
+    """Every file of the lab but what pip has installed, and those of the database server, kept from all others."""
     for folder, folders, names in os.walk(lab.directory):
         folders[:] = [name for name in folders if name not in ("vendor", "postgres")]
         yield from (path for name in names if (path := Path(folder, name)).is_file() and not path.is_symlink())
