@@ -25,6 +25,7 @@ import pytest
 import repository
 from check import databases_are, jobs_done_once, schema_is, services_are, serves
 from client import ONE_NAME, place_order
+from lab import Result
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -260,15 +261,10 @@ def test_a_migration_that_is_killed_and_others_who_come_meanwhile(upgraded, hang
         assert [words for words in says if words.lower() not in said.lower()] == [], said
         assert changes(meanwhile, state(upgraded)) == {}
     os.kill(migration, signal.SIGKILL)
-    output = upgrade.communicate(timeout=300)[0]
-    assert [name for name, secret in upgraded.secrets.items() if secret in output] == []
-    said = told(output)
-    assert upgrade.returncode != 0, output
+    result = Result(output=upgrade.communicate(timeout=300)[0], rc=upgrade.returncode, seconds=0)
     says = ["was undone", "was killed by signal 9", "The database was changed",
             "The release before is live again, with its data"]
-    assert [words for words in says if words not in said] == [], said
-    undone = changes(before, state(upgraded))
-    assert set(undone) - {"packages"} == UNDONE | {"database"}, undone
+    came_back(upgraded, result, before, state(upgraded), changes, says, restored=True)
     everything_is(upgraded, "1.1.0", SERVICES)
 
 
@@ -303,6 +299,7 @@ def came_back(lab, result, before, after, changes, says, restored):
     said = told(result.output)
     assert result.rc != 0, result.output
     assert [words for words in says if words not in said] == [], said
+    assert [name for name, secret in lab.secrets.items() if secret in result.output] == []
     differences = changes(before, after)
     assert set(differences) - {"packages"} == UNDONE | ({"database"} if restored else set()), differences
 
