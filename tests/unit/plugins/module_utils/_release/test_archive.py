@@ -127,7 +127,8 @@ def negative_size():
 @pytest.mark.parametrize("data", [
     b"", b"not gzip at all", gzip.compress(b""), gzip.compress(b"not tar" * 100), layer(entry("a", b"x" * 3000))[:-100],
     layer(entry("a", b"x")) + b"rubbish", gzip.compress(gzip.decompress(layer(entry("a", b"x" * 3000)))[:1024]),
-    negative_size()])
+    negative_size()],
+    ids=["empty", "text", "nothing", "no-tar", "cut", "rubbish-after", "cut-inside", "negative-size"])
 def test_broken_archives_are_named(release, data):
     with pytest.raises(SlipwayError, match="Layer source .sha256:abc. (is no valid archive|is refused)"):
         unpacked(data, release)
