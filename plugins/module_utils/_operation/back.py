@@ -189,10 +189,7 @@ def reinstate(site, operation):
         site.releases.activate(old.id)
         if not services.noted(site, operation):
             return outcome
-        wanted = services.to_run(site, operation, old)
-        outcome["started"] = services.start(site, wanted, ("web",), site.config(old.documents)["timeouts"]["start"])
-        if outcome["started"]:
-            outcome["healthy_after"] = services.check_health(site, operation, old)
+        outcome.update(services.start_web(site, operation, old))
         outcome["release"] = old.id
     return outcome
 

@@ -142,10 +142,7 @@ def activate(site, operation):
         config = site.config(release.documents)
         outcome["warm"] = run_commands(site, operation, release, config["commands"]["warm"], config["timeouts"]["command"])
         site.releases.activate(release.id)
-        outcome["started"] = services.start(site, services.to_run(site, operation, release), ("web",),
-                                            config["timeouts"]["start"])
-        if outcome["started"]:
-            outcome["healthy_after"] = services.check_health(site, operation, release)
+        outcome.update(services.start_web(site, operation, release))
         outcome["release"] = release.id
     return outcome
 

@@ -33,19 +33,39 @@ def ask(url, seconds):
         return 0, str(getattr(error, "reason", error))
 
 
-def wait_until_green(url, status=200, contains=None, timeout=60, interval=0.2, beat=None):
-    """Ask until the answer is right; return the seconds it took, raise with the last answer after timeout seconds."""
-    begun = time.monotonic()
-    while True:
-        left = timeout - (time.monotonic() - begun)
-        got, body = ask(url, max(1, min(10, left)))
-        if got == status and (not contains or contains in body):
-            return round(time.monotonic() - begun, 3)
-        if left <= 0:
-            wanted = "status %d" % status + (" with %r in it" % contains if contains else "")
-            answer = "status %d: %s" % (got, " ".join(body.split())[:300]) if got else "no answer (%s)" % body
-            raise SlipwayError("The health check %s never turned green in %d seconds: wanted %s, last got %s." % (
-                url, timeout, wanted, answer))
-        if beat:
-            beat()
-        time.sleep(interval)
+class HealthCheck:
+    """What a healthy application answers at url: this status, and contains somewhere in the body.
+
+    timeout and interval are seconds: how long to wait for that, and between two questions.
+    """
+
+    def __init__(self, url, status=200, contains=None, timeout=60, interval=0.2):
+        self.url = url
+        self.status = status
+        self.contains = contains
+        self.timeout = timeout
+        self.interval = interval
+
+    def is_green(self):
+        """One quick question while other things are waited for too: no answer within a second is no."""
+        return self._green(*ask(self.url, 1))
+
+    def wait(self, beat=None):
+        """Ask until the answer is right; return the seconds it took, raise with the last answer after timeout seconds."""
+        begun = time.monotonic()
+        while True:
+            left = self.timeout - (time.monotonic() - begun)
+            got, body = ask(self.url, max(1, min(10, left)))
+            if self._green(got, body):
+                return round(time.monotonic() - begun, 3)
+            if left <= 0:
+                wanted = "status %d" % self.status + (" with %r in it" % self.contains if self.contains else "")
+                answer = "status %d: %s" % (got, " ".join(body.split())[:300]) if got else "no answer (%s)" % body
+                raise SlipwayError("The health check %s never turned green in %d seconds: wanted %s, last got %s." % (
+                    self.url, self.timeout, wanted, answer))
+            if beat:
+                beat()
+            time.sleep(self.interval)
+
+    def _green(self, got, body):
+        return got == self.status and (not self.contains or self.contains in body)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import expand
-from ansible_collections.slipway.app.plugins.module_utils._operation.health import wait_until_green
+from ansible_collections.slipway.app.plugins.module_utils._operation.health import HealthCheck
 from ansible_collections.slipway.app.plugins.module_utils._service import record
 
 WORKERS = ("cron", "consumer")  # stopped first, so that nothing new begins while consumers end their work
@@ -45,21 +45,33 @@ def stop(site, definitions, kinds, drain):
     return stopped
 
 
-def start(site, definitions, kinds, timeout):
-    """Start services kind after kind; their names."""
+def start(site, definitions, kinds, timeout, healthy=None):
+    """Start services kind after kind; their names. healthy() may tell earlier than their service manager that they are up."""
     started = []
     for kind in kinds:
         wanted = [definition for definition in definitions if definition.kind == kind]
         if wanted:
-            site.driver().start(wanted, timeout)
+            site.driver().start(wanted, timeout, healthy)
             started += [definition.name for definition in wanted]
     return started
 
 
-def check_health(site, operation, release):
-    """Wait until the application answers as its health check wants; the seconds, or None where it has no web here."""
-    health = site.config(release.documents)["health"]
+def start_web(site, operation, release):
+    """Start web and wait until it is well; {started, healthy_after: seconds beyond the start, None without a check}."""
+    config = site.config(release.documents)
+    webs = [definition for definition in to_run(site, operation, release) if definition.kind == "web"]
+    check = _health_check(site, config, release)
+    alone = check and len(webs) == 1  # the check speaks for one program
+    started = start(site, webs, ("web",), config["timeouts"]["start"], check.is_green if alone else None)
+    if not started:
+        return {"started": []}
+    return {"started": started, "healthy_after": check and check.wait(operation.beat)}
+
+
+def _health_check(site, config, release):
+    """How to see that the application is well, or None where it has no web here."""
+    health = config["health"]
     if not site.serves or not health["url"]:
         return None
     url = " ".join(expand(health["url"], site.runtime(release).variables))
-    return wait_until_green(url, health["status"], health["contains"], health["timeout"], health["interval"], operation.beat)
+    return HealthCheck(url, health["status"], health["contains"], health["timeout"], health["interval"])

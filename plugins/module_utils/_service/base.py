@@ -43,10 +43,11 @@ class Driver(abc.ABC):
         """{name: Status} of every program of the application, whether or not the current release defines it."""
 
     @abc.abstractmethod
-    def start(self, definitions, timeout):
+    def start(self, definitions, timeout, healthy=None):
         """Have programs run by these definitions, and come back after a reboot; wait until all of them stay up.
 
-        One that runs by its definition is left alone, one that runs by another is stopped first. Returns
+        One that runs by its definition is left alone, one that runs by another is stopped first. healthy() says whether
+        the programs do what they are there for: where they do, it is not waited whether they stay up. Returns
         {name: seconds}; raises with the end of their logs when some do not stay up.
         """
 

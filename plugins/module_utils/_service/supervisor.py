@@ -42,12 +42,14 @@ class Supervisor(Driver):
         known = self._known()
         return {name: self._status(name, known.get(name)) for name in sorted(set(known) | set(self._files.names()))}
 
-    def start(self, definitions, timeout):
+    def start(self, definitions, timeout, healthy=None):
         begun = time.monotonic()
         before = self.status()
         fresh = [definition for definition in definitions
                  if not _runs_by(definition, before.get(definition.name))]
         self.stop([definition.name for definition in fresh if definition.name in before])
+        if healthy and fresh and healthy():
+            healthy = None  # who answers now is a stranger at their port, or another one of them that runs already
         ends_of_logs = {definition.name: self._log_size(definition.name) for definition in definitions}
         self._write(fresh, autostart=True)
         for definition in definitions:
@@ -57,7 +59,7 @@ class Supervisor(Driver):
             # With autostart, supervisord may have been quicker; a spawn error it repeats is seen while waiting.
             self._client.call("startProcess", self._process(definition.name), False,
                               expected=(ALREADY_STARTED, SPAWN_ERROR))
-        seconds, failed = self._wait_until_up([definition.name for definition in definitions], begun, timeout)
+        seconds, failed = self._wait_until_up([definition.name for definition in definitions], begun, timeout, healthy)
         if failed:
             raise SlipwayError("\n".join(
                 "The service %s %s. %s" % (definition.name, failed[definition.name],
@@ -164,7 +166,7 @@ class Supervisor(Driver):
                     self._client.path, self._conf_dir, program),
                     hint="Its configuration needs a section [include] with files = %s/*.conf." % self._conf_dir)
 
-    def _wait_until_up(self, names, begun, timeout):
+    def _wait_until_up(self, names, begun, timeout, healthy=None):
         """({name: seconds} of those that stay up, {name: what is wrong} of the others)."""
         seconds, failed, attempts = {}, {}, {}
         while True:
@@ -181,9 +183,20 @@ class Supervisor(Driver):
                     failed[name] = "does not stay up"
                 elif name not in seconds and now >= timeout:
                     failed[name] = "was not up after %d seconds" % timeout
-            if len(seconds) + len(failed) == len(names):
+            waiting = [name for name in names if name not in seconds and name not in failed]
+            if not waiting:
                 return seconds, failed
+            if healthy and not failed and self._prove_well(waiting, known, healthy):
+                return dict(seconds, **dict.fromkeys(waiting, round(time.monotonic() - begun, 3))), failed
             time.sleep(_POLL)
+
+    def _prove_well(self, names, known, healthy):
+        """Whether the programs do their work, and are the same processes afterwards."""
+        def pids(infos):
+            return [infos[name]["pid"] for name in names if _STATES[infos[name]["state"]] in ("starting", "running")]
+
+        before = pids(known)
+        return len(before) == len(names) and all(before) and healthy() and pids(self._known()) == before
 
     def _stop_timeout(self, name, deadline=None):
         own = float(self._files.read(name).get("stop_timeout", 30))

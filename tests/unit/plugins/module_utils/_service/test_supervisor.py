@@ -138,6 +138,28 @@ def test_programs_that_fail_to_start_are_an_error_with_their_logs(driver, define
     assert driver.status()["bad"].state == "running"
 
 
+def test_a_program_that_is_well_need_not_prove_that_it_stays_up(driver, define, application):
+    brief = define("brief", "touch \"$OUT\"; sleep 0.8")  # never up for the second that supervisord wants to see
+    driver.start([brief], 20, lambda: os.path.exists(os.path.join(application.root, "out")))
+
+
+def test_an_answer_from_before_the_program_ran_proves_nothing(driver, define):
+    with pytest.raises(SlipwayError, match="(?s)The service bad does not stay up.*port is taken"):
+        driver.start([define("bad", "echo port is taken; exit 1")], 20, lambda: True)
+
+
+def test_an_answer_of_a_program_that_ended_meanwhile_proves_nothing(driver, define):
+    def ends_while_asked():
+        pid = driver.status()["web"].pid if "web" in driver.status() else None
+        if pid is None:
+            return False
+        os.kill(pid, signal.SIGKILL)
+        return until(lambda: driver.status()["web"].pid != pid)
+
+    with pytest.raises(SlipwayError, match="The service web "):
+        driver.start([define("web")], 1, ends_while_asked)
+
+
 def test_the_time_to_start_is_limited(driver, define):
     with pytest.raises(SlipwayError, match="The service slow was not up after 0 seconds. It printed nothing"):
         driver.start([define("slow")], 0)
