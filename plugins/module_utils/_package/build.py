@@ -100,7 +100,7 @@ def _build(repository, wanted, name, store, expected, environment):
             documents = read_documents(tree)
             config = effective(documents)
             output = _run_commands(config, wanted["assets"], tree, work, commit, environment)
-            written = _write_layers(config, tree, work, commit)
+            written = _write_layers(config, tree, work)
             document = artifact.config_document(commit, wanted["reference"], wanted["label"], wanted["assets"],
                                                 documents, written)
             manifest = artifact.manifest_document(name, commit, document)
@@ -145,11 +145,11 @@ def _ending(done):
     return "failed with exit status %d" % done.rc
 
 
-def _write_layers(config, tree, work, commit):
+def _write_layers(config, tree, work):
     """Write each layer to a file of its name in the workspace; return what the config document says of them."""
     paths = layers.scan(tree, config["build"]["exclude"], set(config["shared"]))
     owned = layers.split(paths, config["layers"])
-    return [dict(layers.write(tree, owned[layer], commit.time, os.path.join(work, layer)), name=layer)
+    return [dict(layers.write(tree, owned[layer], os.path.join(work, layer)), name=layer)
             for layer in sorted(owned)]
 
 

@@ -4,8 +4,15 @@
 
 """From a folder to layers: what goes into the package, into which layer, and always the same bytes for the same files.
 
-Nothing of the machine gets into a layer: no owner, no time but that of the commit, no modes but 644 and 755, and an
-order that is that of the names' bytes.
+Nothing of the machine or the commit gets into a layer: no owner, no clock, no modes but 644 and 755, and an order that is
+that of the names' bytes. So a layer whose files are as before has the digest that it had before: it is not pushed,
+fetched or stored again, whatever else a commit changes.
+
+That is why a file's modification time is made from its bytes: the time of the commit would give all layers new digests with
+every commit, and one time for all would hide a change of equal size from whoever looks at time and size only (the ETags of
+web servers, PHP's opcache, rsync). This one changes exactly when the content does. It does not say which of two files
+is newer; every web server that sends an ETag is right about its caches, and one that sends Last-Modified alone is when it
+compares for equality, as nginx does. It costs 8 bytes a file in a layer (measured).
 """
 
 from __future__ import annotations
@@ -29,6 +36,9 @@ EXCLUDED = (
 RESERVED = ".slipway"  # at the top of a release it is Slipway's own
 SOURCE = "source"  # the layer of everything that is in no other
 LEVEL = 6  # of gzip: higher costs much time for few bytes
+EPOCH = 1000000000  # September 2001: the time of folders and links, and the earliest one of files
+SPAN = 2 ** 28  # seconds, 8.5 years: old enough for every clock, young enough for zip, which begins in 1980
+CHUNK = 1024 * 1024
 
 
 def scan(directory, exclude, shared):
@@ -69,7 +79,7 @@ def split(paths, prefixes):
     return layers
 
 
-def write(directory, paths, mtime, target):
+def write(directory, paths, target):
     """Write the paths as a tar.gz file to target; return its digest, size, unpacked_size (bytes) and files."""
     unpacked = 0
     with open(target, "wb") as stream:
@@ -77,10 +87,11 @@ def write(directory, paths, mtime, target):
         with tarfile.open(fileobj=sink, mode="w", format=tarfile.GNU_FORMAT,
                           encoding="utf-8", errors="surrogateescape") as archive:
             for path in paths:
-                info, source = _member(directory, path, mtime), os.path.join(directory, path)
+                info = _member(directory, path)
                 unpacked += info.size
                 if info.isreg():
-                    with open(source, "rb") as content:
+                    with open(os.path.join(directory, path), "rb") as content:
+                        info.mtime = _time_of(content)
                         archive.addfile(info, content)
                 else:
                     archive.addfile(info)
@@ -118,10 +129,22 @@ class _Sink:
         self._stream.write(data)
 
 
-def _member(directory, path, mtime):
+def _time_of(content):
+    """The modification time that goes with the bytes of a file; leaves the file at its beginning.
+
+    The header of an archive stands before the content, so files are read twice, the second time from the machine's memory.
+    """
+    found = hashlib.sha256()
+    for chunk in iter(lambda: content.read(CHUNK), b""):
+        found.update(chunk)
+    content.seek(0)
+    return EPOCH + int.from_bytes(found.digest()[:4], "big") % SPAN
+
+
+def _member(directory, path):
     status = os.lstat(os.path.join(directory, path))
     info = tarfile.TarInfo(path)
-    info.mtime = mtime
+    info.mtime = EPOCH
     info.mode = 0o755 if stat.S_ISDIR(status.st_mode) or status.st_mode & stat.S_IXUSR else 0o644
     if stat.S_ISREG(status.st_mode):
         info.size = status.st_size

@@ -119,6 +119,14 @@ def test_two_builds_of_a_commit_have_one_digest(repository, tmp_path):
     assert first["layers"] == second["layers"]
 
 
+def test_a_layer_that_no_commit_has_changed_keeps_its_digest(repository, store):
+    first = build(repository.path, "1.0.0", NAME, store)
+    repository.commit({"pkg/new.py": "print('new')\n"})
+    second = build(repository.path, "main", parse("shop:main"), store)
+    before, after = ({layer["name"]: layer["digest"] for layer in built["layers"]} for built in (first, second))
+    assert {name for name in before if before[name] != after[name]} == {"source"}
+
+
 def test_submodules_are_packaged_without_git(repository, store, tmp_path):
     inner = shop(tmp_path / "inner")
     repository.git("submodule", "--quiet", "add", inner.path, "inner")

@@ -15,9 +15,7 @@ import tracemalloc
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._package.layers import scan, split, write
-
-MTIME = 1700000000
+from ansible_collections.slipway.app.plugins.module_utils._package.layers import EPOCH, SPAN, scan, split, write
 
 
 def make(folder, files):
@@ -65,7 +63,7 @@ def test_times_modes_umask_and_order_on_disk_do_not_matter(tmp_path):
         os.chmod(os.path.join(tree, "run.sh"), mode)
         os.symlink("a/one", os.path.join(tree, "link"))
     os.utime(os.path.join(two, "a/one"), (1, 1))
-    results = [write(tree, scan(tree, [], set()), MTIME, tree + ".tar.gz") for tree in (one, two)]
+    results = [write(tree, scan(tree, [], set()), tree + ".tar.gz") for tree in (one, two)]
     assert results[0] == results[1]
     assert results[0]["files"] == 8
     with open(one + ".tar.gz", "rb") as stream:
@@ -76,19 +74,35 @@ def test_times_modes_umask_and_order_on_disk_do_not_matter(tmp_path):
     assert data[4:8] == b"\0\0\0\0"  # gzip's time
 
 
-def test_members_have_normal_modes_no_owner_and_the_time_of_the_commit(tmp_path):
+def test_members_have_normal_modes_no_owner_and_no_clock(tmp_path):
     tree = make(tmp_path / "tree", {"x": "", "d/run": ""})
     os.chmod(os.path.join(tree, "x"), 0o6666)
     os.chmod(os.path.join(tree, "d/run"), 0o4711)
     os.symlink("run", os.path.join(tree, "d/link"))
     target = str(tmp_path / "layer")
-    write(tree, scan(tree, [], set()), MTIME, target)
+    write(tree, scan(tree, [], set()), target)
     found = {member.name: member for member in members(target)}
     assert {name: oct(member.mode) for name, member in found.items()} == {
         "d": "0o755", "d/link": "0o777", "d/run": "0o755", "x": "0o644"}
-    assert {(member.uid, member.gid, member.uname, member.gname, member.mtime) for member in found.values()} == {
-        (0, 0, "", "", MTIME)}
+    assert {(member.uid, member.gid, member.uname, member.gname) for member in found.values()} == {(0, 0, "", "")}
+    assert found["d"].mtime == found["d/link"].mtime == EPOCH
     assert found["d/link"].linkname == "run"
+
+
+def times(tmp_path, files):
+    target = str(tmp_path / "layer")
+    tree = make(tmp_path / os.urandom(4).hex(), files)
+    write(tree, scan(tree, [], set()), target)
+    return {member.name: member.mtime for member in members(target)}
+
+
+def test_the_time_of_a_file_follows_its_content_and_nothing_else(tmp_path):
+    first = times(tmp_path, {"a": "one", "b": "one", "c": "two"})
+    assert first["a"] == first["b"] != first["c"]
+    second = times(tmp_path, {"a": "one", "c": "owt", "d": "two"})
+    assert (second["a"], second["d"]) == (first["a"], first["c"])
+    assert second["c"] != first["c"]
+    assert all(EPOCH <= time < EPOCH + SPAN for time in [*first.values(), *second.values()])
 
 
 @pytest.mark.skipif(sys.version_info < (3, 9), reason="Python 3.8 fills in two fields that are empty since")
@@ -97,10 +111,10 @@ def test_the_bytes_are_those_of_all_versions(tmp_path):
     tree = make(tmp_path / "tree", {"d/x": "hello", "n" * 120: "long"})
     os.symlink("d/x", os.path.join(tree, "l"))
     target = str(tmp_path / "layer")
-    write(tree, scan(tree, [], set()), MTIME, target)
+    write(tree, scan(tree, [], set()), target)
     with gzip.open(target) as stream:
         assert hashlib.sha256(stream.read()).hexdigest() == (
-            "60d87feda6d5704c57cfe40ef5c126dc874645fc3fbbb9fd33204ab223bbaa6c")
+            "ac0461233c3672b901f8452df4f68fbd69bcfe6162c8970ecf0b916f368dd2d5")
 
 
 def test_long_and_odd_names_come_through(tmp_path):
@@ -108,7 +122,7 @@ def test_long_and_odd_names_come_through(tmp_path):
     tree = make(tmp_path / "tree", {name: name for name in names})
     os.makedirs(os.path.join(tree.encode(), b"raw-\xff"))
     target = str(tmp_path / "layer")
-    write(tree, scan(tree, [], set()), MTIME, target)
+    write(tree, scan(tree, [], set()), target)
     with tarfile.open(target, errors="surrogateescape") as archive:
         found = archive.getnames()
     assert set(names) < set(found)
@@ -131,24 +145,24 @@ def test_links_stay_inside(tmp_path, links, refused):
         os.symlink(target, os.path.join(tree, name))
     paths = scan(tree, [], set())
     if not refused:
-        write(tree, paths, MTIME, str(tmp_path / "layer"))
+        write(tree, paths, str(tmp_path / "layer"))
         return
     with pytest.raises(SlipwayError, match=refused + ".*, outside of the package"):
-        write(tree, paths, MTIME, str(tmp_path / "layer"))
+        write(tree, paths, str(tmp_path / "layer"))
 
 
 def test_an_absolute_link_is_refused_even_when_it_points_inside(tmp_path):
     tree = make(tmp_path / "tree", {"file": ""})
     os.symlink(os.path.join(tree, "file"), os.path.join(tree, "link"))
     with pytest.raises(SlipwayError, match="outside of the package"):
-        write(tree, ["link"], MTIME, str(tmp_path / "layer"))
+        write(tree, ["link"], str(tmp_path / "layer"))
 
 
 def test_pipes_and_the_reserved_name_are_refused(tmp_path):
     tree = make(tmp_path / "tree", {"file": ""})
     os.mkfifo(os.path.join(tree, "pipe"))
     with pytest.raises(SlipwayError, match="pipe is neither a file"):
-        write(tree, scan(tree, [], set()), MTIME, str(tmp_path / "layer"))
+        write(tree, scan(tree, [], set()), str(tmp_path / "layer"))
     os.mkdir(os.path.join(tree, ".slipway"))
     with pytest.raises(SlipwayError, match="name is reserved"):
         scan(tree, [], set())
@@ -159,7 +173,7 @@ def test_a_large_file_is_streamed(tmp_path):
     os.truncate(os.path.join(tree, "large"), 48 * 1024 * 1024)
     tracemalloc.start()
     try:
-        result = write(tree, ["large"], MTIME, str(tmp_path / "layer"))
+        result = write(tree, ["large"], str(tmp_path / "layer"))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
