@@ -11,16 +11,16 @@ import time
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import run, redact, tail
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages import page_of
-from ansible_collections.slipway.app.plugins.module_utils._operation import preflight as checks
 from ansible_collections.slipway.app.plugins.module_utils._operation import services
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import now
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, new_id
-from ansible_collections.slipway.app.plugins.module_utils._postgres import fingerprint
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 
 
 def preflight(site, plan):
     """Find everything that would make the operation fail later; change nothing."""
+    from ansible_collections.slipway.app.plugins.module_utils._operation import preflight as checks
+
     return checks.check(site, plan["kind"], plan["package"])
 
 
@@ -94,6 +94,8 @@ def protect(site, operation):
 
 def take_fingerprint(site, operation, since=None):
     """What the database looks like now, as the profile of the new release counts its migrations."""
+    from ansible_collections.slipway.app.plugins.module_utils._postgres import fingerprint
+
     release = site.releases.find(operation.plan["digest"])
     table = site.config(release.documents)["database"]["migrations_table"]
     return fingerprint.take(site.connection(), site.params["database"]["login_db"], table, since)
