@@ -204,11 +204,10 @@ def finish(site, operation):
                 site, operation, release, config["hooks"]["after_upgrade"], config["timeouts"]["command"]))
             _try(warnings, "dropping the restore point", site.restore_point(operation.restore_point).absent)
         outcome["pruned"] = []
-        keep = {release.id, operation.plan["previous"].get(site.host)}
-        for old in site.releases.list()[site.params["keep_releases"]:]:
-            if old.id not in keep:
-                _try(warnings, "removing the release " + old.id, lambda name=old.id: site.releases.absent(name))
-                outcome["pruned"].append(old.id)
+        needed = {release.id, operation.plan["previous"].get(site.host)} - {None}
+        for old in site.releases.surplus(site.params["keep_releases"], needed):
+            _try(warnings, "removing the release " + old.id, lambda name=old.id: site.releases.absent(name))
+            outcome["pruned"].append(old.id)
         outcome["warnings"] = warnings
     operation.close("done", "%s is live." % operation.plan["package"])
     if site.leads:
