@@ -30,24 +30,31 @@ options:
         unpacks anything, refuses archives that reach outside of the release, and links the shared paths of the application.
         A release that is there already is not read again.
       - V(active) makes the release with this O(id) the live one, in one step. Services are not restarted.
+        With O(package) instead of O(id), the package becomes V(present) first, in the same run.
       - V(absent) removes the release with this O(id) and its environment variables. The live release is refused.
     type: str
     choices: [present, active, absent]
     default: present
   package:
-    description: The package to unpack, such as V(shop:1.1.0) or V(shop@sha256:...). Needed with O(state=present).
+    description: The package to unpack, such as V(shop:1.1.0) or V(shop@sha256:...). Needed with O(state=present),
+      one of the ways to say what to activate with O(state=active).
     type: str
   store:
-    description: Where packages are kept, a folder with an OCI image layout. Needed with O(state=present).
+    description: Where packages are kept, a folder with an OCI image layout. Needed with O(package).
     type: str
   id:
     description: The release to activate or to remove, as this module and M(slipway.app.release_info) return it.
     type: str
   environment_variables:
     description:
-      - Variables for the application's processes in this release, with O(state=present).
+      - Variables for the application's processes in this release, with O(package).
       - They are written outside of the release, readable by their owner only. If omitted, those there are stay as they are.
     type: dict
+  keep_releases:
+    description:
+      - With O(state=active), how many releases stay on the host; older ones are removed. The live one and the one before it
+        always stay. If omitted, none is removed.
+    type: int
 seealso:
   - module: slipway.app.package_build
   - module: slipway.app.release_info
@@ -71,6 +78,14 @@ EXAMPLES = r"""
     state: active
     id: "{{ unpacked.release.id }}"
   register: activated
+
+- name: Unpack it and make it live in one go, and let no more than three releases stay
+  slipway.app.release:
+    root: /srv/shop
+    state: active
+    package: shop:1.1.0
+    store: /srv/packages
+    keep_releases: 3
 
 - name: Remove the one that was live before
   slipway.app.release:
@@ -119,6 +134,11 @@ previous:
   description: Id of the release that was live before the current one, or null.
   returned: success
   type: str
+removed:
+  description: Ids of the releases that O(keep_releases) has left no place for.
+  returned: with O(state=active)
+  type: list
+  elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -130,6 +150,12 @@ from ansible_collections.slipway.app.plugins.module_utils._release.store import 
 
 
 def present(releases, params, variables, check):
+    release, changed, unused_planned, diff = unpack(releases, params, variables, check)
+    return {"changed": changed, "release": release, "previous": releases.previous(), "diff": diff}
+
+
+def unpack(releases, params, variables, check):
+    """Have the package unpacked and its variables written; (Release, changed, whether it is only planned, diff)."""
     packages = open_store(params["store"])
     before = [release.id for release in releases.list()]
     with releases.untouched():
@@ -145,13 +171,37 @@ def present(releases, params, variables, check):
         diff["after"]["environment_variables"] = [
             name if name not in known or known[name] == str(variables[name]) else name + " (another value)"
             for name in sorted(variables)]
-    return unpacked or written, release, releases.previous(), diff
+    return release, unpacked or written, unpacked and check, diff
 
 
-def active(releases, params, unused_variables, check):
-    release, live = releases.get(params["id"]), releases.current()
-    previous, changed = releases.activate(release.id, check=check)
-    return changed, release, previous, {"before": {"current": live.id if live else None}, "after": {"current": release.id}}
+def active(releases, params, variables, check):
+    live, there = releases.current(), releases.list()
+    if params["package"]:
+        release, changed, planned, diff = unpack(releases, params, variables, check)
+    else:
+        release, changed, planned, diff = releases.get(params["id"]), False, False, {"before": {}, "after": {}}
+    # What is only planned cannot be live, nor be asked for.
+    previous, switched = (live, True) if planned else releases.activate(release.id, check=check)
+    diff["before"]["current"], diff["after"]["current"] = live.id if live else None, release.id
+    removed, warnings = prune(releases, params["keep_releases"], {one.id for one in (release, previous) if one}, check)
+    if removed:
+        diff["before"].setdefault("releases", [one.id for one in there])
+        staying = diff["after"].get("releases", diff["before"]["releases"])
+        diff["after"]["releases"] = [one for one in staying if one not in removed]
+    return {"changed": changed or switched or bool(removed), "release": release, "previous": previous, "diff": diff,
+            "removed": removed, "warnings": warnings}
+
+
+def prune(releases, keep, needed, check):
+    """Remove the releases that are too many: (ids, what went wrong). The live one is live, whatever becomes of the old."""
+    removed, warnings = [], []
+    for old in releases.surplus(keep, needed) if keep is not None else []:
+        try:
+            releases.absent(old.id, check=check)
+            removed.append(old.id)
+        except SlipwayError as error:
+            warnings.append(str(error))
+    return removed, warnings
 
 
 def absent(releases, params, unused_variables, check):
@@ -163,7 +213,8 @@ def absent(releases, params, unused_variables, check):
     previous = releases.previous()
     if previous and previous.id == params["id"]:
         previous = None  # a check has left it there
-    return changed, release, previous, {"before": {"releases": before}, "after": {"releases": after}}
+    diff = {"before": {"releases": before}, "after": {"releases": after}}
+    return {"changed": changed, "release": release, "previous": previous, "diff": diff}
 
 
 STATES = {"present": present, "active": active, "absent": absent}
@@ -171,9 +222,9 @@ STATES = {"present": present, "active": active, "absent": absent}
 
 def run(params, variables, check):
     refuse_if_open(params["root"])
-    changed, release, previous, diff = STATES[params["state"]](ReleaseStore(params["root"]), params, variables, check)
-    return {"changed": changed, "release": release.as_dict() if release else None,
-            "previous": previous.id if previous else None, "diff": diff}
+    result = STATES[params["state"]](ReleaseStore(params["root"]), params, variables, check)
+    release, previous = result["release"], result["previous"]
+    return dict(result, release=release.as_dict() if release else None, previous=previous.id if previous else None)
 
 
 def take_secrets(module):
@@ -197,17 +248,23 @@ def main():
             store=dict(type="str"),
             id=dict(type="str"),
             environment_variables=dict(type="dict", no_log=True),
+            keep_releases=dict(type="int"),
         ),
         required_if=[
-            ("state", "present", ("package", "store")),
-            ("state", "active", ("id",)),
+            ("state", "present", ("package",)),
+            ("state", "active", ("package", "id"), True),
             ("state", "absent", ("id",)),
         ],
+        required_by={"package": ["store"]},
+        mutually_exclusive=[("package", "id")],
         supports_check_mode=True,
     )
     variables = take_secrets(module)
     try:
-        module.exit_json(**run(module.params, variables, module.check_mode))
+        result = run(module.params, variables, module.check_mode)
+        for warning in result.pop("warnings", []):
+            module.warn(warning)
+        module.exit_json(**result)
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
 

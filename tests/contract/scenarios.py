@@ -92,6 +92,13 @@ def release_active(world):
 
 
 @of("release")
+def release_active_of_a_package(world):
+    world.live("1.0.0")
+    world.built("1.1.0")
+    return dict(world.unpack("1.1.0"), state="active", keep_releases=2)
+
+
+@of("release")
 def release_absent(world):
     world.live("1.0.0")
     return {"root": world.root, "state": "absent", "id": world.unpacked("1.1.0")}

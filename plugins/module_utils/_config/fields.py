@@ -10,7 +10,6 @@ present. A field knows nothing of files: where is the name of the document, key 
 
 from __future__ import annotations
 
-import difflib
 import posixpath
 import re
 import shlex
@@ -213,5 +212,7 @@ def describe(value):
 
 def nearest(name, known):
     """What somebody may have meant: the known name that is near, else all of them."""
+    import difflib  # only for a mistake: not compiled and loaded in every run
+
     near = difflib.get_close_matches(str(name), list(known), 1)
     return "Did you mean %s?" % near[0] if near else "Known: %s." % ", ".join(known)

@@ -11,16 +11,16 @@ import time
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import run, redact, tail
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages import page_of
-from ansible_collections.slipway.app.plugins.module_utils._operation import preflight as checks
 from ansible_collections.slipway.app.plugins.module_utils._operation import services
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import now
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, new_id
-from ansible_collections.slipway.app.plugins.module_utils._postgres import fingerprint
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 
 
 def preflight(site, plan):
     """Find everything that would make the operation fail later; change nothing."""
+    from ansible_collections.slipway.app.plugins.module_utils._operation import preflight as checks
+
     return checks.check(site, plan["kind"], plan["package"])
 
 
@@ -94,6 +94,8 @@ def protect(site, operation):
 
 def take_fingerprint(site, operation, since=None):
     """What the database looks like now, as the profile of the new release counts its migrations."""
+    from ansible_collections.slipway.app.plugins.module_utils._postgres import fingerprint
+
     release = site.releases.find(operation.plan["digest"])
     table = site.config(release.documents)["database"]["migrations_table"]
     return fingerprint.take(site.connection(), site.params["database"]["login_db"], table, since)
@@ -202,11 +204,10 @@ def finish(site, operation):
                 site, operation, release, config["hooks"]["after_upgrade"], config["timeouts"]["command"]))
             _try(warnings, "dropping the restore point", site.restore_point(operation.restore_point).absent)
         outcome["pruned"] = []
-        keep = {release.id, operation.plan["previous"].get(site.host)}
-        for old in site.releases.list()[site.params["keep_releases"]:]:
-            if old.id not in keep:
-                _try(warnings, "removing the release " + old.id, lambda name=old.id: site.releases.absent(name))
-                outcome["pruned"].append(old.id)
+        needed = {release.id, operation.plan["previous"].get(site.host)} - {None}
+        for old in site.releases.surplus(site.params["keep_releases"], needed):
+            _try(warnings, "removing the release " + old.id, lambda name=old.id: site.releases.absent(name))
+            outcome["pruned"].append(old.id)
         outcome["warnings"] = warnings
     operation.close("done", "%s is live." % operation.plan["package"])
     if site.leads:

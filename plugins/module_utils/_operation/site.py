@@ -2,16 +2,17 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""One host of an application: where things are, and the library's parts set up for it."""
+"""One host of an application: where things are, and the library's parts set up for it.
+
+The library travels in a zip file, of which Python compiles anew whatever a run imports. So here and in the steps, what
+only some of them need is imported by them alone.
+"""
 
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
-from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
-from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import connection_from
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import RestorePoint
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import definitions
 from ansible_collections.slipway.app.plugins.module_utils._service.driver import open_driver
@@ -41,15 +42,21 @@ class Site:
         return "app" in self.roles
 
     def store(self):
+        from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
+
         return open_store(self.params["store"])
 
     def driver(self):
         return open_driver(self.params)
 
     def connection(self):
+        from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import connection_from
+
         return connection_from(self.params["database"])
 
     def restore_point(self, name):
+        from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import RestorePoint
+
         return RestorePoint(self.connection(), self.params["database"]["login_db"], name)
 
     def config(self, documents):

@@ -18,8 +18,8 @@ import tarfile
 import zlib
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._release.disk import RESERVED
 
-RESERVED = ".slipway"  # the folder where Slipway keeps what it knows of a release
 CHUNK = 256 * 1024
 DEEPEST = 200  # folders below each other; removing a tree works with recursion
 # What the headers of an archive may take on top of the files' own bytes: some for every file, some for the folders.

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import stat
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+
+
+RESERVED = ".slipway"  # the folder in a release where Slipway keeps what it knows of it
 
 
 def require_room(folder, size, files):
@@ -37,6 +39,8 @@ def flush(folder):
     One call for the file system instead of one for each of thousands of files: measured on ext4 with 4000 files,
     0.05 s against 4 s.
     """
+    import ctypes  # not loaded by runs that unpack nothing
+
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         libc = ctypes.CDLL(None, use_errno=True)

@@ -15,8 +15,6 @@ import dataclasses
 import datetime
 import os
 import re
-import threading
-from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
@@ -24,12 +22,9 @@ from ansible_collections.slipway.app.plugins.module_utils._core.files import (
     atomic_symlink, exclusive, fsync_dir, make_dirs, read_json, write_json)
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse, tag_of
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
-from ansible_collections.slipway.app.plugins.module_utils._release.archive import RESERVED, unpack
-from ansible_collections.slipway.app.plugins.module_utils._release.disk import flush, remove_tree, require_room
-from ansible_collections.slipway.app.plugins.module_utils._release.shared import link
+from ansible_collections.slipway.app.plugins.module_utils._release.disk import RESERVED, flush, remove_tree, require_room
 
 ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*-[0-9a-f]{12}")
-PARALLEL = 4  # layers unpacked at the same time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,6 +168,11 @@ class ReleaseStore:
                 fsync_dir(self.root)
         return live is not None
 
+    def surplus(self, keep, needed):
+        """The releases that are too many where so many are to stay: the oldest, but none of those with the ids needed."""
+        others = [release for release in self.list() if release.id not in needed]
+        return others[max(0, keep - len(needed)):]
+
     def absent(self, release_id, check=False):
         """Remove a release and its environment variables; return whether it was there. Refuses the live one."""
         if not ID.fullmatch(release_id):
@@ -240,11 +240,15 @@ class ReleaseStore:
             yield
 
     def _unpack(self, store, release, layers, link_shared):
+        # Imported by who unpacks: what a run imports is compiled anew every time.
+        from ansible_collections.slipway.app.plugins.module_utils._release.layers import unpack_layers
+        from ansible_collections.slipway.app.plugins.module_utils._release.shared import link
+
         part = os.path.join(self.releases, ".part-%s-%d" % (release.id, os.getpid()))
         os.mkdir(part)
         os.chmod(part, 0o755)
         try:
-            _unpack_layers(store, layers, part)
+            unpack_layers(store, layers, part)
             for path in link_shared:
                 link(part, self.shared, path)
             os.mkdir(os.path.join(part, RESERVED))
@@ -287,27 +291,6 @@ def _layers(manifest, config):
     if len(manifest["layers"]) != len(config["layers"]) or any(one["digest"] != two["digest"] for one, two in pairs):
         raise SlipwayError("The package's manifest and its configuration do not tell of the same layers.")
     return pairs
-
-
-def _unpack_layers(store, layers, folder):
-    """Unpack all layers at the same time; the first error ends the others as well."""
-    failed = threading.Event()
-
-    def one(descriptor, layer):
-        name = "Layer %s (%s)" % (layer["name"], layer["digest"])
-        with contextlib.closing(store.open_blob(descriptor)) as blob:
-            written = unpack(blob, folder, name, layer["unpacked_size"], layer["files"], failed.is_set)
-        if written != layer["unpacked_size"] and not failed.is_set():
-            raise SlipwayError("%s is refused: it holds %d bytes, its package states %d."
-                               % (name, written, layer["unpacked_size"]))
-
-    with ThreadPoolExecutor(PARALLEL) as executor:
-        try:
-            for work in as_completed([executor.submit(one, *layer) for layer in layers]):
-                work.result()
-        except BaseException:
-            failed.set()
-            raise
 
 
 def _now():

@@ -82,6 +82,29 @@ def test_the_life_of_releases(release, run_module, tmp_path):
     assert not gone["changed"] and gone["release"] is None
 
 
+def test_a_package_goes_live_in_one_go_and_the_oldest_releases_go(release, tmp_path):
+    store = str(tmp_path / "packages")
+    for tag in ("1.2.0", "1.3.0"):
+        put_package(store, "shop:" + tag, {"source": [entry("VERSION", tag.encode())]})
+    ids = []
+    for tag in ("1.0.0", "1.1.0", "1.2.0"):
+        live = release("active", package="shop:" + tag, store=store, keep_releases=3)
+        assert live["changed"] and live["removed"] == [] and live["previous"] == (ids[-1] if ids else None)
+        ids.append(live["release"]["id"])
+    release("active", id=ids[0])  # back to the oldest; the newest becomes the one before it
+    live = release("active", package="shop:1.3.0", store=store, keep_releases=2, environment_variables=SECRETS)
+    assert live["changed"] and live["previous"] == ids[0] and live["removed"] == [ids[2], ids[1]]
+    new = live["release"]["id"]
+    assert live["diff"]["before"]["current"] == ids[0] and live["diff"]["after"]["current"] == new
+    assert live["diff"]["before"]["releases"] == [ids[2], ids[1], ids[0]] and live["diff"]["after"]["releases"] == [new, ids[0]]
+    assert sorted(os.listdir(tmp_path / "root" / "releases")) == sorted([new, ids[0]])
+    again = release("active", package="shop:1.3.0", store=store, keep_releases=2)
+    assert not again["changed"] and again["previous"] == ids[0]
+    assert release("active", package="shop:9.9.9", store=store)["failed"]
+    for options in ({"package": "shop:1.3.0", "id": new, "store": store}, {"package": "shop:1.3.0"}, {}):
+        assert release("active", **options)["failed"]
+
+
 def test_info_where_nothing_is(run_module, tmp_path):
     found = run_module("release_info", {"root": str(tmp_path / "root")})
     assert (found["releases"], found["current"], found["previous"]) == ([], None, None)
