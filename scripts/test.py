@@ -10,6 +10,7 @@ SLIPWAY_REQUIRE_ALL_CORES=1 makes it an error when this machine has no Python fo
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import shutil
 import subprocess
@@ -21,14 +22,16 @@ from xml.etree import ElementTree
 import workspace
 
 REPORTS = workspace.CACHE / "tests"
+# Two tests at a time; or two files, each of which shares what its first test has set up.
 TOGETHER = ("-n", "2")
-# What runs on ansible-core 2.19: name, folders, how. Suites of whole sites, and of runs killed, have the machine alone.
+FILES_TOGETHER = ("-n", "2", "--dist", "loadfile")
+# What runs on ansible-core 2.19: name, folders, how.
 SUITES = (
     ("unit", ("tests/unit",), TOGETHER),
     ("repository", ("tests/repo", "tests/contract"), TOGETHER),
-    ("postgres", ("tests/postgres",), ()),
-    ("install", ("tests/install",), ()),
-    ("integration", ("tests/integration",), ()),
+    ("postgres", ("tests/postgres",), FILES_TOGETHER),
+    ("install", ("tests/install",), TOGETHER),
+    ("integration", ("tests/integration",), FILES_TOGETHER),
 )
 # Controller Pythons each other core runs on, the preferred one first.
 OTHER_CORES = {"2.17": ("3.11", "3.12", "3.10"), "2.21": ("3.12", "3.13", "3.14")}
@@ -57,19 +60,22 @@ def pytest(name, python, arguments, scratch):
 def suites():
     """(name, Python, arguments) of every suite that can run here, and a sentence for every one that cannot."""
     ready, absent = [], []
-    daily = workspace.install("test")
+    pythons = workspace.pythons()
+    found = {core: next((pythons[version] for version in versions if version in pythons), None)
+             for core, versions in OTHER_CORES.items()}
+    with concurrent.futures.ThreadPoolExecutor() as pool:  # pip mostly waits
+        making = {core: pool.submit(workspace.install, "core-" + core, venv=workspace.CACHE / ("core-" + core), python=base)
+                  for core, base in found.items() if base}
+        daily = workspace.install("test")
     for name, folders, how in SUITES:
         present = [folder for folder in folders if (workspace.ROOT / folder).is_dir()]
         if present:
             ready.append((name, daily, [*how, *present]))
-    pythons = workspace.pythons()
     for core, versions in OTHER_CORES.items():
-        base = next((pythons[version] for version in versions if version in pythons), None)
-        if base is None:
+        if core in making:
+            ready.append(("unit on core " + core, making[core].result(), [*TOGETHER, "tests/unit"]))
+        else:
             absent.append("ansible-core %s was not tested: it needs a Python %s" % (core, " or ".join(versions)))
-            continue
-        python = workspace.install("core-" + core, venv=workspace.CACHE / ("core-" + core), python=base)
-        ready.append(("unit on core " + core, python, [*TOGETHER, "tests/unit"]))
     return ready, absent
 
 

@@ -30,10 +30,10 @@ def fail(message):
 
 
 @contextlib.contextmanager
-def only_one():
-    """Two make runs in one clone take turns here instead of writing into one environment together."""
+def only_one(what="workspace"):
+    """Two make runs in one clone take turns here instead of writing into one place together."""
     CACHE.mkdir(exist_ok=True)
-    with open(CACHE / "workspace.lock", "w", encoding="utf-8") as lock:
+    with open(CACHE / (what + ".lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -71,6 +71,7 @@ def install(*names, venv=VENV, python=sys.executable):
     ours = venv / "bin" / "python"
     with only_one():
         link_tree()
+    with only_one(venv.name):
         if not runs(ours, "pip"):
             print("slipway: making %s" % os.path.relpath(venv, ROOT), flush=True)
             subprocess.run([python, "-m", "venv", "--clear", venv], check=True)

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fetch and activate alone, on four hosts over SSH: two tasks with the module release, against Capistrano 3.
+"""Fetch and activate alone, on four hosts over SSH: one task with the module release, against Capistrano 3.
 
 Both get the same commit of the same tree onto the same hosts over new SSH connections, beside the live release, with
-four shared paths linked, and make it live. Capistrano removes all releases but three; the module does that in a task of
-its own, so it is measured without and with that third task.
+four shared paths linked, make it live, and remove all releases but three.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from measure import cost_of, spread, table
 HERE = Path(__file__).resolve().parent
 HOSTS = 4
 KEEP = 3
-OURS = ("release, 2 tasks", "release, 3 tasks (removes the oldest)")
-TOOLS = ("Capistrano", *OURS)
+FOLDERS = {"Capistrano": "capistrano", "release": "ours"}  # what is compared, and its folder on the hosts
+PYTHON = "/usr/bin/python3"  # the hosts' own
 
 CAPFILE = """\
 require "capistrano/setup"
@@ -71,7 +70,7 @@ class Comparison:
         self._write_capistrano()
         lines = ["host%d ansible_host=%s" % pair for pair in enumerate(self.hosts.addresses)]
         lines += ["[all:vars]", "ansible_user=root", "ansible_port=%d" % self.hosts.port,
-                  "ansible_ssh_private_key_file=%s" % self.hosts.key, "ansible_python_interpreter=%s" % sys.executable,
+                  "ansible_ssh_private_key_file=%s" % self.hosts.key, "ansible_python_interpreter=%s" % PYTHON,
                   "ansible_ssh_common_args=-F none -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"]
         (self.folder / "hosts.ini").write_text("\n".join(lines) + "\n", encoding="utf-8")
         return self
@@ -93,18 +92,15 @@ class Comparison:
             argv = ["cap", "production", "deploy"]
         else:
             argv = [str(Path(sys.executable).with_name("ansible-playbook")), str(HERE / "releases.yml"),
-                    *self._variables(tool, number)]
+                    *self._variables(number)]
         cost = cost_of(argv, self.folder / "output.log", self.folder, dict(self.environment, TAG=str(number)))
         self._disconnect()
         self._check(tool, number)
         return {"wall": cost.wall, "cpu": cost.cpu, "cpu_hosts": self.hosts.cpu() - before}
 
-    def _variables(self, tool, number):
-        """A root for each way, and the release that is one too many."""
-        root = "ours%d" % OURS.index(tool)
-        there = sorted((self.hosts.home(0) / root / "releases").glob("*"), key=os.path.getmtime)
-        variables = {"root": self.hosts.root / root, "store": self.store, "package": "shop:%d" % number,
-                     "retired": there[0].name if tool == OURS[1] and len(there) >= KEEP else ""}
+    def _variables(self, number):
+        variables = {"root": self.hosts.root / FOLDERS["release"], "store": self.store, "package": "shop:%d" % number,
+                     "keep_releases": KEEP}
         return [word for name, value in variables.items() for word in ("--extra-vars", "%s='%s'" % (name, value))]
 
     def _disconnect(self):
@@ -115,14 +111,14 @@ class Comparison:
 
     def _check(self, tool, number):
         """What was to go live is live, with its shared paths; a benchmark of something else would be worth nothing."""
-        folder = "capistrano" if tool == "Capistrano" else "ours%d" % OURS.index(tool)
         for host in range(HOSTS):
-            home = self.hosts.home(host) / folder
+            home = self.hosts.home(host) / FOLDERS[tool]
             live = home / "releases" / Path(os.readlink(home / "current")).name
             version = (live / "VERSION").read_text(encoding="utf-8").strip()
             files = len(list(live.glob("*/*/*.txt")))
             linked = all(os.path.islink(live / path) for path in application.SHARED)
-            if (version, files, linked) != (str(number), application.FILES, True):
+            staying = len(list((home / "releases").iterdir()))
+            if (version, files, linked, staying) != (str(number), application.FILES, True, min(number + 1, KEEP)):
                 raise RuntimeError("%s has not deployed %d to host %d as it should." % (tool, number, host))
 
 
@@ -138,7 +134,7 @@ def run(runs):
                 if number:
                     application.tag(comparison.repository, number)
                 application.package(comparison.repository, number, comparison.store)
-                for tool in TOOLS:
+                for tool in FOLDERS:
                     result = comparison.measure(tool, number)
                     if number >= KEEP:
                         found[tool].append(result)

@@ -34,10 +34,11 @@ class Completed:
         return self.rc == 0 and not self.timed_out
 
 
-def run(argv, cwd=None, env=None, timeout=None, stdin=None):
+def run(argv, cwd=None, env=None, timeout=None, stdin=None, dies_with_us=False):
     """Run a program to its end and return a Completed; a non-zero exit is the caller's to judge.
 
     env replaces the whole environment. After timeout seconds the program's process group gets SIGTERM, then SIGKILL.
+    With dies_with_us the process group is killed when this process is, too.
     """
     begun = time.monotonic()
     try:
@@ -48,7 +49,8 @@ def run(argv, cwd=None, env=None, timeout=None, stdin=None):
     data = stdin.encode("utf-8") if isinstance(stdin, str) else stdin
     timed_out = False
     try:
-        stdout, stderr = process.communicate(data, timeout)
+        with _killed_with_us(process.pid) if dies_with_us else contextlib.nullcontext():
+            stdout, stderr = process.communicate(data, timeout)
     except subprocess.TimeoutExpired:
         timed_out = True
         stop_group(process.pid)
@@ -57,6 +59,39 @@ def run(argv, cwd=None, env=None, timeout=None, stdin=None):
         stop_group(process.pid, grace=0)
         raise
     return Completed(argv, process.returncode, _text(stdout), _text(stderr), time.monotonic() - begun, timed_out)
+
+
+@contextlib.contextmanager
+def _killed_with_us(pgid):
+    """Kill a process group if this process ends within the block, however it ends.
+
+    A guardian waits at one end of a pipe. We alone have the other end: it is closed when we are gone.
+    """
+    ticks = start_ticks(pgid)
+    reader, writer = os.pipe()
+    guardian = os.fork()
+    if guardian == 0:
+        _as_guardian(pgid, ticks, reader, writer)
+    os.close(reader)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(writer, b"ended")
+        os.close(writer)
+        os.waitpid(guardian, 0)
+
+
+def _as_guardian(pgid, ticks, reader, writer):
+    """In the forked child: wait for a word, or for the end of whoever would have said it."""
+    try:
+        os.setsid()  # what ends the process group of the other one leaves us alone
+        os.close(writer)
+        _let_go_of_files(reader)
+        if not os.read(reader, 1) and start_ticks(pgid) in (ticks, None):  # not another process of the same number
+            stop_group(pgid, grace=0)
+    finally:
+        os._exit(0)
 
 
 def stop_group(pgid, grace=GRACE):

@@ -7,6 +7,7 @@
     oci-layout, index.json     as the specification has them; index.json is replaced in one step
     blobs/sha256/<hex>         never changed once there
     .slipway/lock              held while anything above changes
+    .slipway/incoming.json     blobs that a package brings, until the index names it
     .slipway/work-*/           a build at work, with a lock of its own; without a holder it is what a crash left
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import tempfile
@@ -26,6 +28,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.files import (
     fsync_dir,
     make_dirs,
     read_json,
+    write_json,
 )
 from ansible_collections.slipway.app.plugins.module_utils._package import artifact
 from ansible_collections.slipway.app.plugins.module_utils._package.blob import VerifiedReader
@@ -34,6 +37,7 @@ from ansible_collections.slipway.app.plugins.module_utils._package.name import D
 
 PRIVATE = ".slipway"
 TEMPORARY = ".part-"  # what atomic_write begins its temporary names with
+INCOMING = "incoming.json"
 FILE_MODE = 0o644
 LAYOUT = {"imageLayoutVersion": "1.0.0"}
 
@@ -113,6 +117,9 @@ class LayoutStore(PackageStore):
                 raise SlipwayError(
                     "While package %s was built, somebody else changed its tag in the package store %s."
                     % (name, self.location), untouched="The package of the tag was left as it is.", hint="Build again.")
+            self._collect()
+            self._note_incoming([content for _path, content in files]
+                                + [artifact.digest_of(data) for data in documents + [manifest]])
             for path, content in files:
                 os.chmod(path, FILE_MODE)
                 os.rename(path, self._blob(content))
@@ -128,6 +135,7 @@ class LayoutStore(PackageStore):
                     "size": len(manifest),
                     "annotations": {artifact.REF_NAME: str(name), artifact.PUSHED: artifact.timestamp(time.time())},
                 }))
+            os.unlink(self._path(PRIVATE, INCOMING))
         return moved
 
     def _entries(self):
@@ -139,6 +147,36 @@ class LayoutStore(PackageStore):
             raise SlipwayError("%s is not a package store: it is no OCI image layout of version %s."
                                % (self.location, LAYOUT["imageLayoutVersion"]))
         return read_json(self._path("index.json"), {}).get("manifests", [])
+
+    def _note_incoming(self, digests):
+        """Write down what is about to come, so that it can be told from what other tools keep here; durable first."""
+        new = [digest for digest in digests if not os.path.exists(self._blob(digest))]
+        write_json(self._path(PRIVATE, INCOMING), new)
+
+    def _collect(self):
+        """Remove the blobs of a package whose publisher was killed before the index named it."""
+        note = self._path(PRIVATE, INCOMING)
+        incoming = read_json(note)
+        if incoming is None:
+            return
+        needed = self._needed()
+        for digest in incoming if needed is not None else []:
+            if digest not in needed:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self._blob(digest))
+        os.unlink(note)
+
+    def _needed(self):
+        """The digests of all that the index leads to, or None where that cannot be told."""
+        needed = set()
+        for entry in self._entries():
+            needed.add(entry["digest"])
+            try:
+                manifest = json.loads(self.read_document(entry["digest"], entry["size"]).decode("utf-8"))
+                needed.update(part["digest"] for part in [manifest["config"], *manifest["layers"]])
+            except (SlipwayError, ValueError, KeyError):
+                return None  # damaged, or something of another tool
+        return needed
 
     def _write_index(self, entries):
         atomic_write(self._path("index.json"), artifact.encode(
@@ -172,6 +210,7 @@ class LayoutStore(PackageStore):
             for name in os.listdir(folder):
                 if name.startswith(TEMPORARY):
                     os.unlink(os.path.join(folder, name))
+        self._collect()
         for name in os.listdir(self._path(PRIVATE)):
             work = self._path(PRIVATE, name)
             if name.startswith("work-"):

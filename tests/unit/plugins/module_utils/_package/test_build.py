@@ -17,6 +17,7 @@ import time
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
 from ansible_collections.slipway.app.plugins.module_utils._package.build import build
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
@@ -279,21 +280,26 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, store):
     assert nothing_left(store)
 
 
+def until(true, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return true()
+
+
 def test_a_killed_build_leaves_no_package_and_the_next_one_cleans_up(tmp_path, store):
     begun = tmp_path / "begun"
     slow = shop(tmp_path / "slow", slipway=(
         "application: shop\nprofile: generic\nbuild:\n  commands:\n"
-        "    - [sh, -c, 'if mkdir %s; then exec sleep 60; fi']\n" % begun))
+        "    - [sh, -c, 'if ! test -e {0}; then sleep 60 & echo $$ $! > {0}.part; mv {0}.part {0}; wait; fi']\n".format(begun)))
     process = in_a_process(slow, store)
     try:
-        deadline = time.monotonic() + 30
-        while not begun.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        # The build's program is in a session of its own and would sleep on; it is this test's to end.
-        sleeper = int(subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], check=True,
-                                     capture_output=True, text=True).stdout.split()[0])
+        assert until(begun.exists)
         process.send_signal(signal.SIGKILL)
-        os.kill(sleeper, signal.SIGKILL)
+        process.wait()
+        # What the build had started ends too, although it is in a session of its own.
+        programs = [int(pid) for pid in begun.read_text().split()]
+        assert until(lambda: [start_ticks(pid) for pid in programs] == [None, None])
     finally:
         process.kill()
         process.communicate()

@@ -75,6 +75,42 @@ def test_the_list_is_newest_first_and_by_repository(store):
     assert store.list()[0]["pushed_at"].startswith("20")
 
 
+def blobs(store):
+    return set(os.listdir(os.path.join(store.location, "blobs", "sha256")))
+
+
+def publish_and_die(store, package, content):
+    """Publish in a process that is killed when all blobs are there and the index does not name them yet."""
+    program = (
+        "import os, signal, sys\n"
+        "from ansible_collections.slipway.app.plugins.module_utils._package.layout import LayoutStore\n"
+        "from ansible_collections.slipway.app.tests.unit.plugins.module_utils._package.test_layout import publish\n"
+        "class Dying(LayoutStore):\n"
+        "    def _write_index(self, entries):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "publish(Dying(sys.argv[1]), sys.argv[2], sys.argv[3].encode())\n")
+    done = subprocess.run([sys.executable, "-c", program, store.location, package, content], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_what_a_killed_publisher_left_is_removed_and_nothing_else(store):
+    publish(store, "shop:1.0.0", b"shared")
+    whole = blobs(store)
+    foreign = os.path.join(store.location, "blobs", "sha256", "f" * 64)
+    with open(foreign, "wb") as stream:  # of a tool that copies a package right now, without our lock
+        stream.write(b"of somebody else")
+    for content in ("shared", "new"):
+        publish_and_die(store, "shop:1.1.0", content)
+        assert len(blobs(store)) > len(whole) + 1
+        with store.workspace():
+            assert blobs(store) == whole | {"f" * 64}
+    publish_and_die(store, "shop:1.1.0", "new")
+    flip_a_byte(store, store.resolve("shop:1.0.0"))  # so that what is needed cannot be told
+    with store.workspace():
+        assert len(blobs(store)) > len(whole) + 1
+    assert sorted(os.listdir(os.path.join(store.location, ".slipway"))) == ["lock"]
+
+
 def test_a_moved_tag_keeps_the_old_package_reachable_by_digest(store):
     first = publish(store, "shop:1.0.0", b"one")
     second = publish(store, "shop:1.0.0", b"two", expected=first)
