@@ -9,7 +9,7 @@ PYTHON := ./scripts/with-python
 VENV_PYTHON := .venv/bin/python
 ARGS ?=
 
-.PHONY: help demo demo-stop test lint build clean
+.PHONY: help demo demo-stop lab lab-down test lint build clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -23,6 +23,12 @@ demo-stop: ## end the demo's processes and remove its files
 	@$(PYTHON) scripts/workspace.py run demo
 	@$(VENV_PYTHON) demo/stop.py
 
+lab: ## seven real hosts: containers with systemd and SSH, their inventory in .cache/lab/
+	@$(PYTHON) scripts/lab.py up
+
+lab-down: ## remove them
+	@$(PYTHON) scripts/lab.py down
+
 test: ## all tests; ARGS="tests/unit -k lock" gives one pytest run its arguments
 	@$(PYTHON) scripts/test.py $(ARGS)
 
@@ -32,7 +38,8 @@ lint: ## ansible-test sanity, ansible-lint, docs, changelog, YAML, licences; ARG
 build: ## the collection's artifact, in dist/
 	@$(PYTHON) scripts/build.py
 
-clean: ## end the demo and remove everything these targets made
+clean: ## end the demo and the lab and remove everything these targets made
 	@if [ -d .demo ]; then $(MAKE) demo-stop; fi
+	@if [ -d .cache/lab ]; then $(MAKE) lab-down; fi
 	rm -rf .venv .build .cache .ansible dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
