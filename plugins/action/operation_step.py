@@ -25,7 +25,7 @@ RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "
 # Options for the controller alone: what is asked for, as a whole; and those that tell the host about itself.
 ASKED = ("package", "takeover", "direction", "accept_loss")
 OF_HOST = ("application", "environment", "root", "store", "python", "variables", "environment_variables", "database",
-           "supervisor_socket", "supervisor_conf_dir", "keep_releases")
+           "driver", "supervisor_socket", "supervisor_conf_dir", "keep_releases")
 
 
 class ActionModule(ActionBase):

@@ -15,8 +15,10 @@ options:
   driver:
     description:
       - The process manager that runs the services on this host.
+      - With V(systemd), each program has a unit of the system, such as C(shop-consumer@2.service), that runs as the owner of
+        O(root). The module has to be run as root, so with C(become).
     type: str
-    choices: [supervisor]
+    choices: [supervisor, systemd]
     default: supervisor
   supervisor_socket:
     description:

@@ -123,7 +123,6 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, tail
-from ansible_collections.slipway.app.plugins.module_utils._core.process import run as run_program
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
 
@@ -143,7 +142,7 @@ def run(module):
     if module.check_mode:
         return result
     timeout = options["timeout"] or runtime.config["timeouts"]["command"]
-    done = run_program(argv, cwd=runtime.release.path, env=runtime.environment(extra), timeout=timeout)
+    done = runtime.run(argv, timeout, extra)
     result.update(rc=done.rc, stdout=redact(done.stdout, secrets), stderr=redact(done.stderr, secrets),
                   seconds=round(done.seconds, 3))
     if not done.ok:

@@ -179,6 +179,8 @@ def run(module):
         refuse_if_open(root)
     runtime, driver = open_runtime(options), open_driver(options)
     defined = definitions(runtime, options["roles"])
+    if state != "stopped":
+        driver.check(defined)
     wanted = _recorded(root, operation, defined) if state == "resumed" else ()
     steps = plan(state, defined, driver.status(), options["names"], options["kinds"], wanted,
                  elsewhere=program_names(runtime.config))

@@ -68,7 +68,9 @@ def effective(documents, environment=None):
                            hint="Known: %s." % ", ".join(sorted(PROFILES)))
     merged = _merge(base, overlay)
     config = SCHEMA.filled(merged, where, "")
-    for service in config["services"].values():
+    for name, service in config["services"].items():
+        if service["schedule"] and service["kind"] != "cron":
+            raise SlipwayError("%s: services.%s has a schedule, which only services of kind cron can have." % (where, name))
         service["on"] = service["on"] or PLACES[service["kind"]]
     return config
 

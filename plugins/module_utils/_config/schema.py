@@ -26,11 +26,14 @@ ENVIRONMENTS = ("dev", "stag", "uat", "prod")
 # Where a service of a kind runs unless it says so itself.
 PLACES = {"web": "app", "websocket": "app", "consumer": "consumer", "cron": "leader"}
 
-# What decides the content of a package: a package is built once for all environments, so no overlay may change it.
-BASE_ONLY = ("application", "profile", "build", "layers", "shared")
+# What decides the content of a package and of its releases: a package is built once for all environments, so no overlay
+# may change it.
+BASE_ONLY = ("application", "profile", "build", "layers", "shared", "writable")
 
 NAME = ("[a-z][a-z0-9_-]*", "a name of lower-case letters, digits, '-' and '_', beginning with a letter")
 VARIABLE = ("[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable: letters, digits and '_'")
+
+CALENDAR = ("[A-Za-z0-9_*:/,.~+ -]+", "a time in systemd's calendar syntax, such as hourly or *:0/5")
 
 SCHEMA = Group({
     "application": Text(required=True, pattern=NAME),
@@ -48,6 +51,8 @@ SCHEMA = Group({
     }),
     # Paths that outlive releases: left out of the package, linked into every release.
     "shared": ListOf(RelativePath()),
+    # Folders of a release that the application writes to, such as a cache; where root unpacks, the rest is not its own.
+    "writable": ListOf(RelativePath()),
     "environment": MapOf(Text(), VARIABLE),
     "commands": Group({
         "install": ListOf(Command()),  # once, into an empty database
@@ -63,6 +68,8 @@ SCHEMA = Group({
         "count": Number(1),
         "stop_signal": Text("TERM", choices=["TERM", "INT", "QUIT", "HUP", "KILL", "USR1", "USR2"]),
         "stop_timeout": Number(30, minimum=1),
+        # When the command of a cron service is run, if it does not run all the time; needs the driver systemd.
+        "schedule": Text(nullable=True, pattern=CALENDAR),
     }), NAME),
     # Asked on each app host, directly at the application; no url, no check.
     "health": Group({
@@ -73,6 +80,10 @@ SCHEMA = Group({
         "interval": Number(0.2, minimum=0.05, whole=False),
     }),
     "maintenance": Group({
+        # The application's own lock, beside the web server's: run on each app host, must not mind being run again. "on"
+        # is run behind the page, before websocket is stopped; "off" before web is started.
+        "on": ListOf(Command()),
+        "off": ListOf(Command()),
         "page": RelativePath(nullable=True),
         "message": Text("We are updating this site. It will be back in a moment."),
         "expected_seconds": Number(120, minimum=1),

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 
+from ansible_collections.slipway.app.plugins.module_utils._core.account import becoming
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, make_dirs, read_json, write_json
 
@@ -34,16 +35,18 @@ class Completed:
         return self.rc == 0 and not self.timed_out
 
 
-def run(argv, cwd=None, env=None, timeout=None, stdin=None, dies_with_us=False):
+def run(argv, cwd=None, env=None, timeout=None, stdin=None, owner=None, dies_with_us=False):
     """Run a program to its end and return a Completed; a non-zero exit is the caller's to judge.
 
     env replaces the whole environment. After timeout seconds the program's process group gets SIGTERM, then SIGKILL.
-    With dies_with_us the process group is killed when this process is, too.
+    owner is the Account it runs as, None for that of this process. With dies_with_us the process group is killed when
+    this process is, too.
     """
     begun = time.monotonic()
     try:
         process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+                                   preexec_fn=becoming(owner))
     except OSError as error:
         raise SlipwayError("Cannot start %s: %s." % (argv[0], error.strerror or error)) from error
     data = stdin.encode("utf-8") if isinstance(stdin, str) else stdin
@@ -143,8 +146,11 @@ class Detached:
     def _path(self, name):
         return os.path.join(self.directory, name)
 
-    def start(self, argv, cwd, env):
-        """Start the program under a watcher in a session of its own; refuse when this folder has been used."""
+    def start(self, argv, cwd, env, owner=None):
+        """Start the program under a watcher in a session of its own; refuse when this folder has been used.
+
+        owner is the Account the program runs as; its watcher goes on as the user of this process.
+        """
         make_dirs(self.directory, 0o700)
         if self.state()["state"] != "absent":
             raise SlipwayError("%s was already used for a program." % self.directory)
@@ -152,7 +158,7 @@ class Detached:
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
-            _as_watcher(self, argv, cwd, env, writer)
+            _as_watcher(self, argv, cwd, env, owner, writer)
         os.close(writer)
         os.waitpid(child, 0)
         with os.fdopen(reader, "rb") as stream:
@@ -205,7 +211,7 @@ class Detached:
             return ""
 
 
-def _as_watcher(detached, argv, cwd, env, writer):
+def _as_watcher(detached, argv, cwd, env, owner, writer):
     """In the forked child: become a watcher that belongs to nobody, run the program, write how it ended."""
     try:
         os.setsid()
@@ -215,7 +221,8 @@ def _as_watcher(detached, argv, cwd, env, writer):
         with open(detached._path("output"), "ab", buffering=0) as output:
             try:
                 process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=output,
-                                           stderr=subprocess.STDOUT, start_new_session=True)
+                                           stderr=subprocess.STDOUT, start_new_session=True,
+                                           preexec_fn=becoming(owner))
             except OSError as error:
                 output.write(("%s: %s\n" % (argv[0], error.strerror or error)).encode("utf-8"))
                 os._exit(1)

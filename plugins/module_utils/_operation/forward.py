@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import run, redact, tail
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, tail
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages import page_of
 from ansible_collections.slipway.app.plugins.module_utils._operation import services
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import now
@@ -115,7 +115,7 @@ def migrate(site, operation):
             argv = runtime.argv(command)
             begun = time.monotonic()
             program = operation.detached("migrate-%d" % number)
-            program.start(argv, release.path, runtime.environment())
+            runtime.start(program, argv)
             state = program.wait(max(0, deadline - time.monotonic()), operation.beat)
             hung = state["state"] == "running"
             if hung:
@@ -162,7 +162,7 @@ def run_commands(site, operation, release, commands, timeout):
     for command in commands:
         operation.beat()
         argv = runtime.argv(command)
-        done = run(argv, cwd=release.path, env=runtime.environment(), timeout=timeout)
+        done = runtime.run(argv, timeout)
         ran.append({"argv": argv, "rc": done.rc, "seconds": round(done.seconds, 3)})
         if not done.ok:
             what = "did not end within %d seconds" % timeout if done.timed_out else "failed with exit status %d" % done.rc

@@ -31,7 +31,7 @@ def check(site, kind, package):
     candidate = _collect(findings, _package, site, found)
     if candidate and not (current and current.digest == found["digest"]):
         _collect(findings, _stageable, site, found)
-        _collect(findings, site.definitions, candidate)
+        _collect(findings, _runnable, site, candidate)
     _collect(findings, _services, site)
     if site.leads and (kind == "deploy") == (current is None):
         _database(findings, site, kind)
@@ -72,6 +72,11 @@ def _package(site, found):
 def _stageable(site, found):
     """Manifest and configuration agree, and the disk can hold the unpacked release."""
     site.releases.present(site.store(), found["digest"], found["package"], check=True)
+
+
+def _runnable(site, candidate):
+    """The service manager can run what the candidate defines."""
+    site.driver().check(site.definitions(candidate))
 
 
 def _services(site):

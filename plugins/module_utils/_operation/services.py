@@ -35,7 +35,7 @@ def to_run(site, operation, release):
 def stop(site, definitions, kinds, drain):
     """Stop services kind after kind, those of one kind together; {name: {seconds, killed}} of what was stopped."""
     driver = site.driver()
-    running = {name for name, status in driver.status().items() if status.state in ("running", "starting")}
+    running = {name for name, status in driver.status().items() if status.state in ("running", "starting", "stopping")}
     stopped = {}
     for kind in kinds:
         names = [definition.name for definition in definitions if definition.kind == kind and definition.name in running]

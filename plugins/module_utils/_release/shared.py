@@ -2,7 +2,11 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Paths that outlive releases: they are in <root>/shared, and each release has a relative link in their place."""
+"""Paths of a release that the application writes to.
+
+Those that outlive releases are in <root>/shared, and each release has a relative link in their place. Those that go with
+a release, such as its cache, are in it. Where root unpacks releases, nothing else in them belongs to the application's user.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import os
 import shutil
 import stat
 
+from ansible_collections.slipway.app.plugins.module_utils._core.account import acting_as
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import fsync_dir, make_dirs
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import flush, remove_tree
@@ -17,33 +22,48 @@ from ansible_collections.slipway.app.plugins.module_utils._release.disk import f
 PART = ".part-shared"
 
 
-def link(release, shared, path):
+def link(release, shared, path, owner=None):
     """Let path in the unpacked folder release be a link to path in the folder shared.
 
     Both folders are real paths, and release has the depth that it will have when it is live. A shared path that does
-    not exist yet is made; it starts with what the package has under that path, if anything.
+    not exist yet is made, by the Account owner; it starts with what the package has under that path, if anything.
     """
     parts = _parts(path)
-    parent = release
-    for part in parts[:-1]:
-        parent = os.path.join(parent, part)
-        if not os.path.lexists(parent):
-            os.mkdir(parent)
-            os.chmod(parent, 0o755)
-        elif not stat.S_ISDIR(os.lstat(parent).st_mode):
-            raise SlipwayError("The shared path %s cannot be linked into the release: %s is no folder there."
-                               % (path, os.path.relpath(parent, release)))
+    parent = _folder(release, parts[:-1], "The shared path %s cannot be linked into the release" % path)
     place = os.path.join(parent, parts[-1])
     target = os.path.join(shared, *parts)
-    _make(target, place)
+    with acting_as(owner):
+        _make(target, place)
     remove_tree(place)
     os.symlink(os.path.relpath(target, parent), place)
+
+
+def make_writable(release, path, owner=None):
+    """Let path in the unpacked folder release be a folder that belongs, with all in it, to the Account owner."""
+    top = _folder(release, _parts(path), "The application cannot be let write to %s" % path)
+    if owner:
+        for folder, folders, files in os.walk(top):
+            for name in folders + files + [""]:
+                os.lchown(os.path.join(folder, name), owner.uid, owner.gid)
+
+
+def _folder(release, parts, what):
+    """The folder with these parts in a release, made where it is missing, never beyond a link."""
+    folder = release
+    for part in parts:
+        folder = os.path.join(folder, part)
+        if not os.path.lexists(folder):
+            os.mkdir(folder)
+            os.chmod(folder, 0o755)
+        elif not stat.S_ISDIR(os.lstat(folder).st_mode):
+            raise SlipwayError("%s: %s is no folder there." % (what, os.path.relpath(folder, release)))
+    return folder
 
 
 def _parts(path):
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if not parts or path.startswith("/") or ".." in parts:
-        raise SlipwayError("The shared path %r is not a path inside the release." % path)
+        raise SlipwayError("The path %r is not a path inside the release." % path)
     return parts
 
 

@@ -17,6 +17,7 @@ import os
 import re
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
+from ansible_collections.slipway.app.plugins.module_utils._core.account import owner_of
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import (
     atomic_symlink, exclusive, fsync_dir, make_dirs, read_json, write_json)
@@ -242,15 +243,18 @@ class ReleaseStore:
     def _unpack(self, store, release, layers, link_shared):
         # Imported by who unpacks: what a run imports is compiled anew every time.
         from ansible_collections.slipway.app.plugins.module_utils._release.layers import unpack_layers
-        from ansible_collections.slipway.app.plugins.module_utils._release.shared import link
+        from ansible_collections.slipway.app.plugins.module_utils._release.shared import link, make_writable
 
         part = os.path.join(self.releases, ".part-%s-%d" % (release.id, os.getpid()))
         os.mkdir(part)
         os.chmod(part, 0o755)
         try:
             unpack_layers(store, layers, part)
+            owner = owner_of(self.root)
             for path in link_shared:
-                link(part, self.shared, path)
+                link(part, self.shared, path, owner)
+            for path in effective(release.documents)["writable"]:
+                make_writable(part, path, owner)
             os.mkdir(os.path.join(part, RESERVED))
             os.chmod(os.path.join(part, RESERVED), 0o755)
             write_json(os.path.join(part, RESERVED, "release.json"),

@@ -38,6 +38,9 @@ class StopReport:
 class Driver(abc.ABC):
     """The programs of one application on one host; programs of others are never touched."""
 
+    def check(self, definitions):
+        """Raise where this process manager cannot run one of the definitions; nothing is changed."""
+
     @abc.abstractmethod
     def status(self):
         """{name: Status} of every program of the application, whether or not the current release defines it."""

@@ -30,6 +30,7 @@ class Definition:
     environment: dict
     stop_signal: str
     stop_timeout: int
+    schedule: str = None  # when it is run, in systemd's calendar syntax; None when it runs all the time
     secrets: list = dataclasses.field(default_factory=list, repr=False)  # parts of its log that must not be shown
 
     @property
@@ -57,6 +58,7 @@ def definitions(runtime, roles):
                 environment=runtime.environment(),
                 stop_signal=service["stop_signal"],
                 stop_timeout=service["stop_timeout"],
+                schedule=service["schedule"],
                 secrets=runtime.secrets()))
     return sorted(found, key=lambda definition: START_ORDER.index(definition.kind))
 

@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._service.supervisor import Supervisor
+from ansible_collections.slipway.app.plugins.module_utils._service.systemd import Systemd
 
 DRIVERS = {
     "supervisor": lambda options: Supervisor(
         options["root"], options["supervisor_socket"], options["supervisor_conf_dir"]),
+    "systemd": lambda options: Systemd(options["root"]),
 }
 
 # Documented in the fragment slipway.app._service.

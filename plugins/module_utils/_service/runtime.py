@@ -13,7 +13,9 @@ import sys
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, expand_text
 from ansible_collections.slipway.app.plugins.module_utils._config.schema import ENVIRONMENTS
+from ansible_collections.slipway.app.plugins.module_utils._core.account import owner_of
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import run
 from ansible_collections.slipway.app.plugins.module_utils._release import environment as environment_file
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 
@@ -41,10 +43,19 @@ class Runtime:
         self.variables = dict(variables or {}, python=python or sys.executable, release=release.path, root=self.root,
                               shared=os.path.join(self.root, "shared"))
         self._private = environment_file.read(self.root, release.id)
+        self._owner = owner_of(self.root)
 
     def argv(self, command):
         """A command of slipway.yml, ready to be run."""
         return expand(command, self.variables)
+
+    def run(self, argv, timeout, extra=None):
+        """Run a program in the release to its end, as the user the application belongs to; return a Completed."""
+        return run(argv, cwd=self.release.path, env=self.environment(extra), timeout=timeout, owner=self._owner)
+
+    def start(self, program, argv):
+        """Start a Detached program in the release, as the user the application belongs to."""
+        program.start(argv, self.release.path, self.environment(), self._owner)
 
     def environment(self, extra=None):
         """The whole environment of a program: a minimal one, that of slipway.yml, the release's own file, extra.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import signal
 import time
 
+from ansible_collections.slipway.app.plugins.module_utils._core.account import account
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import make_dirs
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, start_ticks, tail
@@ -38,11 +38,19 @@ class Supervisor(Driver):
         self._files = ProgramFiles(self.root, conf_dir)
         self._conf_dir = conf_dir
 
+    def check(self, definitions):
+        for definition in definitions:
+            if definition.schedule:
+                raise SlipwayError("The service %s has a schedule, which supervisord has no way to follow." % definition.name,
+                                   hint="Let systemd run the services (slipway_service_driver: systemd), or let slipway.yml "
+                                        "give it a command that runs all the time and no schedule.")
+
     def status(self):
         known = self._known()
         return {name: self._status(name, known.get(name)) for name in sorted(set(known) | set(self._files.names()))}
 
     def start(self, definitions, timeout, healthy=None):
+        self.check(definitions)
         begun = time.monotonic()
         before = self.status()
         fresh = [definition for definition in definitions
@@ -148,10 +156,7 @@ class Supervisor(Driver):
         pid, uid = self._client.call("getPID"), os.stat(self.root).st_uid
         if uid == 0 or os.stat("/proc/%d" % pid).st_uid != 0:
             return None
-        try:
-            return pwd.getpwuid(uid)
-        except KeyError as error:
-            raise SlipwayError("%s belongs to the user %d, whom this host does not know." % (self.root, uid)) from error
+        return account(uid, self.root)
 
     def _load(self, names):
         """Let supervisord take over the files of programs that do not run."""

@@ -81,13 +81,13 @@ class ProgramFiles:
             return {}
 
     def write(self, definition, autostart, owner):
-        """Write a program's files; owner is the password entry of the user it has to run as, None for supervisord's."""
+        """Write a program's files; owner is the Account it has to run as, None for supervisord's."""
         launcher = self._path(definition.name, ".sh")
         conf = CONF.format(
             root=_possible(self.root), kind=definition.kind, definition=definition.digest,
             stop_timeout=definition.stop_timeout, program=self.program(definition.name),
             command="/usr/bin/env -i /bin/sh " + _escaped(shlex.quote(launcher)),
-            user="user=%s\n" % owner.pw_name if owner else "", autostart=_boolean(autostart),
+            user="user=%s\n" % owner.name if owner else "", autostart=_boolean(autostart),
             stop_signal=definition.stop_signal, stop_wait=definition.stop_timeout + 5,
             log=_escaped(_escaped(self.log(definition.name))))  # supervisord replaces twice in this one
         if not os.path.isdir(self.folder):
@@ -96,7 +96,7 @@ class ProgramFiles:
         with _writing(self.folder):
             atomic_write(launcher, _launcher(definition), 0o600)
             if owner:
-                os.chown(launcher, owner.pw_uid, owner.pw_gid)
+                os.chown(launcher, owner.uid, owner.gid)
             atomic_write(self._path(definition.name, ".conf"), conf, 0o644)
 
     def autostart(self, name, enabled):

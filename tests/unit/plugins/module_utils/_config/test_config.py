@@ -105,7 +105,8 @@ def test_profile_base_and_overlay_are_laid_on_each_other():
     assert config["database"] == {"migrations_table": "django_migrations"}
     assert config["shared"] == ["media"]
     assert config["services"]["web"] == {
-        "kind": "web", "command": "serve", "on": "app", "count": 4, "stop_signal": "TERM", "stop_timeout": 30}
+        "kind": "web", "command": "serve", "on": "app", "count": 4, "stop_signal": "TERM", "stop_timeout": 30,
+        "schedule": None}
     assert config["services"]["tick"]["on"] == "consumer"
     assert effective(documents, "dev")["services"]["web"]["count"] == 2
     assert documents == before

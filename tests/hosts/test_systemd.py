@@ -1,0 +1,266 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The driver against a real systemd, and what root's modules leave for the user of the application."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
+from ansible_collections.slipway.app.tests.hosts.machine import Driver, Machine, until
+
+HANGING = "trap '' TERM; sleep 600 & echo $! > \"$OUT.child\"; while :; do sleep 0.1; done"
+FOREVER = [True] * 1000
+
+
+@pytest.fixture(scope="module")
+def machine():
+    machine = Machine("slipway-bootstrap:bookworm")
+    machine.run("useradd", "--create-home", "--groups", "adm", "shopkeeper")
+    yield machine
+    machine.end()
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def root(machine):
+    """The folder of an application, of a user, with all in its path that paths may have."""
+    root = "/srv/%d/my shop 100%% [x] 'old' $HOME" % next(_numbers)
+    machine.run("mkdir", "-p", root)
+    machine.run("chown", "shopkeeper:shopkeeper", root)
+    return root
+
+
+@pytest.fixture
+def driver(machine, root):
+    driver = Driver(machine, root)
+    yield driver
+    driver.remove(list(driver.status()))
+    driver.end()
+
+
+@pytest.fixture
+def define(root):
+    def defined(name, text="exec sleep 600", stop_timeout=10, schedule=None, **environment):
+        environment = dict({"PATH": "/usr/bin:/bin", "OUT": os.path.join(root, "out")}, **environment)
+        return Definition(name=name, kind="consumer", argv=["/bin/sh", "-c", text], cwd=root, environment=environment,
+                          stop_signal="TERM", stop_timeout=stop_timeout, schedule=schedule, secrets=["s3cret"])
+    return defined
+
+
+def lives(machine, pid):
+    return machine.shell('test -d "/proc/$1" && ! grep -q "^State:.[ZX]" "/proc/$1/status" && echo yes', str(pid), check=False)
+
+
+def test_a_program_gets_its_words_its_folder_its_user_and_its_environment(machine, driver, define, root):
+    odd = "a 'b' \"c\" %d %% %i ; # $HOME ${HOME} $$ `id` \\ \\n ä\nsecond line\r\t\x1b\\"
+    service = define("web@2", 'pwd > "$OUT"; id -un >> "$OUT"; id -nG >> "$OUT"; umask >> "$OUT"; env -0 >> "$OUT"; exec sleep 600',
+                     ODD=odd, EMPTY="", SPACES="  both  ")
+    service.argv.extend(["zero", odd])
+    service.argv[2] = 'printf %s "$1" > "$OUT.word"; ' + service.argv[2]
+    service.argv[0] = "sh"  # looked for in the PATH
+    driver.start([service], 10)
+    folder, user, groups, umask, variables = machine.run("cat", root + "/out").split("\n", 4)
+    assert (folder, user, groups.split(), umask) == (root, "shopkeeper", ["shopkeeper", "adm"], "0022")
+    seen = dict(variable.split("=", 1) for variable in variables.split("\0") if variable)
+    assert {name: seen[name] for name in service.environment} == service.environment
+    assert machine.shell('cat "$1"; echo .', root + "/out.word").rstrip(".") == odd
+
+
+def test_secrets_are_in_no_unit_and_readable_by_root_only(machine, driver, define, root):
+    driver.start([define("web", "echo $TOKEN; exec sleep 600", TOKEN="s3cret")], 10)
+    unit = machine.shell('grep -l "^Root=$1\\$" /etc/systemd/system/*.service', root.replace("[", "\\[").replace("$", "\\$"))
+    name = os.path.basename(unit)
+    assert "s3cret" not in machine.run("systemctl", "show", name) + machine.run("systemctl", "cat", name)
+    files = machine.run("grep", "-rl", "s3cret", "/etc", root, "/run/systemd", check=False).splitlines()
+    assert files and all(machine.run("stat", "-c", "%a %U", path) == "600 root" for path in files)
+    assert machine.run("stat", "-c", "%a", os.path.dirname(files[0])) == "700"
+    driver.remove(["web"])
+    assert machine.run("grep", "-rl", "s3cret", "/etc", check=False) == ""
+
+
+def test_what_runs_by_its_definition_is_left_alone(machine, driver, define):
+    driver.start([define("web"), define("mail@1"), define("mail@2")], 10)
+    first = driver.status()
+    assert {(one.state, one.kind, one.autostart) for one in first.values()} == {("running", "consumer", True)}
+    driver.start([define("web"), define("mail@2", VERSION="2")], 10)
+    second = driver.status()
+    assert {name for name in first if first[name].pid != second[name].pid} == {"mail@2"}
+    assert not lives(machine, first["mail@2"].pid)
+    assert second["mail@1"].definition == define("mail@1").digest
+    assert second["mail@2"].definition == define("mail@2", VERSION="2").digest
+
+
+def test_units_have_names_that_people_can_type_and_no_two_applications_share_one(machine, define):
+    roots = ["/srv/one/crm", "/srv/two/crm", "/srv/crm-db"]
+    for root in roots:
+        machine.run("mkdir", "-p", root)
+    first, second, third = (Driver(machine, root) for root in roots)
+    service = Definition("db-web@2", "web", ["/bin/sleep", "600"], "/srv", {}, "TERM", 5)
+    first.start([service], 10, FOREVER)
+    second.start([service], 10, FOREVER)
+    third.start([Definition("web@2", "web", ["/bin/sleep", "600"], "/srv", {}, "TERM", 5)], 10, FOREVER)
+    assert machine.run("systemctl", "is-active", "crm-db-web@2.service") == "active"
+    assert list(first.status()) == list(second.status()) == ["db-web@2"] and list(third.status()) == ["web@2"]
+    assert len({driver.status().popitem()[1].pid for driver in (first, second, third)}) == 3
+    first.remove(["db-web@2"])
+    assert second.status()["db-web@2"].state == third.status()["web@2"].state == "running"
+    first.stop(["web@2", "db-web@2", "ssh", "never-there"])
+    assert second.status()["db-web@2"].state == third.status()["web@2"].state == "running"
+    for driver in (second, third):
+        driver.remove(["db-web@2", "web@2"])
+    for driver in (first, second, third):
+        driver.end()
+
+
+def test_stop_waits_for_the_work_in_hand(machine, driver, define, root):
+    driver.start([define("busy", "trap 'sleep 1; echo done > \"$OUT\"; exit 3' TERM; while :; do sleep 0.1; done")], 10)
+    report = driver.stop(["busy"], 9)["busy"]
+    assert not report.killed and report.seconds >= 1
+    assert machine.run("cat", root + "/out") == "done"
+    assert driver.status()["busy"].state == "stopped"
+
+
+def test_what_does_not_end_is_killed_with_all_it_started(machine, driver, define, root):
+    driver.start([define("hanging", HANGING, stop_timeout=30), define("short", HANGING, stop_timeout=1), define("polite")], 10)
+    pid = driver.status()["hanging"].pid
+    reports = driver.stop(["short", "polite"])
+    assert reports["short"].killed and reports["short"].seconds >= 1
+    assert not reports["polite"].killed and reports["polite"].seconds < reports["short"].seconds
+    child = machine.run("cat", root + "/out.child")
+    assert lives(machine, pid) and driver.stop(["hanging"], 0)["hanging"].killed
+    assert not lives(machine, pid) and not lives(machine, child)
+    assert {one.state for one in driver.status().values()} == {"stopped"}
+
+
+def test_children_that_outlive_an_ended_program_are_killed(machine, driver, define, root):
+    driver.start([define("parent", "trap 'exit 0' TERM; setsid sleep 600 & echo $! > \"$OUT.child\"; wait")], 10)
+    child = machine.run("cat", root + "/out.child")
+    assert lives(machine, child)
+    assert not driver.stop(["parent"])["parent"].killed
+    assert not lives(machine, child)
+
+
+def test_programs_that_fail_to_start_are_an_error_with_their_logs(driver, define):
+    missing = define("missing")
+    missing.argv[:] = ["/no/such/program"]
+    with pytest.raises(SlipwayError) as error:
+        driver.start([define("good"), define("bad", "echo no database for s3cret >&2; exit 3"), missing], 20)
+    assert "The service bad does not stay up." in str(error.value)
+    assert "no database for ********" in str(error.value) and "s3cret" not in str(error.value)
+    assert "/no/such/program: No such file or directory" in str(error.value)
+    assert "good" not in str(error.value) and driver.status()["good"].state == "running"
+    driver.start([define("bad")], 10)
+    assert driver.status()["bad"].state == "running"
+
+
+def test_a_program_whose_health_is_proven_need_not_show_that_it_stays_up(driver, define):
+    brief = define("web", "sleep 0.8")
+    driver.start([brief], 10, [False] + FOREVER)
+    driver.stop(["web"])
+    with pytest.raises(SlipwayError, match="The service web does not stay up"):
+        driver.start([brief], 10)
+    with pytest.raises(SlipwayError, match="The service late was not up after 0 seconds"):
+        driver.start([define("late")], 0)
+    with pytest.raises(SlipwayError, match="The service taken was not up after 0 seconds"):
+        driver.start([define("taken")], 0, FOREVER)  # somebody else answered before it was started
+
+
+def test_a_program_that_ends_on_purpose_comes_back_however_often(machine, driver, define, root):
+    driver.start([define("consumer", 'echo >> "$OUT"; sleep 1.2')], 10)
+    first = driver.status()["consumer"].pid
+    machine.run("kill", "-9", str(first))
+    until(lambda: driver.status()["consumer"].pid not in (None, first))
+    until(lambda: machine.run("wc", "-l", root + "/out").split()[0] >= "3")
+    assert driver.status()["consumer"].alive
+    driver.stop(["consumer"])
+    assert driver.status()["consumer"].state == "stopped"
+
+
+def test_a_schedule_runs_its_command_and_a_stop_waits_for_the_running_job(machine, driver, define, root):
+    job = define("cron", "echo begun >> \"$OUT\"; sleep 1.5; echo done >> \"$OUT\"", schedule="*:*:*")
+    driver.start([job], 10)
+    assert (driver.status()["cron"].state, driver.status()["cron"].autostart) == ("running", True)
+    until(lambda: "begun" in machine.run("cat", root + "/out", check=False))
+    report = driver.stop(["cron"])["cron"]
+    printed = machine.run("cat", root + "/out").split()
+    assert not report.killed and printed and printed.count("begun") == printed.count("done")
+    assert (driver.status()["cron"].state, driver.status()["cron"].autostart) == ("stopped", False)
+    driver.start([define("cron", HANGING, schedule="*:*:*")], 10)
+    until(lambda: driver.status()["cron"].pid)
+    assert driver.stop(["cron"], 0)["cron"].killed
+    assert driver.status()["cron"].state == "stopped"
+    driver.start([define("cron")], 10)
+    assert machine.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "*cron.timer") == ""
+
+
+def test_a_schedule_that_systemd_does_not_understand_is_named(driver, define):
+    driver.check([define("cron", schedule="Mon..Fri *-*-* 07:30:00 Europe/Berlin")])
+    with pytest.raises(SlipwayError, match="The schedule 'now and then' of the service cron is none"):
+        driver.check([define("cron", schedule="now and then")])
+
+
+def test_a_process_killed_at_any_moment_leaves_what_the_next_run_repairs(machine, driver, define, root):
+    def version(number):
+        return [define("web", VERSION=str(number)), define("cron", VERSION=str(number), schedule="hourly")]
+
+    driver.start(version(-1), 10, FOREVER)
+    for effects in itertools.count(step=2):
+        if survives(machine, root, effects, lambda mortal: mortal.start(version(effects), 10, [False] + FOREVER)):
+            break
+        driver.start(version(effects), 10, [False] + FOREVER)
+        status = driver.status()
+        assert {name: (one.state, one.definition, one.autostart) for name, one in status.items()} == {
+            one.name: ("running", one.digest, True) for one in version(effects)}
+        seen = machine.shell('tr "\\0" "\\n" < /proc/$1/environ | grep VERSION', str(status["web"].pid))
+        assert seen == "VERSION=%d" % effects
+    assert effects > 10
+
+
+def test_a_process_killed_while_it_removes_leaves_nothing_that_the_next_run_does_not_find(machine, driver, define, root):
+    for effects in itertools.count(step=3):
+        driver.install([define("web"), define("cron", schedule="hourly")])
+        if survives(machine, root, effects, lambda mortal: mortal.remove(["web", "cron"])):
+            break
+        driver.remove(["web", "cron"])
+        assert driver.status() == {}
+        assert machine.shell('ls /etc/slipway /etc/systemd/system /etc/systemd/system/*.wants | grep "my_shop"', check=False) == ""
+    assert effects > 5
+
+
+def survives(machine, root, effects, work):
+    """Whether a process that is killed in the place of an effect gets to the end of its work before."""
+    mortal = Driver(machine, root, dies=effects)
+    try:
+        work(mortal)
+        return True
+    except ConnectionError:
+        return False
+    finally:
+        mortal.end()
+
+
+def test_a_reboot_brings_back_what_ran_and_only_that(machine, define, root):
+    driver = Driver(machine, root)
+    driver.start([define("web"), define("consumer"), define("late"), define("hourly", schedule="hourly")], 10)
+    driver.stop(["consumer"])
+    driver.install([define("cron", schedule="hourly"), define("early")])
+    driver.autostart("late", False)
+    driver.autostart("early", True)
+    assert {name: status.state for name, status in driver.status().items()} == {
+        "web": "running", "late": "running", "consumer": "stopped", "cron": "stopped", "early": "stopped", "hourly": "running"}
+    machine.reboot()
+    driver.end()
+    again = Driver(machine, root)
+    until(lambda: again.status()["web"].state == again.status()["early"].state == "running")
+    assert {name: status.state for name, status in again.status().items()} == {
+        "web": "running", "late": "stopped", "consumer": "stopped", "cron": "stopped", "early": "running", "hourly": "running"}
+    again.remove(list(again.status()))
+    again.end()
