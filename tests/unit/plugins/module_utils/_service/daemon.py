@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -52,7 +53,12 @@ class Daemon:
         self.process = subprocess.Popen([sys.executable, "-m", "supervisor.supervisord", "-n", "-c", self.conf],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
                                         env=dict(os.environ, LEAKED="from whoever started supervisord"))
-        until(lambda: os.path.exists(self.socket))
+        until(self._listens)
+
+    def _listens(self):
+        """The file of the socket is there a moment before anybody listens at it."""
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as client:
+            return client.connect_ex(self.socket) == 0
 
     def end(self):
         if self.process and self.process.poll() is None:
