@@ -22,8 +22,10 @@ from xml.etree import ElementTree
 import workspace
 
 REPORTS = workspace.CACHE / "tests"
-# Two tests at a time; or two files, each of which shares what its first test has set up.
-TOGETHER = ("-n", "2")
+ROOM = 8 * 1024 ** 3  # bytes; the tests of whole sites take a few of them
+# Many tests at a time, since most of them wait for processes; or two files, each of which shares what its first test has
+# set up.
+TOGETHER = ("-n", "4")
 FILES_TOGETHER = ("-n", "2", "--dist", "loadfile")
 # What runs on ansible-core 2.19: name, folders, how.
 SUITES = (
@@ -79,6 +81,20 @@ def suites():
     return ready, absent
 
 
+def scratch_folder():
+    """A new folder for all that the tests write, in memory where there is room: nobody there waits for a disk to flush.
+
+    Its name is short: the path of a Unix socket has room for 107 characters.
+    """
+    memory = "/dev/shm"
+    try:
+        found = os.statvfs(memory)
+        fits = found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & (os.ST_NOEXEC | os.ST_RDONLY)
+    except OSError:
+        fits = False
+    return tempfile.mkdtemp(prefix="slipway-", dir=memory if fits and os.access(memory, os.W_OK) else None)
+
+
 def main(arguments):
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir(parents=True)
@@ -88,7 +104,7 @@ def main(arguments):
         ready, absent = suites()
     total = {"passed": 0, "failed": 0, "skipped": 0}
     lines = []
-    scratch = tempfile.mkdtemp(prefix="slipway-")  # short: the path of a Unix socket has room for 107 characters
+    scratch = scratch_folder()
     for name, python, options in ready:
         count, seconds = pytest(name, python, options, scratch)
         total = {key: total[key] + count[key] for key in total}

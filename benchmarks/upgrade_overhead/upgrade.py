@@ -20,6 +20,7 @@ from measure import cost_of, spread, table
 
 HERE = Path(__file__).resolve().parent
 CONSUMERS = 3  # every third host is a consumer
+PYTHON = "/usr/bin/python3"  # the hosts' own, as Ansible would find it; the application runs by another
 
 
 class Site(Lab):
@@ -36,6 +37,7 @@ class Site(Lab):
     def play(self, playbook, **variables):
         """Run a playbook; (its Cost, what hosts were asked)."""
         self.asked.write_text("", encoding="utf-8")
+        variables["ansible_python_interpreter"] = PYTHON
         argv = [str(Path(sys.executable).with_name("ansible-playbook")), "slipway.app." + playbook, "--extra-vars",
                 json.dumps(variables)]
         cost = cost_of(argv, self.directory / (playbook + ".log"), self.directory, self.ansible_environment())

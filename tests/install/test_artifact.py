@@ -95,7 +95,7 @@ def test_deploy_and_upgrade_run_from_the_artifact(collections, tmp_path):
     sys.path.insert(0, str(ROOT / "demo"))
     from lab import Lab
 
-    with Lab(tmp_path / "lab", apps=1, consumers=1, collections=collections) as lab:
+    with Lab(tmp_path / "lab", apps=1, consumers=1, collections=collections, settings={"fsync": "off"}) as lab:
         deployed = lab.playbook("deploy", reference="1.0.0")
         assert deployed.rc == 0, deployed.output
         upgraded = lab.playbook("upgrade", reference="1.1.0")

@@ -21,6 +21,7 @@ import check  # noqa: E402  (demo is no package, its files find each other by th
 from client import Client, place_order  # noqa: E402
 from lab import Lab  # noqa: E402
 
+QUICK = {"fsync": "off"}  # of PostgreSQL: processes are killed here, machines are not
 # Tables that the application's clock writes while nobody does anything.
 RESTLESS = ("shop_dailytotal", "procrastinate_")
 
@@ -28,7 +29,7 @@ RESTLESS = ("shop_dailytotal", "procrastinate_")
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory):
     """The shop with 1.0.0 live and one order; whoever changes it brings it back to that."""
-    with Lab(tmp_path_factory.mktemp("shop") / "lab") as lab:
+    with Lab(tmp_path_factory.mktemp("shop") / "lab", settings=QUICK) as lab:
         _deploy(lab)
         yield lab
 
@@ -48,7 +49,7 @@ def upgraded(tmp_path_factory, shop, package):
     What happened meanwhile: client (the customers), begun (when the upgrade began), result (of the upgrade, at -vvv)
     and told (command lines that had a secret in them).
     """
-    with Lab(tmp_path_factory.mktemp("upgraded") / "lab") as lab:
+    with Lab(tmp_path_factory.mktemp("upgraded") / "lab", settings=QUICK) as lab:
         shutil.copytree(shop.store, lab.store)
         _deploy(lab)
         _stop_by_hand(lab, "consumer1", "consumer@2")

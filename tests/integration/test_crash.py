@@ -50,7 +50,7 @@ SERVICES = {
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """The shop with 1.1.0 live, one consumer stopped by hand, and many more versions in its repository."""
-    with Lab(tmp_path_factory.mktemp("crash") / "lab") as lab:
+    with Lab(tmp_path_factory.mktemp("crash") / "lab", settings={"fsync": "off"}) as lab:
         repository.extra_versions(lab.repository, len(POINTS))
         lab.built = set()
         deployed = lab.playbook("deploy", reference="1.1.0")
