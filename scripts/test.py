@@ -82,6 +82,7 @@ def suites():
 def main(arguments):
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir(parents=True)
+    workspace.dependencies()
     if arguments:
         ready, absent = [("chosen", workspace.install("test"), arguments)], []
     else:
