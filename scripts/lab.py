@@ -178,6 +178,7 @@ class Lab:
     def start_playbook(self, name, *options, **variables):
         """Start a playbook in a session of its own; a Popen whose stdout has all that it prints."""
         python = workspace.install("run")
+        workspace.dependencies()
         argv = [python, "-m", "ansible", "playbook", "slipway.app." + name, "--extra-vars", json.dumps(variables), *options]
         return subprocess.Popen(argv, cwd=self.folder, env=self.ansible_environment(python), stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
@@ -297,6 +298,7 @@ class Lab:
             "slipway_profile": "django",
             "slipway_root": "/srv/shop",
             "slipway_user": "shop",
+            "slipway_server_name": "shop.test",
             "slipway_store": SHARE + "/packages",
             "slipway_variables": {"port": 8000},
             "slipway_database": {"login_host": "db1", "login_port": 5432, "login_user": "shop", "login_db": "shop",
@@ -305,6 +307,7 @@ class Lab:
                 "DATABASE_URL": "postgresql://shop:%s@db1:5432/shop" % values["database"],
                 "SECRET_KEY": values["secret_key"],
                 "UPLOAD_TOKEN": values["upload_token"],
+                "ALLOWED_HOSTS": ",".join(["shop.test", "127.0.0.1", "localhost", *self._state()["addresses"].values()]),
             },
         }
 

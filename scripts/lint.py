@@ -70,6 +70,7 @@ def main(names):
     if unknown:
         workspace.fail("no gate named %s; there are %s" % (", ".join(unknown), ", ".join(GATES)))
     workspace.install("lint")
+    workspace.dependencies()
     failed = []
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run, name) for name in names or GATES]):

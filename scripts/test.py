@@ -98,6 +98,7 @@ def scratch_folder():
 def main(arguments):
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir(parents=True)
+    workspace.dependencies()
     if arguments:
         ready, absent = [("chosen", workspace.install("test"), arguments)], []
     else:

@@ -14,14 +14,20 @@ import fcntl
 import glob
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 CACHE = ROOT / ".cache"
 COLLECTIONS = ROOT / ".build" / "collections"
+# Of other people, as galaxy.yml asks for them; users get them from Galaxy.
+DEPENDENCIES = ROOT / ".build" / "dependencies"
+DEPENDED_ON = ("community.crypto", "community.general", "community.postgresql")
 
 
 def fail(message):
@@ -89,6 +95,27 @@ def install(*names, venv=VENV, python=sys.executable):
     return ours
 
 
+def dependencies():
+    """Bring the collections that ours depends on into .build, out of PyPI's package of collections."""
+    python = install("run")
+    listed = requirements("collections")
+    wanted = stamp(listed) + "".join(DEPENDED_ON)
+    with only_one():
+        if read(DEPENDENCIES / "stamp") == wanted:
+            return
+        print("slipway: fetching %s" % ", ".join(DEPENDED_ON), flush=True)
+        shutil.rmtree(DEPENDENCIES, ignore_errors=True)
+        DEPENDENCIES.mkdir(parents=True)
+        with tempfile.TemporaryDirectory(prefix=".part-", dir=DEPENDENCIES) as part:
+            subprocess.run([python, "-m", "pip", "download", "-qq", "--disable-pip-version-check", "--no-deps",
+                            "--only-binary=:all:", "--dest", part, "-r", listed], check=True)
+            (wheel,) = Path(part).iterdir()
+            folders = tuple("ansible_collections/%s/" % name.replace(".", "/") for name in DEPENDED_ON)
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(DEPENDENCIES, [name for name in archive.namelist() if name.startswith(folders)])
+        (DEPENDENCIES / "stamp").write_text(wanted, encoding="utf-8")
+
+
 def read(path):
     return path.read_text(encoding="utf-8") if path.exists() else None
 
@@ -98,7 +125,7 @@ def environment(python, **extra):
     kept = {name: value for name, value in os.environ.items()
             if not name.startswith(("ANSIBLE_", "PYTHON", "VIRTUAL_ENV"))}
     ours = {
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join([str(COLLECTIONS), str(DEPENDENCIES)]),
         "ANSIBLE_HOME": str(CACHE / "ansible"),
         "ANSIBLE_NOCOLOR": "1",
         "LC_ALL": "C.UTF-8",

@@ -26,11 +26,15 @@ class ActionModule(ActionBase):
             if arguments["database"]:
                 findings += _database(hosts, task_vars["hostvars"])
             result["hosts"] = hosts
-        result.update(changed=False)
+        result.update(changed=False, addresses=_addresses(task_vars["groups"]["all"], task_vars["hostvars"]))
         if findings:
             result.update(failed=True, findings=findings, msg="Nothing was changed. The inventory is not complete: "
                           + " ".join(findings) + " See the README, 'For your own application'.")
         return result
+
+
+def _addresses(hosts, hostvars):
+    return {host: hostvars[host].get("ansible_host", host) for host in hosts}
 
 
 def _missing(hosts, hostvars, variables):

@@ -42,6 +42,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+addresses:
+  description: How every host of the inventory is reached; its C(ansible_host), or its name where it has none.
+  returned: success
+  type: dict
 hosts:
   description: Roles of each host, such as V(app), V(consumer) and V(leader).
   returned: success
