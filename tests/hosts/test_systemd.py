@@ -21,7 +21,7 @@ FOREVER = [True] * 1000
 
 @pytest.fixture(scope="module")
 def machine():
-    machine = Machine("slipway-bootstrap:bookworm")
+    machine = Machine()
     machine.run("useradd", "--create-home", "--groups", "adm", "shopkeeper")
     yield machine
     machine.end()
@@ -33,7 +33,7 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def root(machine):
     """The folder of an application, of a user, with all in its path that paths may have."""
-    root = "/srv/%d/my shop 100%% [x] 'old' $HOME" % next(_numbers)
+    root = "/srv/%d/my shop 100%% [x] 'old' $5" % next(_numbers)
     machine.run("mkdir", "-p", root)
     machine.run("chown", "shopkeeper:shopkeeper", root)
     return root
