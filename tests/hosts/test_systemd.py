@@ -268,6 +268,49 @@ def test_root_works_for_the_owner_of_the_application(machine, root, tmp_path):
     assert {one["state"] for one in machine.module("service_info", options)["services"]} == {"stopped"}
 
 
+def test_an_upgrade_step_by_step(machine, root, tmp_path):
+    """What an operation does with services, all as root: what hangs is killed and named, what was stopped stays stopped."""
+    loop = ["/bin/sh", "-c", "while :; do sleep 0.1; done"]
+    services = {
+        "web": {"kind": "web", "command": loop}, "mail": {"kind": "consumer", "command": loop, "count": 2, "on": "app"},
+        "stuck": {"kind": "consumer", "command": ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], "on": "app"},
+        "idle": {"kind": "consumer", "command": loop, "on": "app"},
+        "cron": {"kind": "cron", "command": "/bin/true", "schedule": "hourly", "on": "app"}}
+    for tag in ("1.0.0", "1.1.0"):
+        put_package(tmp_path / "packages", "shop:" + tag, {"source": [entry("VERSION", tag.encode())]}, base={
+            "services": services, "timeouts": {"drain": 1}, "commands": {"warm": [["/bin/sh", "-c", "id -un > ../../warmed"]]}})
+    machine.copy(tmp_path / "packages", "/srv/packages-of-an-upgrade")
+    options = {"root": root, "driver": "systemd", "roles": ["app"]}
+    old = machine.module("release", {"root": root, "state": "active", "store": "/srv/packages-of-an-upgrade", "package": "shop:1.0.0"})
+    machine.module("service", dict(options))
+    machine.module("service", dict(options, state="stopped", names=["idle"]))
+
+    def step(name, **more):
+        done = machine.module("operation_step", dict(
+            options, steps=[name], kind="upgrade", application="shop", environment="prod", store="/srv/packages-of-an-upgrade",
+            host="app1", database={"login_db": "none"}, **more))
+        assert not done.get("failed") and not done.get("findings"), done
+        return done
+
+    found = step("preflight", plan={"kind": "upgrade", "mode": "maintenance", "package": "shop:1.1.0"})["found"]
+    plan = {"kind": "upgrade", "mode": "maintenance", "package": "shop:1.1.0", "digest": found["digest"], "reference": "1.1.0",
+            "hosts": {"app1": ["app"]}, "previous": {"app1": old["release"]["id"]},
+            "owner": {"user": "ann", "controller": "desk", "pid": 1}}
+    operation = step("start", plan=plan)["operation"]
+    outcomes = {name: step(name, operation=operation)["outcomes"][name]
+                for name in ("stage", "drain", "close", "activate", "open", "finish")}
+    assert {name: one["killed"] for name, one in outcomes["drain"]["stopped"].items()} == {
+        "mail@1": False, "mail@2": False, "stuck": True, "cron": False}
+    assert list(outcomes["close"]["stopped"]) == ["web"]
+    services = {one["name"]: one for one in machine.module("service_info", options)["services"]}
+    assert {name for name, one in services.items() if one["state"] == "running"} == {"web", "mail@1", "mail@2", "stuck", "cron"}
+    assert all(one["up_to_date"] and one["autostart"] == (name != "idle") for name, one in services.items())
+    place = machine.run("runuser", "-u", "shopkeeper", "readlink", "/proc/%d/cwd" % services["mail@2"]["pid"])
+    assert os.path.basename(place).startswith("1.1.0-") and machine.run("cat", root + "/warmed") == "shopkeeper"
+    assert machine.run("stat", "-c", "%U", "/proc/%d" % services["mail@2"]["pid"]) == "shopkeeper"
+    machine.module("service", dict(options, state="stopped"))
+
+
 def test_a_detached_program_of_the_owner_goes_on_as_the_owner(machine, root):
     code = """
 import sys
