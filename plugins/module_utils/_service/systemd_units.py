@@ -39,8 +39,7 @@ Schedule={schedule}
 
 [Unit]
 Description={program} of {specified_root}
-Wants=network-online.target
-After=network-online.target
+After=network.target
 StartLimitIntervalSec=0
 
 [Service]
