@@ -38,6 +38,12 @@ options:
       - How long it will take, counted from when it was turned on. It is the value of C(Retry-After), too.
       - Without it, C(maintenance.expected_seconds) of the live release.
     type: int
+  lifetime:
+    description:
+      - After how many seconds somebody has to look after it, RV(slipway.app.maintenance_info#module:overdue) is true then.
+        Nothing else happens by itself.
+      - Without it, O(expected_seconds).
+    type: int
   by:
     description:
       - Who does this. Without it, the user who logged in on the host.
@@ -54,6 +60,7 @@ notes:
   - The user of the web server must be allowed to read the folder C(maintenance) below O(root).
 seealso:
   - module: slipway.app.maintenance_info
+  - module: slipway.app.maintenance_bypass
 """
 
 EXAMPLES = r"""
@@ -96,6 +103,16 @@ expected_seconds:
   returned: success
   type: int
   sample: 600
+lifetime:
+  description: After how many seconds it is overdue. Null when it is off.
+  returned: success
+  type: int
+  sample: 600
+overdue:
+  description: Whether it is on for longer than RV(lifetime). Null when it is off.
+  returned: success
+  type: bool
+  sample: false
 seconds:
   description: How long it has been on, or when it was just turned off, how long it was. Null when it was not on.
   returned: success
@@ -129,7 +146,9 @@ def run(module):
         words, page = _words(options)
         by = before["by"] or options["by"] or _user()
         changed = maintenance.on(by=by, page_html=page, check=module.check_mode, **words)
-        after = dict(before, on=True, by=by, **words) if module.check_mode else maintenance.status()
+        after = maintenance.status()
+        if module.check_mode:
+            after.update(words, on=True, by=by, overdue=(before["seconds"] or 0) > words["lifetime"])
     else:
         changed = maintenance.off(check=module.check_mode)
         after = dict(dict.fromkeys(before), on=False, seconds=before["seconds"])
@@ -137,13 +156,15 @@ def run(module):
 
 
 def _words(options):
-    """The message and the expected seconds as given or as the live release has them, and its own page."""
+    """The message, the expected seconds and the lifetime, as given or as the live release has them, and its own page."""
     release = ReleaseStore(options["root"]).current()
     settings = effective(release.documents if release else NOTHING, options["environment"])["maintenance"]
     given = {"message": options["msg"], "expected_seconds": options["expected_seconds"]}
     words = {name: settings[name] if value is None else value for name, value in given.items()}
-    if words["expected_seconds"] < 1:
-        raise SlipwayError("expected_seconds must be at least 1.", untouched="Maintenance is as it was.")
+    words["lifetime"] = words["expected_seconds"] if options["lifetime"] is None else options["lifetime"]
+    for name in ("expected_seconds", "lifetime"):
+        if words[name] < 1:
+            raise SlipwayError("%s must be at least 1." % name, untouched="Maintenance is as it was.")
     return words, page_of(release.path, settings["page"]) if release else None
 
 
@@ -152,7 +173,7 @@ def _user():
 
 
 def _shown(status):
-    return {name: status[name] for name in ("on", "message", "expected_seconds")}
+    return {name: status[name] for name in ("on", "message", "expected_seconds", "lifetime")}
 
 
 def main():
@@ -162,6 +183,7 @@ def main():
             state=dict(type="str", choices=["on", "off"], default="on"),
             msg=dict(type="str"),
             expected_seconds=dict(type="int"),
+            lifetime=dict(type="int"),
             by=dict(type="str"),
             environment=dict(type="str", choices=list(ENVIRONMENTS)),
         ),

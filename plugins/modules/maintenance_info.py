@@ -31,7 +31,7 @@ EXAMPLES = r"""
 - name: Wake somebody up when it takes too long
   ansible.builtin.fail:
     msg: "{{ result.by }} keeps users out since {{ result.since }}."
-  when: result.on and result.seconds > 2 * result.expected_seconds
+  when: result.overdue
 """
 
 RETURN = r"""
@@ -60,6 +60,16 @@ expected_seconds:
   returned: success
   type: int
   sample: 600
+lifetime:
+  description: After how many seconds it is overdue.
+  returned: success
+  type: int
+  sample: 600
+overdue:
+  description: Whether it is on for longer than RV(lifetime).
+  returned: success
+  type: bool
+  sample: false
 seconds:
   description: How long it has been on.
   returned: success

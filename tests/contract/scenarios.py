@@ -178,6 +178,11 @@ def maintenance_info_on(world):
     return {"root": world.root}
 
 
+@of("maintenance_bypass")
+def maintenance_bypass_new(world):
+    return {"root": world.root, "secret": "swordfish-never-shown-4", "seconds": 60}
+
+
 @of("console", changes_again=True)
 def console_command(world):
     world.live()

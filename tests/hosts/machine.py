@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -20,25 +20,22 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._service.base import Status, StopReport
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import lab  # noqa: E402
+import lab_engine  # noqa: E402
+from lab_engine import docker  # noqa: E402
+
 LIBRARY = "/opt/slipway"
-# What makes systemd run in a container; --privileged is more than some machines can give.
-SYSTEMD = ("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--security-opt", "seccomp=unconfined",
-           "--security-opt", "apparmor=unconfined", "--cgroupns=private",
-           "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec,mode=1777")
-CGROUP_V1 = ("--volume", "/sys/fs/cgroup/systemd:/sys/fs/cgroup/systemd")
-
-
-def docker(*arguments, **options):
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True, **options).stdout.strip()
 
 
 class Machine:
-    """One container. Everything is done past the network; it needs none."""
+    """One container of the lab's image. Everything is done past the network; it needs none."""
 
-    def __init__(self, image):
-        version = docker("info", "--format", "{{.CgroupVersion}}")
-        self.id = docker("run", "--detach", *SYSTEMD, *(CGROUP_V1 if version == "1" else ()), *self._mounts(), image,
-                         "/lib/systemd/systemd")
+    def __init__(self):
+        image = lab_engine.ready()
+        cgroup = lab.CGROUP_V1 if lab_engine.cgroup_version() == "1" else ()
+        self.id = docker("run", "--detach", *lab.SYSTEMD, *cgroup, *self._mounts(), image).stdout.strip()
         until(lambda: self.run("systemctl", "is-system-running", check=False) in ("running", "degraded"), 60)
 
     @staticmethod
@@ -66,6 +63,11 @@ class Machine:
         printed = self.run("python3", "-m", "ansible_collections.slipway.app.plugins.modules." + name, check=False,
                            stdin=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
         return json.loads(printed.splitlines()[-1])
+
+    def copy(self, source, target):
+        """Put a file or folder of this machine there; it is root's."""
+        docker("cp", str(source), "%s:%s" % (self.id, target))
+        self.run("chown", "-R", "root:root", target)
 
     def reboot(self):
         """Power off and on: nothing that runs gets to say anything."""

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
 from ansible_collections.slipway.app.tests.hosts.machine import Driver, Machine, until
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._release.packages import entry, put_package
 
 HANGING = "trap '' TERM; sleep 600 & echo $! > \"$OUT.child\"; while :; do sleep 0.1; done"
 FOREVER = [True] * 1000
@@ -20,7 +21,7 @@ FOREVER = [True] * 1000
 
 @pytest.fixture(scope="module")
 def machine():
-    machine = Machine("slipway-bootstrap:bookworm")
+    machine = Machine()
     machine.run("useradd", "--create-home", "--groups", "adm", "shopkeeper")
     yield machine
     machine.end()
@@ -32,7 +33,7 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def root(machine):
     """The folder of an application, of a user, with all in its path that paths may have."""
-    root = "/srv/%d/my shop 100%% [x] 'old' $HOME" % next(_numbers)
+    root = "/srv/%d/my shop 100%% [x] 'old' $5" % next(_numbers)
     machine.run("mkdir", "-p", root)
     machine.run("chown", "shopkeeper:shopkeeper", root)
     return root
@@ -233,6 +234,95 @@ def test_a_process_killed_while_it_removes_leaves_nothing_that_the_next_run_does
         assert driver.status() == {}
         assert machine.shell('ls /etc/slipway /etc/systemd/system /etc/systemd/system/*.wants | grep "my_shop"', check=False) == ""
     assert effects > 5
+
+
+def test_root_works_for_the_owner_of_the_application(machine, root, tmp_path):
+    """Unpack, activate, run commands and services as root: the application gets no more rights than its user has."""
+    script = "id -un; id -nG; touch shared-files/new var/cache/warm && echo can write; touch VERSION app 2>&1; env | grep TOKEN"
+    put_package(tmp_path / "packages", "shop:1.0.0", {
+        "source": [entry("VERSION", b"1.0.0"), entry("var/cache/built", b"1"), entry("shared-files/first", b"1")]},
+        shared=["shared-files", "var/log"], base={
+            "writable": ["var/cache", "tmp"], "console": ["/bin/sh", "-c", script, "--"],
+            "services": {"web": {"kind": "web", "command": ["/bin/sh", "-c", "id -un > var/log/who; exec sleep 600"]},
+                         "cron": {"kind": "cron", "command": "/bin/true", "schedule": "hourly"}}})
+    machine.copy(tmp_path / "packages", "/srv/packages")
+    result = machine.module("release", {"root": root, "state": "active", "store": "/srv/packages", "package": "shop:1.0.0",
+                                        "environment_variables": {"TOKEN": "s3cret"}})
+    assert not result.get("failed"), result
+    path = result["release"]["path"]
+    owners = machine.run("find", path + "/", root + "/shared", "-printf", "%u %P\n")
+    theirs = {line.split(" ", 1)[1] for line in owners.splitlines() if line.startswith("shopkeeper ")}
+    assert theirs == {"", "var/cache", "var/cache/built", "tmp", "shared-files", "shared-files/first", "var", "var/log"}
+    assert "root " in owners.splitlines() and "shopkeeper " in owners.splitlines()  # the release's folder, the shared one
+    console = machine.module("console", {"root": root, "command": "x"})
+    assert console["stdout"].splitlines()[:3] == ["shopkeeper", "shopkeeper adm", "can write"], console
+    assert console["stdout"].count("Permission denied") == 2 and "TOKEN=********" in console["stdout"]
+    options = {"root": root, "driver": "systemd", "roles": ["app", "leader"]}
+    for state, action in (("started", "started"), ("started", "none"), ("restarted", "restarted"), ("stopped", "stopped"),
+                          ("restarted", "none")):
+        checked = machine.module("service", dict(options, state=state), check=True)
+        done = machine.module("service", dict(options, state=state))
+        assert [(one["name"], one["action"]) for one in done["services"]] == [("web", action), ("cron", action)], done
+        assert [{**one, "seconds": 0} for one in done["services"]] == checked["services"]
+    assert machine.run("cat", root + "/shared/var/log/who") == "shopkeeper"
+    assert {one["state"] for one in machine.module("service_info", options)["services"]} == {"stopped"}
+
+
+def test_an_upgrade_step_by_step(machine, root, tmp_path):
+    """What an operation does with services, all as root: what hangs is killed and named, what was stopped stays stopped."""
+    loop = ["/bin/sh", "-c", "while :; do sleep 0.1; done"]
+    services = {
+        "web": {"kind": "web", "command": loop}, "mail": {"kind": "consumer", "command": loop, "count": 2, "on": "app"},
+        "stuck": {"kind": "consumer", "command": ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], "on": "app"},
+        "idle": {"kind": "consumer", "command": loop, "on": "app"},
+        "cron": {"kind": "cron", "command": "/bin/true", "schedule": "hourly", "on": "app"}}
+    for tag in ("1.0.0", "1.1.0"):
+        put_package(tmp_path / "packages", "shop:" + tag, {"source": [entry("VERSION", tag.encode())]}, base={
+            "services": services, "timeouts": {"drain": 1}, "commands": {"warm": [["/bin/sh", "-c", "id -un > ../../warmed"]]}})
+    machine.copy(tmp_path / "packages", "/srv/packages-of-an-upgrade")
+    options = {"root": root, "driver": "systemd", "roles": ["app"]}
+    old = machine.module("release", {"root": root, "state": "active", "store": "/srv/packages-of-an-upgrade", "package": "shop:1.0.0"})
+    machine.module("service", dict(options))
+    machine.module("service", dict(options, state="stopped", names=["idle"]))
+
+    def step(name, **more):
+        done = machine.module("operation_step", dict(
+            options, steps=[name], kind="upgrade", application="shop", environment="prod", store="/srv/packages-of-an-upgrade",
+            host="app1", database={"login_db": "none"}, **more))
+        assert not done.get("failed") and not done.get("findings"), done
+        return done
+
+    found = step("preflight", plan={"kind": "upgrade", "mode": "maintenance", "package": "shop:1.1.0"})["found"]
+    plan = {"kind": "upgrade", "mode": "maintenance", "package": "shop:1.1.0", "digest": found["digest"], "reference": "1.1.0",
+            "hosts": {"app1": ["app"]}, "previous": {"app1": old["release"]["id"]},
+            "owner": {"user": "ann", "controller": "desk", "pid": 1}}
+    operation = step("start", plan=plan)["operation"]
+    outcomes = {name: step(name, operation=operation)["outcomes"][name]
+                for name in ("stage", "drain", "close", "activate", "open", "finish")}
+    assert {name: one["killed"] for name, one in outcomes["drain"]["stopped"].items()} == {
+        "mail@1": False, "mail@2": False, "stuck": True, "cron": False}
+    assert list(outcomes["close"]["stopped"]) == ["web"]
+    services = {one["name"]: one for one in machine.module("service_info", options)["services"]}
+    assert {name for name, one in services.items() if one["state"] == "running"} == {"web", "mail@1", "mail@2", "stuck", "cron"}
+    assert all(one["up_to_date"] and one["autostart"] == (name != "idle") for name, one in services.items())
+    place = machine.run("runuser", "-u", "shopkeeper", "readlink", "/proc/%d/cwd" % services["mail@2"]["pid"])
+    assert os.path.basename(place).startswith("1.1.0-") and machine.run("cat", root + "/warmed") == "shopkeeper"
+    assert machine.run("stat", "-c", "%U", "/proc/%d" % services["mail@2"]["pid"]) == "shopkeeper"
+    machine.module("service", dict(options, state="stopped"))
+
+
+def test_a_detached_program_of_the_owner_goes_on_as_the_owner(machine, root):
+    code = """
+import sys
+from ansible_collections.slipway.app.plugins.module_utils._core.account import owner_of
+from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached
+root = sys.argv[1]
+program = Detached(root + "/state/detached")
+program.start(["/bin/sh", "-c", "id -un; id -nG; umask; env; exit 3"], root, {"TOKEN": "s3cret"}, owner_of(root))
+print(program.wait(20)["rc"], program.output())
+"""
+    printed = machine.run("python3", "-c", code, root).split()
+    assert printed[:5] == ["3", "shopkeeper", "shopkeeper", "adm", "0022"] and "TOKEN=s3cret" in printed
 
 
 def survives(machine, root, effects, work):

@@ -6,21 +6,16 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import pwd
-import typing
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 
 
-class Account(typing.NamedTuple):
-    """A user of this host as processes need it."""
-
-    name: str
-    uid: int
-    gid: int
-    groups: list
+# A user of this host as processes need it; groups are the numbers of all of them.
+Account = collections.namedtuple("Account", "name uid gid groups")
 
 
 def owner_of(path):

@@ -47,8 +47,8 @@ def run(argv, cwd=None, env=None, timeout=None, stdin=None, owner=None, dies_wit
         process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
                                    preexec_fn=becoming(owner))
-    except OSError as error:
-        raise SlipwayError("Cannot start %s: %s." % (argv[0], error.strerror or error)) from error
+    except (OSError, subprocess.SubprocessError) as error:  # the latter when it cannot become the owner
+        raise SlipwayError("Cannot start %s: %s." % (argv[0], getattr(error, "strerror", None) or error)) from error
     data = stdin.encode("utf-8") if isinstance(stdin, str) else stdin
     timed_out = False
     try:
@@ -223,8 +223,8 @@ def _as_watcher(detached, argv, cwd, env, owner, writer):
                 process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=output,
                                            stderr=subprocess.STDOUT, start_new_session=True,
                                            preexec_fn=becoming(owner))
-            except OSError as error:
-                output.write(("%s: %s\n" % (argv[0], error.strerror or error)).encode("utf-8"))
+            except (OSError, subprocess.SubprocessError) as error:
+                output.write(("%s: %s\n" % (argv[0], getattr(error, "strerror", None) or error)).encode("utf-8"))
                 os._exit(1)
             write_json(detached._path("process.json"), {
                 "watcher": os.getpid(), "watcher_ticks": start_ticks(os.getpid()),

@@ -21,7 +21,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.files import (
     atomic_symlink, atomic_write, fsync_dir, make_dirs, read_json, write_json)
 from ansible_collections.slipway.app.plugins.module_utils._maintenance import pages
 
-_FACTS = ("since", "by", "message", "expected_seconds")
+_FACTS = ("since", "by", "message", "expected_seconds", "lifetime")
 
 
 class Maintenance:
@@ -33,26 +33,32 @@ class Maintenance:
         self._page_link = os.path.join(self._folder, "page")
 
     def status(self):
-        """{"on", "since", "by", "message", "expected_seconds", "seconds"}; all but "on" are None while it is off."""
+        """{"on", "since", "by", "message", "expected_seconds", "lifetime", "seconds", "overdue"}.
+
+        seconds is how long it is on, overdue whether that is longer than lifetime. All but "on" are None while it is off.
+        """
         facts = read_json(os.path.join(self._link, "status.json"), {})
-        status = dict({fact: facts.get(fact) for fact in _FACTS}, on=os.path.lexists(self._link), seconds=None)
+        status = dict({fact: facts.get(fact) for fact in _FACTS}, on=os.path.lexists(self._link), seconds=None, overdue=None)
         if status["since"]:
+            status["lifetime"] = status["lifetime"] or status["expected_seconds"]  # turned on before there was one
             status["seconds"] = round((_now() - _parsed(status["since"])).total_seconds(), 3)
+            status["overdue"] = status["seconds"] > status["lifetime"]
         return status
 
-    def on(self, message, expected_seconds, by, page_html=None, check=False):
+    def on(self, message, expected_seconds, by, page_html=None, lifetime=None, check=False):
         """Answer with maintenance from now on, or with other words than before; return whether that is a change.
 
-        Who turned it on, and when, stays as it was. page_html is a page to show in place of the collection's own.
+        Who turned it on, and when, stays as it was. page_html is a page to show in place of the collection's own. lifetime
+        is how many seconds it may last until somebody has to look after it, by default as long as expected.
         """
+        words = {"message": message, "expected_seconds": expected_seconds, "lifetime": lifetime or expected_seconds}
         before = self.status()
         since = before["since"] or _stamp(_now())
         page = page_html or pages.html(message, since, expected_seconds)
-        if (before["on"] and before["message"] == message and before["expected_seconds"] == expected_seconds
-                and self._shown_page() == page):
+        if before["on"] and all(before[name] == value for name, value in words.items()) and self._shown_page() == page:
             return False
         if not check:
-            facts = {"since": since, "by": before["by"] or by, "message": message, "expected_seconds": expected_seconds}
+            facts = dict(words, since=since, by=before["by"] or by)
             self._show(page, pages.json_text(message, since, expected_seconds), facts)
         return True
 

@@ -39,8 +39,8 @@ _PAGE = """\
   .boat { animation: float 4s ease-in-out infinite; transform-origin: 50% 75%; }
   @keyframes float { 0%, 100% { transform: rotate(-3deg); } 50% { transform: translateY(-2px) rotate(3deg); } }
   @media (prefers-reduced-motion: reduce) { .boat { animation: none; } }
-  h1 { margin: 0 0 .75rem; font-size: clamp(1.6rem, 5vw, 2.1rem); line-height: 1.2; letter-spacing: -.02em; }
-  p { margin: 0; overflow-wrap: anywhere; white-space: pre-line; }
+  h1 { margin: 0 0 .75rem; font-size: clamp(1.6rem, 5vw, 2.1rem); line-height: 1.2; letter-spacing: -.02em; text-wrap: balance; }
+  p { margin: 0; overflow-wrap: anywhere; white-space: pre-line; text-wrap: pretty; }
   .back { margin-top: 1.75rem; padding-top: 1.25rem; border-top: 1px solid var(--line); color: var(--soft);
     font-size: .9375rem; white-space: normal; }
   time { color: var(--ink); font-weight: 600; white-space: nowrap; }

@@ -78,6 +78,8 @@ def close(site, operation):
         page = config["maintenance"]
         site.maintenance.on(page["message"], page["expected_seconds"], operation.plan["owner"]["user"],
                             page_of((live or release).path, page["page"]))
+        if live:  # while websocket can still tell its users
+            outcome["locked"] = run_commands(site, operation, live, page["on"], config["timeouts"]["command"])
         outcome["stopped"] = services.stop(site, site.definitions(live), services.FRONT, config["timeouts"]["drain"])
     return outcome
 
@@ -144,9 +146,17 @@ def activate(site, operation):
         config = site.config(release.documents)
         outcome["warm"] = run_commands(site, operation, release, config["commands"]["warm"], config["timeouts"]["command"])
         site.releases.activate(release.id)
+        outcome["unlocked"] = unlock(site, operation, release)
         outcome.update(services.start_web(site, operation, release))
         outcome["release"] = release.id
     return outcome
+
+
+def unlock(site, operation, release):
+    """Take the application's own lock away, before its health is looked at; users are still kept out by the web server."""
+    config = site.config(release.documents)
+    commands = config["maintenance"]["off"] if site.serves else []
+    return run_commands(site, operation, release, commands, config["timeouts"]["command"])
 
 
 def previous(site, operation):

@@ -6,14 +6,22 @@
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.module_utils._service.supervisor import Supervisor
-from ansible_collections.slipway.app.plugins.module_utils._service.systemd import Systemd
 
-DRIVERS = {
-    "supervisor": lambda options: Supervisor(
-        options["root"], options["supervisor_socket"], options["supervisor_conf_dir"]),
-    "systemd": lambda options: Systemd(options["root"]),
-}
+# Each imports its own: what a run imports is compiled anew every time.
+
+def _supervisor(options):
+    from ansible_collections.slipway.app.plugins.module_utils._service.supervisor import Supervisor
+
+    return Supervisor(options["root"], options["supervisor_socket"], options["supervisor_conf_dir"])
+
+
+def _systemd(options):
+    from ansible_collections.slipway.app.plugins.module_utils._service.systemd import Systemd
+
+    return Systemd(options["root"])
+
+
+DRIVERS = {"supervisor": _supervisor, "systemd": _systemd}
 
 # Documented in the fragment slipway.app._service.
 DRIVER_ARGUMENTS = {

@@ -111,7 +111,7 @@ class Systemd(Driver):
         known = {name: facts for name, facts in self._files.read().items() if name in names}
         for facts in known.values():
             self._files.remove(facts)
-        self._reload_for(known.values())
+        self._reload_for(known.values(), there=False)
         return reports
 
     def _status(self, name, facts, shown):
@@ -134,12 +134,13 @@ class Systemd(Driver):
         for definition in definitions:
             self._files.write(definition, owner)
 
-    def _reload_for(self, known):
+    def _reload_for(self, known, there=True):
         """Let systemd read its files anew, which takes it a while, if it has not noticed how those of these programs changed.
 
         It looks for itself at the files of a unit that does not run and that nothing refers to.
         """
-        if known and any(unit["NeedDaemonReload"] == "yes" for unit in self._show(known).values()):
+        if known and any(unit["NeedDaemonReload"] == "yes" or there and unit["LoadState"] == "not-found"
+                         for unit in self._show(known).values()):
             self._systemctl("daemon-reload")
 
     def _wait_until_up(self, known, begun, timeout, healthy):

@@ -24,7 +24,6 @@ from ansible_collections.slipway.app.plugins.module_utils._core.files import (
 
 FOLDER = "/etc/systemd/system"
 ENVIRONMENTS = "/etc/slipway"
-LOCK = "/run/lock/slipway.app"
 # Where a unit of somebody else may have the name that we would like.
 _SYSTEM = (FOLDER, "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 
@@ -40,8 +39,7 @@ Schedule={schedule}
 
 [Unit]
 Description={program} of {specified_root}
-Wants=network-online.target
-After=network-online.target
+After=network.target
 StartLimitIntervalSec=0
 
 [Service]
@@ -83,6 +81,7 @@ WantedBy=timers.target
 """
 
 _IMPOSSIBLE = re.compile(r"[\x00-\x1f\x7f]|^\s|\s$|\\$")
+_PLAIN = re.compile(r"[A-Za-z0-9/._%+@:,=-]+\Z")
 _FACT = re.compile(r"^(\w+)=(.*)$", re.MULTILINE)
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "%": "%%", "$": "$$", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
@@ -124,7 +123,6 @@ class UnitFiles:
                 cwd=_specified(definition.cwd), environment=_specified(self._environment(unit)),
                 command=command_line(definition.argv), identifier=unit, stop_signal=definition.stop_signal,
                 stop_wait=definition.stop_timeout + 5)
-            make_dirs(self._environments, 0o700)
             atomic_write(self._environment(unit), environment_text(definition.environment), 0o600)
             if definition.schedule:
                 atomic_write(self._path(unit, ".timer"), TIMER.format(**dict(facts, unit=unit + ".timer")), 0o644)
@@ -200,7 +198,8 @@ class UnitFiles:
     @contextlib.contextmanager
     def _alone(self):
         """Two applications must not take one name at the same time."""
-        with exclusive(LOCK):
+        make_dirs(self._environments, 0o700)
+        with exclusive(os.path.join(self._environments, ".lock")):
             yield
 
 
@@ -211,10 +210,10 @@ def command_line(argv):
     """
     words = list(argv)
     if not words[0].startswith("/") or "$" in words[0]:
+        if "=" in words[0]:
+            raise SlipwayError("A program cannot be called %r: it would be taken for a variable." % words[0])
         words.insert(0, "/usr/bin/env")
-    if "=" in words[0] or words[0] == "/usr/bin/env" and "=" in words[1]:
-        raise SlipwayError("A program cannot be called %r: systemd would take it for a variable." % argv[0])
-    return " ".join([words[0].replace("%", "%%") if _plain(words[0]) else _word(words[0])] + [_word(word) for word in words[1:]])
+    return " ".join(_word(word) for word in words)
 
 
 def environment_text(environment):
@@ -225,12 +224,8 @@ def environment_text(environment):
     return "\n".join(lines) + "\n"
 
 
-def _plain(word):
-    return re.match(r"[A-Za-z0-9/._%+@-]+\Z", word) is not None
-
-
 def _word(text):
-    if _plain(text):
+    if _PLAIN.match(text):
         return text.replace("%", "%%")
     escaped = "".join(_ESCAPES.get(letter) or (letter if letter >= " " and letter != "\x7f" else "\\x%02x" % ord(letter))
                       for letter in text)

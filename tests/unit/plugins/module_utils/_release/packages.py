@@ -48,13 +48,14 @@ def layer(*entries):
     return gzip.compress(data.getvalue())
 
 
-def put_package(folder_of_store, name, layers, shared=(), **overstated):
+def put_package(folder_of_store, name, layers, shared=(), base=None, **overstated):
     """Publish a package with these layers ({name: [entries]}) and return its digest.
 
-    What is in overstated (unpacked_size, files) replaces the truth about each layer.
+    base is what slipway.yml says beyond shared. What is in overstated (unpacked_size, files) replaces the truth about each layer.
     """
     store = LayoutStore(str(folder_of_store))
-    documents = {"base": {"application": "shop", "profile": "generic", "shared": list(shared)}, "overlays": {}}
+    base = dict({"application": "shop", "profile": "generic", "shared": list(shared)}, **base or {})
+    documents = {"base": base, "overlays": {}}
     described, files = [], []
     with store.workspace() as workspace:
         for layer_name, entries in layers.items():

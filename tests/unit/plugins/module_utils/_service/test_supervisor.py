@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pwd
 import signal
@@ -163,6 +164,13 @@ def test_an_answer_of_a_program_that_ended_meanwhile_proves_nothing(driver, defi
 def test_the_time_to_start_is_limited(driver, define):
     with pytest.raises(SlipwayError, match="The service slow was not up after 0 seconds. It printed nothing"):
         driver.start([define("slow")], 0)
+
+
+def test_a_schedule_is_refused(driver, define):
+    service = dataclasses.replace(define("cron"), schedule="hourly")
+    with pytest.raises(SlipwayError, match="The service cron has a schedule, which supervisord has no way to follow"):
+        driver.start([service], 10)
+    assert driver.status() == {}
 
 
 def test_a_crashed_program_comes_back_and_can_be_stopped(driver, define):
