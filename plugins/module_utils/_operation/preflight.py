@@ -58,7 +58,7 @@ def _nothing_open(site):
 
 def _package(site, found):
     """Resolve and verify the package; return it as the release it will be (its path included), not yet unpacked."""
-    store = site.store()
+    store = site.store(found["package"])
     found["digest"] = store.resolve(found["package"])
     config = store.config(found["digest"])
     name = site.params["application"]
@@ -70,8 +70,11 @@ def _package(site, found):
 
 
 def _stageable(site, found):
-    """Manifest and configuration agree, and the disk can hold the unpacked release."""
-    site.releases.present(site.store(), found["digest"], found["package"], check=True)
+    """Manifest and configuration agree, the disk can hold the unpacked release; note what the controller has to relay."""
+    store = site.store(found["package"])
+    dummy, new = site.releases.present(store, found["digest"], found["package"], check=True)
+    if new and site.params["relayed"]:
+        found["missing"] = store.missing(found["digest"])
 
 
 def _runnable(site, candidate):
