@@ -238,11 +238,13 @@ class _Download:
         self._response = store.blob_from(self._digest, 0)
 
     def read(self, size=-1):
+        if size is None or size < 0:
+            return b"".join(iter(lambda: self.read(CHUNK), b""))
         for delay in DELAYS + (None,):
             data = b""
             try:
                 if self._response is not None:
-                    data = self._response.read(size if size is not None and size >= 0 else None)
+                    data = self._response.read(size)
             except NETWORK as error:
                 if delay is None:
                     raise SlipwayError("Reading blob %s from the package store %s broke off: %s."
