@@ -32,6 +32,7 @@ SUITES = (
     ("postgres", ("tests/postgres",), FILES_TOGETHER),
     ("registry", ("tests/registry",), FILES_TOGETHER),
     ("install", ("tests/install",), TOGETHER),
+    ("integration", ("tests/integration",), FILES_TOGETHER),
 )
 # Controller Pythons each other core runs on, the preferred one first.
 OTHER_CORES = {"2.17": ("3.11", "3.12", "3.10"), "2.21": ("3.12", "3.13", "3.14")}

@@ -19,7 +19,7 @@ options:
       - A registry is named by its URL and by what its repositories begin with. With V(https://registry.example.com:5000/team) the
         package V(shop:1.0.0) is the tag V(1.0.0) of the repository C(team/shop). Plain C(http://) works as well, but credentials
         are then sent to nobody but this machine itself.
-      - Packages have the same digests in both, and C(skopeo copy --all) or C(oras copy) bring them from one to the other.
+      - Packages have the same digests in both, and C(skopeo copy) brings them from one to the other.
       - A host that unpacks packages of a registry keeps what it has fetched in C(state/blobs) below the application's folder, for
         as long as a release needs it.
     type: str

@@ -26,17 +26,16 @@ def play(tmp_path):
 
     def run(tasks, *registered):
         (tmp_path / "hosts").write_text("[app]\nhost ansible_connection=local\n", encoding="utf-8")
-        for name in registered:
-            tasks = [*tasks, {"ansible.builtin.copy": {
-                "dest": str(tmp_path / (name + ".json")), "content": "{{ %s | to_json }}" % name, "mode": "0600"}}]
-        whole = [{"hosts": "app", "gather_facts": False, "tasks": tasks,
+        values = "{{ [%s] | to_json }}" % ", ".join(registered)
+        keep = {"ansible.builtin.copy": {"dest": str(tmp_path / "values"), "content": values, "mode": "0600"}}
+        whole = [{"hosts": "app", "gather_facts": False, "tasks": [*tasks, keep],
                   "vars": {"ansible_python_interpreter": sys.executable}}]
         (tmp_path / "play.json").write_text(json.dumps(whole), encoding="utf-8")
         argv = [sys.executable, "-m", "ansible", "playbook", "-vvv", "-i", "hosts", "play.json"]
         done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert PASSWORD not in done.stdout + done.stderr
-        return done.stdout, [json.loads((tmp_path / (name + ".json")).read_text(encoding="utf-8")) for name in registered]
+        return done.stdout, json.loads((tmp_path / "values").read_text(encoding="utf-8"))
 
     return run
 
@@ -55,8 +54,7 @@ def test_a_release_is_unpacked_on_a_host_without_a_way_to_the_registry(build, pl
         {"slipway.app.release": dict(task, package="shop:1.0.0"), "register": "first"},
         {"slipway.app.release": dict(task, package="shop:1.0.0"), "register": "again"},
         {"slipway.app.release": dict(task, package="shop:1.1.0"), "register": "second"}], "first", "again", "second")
-    for result in (first, again, second):
-        assert result["invocation"]["module_args"]["store_auth"] is None
+    assert output.count('"store_auth": null') == 3  # what the modules were given
     assert [first["changed"], again["changed"], second["changed"]] == [True, False, True]
     assert (root / "releases" / second["release"]["id"] / "app.txt").read_text() == "two\n"
     assert blobs(root / "state" / "blobs") >= {*layers[0].values(), *layers[1].values()}

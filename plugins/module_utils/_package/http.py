@@ -124,6 +124,7 @@ class Client:
         return self._send(method, url, headers, body, self._authorizations[key])
 
     def _send(self, method, url, headers, body, authorization=None):
+        headers = dict(headers, **{"User-Agent": "slipway.app"})
         request = urllib.request.Request(url, data=body() if body else None, headers=headers, method=method)
         if authorization:
             request.add_unredirected_header("Authorization", authorization)
