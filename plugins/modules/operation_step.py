@@ -194,7 +194,7 @@ failures:
   returned: when a step failed
   type: dict
 found:
-  description: What V(preflight) found. The package's digest, and the live release.
+  description: What V(preflight) found. The package's digest, the live release, and which layers the controller has to relay.
   returned: after preflight
   type: dict
 findings:

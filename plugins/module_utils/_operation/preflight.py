@@ -12,6 +12,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import advice, held
 from ansible_collections.slipway.app.plugins.module_utils._postgres import preflight as database
+from ansible_collections.slipway.app.plugins.module_utils._release.disk import require_room
 
 
 def check(site, kind, package):
@@ -72,9 +73,13 @@ def _package(site, found):
 def _stageable(site, found):
     """Manifest and configuration agree, the disk can hold the unpacked release; note what the controller has to relay."""
     store = site.store(found["package"])
-    dummy, new = site.releases.present(store, found["digest"], found["package"], check=True)
-    if new and site.params["relayed"]:
-        found["missing"] = store.missing(found["digest"])
+    release, new = site.releases.present(store, found["digest"], found["package"], check=True)
+    missing = store.missing(found["digest"]) if new else []
+    if missing:
+        require_room(release.path, sum(layer["size"] for layer in missing) + sum(
+            layer["unpacked_size"] for layer in store.config(found["digest"])["layers"]), len(missing))
+    if site.params["relayed"]:
+        found["missing"] = missing
 
 
 def _runnable(site, candidate):

@@ -53,6 +53,10 @@ class PackageReader(abc.ABC):
     def open_blob(self, descriptor):
         """A VerifiedReader over a blob."""
 
+    def missing(self, digest):
+        """The descriptors of a package's layers that have to be fetched, and kept, before they can be read."""
+        return []
+
     def listed(self, name, digest):
         """What list says of the package with this name, whose digest is known."""
         return next(entry for entry in self.list() if entry["digest"] == digest)

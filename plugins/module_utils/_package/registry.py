@@ -13,6 +13,8 @@ wins), and say when something was pushed (so the time of the commit stands for i
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 import os
 import re
@@ -25,7 +27,7 @@ from ansible_collections.slipway.app.plugins.module_utils._package import artifa
 from ansible_collections.slipway.app.plugins.module_utils._package.blob import VerifiedReader
 from ansible_collections.slipway.app.plugins.module_utils._package.http import DELAYS, NETWORK, Client, read_json
 from ansible_collections.slipway.app.plugins.module_utils._package.interface import DOCUMENT_LIMIT, PackageStore
-from ansible_collections.slipway.app.plugins.module_utils._package.name import REPOSITORY, PackageName
+from ansible_collections.slipway.app.plugins.module_utils._package.name import DIGEST, REPOSITORY, PackageName
 from ansible_collections.slipway.app.plugins.module_utils._package.workspace import private_folder, workspace
 
 MANIFESTS = ", ".join((artifact.MANIFEST, artifact.INDEX))
@@ -44,18 +46,19 @@ class RegistryStore(PackageStore):
 
     remote = True
 
-    def __init__(self, location, auth=None, repository=None):
+    def __init__(self, location, auth=None):
         self.location = location.rstrip("/")
         base, self._prefix = _parse(self.location)
-        self._auth = auth
         self._client = Client(base, auth)
-        self._repository = repository
+        self._repository = None
 
     def of(self, name):
         if not name.repository:
             raise SlipwayError("A digest alone does not say in which repository of the registry %s the package is."
                                % self.location, hint="Name it as in shop@%s." % name.digest)
-        return RegistryStore(self.location, self._auth, name.repository)
+        other = copy.copy(self)
+        other._repository = name.repository
+        return other
 
     # Reading
 
@@ -98,6 +101,8 @@ class RegistryStore(PackageStore):
 
     def blob_from(self, digest, offset):
         """The response with a blob from an offset on; None where the blob ends there."""
+        if not DIGEST.match(digest):
+            raise SlipwayError("'%s' is not a digest (sha256: and 64 hex digits)." % digest)
         headers = {"Range": "bytes=%d-" % offset} if offset else {}
         response = self._ask("GET", self._repository, "blobs/" + digest, headers, (200, 206, 404, 416))
         if response.code in (404, 416):
@@ -156,7 +161,8 @@ class RegistryStore(PackageStore):
         place = self._session("POST", self._url(repository, "blobs/uploads/"), repository, (202,), 0)
         for begin in range(0, size, PART):
             length = min(PART, size - begin)
-            place = self._session("PATCH", place, repository, (202,), length, lambda: content.read(begin, length), {
+            part = functools.partial(content.read, begin, length)
+            place = self._session("PATCH", place, repository, (202,), length, part, {
                 "Content-Type": "application/octet-stream", "Content-Range": "%d-%d" % (begin, begin + length - 1)})
         self._session("PUT", "%s%sdigest=%s" % (place, "&" if "?" in place else "?", digest), repository, (201,), 0)
 
@@ -241,26 +247,29 @@ class _Download:
         if size is None or size < 0:
             return b"".join(iter(lambda: self.read(CHUNK), b""))
         for delay in DELAYS + (None,):
-            data = b""
+            broken, data = None, b""
             try:
-                if self._response is not None:
-                    data = self._response.read(size)
+                if self._response is None:
+                    self._response = self._store.blob_from(self._digest, self._at)
+                if self._response is None:
+                    return b""  # it ends here, whatever its size should be
+                data = self._response.read(size)
             except NETWORK as error:
-                if delay is None:
-                    raise SlipwayError("Reading blob %s from the package store %s broke off: %s."
-                                       % (self._digest, self._store.location, error)) from error
+                broken = error
             self._at += len(data)
-            if data or size == 0 or self._at >= self._size or self._response is None:
+            if data or size == 0 or self._at >= self._size:
                 return data
-            self._response.close()
-            if delay is not None:
-                time.sleep(delay)
-                self._response = self._store.blob_from(self._digest, self._at)
+            self.close()
+            time.sleep(delay or 0)
+        if broken:
+            raise SlipwayError("Reading blob %s from the package store %s broke off: %s."
+                               % (self._digest, self._store.location, broken)) from broken
         return b""
 
     def close(self):
         if self._response is not None:
             self._response.close()
+            self._response = None
 
 
 class _Bytes:

@@ -18,7 +18,6 @@ from ansible_collections.slipway.app.plugins.module_utils._package import http a
 from ansible_collections.slipway.app.plugins.module_utils._package import registry as registry_module
 from ansible_collections.slipway.app.plugins.module_utils._package.http import Client
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
-from ansible_collections.slipway.app.plugins.module_utils._package.registry import RegistryStore
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
 
 AUTH = {"username": "ada", "password": "swordfish"}
@@ -230,7 +229,7 @@ def test_a_download_goes_on_where_the_connection_broke(serve, ranges, size):
     descriptor = {"digest": "sha256:" + hashlib.sha256(content).hexdigest(), "size": len(content)}
     server = blob_server(serve, content, 4000, ranges)
     found = b""
-    with RegistryStore(server.url, repository="shop").open_blob(descriptor) as reader:
+    with open_store(server.url).of(parse("shop")).open_blob(descriptor) as reader:
         while len(found) < len(content):
             found += reader.read(size)
     assert found == content
@@ -241,7 +240,7 @@ def test_a_download_goes_on_where_the_connection_broke(serve, ranges, size):
 def test_a_blob_that_is_not_what_it_should_be_is_damaged(serve, content):
     good = b"the same length, right bytes"
     server = blob_server(serve, content, 100)
-    store = RegistryStore(server.url, repository="shop")
+    store = open_store(server.url).of(parse("shop"))
     with pytest.raises(SlipwayError, match="is damaged"):
         with store.open_blob({"digest": "sha256:" + hashlib.sha256(good).hexdigest(), "size": len(good)}):
             pass
@@ -272,3 +271,9 @@ def test_a_web_server_that_is_no_registry_is_said(serve):
 def test_a_digest_alone_names_no_repository():
     with pytest.raises(SlipwayError, match="in which repository.*Name it as in shop@sha256:0"):
         open_store("https://registry.example.com").of(parse("sha256:" + "0" * 64))
+
+
+def test_a_digest_that_is_a_path_is_refused():
+    store = open_store("https://registry.example.com").of(parse("shop"))
+    with pytest.raises(SlipwayError, match="is not a digest"):
+        store.open_blob({"digest": "sha256:../../../other/blobs/x", "size": 1})
