@@ -32,6 +32,7 @@ SUITES = (
     ("unit", ("tests/unit",), TOGETHER),
     ("repository", ("tests/repo", "tests/contract"), TOGETHER),
     ("postgres", ("tests/postgres",), FILES_TOGETHER),
+    ("registry", ("tests/registry",), FILES_TOGETHER),
     ("install", ("tests/install",), TOGETHER),
     ("integration", ("tests/integration",), FILES_TOGETHER),
 )

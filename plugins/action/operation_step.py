@@ -14,7 +14,9 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import alive, owner
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import READING, STEPS
+from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
+from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay
 from ansible_collections.slipway.app.plugins.plugin_utils._report import GOOD, report
 from ansible_collections.slipway.app.plugins.plugin_utils._words import failure_lines, outcome_line
 
@@ -24,8 +26,8 @@ CARRIED = ("operation", "decision", "failures", "findings", "found", "survey")
 RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "outcomes", "invocation", "warnings", "exception")
 # Options for the controller alone: what is asked for, as a whole; and those that tell the host about itself.
 ASKED = ("package", "takeover", "direction", "accept_loss")
-OF_HOST = ("application", "environment", "root", "store", "python", "variables", "environment_variables", "database",
-           "driver", "supervisor_socket", "supervisor_conf_dir", "keep_releases")
+OF_HOST = ("application", "environment", "root", "store", "store_auth", "relay", "python", "variables", "environment_variables",
+           "database", "driver", "supervisor_socket", "supervisor_conf_dir", "keep_releases")
 
 
 class ActionModule(ActionBase):
@@ -90,7 +92,7 @@ class ActionModule(ActionBase):
         """Run the steps on the host, put what they say into the result, and tell the person who watches."""
         host, steps = arguments["host"], arguments["steps"]
         begun = time.monotonic()
-        done = self._ask_host(arguments, task_vars)
+        done = self._ask_host(arguments, result.get("found"), task_vars)
         seconds = time.monotonic() - begun
         result.update({key: done[key] for key in RETURNED if key in done})
         if done.get("findings"):
@@ -107,14 +109,29 @@ class ActionModule(ActionBase):
                 if line:
                     self._display.display(line)
 
-    def _ask_host(self, arguments, task_vars):
+    def _ask_host(self, arguments, found, task_vars):
         """Run the module; whatever goes wrong comes back as a result, so that the host stays in the play."""
         try:
+            if boolean(arguments.pop("relay", False)):
+                self._relay(arguments, found)
             return self._execute_module("slipway.app.operation_step", module_args=arguments, task_vars=task_vars)
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": "The host cannot be reached: %s" % error}
         except AnsibleError as error:
             return {"failed": True, "msg": str(error)}
+
+
+    def _relay(self, arguments, found):
+        """Bring the host what its steps need of the package, so that it needs no way to the store."""
+        auth = arguments.pop("store_auth", None)
+        if "preflight" in arguments["steps"]:
+            relay = Relay(self, arguments["store"], auth, arguments["plan"]["package"])
+            arguments["relayed"] = relay.given()
+        elif "stage" in arguments["steps"]:
+            plan = arguments["operation"]["plan"]
+            # By the digest that was settled, wherever the tag points by now.
+            relay = Relay(self, arguments["store"], auth, "%s@%s" % (parse(plan["package"]).repository, plan["digest"]))
+            arguments["relayed"] = relay.given((found or {}).get("missing") or ())
 
 
 def _plan(step, board, asked):

@@ -25,6 +25,8 @@ extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.actiongroup_app
   - slipway.app._application
+  - slipway.app._package
+  - slipway.app._package.relay
   - slipway.app._service
 attributes:
   check_mode:
@@ -61,10 +63,6 @@ options:
     description: The environment; it chooses the overlay of C(slipway.yml).
     type: str
     choices: [dev, stag, uat, prod]
-    required: true
-  store:
-    description: Where packages are, seen from the hosts. A folder with an OCI image layout.
-    type: path
     required: true
   python:
     description: Python interpreter of the application. By default the one that runs this module.
@@ -196,7 +194,7 @@ failures:
   returned: when a step failed
   type: dict
 found:
-  description: What V(preflight) found. The package's digest, and the live release.
+  description: What V(preflight) found. The package's digest, the live release, and which layers the controller has to relay.
   returned: after preflight
   type: dict
 findings:
@@ -227,6 +225,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact
 from ansible_collections.slipway.app.plugins.module_utils._operation.engine import run_step
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
+from ansible_collections.slipway.app.plugins.module_utils._package.arguments import STORE_ARGUMENTS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS
 from ansible_collections.slipway.app.plugins.module_utils._service.driver import DRIVER_ARGUMENTS
 
@@ -259,14 +258,15 @@ def run(module):
 def main():
     module = AnsibleModule(
         argument_spec=dict(
-            DRIVER_ARGUMENTS,
+            dict(STORE_ARGUMENTS, **DRIVER_ARGUMENTS),
             step=dict(type="list", elements="str"),
             kind=dict(type="str", choices=["deploy", "upgrade", "recover"]),
             package=dict(type="str"),
             application=dict(type="str", required=True),
             environment=dict(type="str", choices=["dev", "stag", "uat", "prod"], required=True),
             root=dict(type="path", required=True),
-            store=dict(type="path", required=True),
+            store=dict(type="str", required=True),
+            relay=dict(type="bool", default=False),
             python=dict(type="path"),
             variables=dict(type="dict", default={}),
             environment_variables=dict(type="dict", default={}, no_log=True),
@@ -281,6 +281,7 @@ def main():
             plan=dict(type="dict"),
             operation=dict(type="dict"),
             decision=dict(type="dict"),
+            relayed=dict(type="dict"),
         ),
         supports_check_mode=True,
     )

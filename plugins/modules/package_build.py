@@ -74,6 +74,10 @@ options:
       - Tag of the package, when O(name) has none. When not set either, it is made from O(reference).
     type: str
 notes:
+  - In a registry, a tag is set when everything else of the package is there; nobody sees half of one. Registries cannot compare and
+    set a tag in one step. When two builds push one tag, the second is refused, except in the moment between its last look and its
+    push.
+  - For a registry, what is at work is kept in C($XDG_CACHE_HOME/slipway/builds) of the user that builds (C(~/.cache) when not set).
   - Python 3.8, and a Python whose zlib is zlib-ng, pack the same files into other bytes, so that the digest is
     another one. Let hosts that build the same packages have the same kind of Python.
 seealso:
@@ -86,6 +90,17 @@ EXAMPLES = r"""
   slipway.app.package_build:
     name: shop
     store: /srv/packages
+    repository: https://git.example.com/shop.git
+    reference: 1.1.0
+
+- name: Build it and push it to a registry
+  slipway.app.package_build:
+    name: shop
+    store: https://registry.example.com:5000/team
+    store_auth:
+      username: builder
+      password: "{{ vault_registry_password }}"
+      ca_path: /etc/ssl/certs/example.pem
     repository: https://git.example.com/shop.git
     reference: 1.1.0
 
@@ -174,6 +189,7 @@ output:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._package.arguments import STORE_ARGUMENTS
 from ansible_collections.slipway.app.plugins.module_utils._package.build import build
 from ansible_collections.slipway.app.plugins.module_utils._package.git import public
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse, tag_of
@@ -201,7 +217,7 @@ def take_secrets(module):
     environment = {name: str(value) for name, value in module.params["build_environment"].items()}
     module.params["repository"] = public(repository)
     module.params["build_environment"] = {name: "********" for name in environment}
-    module.no_log_values.difference_update(environment.values())
+    module.no_log_values.difference_update(set(environment.values()) - {(module.params["store_auth"] or {}).get("password")})
     return repository, environment
 
 
@@ -209,7 +225,7 @@ def run(module):
     params = module.params
     repository, environment = take_secrets(module)
     result = build(
-        repository, params["reference"], package_name(params), open_store(params["store"]), label=params["label"],
+        repository, params["reference"], package_name(params), open_store(params["store"], params["store_auth"]), label=params["label"],
         skip_assets_build=params["skip_assets_build"], force=params["force"], environment=environment,
         check=module.check_mode)
     if module._verbosity < 3:
@@ -219,7 +235,7 @@ def run(module):
 
 def main():
     module = AnsibleModule(
-        argument_spec={
+        argument_spec=dict(STORE_ARGUMENTS, store={"type": "str", "required": True}, **{
             "build_environment": {"type": "dict", "default": {}, "no_log": True},
             "force": {"type": "bool", "default": False},
             "label": {"type": "str"},
@@ -227,9 +243,8 @@ def main():
             "reference": {"type": "str", "required": True},
             "repository": {"type": "str", "required": True},
             "skip_assets_build": {"type": "bool", "default": False},
-            "store": {"type": "str", "required": True},
             "tag": {"type": "str"},
-        },
+        }),
         supports_check_mode=True,
     )
     try:

@@ -58,6 +58,14 @@ EXAMPLES = r"""
     verify: true
   register: found
 
+- name: List what the registry has of the shop
+  slipway.app.package_info:
+    store: https://registry.example.com:5000/team
+    store_auth:
+      username: reader
+      password: "{{ vault_registry_password }}"
+    name: shop
+
 - name: Show its services
   ansible.builtin.debug:
     var: found.package.config.services
@@ -91,7 +99,9 @@ packages:
       type: str
       sample: 8f9d1c0a5b2e4d3f6a7b8c9d0e1f2a3b4c5d6e7f
     pushed_at:
-      description: When it was put into the store; where another tool did that, the time of the commit.
+      description:
+        - When it was put into the store. It is the time of the commit in a registry, which does not say this, and where another
+          tool did that.
       type: str
       sample: "2026-11-21T10:58:03Z"
     size:
@@ -144,6 +154,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
 from ansible_collections.slipway.app.plugins.module_utils._config.schema import ENVIRONMENTS
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._package.arguments import STORE_ARGUMENTS
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
 
@@ -158,24 +169,24 @@ def inspect(store, listed, environment, verify):
 
 
 def run(module):
-    store = open_store(module.params["store"])
+    store = open_store(module.params["store"], module.params["store_auth"])
     name = parse(module.params["name"]) if module.params["name"] else None
     if name is None or not (name.tag or name.digest):
         return {"changed": False, "packages": store.list(name.repository if name else None)}
+    store = store.of(name)
     digest = store.resolve(name)
-    listed = next(entry for entry in store.list() if entry["digest"] == digest)
+    listed = store.listed(name, digest)
     package = inspect(store, listed, module.params["environment"], module.params["verify"])
     return {"changed": False, "packages": [listed], "package": package}
 
 
 def main():
     module = AnsibleModule(
-        argument_spec={
+        argument_spec=dict(STORE_ARGUMENTS, store={"type": "str", "required": True}, **{
             "environment": {"type": "str", "choices": list(ENVIRONMENTS)},
             "name": {"type": "str"},
-            "store": {"type": "str", "required": True},
             "verify": {"type": "bool", "default": False},
-        },
+        }),
         supports_check_mode=True,
     )
     try:

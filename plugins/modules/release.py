@@ -19,6 +19,8 @@ extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.actiongroup_app
   - slipway.app._application
+  - slipway.app._package
+  - slipway.app._package.relay
 attributes:
   diff_mode:
     details:
@@ -40,7 +42,9 @@ options:
       one of the ways to say what to activate with O(state=active).
     type: str
   store:
-    description: Where packages are kept, a folder with an OCI image layout. Needed with O(package).
+    description:
+      - Where packages are kept, a folder with an OCI image layout or the URL of a registry, as in M(slipway.app.package_info).
+        Needed with O(package).
     type: str
   id:
     description: The release to activate or to remove, as this module and M(slipway.app.release_info) return it.
@@ -144,7 +148,8 @@ removed:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
-from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
+from ansible_collections.slipway.app.plugins.module_utils._package.arguments import STORE_ARGUMENTS
+from ansible_collections.slipway.app.plugins.module_utils._package.store import open_on_host
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 
@@ -156,10 +161,12 @@ def present(releases, params, variables, check):
 
 def unpack(releases, params, variables, check):
     """Have the package unpacked and its variables written; (Release, changed, whether it is only planned, diff)."""
-    packages = open_store(params["store"])
+    packages = open_on_host(params, params["root"], params["package"])
     before = [release.id for release in releases.list()]
     with releases.untouched():
         digest = packages.resolve(params["package"])
+        if params["relayed"] and not check and not releases.find(digest):
+            ask_for_layers(packages, digest, params["relayed"])
     release, unpacked = releases.present(packages, digest, params["package"], check=check)
     after = [release.id] + before if unpacked else before
     diff = {"before": {"releases": before}, "after": {"releases": after}}
@@ -172,6 +179,13 @@ def unpack(releases, params, variables, check):
             name if name not in known or known[name] == str(variables[name]) else name + " (another value)"
             for name in sorted(variables)]
     return release, unpacked or written, unpacked and check, diff
+
+
+def ask_for_layers(packages, digest, relayed):
+    """Tell the controller which layers it has to send, unless it has sent them."""
+    missing = packages.missing(digest)
+    if missing and not relayed.get("folder"):
+        raise SlipwayError("%d layers have to be relayed." % len(missing), relay=missing)
 
 
 def active(releases, params, variables, check):
@@ -222,7 +236,12 @@ STATES = {"present": present, "active": active, "absent": absent}
 
 def run(params, variables, check):
     refuse_if_open(params["root"])
-    result = STATES[params["state"]](ReleaseStore(params["root"]), params, variables, check)
+    releases = ReleaseStore(params["root"])
+    result = STATES[params["state"]](releases, params, variables, check)
+    if not check and params["state"] != "present":
+        from ansible_collections.slipway.app.plugins.module_utils._package.content import folder_of, tidy
+
+        tidy(folder_of(releases.root), [release.digest for release in releases.list()])
     release, previous = result["release"], result["previous"]
     return dict(result, release=release.as_dict() if release else None, previous=previous.id if previous else None)
 
@@ -235,17 +254,19 @@ def take_secrets(module):
     variables = module.params["environment_variables"]
     if variables is not None:
         module.params["environment_variables"] = dict.fromkeys(variables, "********")
-        module.no_log_values.clear()
+        module.no_log_values.intersection_update({(module.params["store_auth"] or {}).get("password")})
     return variables
 
 
 def main():
     module = AnsibleModule(
         argument_spec=dict(
+            STORE_ARGUMENTS,
             root=dict(type="path", required=True),
             state=dict(type="str", choices=["present", "active", "absent"], default="present"),
             package=dict(type="str"),
-            store=dict(type="str"),
+            relay=dict(type="bool", default=False),
+            relayed=dict(type="dict"),
             id=dict(type="str"),
             environment_variables=dict(type="dict", no_log=True),
             keep_releases=dict(type="int"),

@@ -25,6 +25,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import postgres_server  # noqa: E402  (scripts is no package)
 
+# Their action plugin does nothing but what the option relay asks for, which tests/registry tests.
+COMPLETE = ("release",)
 SECRET = "swordfish-never-shown"
 FOREVER = ["sh", "-c", "exec sleep 600"]
 SLIPWAY = {
@@ -200,7 +202,7 @@ def run(run_module, tmp_path):
         return json.loads(result.read_text(encoding="utf-8"))
 
     def runner(module, params, check=False):
-        if (ROOT / "plugins" / "action" / (module + ".py")).exists():
+        if module not in COMPLETE and (ROOT / "plugins" / "action" / (module + ".py")).exists():
             return by_playbook(module, params, check)
         return run_module(module, params, check=check)
 

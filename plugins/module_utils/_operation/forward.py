@@ -42,7 +42,7 @@ def stage(site, operation):
     """Fetch by digest, verify, unpack beside the live release; write its environment, let the application check itself."""
     operation.begin()
     with operation.step("stage") as outcome:
-        store = site.store()
+        store = site.store(operation.plan["package"])
         documents = store.config(operation.plan["digest"])["documents"]
         release, changed = site.releases.present(store, operation.plan["digest"], operation.plan["package"])
         environment.write(site.root, release.id, site.params["environment_variables"] or {})
@@ -218,6 +218,7 @@ def finish(site, operation):
         for old in site.releases.surplus(site.params["keep_releases"], needed):
             _try(warnings, "removing the release " + old.id, lambda name=old.id: site.releases.absent(name))
             outcome["pruned"].append(old.id)
+        _try(warnings, "removing what was fetched for them", site.tidy_store)
         outcome["warnings"] = warnings
     operation.close("done", "%s is live." % operation.plan["package"])
     if site.leads:

@@ -12,6 +12,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import advice, held
 from ansible_collections.slipway.app.plugins.module_utils._postgres import preflight as database
+from ansible_collections.slipway.app.plugins.module_utils._release.disk import require_room
 
 
 def check(site, kind, package):
@@ -58,7 +59,7 @@ def _nothing_open(site):
 
 def _package(site, found):
     """Resolve and verify the package; return it as the release it will be (its path included), not yet unpacked."""
-    store = site.store()
+    store = site.store(found["package"])
     found["digest"] = store.resolve(found["package"])
     config = store.config(found["digest"])
     name = site.params["application"]
@@ -70,8 +71,15 @@ def _package(site, found):
 
 
 def _stageable(site, found):
-    """Manifest and configuration agree, and the disk can hold the unpacked release."""
-    site.releases.present(site.store(), found["digest"], found["package"], check=True)
+    """Manifest and configuration agree, the disk can hold the unpacked release; note what the controller has to relay."""
+    store = site.store(found["package"])
+    release, new = site.releases.present(store, found["digest"], found["package"], check=True)
+    missing = store.missing(found["digest"]) if new else []
+    if missing:
+        require_room(release.path, sum(layer["size"] for layer in missing) + sum(
+            layer["unpacked_size"] for layer in store.config(found["digest"])["layers"]), len(missing))
+    if site.params["relayed"]:
+        found["missing"] = missing
 
 
 def _runnable(site, candidate):

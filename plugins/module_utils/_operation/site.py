@@ -41,10 +41,17 @@ class Site:
         """Whether users' requests arrive here."""
         return "app" in self.roles
 
-    def store(self):
-        from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
+    def store(self, package):
+        """Where this host reads a package from."""
+        from ansible_collections.slipway.app.plugins.module_utils._package.store import open_on_host
 
-        return open_store(self.params["store"])
+        return open_on_host(self.params, self.root, package)
+
+    def tidy_store(self):
+        """Of what was fetched, keep what belongs to a release that is here."""
+        from ansible_collections.slipway.app.plugins.module_utils._package.content import folder_of, tidy
+
+        return tidy(folder_of(self.root), [release.digest for release in self.releases.list()])
 
     def driver(self):
         return open_driver(self.params)
@@ -72,6 +79,6 @@ class Site:
         return definitions(self.runtime(release), self.roles)
 
     def secrets(self):
-        """What must never be printed: values given to the application, and the database's password."""
+        """What must never be printed: values given to the application, the passwords of database and package store."""
         values = list((self.params["environment_variables"] or {}).values())
-        return values + [self.params["database"].get("login_password")]
+        return values + [self.params["database"].get("login_password"), (self.params["store_auth"] or {}).get("password")]

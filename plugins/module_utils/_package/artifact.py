@@ -94,3 +94,10 @@ def manifest_document(name, commit, config):
 def content_size(manifest):
     """How many bytes of layers a host fetches for a package."""
     return sum(layer["size"] for layer in manifest["layers"])
+
+
+def entry(package, digest, manifest, pushed_at):
+    """What a list of packages says of one."""
+    said = manifest["annotations"]
+    return {"package": package, "label": said[LABEL], "digest": digest, "reference": said[REFERENCE],
+            "commit": said[REVISION], "pushed_at": pushed_at, "size": content_size(manifest)}

@@ -25,7 +25,7 @@ def build(repository, reference, name, store, label=None, skip_assets_build=Fals
     Returns changed, package, digest, commit, reference, label, size, layers, seconds, output and a diff. With check
     nothing is built and written; what only a build can tell is then None.
     """
-    begun = time.monotonic()
+    begun, store = time.monotonic(), store.of(name)
     wanted = {"commit": _resolve(repository, reference), "reference": reference,
               "label": label or "Reference: %s" % reference, "assets": not skip_assets_build}
     digest = store.tag_digest(name)

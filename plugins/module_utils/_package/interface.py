@@ -16,13 +16,18 @@ from ansible_collections.slipway.app.plugins.module_utils._package.name import P
 DOCUMENT_LIMIT = 4 * 1024 * 1024  # bytes of a manifest or config document; what registries allow
 
 
-class PackageStore(abc.ABC):
+class PackageReader(abc.ABC):
     """Packages by tag and by digest. location names the store in messages.
 
     Everything that is read is verified: what comes back has the digest that was asked for, or there is an error.
     """
 
     location = None
+    remote = False  # whether what is read comes over the network
+
+    def of(self, name):
+        """The store as it is read from for the package with this name: some stores keep blobs by repository."""
+        return self
 
     @abc.abstractmethod
     def tag_digest(self, name):
@@ -40,22 +45,21 @@ class PackageStore(abc.ABC):
     def read_document(self, digest, size=None):
         """The verified bytes of a small blob (manifest or config), of this size where it is known."""
 
+    def read_manifest(self, digest):
+        """The verified bytes of a manifest."""
+        return self.read_document(digest)
+
     @abc.abstractmethod
     def open_blob(self, descriptor):
         """A VerifiedReader over a blob."""
 
-    @abc.abstractmethod
-    def workspace(self):
-        """Context manager: a private folder to build in, removed at the end, or later by others after a crash."""
+    def missing(self, digest):
+        """The descriptors of a package's layers that have to be fetched, and kept, before they can be read."""
+        return []
 
-    @abc.abstractmethod
-    def publish(self, name, files, documents, manifest, expected):
-        """Put a package in, all or nothing: the tag points to it when everything else is there.
-
-        files are (path, digest) of finished layers in the workspace, documents and manifest are bytes. expected is
-        the digest the tag is known to point to (None: it does not exist); when somebody else has moved it to another
-        package meanwhile, publishing is refused. Returns whether the tag points to another package than before.
-        """
+    def listed(self, name, digest):
+        """What list says of the package with this name, whose digest is known."""
+        return next(entry for entry in self.list() if entry["digest"] == digest)
 
     def resolve(self, name):
         """The digest of the package with this name (a PackageName or a text), or an error with those there are."""
@@ -76,7 +80,7 @@ class PackageStore(abc.ABC):
 
     def manifest(self, digest):
         """The manifest of a package as a dict."""
-        manifest = self._json(digest)
+        manifest = self._parsed(digest, self.read_manifest(digest))
         if manifest.get("artifactType") != artifact.ARTIFACT:
             raise SlipwayError("%s in the package store %s is not a package of an application."
                                % (digest, self.location))
@@ -85,7 +89,7 @@ class PackageStore(abc.ABC):
     def config(self, digest):
         """The config document of the package whose manifest has this digest."""
         descriptor = self.manifest(digest)["config"]
-        config = self._json(descriptor["digest"], descriptor["size"])
+        config = self._parsed(descriptor["digest"], self.read_document(descriptor["digest"], descriptor["size"]))
         if config.get("format") != artifact.FORMAT:
             raise SlipwayError("Package %s has format %s; this version of slipway.app reads format %s."
                                % (digest, config.get("format"), artifact.FORMAT), hint="Upgrade the collection.")
@@ -98,9 +102,26 @@ class PackageStore(abc.ABC):
             with self.open_blob(layer):
                 pass  # leaving the block reads and verifies the blob
 
-    def _json(self, digest, size=None):
+    def _parsed(self, digest, data):
         try:
-            return json.loads(self.read_document(digest, size).decode("utf-8"))
+            return json.loads(data.decode("utf-8"))
         except ValueError as error:
             raise SlipwayError("Blob %s in the package store %s is not a JSON document: %s."
                                % (digest, self.location, error)) from error
+
+
+class PackageStore(PackageReader):
+    """A place that packages are also put into."""
+
+    @abc.abstractmethod
+    def workspace(self):
+        """Context manager: a private folder to build in, removed at the end, or later by others after a crash."""
+
+    @abc.abstractmethod
+    def publish(self, name, files, documents, manifest, expected):
+        """Put a package in, all or nothing: the tag points to it when everything else is there.
+
+        files are (path, digest) of finished layers in the workspace, documents and manifest are bytes. expected is
+        the digest the tag is known to point to (None: it does not exist); when somebody else has moved it to another
+        package meanwhile, publishing is refused. Returns whether the tag points to another package than before.
+        """

@@ -14,11 +14,8 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-import shutil
-import tempfile
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
@@ -34,6 +31,7 @@ from ansible_collections.slipway.app.plugins.module_utils._package import artifa
 from ansible_collections.slipway.app.plugins.module_utils._package.blob import VerifiedReader
 from ansible_collections.slipway.app.plugins.module_utils._package.interface import DOCUMENT_LIMIT, PackageStore
 from ansible_collections.slipway.app.plugins.module_utils._package.name import DIGEST
+from ansible_collections.slipway.app.plugins.module_utils._package.workspace import workspace
 
 PRIVATE = ".slipway"
 TEMPORARY = ".part-"  # what atomic_write begins its temporary names with
@@ -62,20 +60,14 @@ class LayoutStore(PackageStore):
         for entry in reversed(self._entries()):
             if entry["mediaType"] != artifact.MANIFEST:
                 continue
-            manifest = self._json(entry["digest"], entry["size"])
+            manifest = self._parsed(entry["digest"], self.read_document(entry["digest"], entry["size"]))
             if manifest.get("artifactType") != artifact.ARTIFACT:
                 continue
             said = manifest["annotations"]
             if repository in (None, said[artifact.TITLE]):
-                found.append({
-                    "package": _ref_name(entry) or "%s@%s" % (said[artifact.TITLE], entry["digest"]),
-                    "label": said[artifact.LABEL],
-                    "digest": entry["digest"],
-                    "reference": said[artifact.REFERENCE],
-                    "commit": said[artifact.REVISION],
-                    "pushed_at": entry.get("annotations", {}).get(artifact.PUSHED, said[artifact.CREATED]),
-                    "size": artifact.content_size(manifest),
-                })
+                package = _ref_name(entry) or "%s@%s" % (said[artifact.TITLE], entry["digest"])
+                pushed = entry.get("annotations", {}).get(artifact.PUSHED, said[artifact.CREATED])
+                found.append(artifact.entry(package, entry["digest"], manifest, pushed))
         return sorted(found, key=lambda package: package["pushed_at"], reverse=True)
 
     def read_document(self, digest, size=None):
@@ -96,18 +88,10 @@ class LayoutStore(PackageStore):
             raise self._missing(descriptor["digest"]) from None
         return VerifiedReader(stream, descriptor, self.location)
 
-    @contextlib.contextmanager
     def workspace(self):
         self._make()
-        with self._locked():
-            self._sweep()
-            path = tempfile.mkdtemp(prefix="work-", dir=self._path(PRIVATE))
-            holder = _flocked(os.path.join(path, "lock"))
-        try:
-            yield path
-        finally:
-            _remove_tree(path)
-            os.close(holder)
+        make_dirs(self._path(PRIVATE))
+        return workspace(self._path(PRIVATE), self._sweep)
 
     def publish(self, name, files, documents, manifest, expected):
         digest = artifact.digest_of(manifest)
@@ -205,20 +189,12 @@ class LayoutStore(PackageStore):
         return exclusive(self._path(PRIVATE, "lock"))
 
     def _sweep(self):
-        """Remove what crashed builds left. Only called under the lock, so every temporary name is nobody's."""
+        """Remove the files that crashed builds left. Only called under the lock, so every temporary name is nobody's."""
         for folder in (self.location, self._path("blobs", "sha256")):
             for name in os.listdir(folder):
                 if name.startswith(TEMPORARY):
                     os.unlink(os.path.join(folder, name))
         self._collect()
-        for name in os.listdir(self._path(PRIVATE)):
-            work = self._path(PRIVATE, name)
-            if name.startswith("work-"):
-                try:
-                    os.close(_flocked(os.path.join(work, "lock")))
-                except BlockingIOError:
-                    continue  # its build is running
-                _remove_tree(work)
 
     def _path(self, *names):
         return os.path.join(self.location, *names)
@@ -247,24 +223,3 @@ def _tagged(entries, name, descriptor):
         if entry["digest"] != descriptor["digest"] or _ref_name(entry):
             kept.append(entry)
     return kept + [descriptor]
-
-
-def _flocked(path):
-    """A descriptor that holds the lock on the file at path; BlockingIOError where somebody else does."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _remove_tree(path):
-    """Remove a folder, also where a build made folders read-only; what cannot go now is left for the next sweep."""
-    for folder, names, unused in os.walk(path):
-        for name in names:
-            inner = os.path.join(folder, name)
-            if not os.path.islink(inner):
-                os.chmod(inner, 0o700)
-    shutil.rmtree(path, ignore_errors=True)

@@ -88,7 +88,7 @@ def test_a_name_no_package_can_have_is_refused(name, tag, words):
 
 
 @pytest.mark.parametrize("params, words", [
-    ({"store": "registry://localhost"}, "Only folders are supported"),
+    ({"store": "registry://localhost"}, "neither a folder nor the URL of a registry"),
     ({"reference": "2.0.0"}, "has no tag, branch or commit '2.0.0'. No package was written. Did you mean 1.0.0?"),
     ({"repository": "/nowhere"}, "The git repository /nowhere cannot be read"),
 ])

@@ -151,7 +151,7 @@ def test_a_store_that_is_none_is_said(store, tmp_path):
     with pytest.raises(SlipwayError, match="holds other things, such as thesis.txt"):
         publish(store, "shop:1.0.0")
     assert os.listdir(store.location) == ["thesis.txt"]
-    with pytest.raises(SlipwayError, match="Only folders"):
+    with pytest.raises(SlipwayError, match="neither a folder nor the URL of a registry"):
         open_store("registry://localhost/shop")
 
 

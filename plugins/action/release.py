@@ -1,0 +1,30 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay
+
+
+class ActionModule(ActionBase):
+    """Run the module; for a host that cannot reach the store, bring it what it lacks of the package."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        wanted = boolean(arguments.get("relay") or False) and arguments.get("state") != "absent"
+        if not (wanted and arguments.get("store") and arguments.get("package")):
+            wrap = self._task.async_val and not self._connection.has_native_async
+            result.update(self._execute_module(task_vars=task_vars, wrap_async=wrap))
+            return result
+        relay = Relay(self, arguments["store"], arguments.pop("store_auth", None), arguments["package"])
+        done = self._execute_module(module_args=dict(arguments, relayed=relay.given()), task_vars=task_vars)
+        if done.get("relay"):  # the layers that it lacks
+            done = self._execute_module(module_args=dict(arguments, relayed=relay.given(done["relay"])), task_vars=task_vars)
+        result.update(done)
+        return result
