@@ -189,6 +189,7 @@ def reinstate(site, operation):
         site.releases.activate(old.id)
         if not services.noted(site, operation):
             return outcome
+        forward.unlock(site, operation, old)
         outcome.update(services.start_web(site, operation, old))
         outcome["release"] = old.id
     return outcome
