@@ -36,7 +36,7 @@ final class MigrationLoadCommand extends Command
         foreach ($migrations->pending() as $version => $statements) {
             $output->writeln('  <comment>> ' . Migrations::className($version) . '</comment>');
             foreach ($input->getOption('show-queries') ? $statements : [] as $statement) {
-                $output->writeln($statement . ';', Output::OUTPUT_RAW);
+                $output->writeln(preg_replace('/\s+/', ' ', $statement), Output::OUTPUT_RAW); // each a line, no semicolon
             }
             if (!$dry) {
                 $migrations->load($version, $statements);
