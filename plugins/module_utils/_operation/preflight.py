@@ -81,12 +81,13 @@ def _runnable(site, candidate):
 
 
 def _commands(site, candidate, kind):
-    """Every command that the operation would run has a value for each of its placeholders."""
+    """Every command that the operation would run here has a value for each of its placeholders."""
     runtime = site.runtime(candidate)
     others = ("install",) if kind == "upgrade" else ("migrate", "check_upgrade")
     for name, commands in dict(runtime.config["commands"], **runtime.config["hooks"]).items():
-        for command in commands if name not in others else []:
-            runtime.argv(command)
+        if name not in others and (site.serves or name == "warm"):
+            for command in commands:
+                runtime.argv(command)
 
 
 def _services(site):
