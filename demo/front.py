@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The web server in front of an app host: static files and pictures, maintenance, and the shop behind it."""
+"""The web server in front of an app host: static files and pictures, maintenance, and the application behind it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,13 @@ http {{
     types {{ text/html html; text/css css; image/svg+xml svg; image/png png; image/jpeg jpg; application/json json; }}
     client_max_body_size 4m;
     {temporary}
-    server {{
+    {servers}
+}}
+"""
+
+
+SHOP = """\
+server {{
         listen 127.0.0.1:{front};
         include "{folder}/maintenance.conf";
         location / {{ proxy_pass http://127.0.0.1:{web}; proxy_set_header Host $http_host; }}
@@ -35,9 +41,12 @@ http {{
             add_header Content-Security-Policy "default-src 'none'; style-src 'unsafe-inline'; sandbox";
             add_header X-Content-Type-Options nosniff;
         }}
-    }}
-}}
-"""
+    }}"""
+
+
+def shop(lab, host):
+    """The shop's server, as nginx is told of it."""
+    return SHOP.format(folder=lab.home(host) / "nginx", root=lab.root(host), media=lab.media, **lab.ports[host])
 
 
 def command(lab, host):
@@ -56,5 +65,5 @@ def _config(lab, host, folder):
     temporary = "".join('%s_temp_path "%s/%s"; ' % (name, folder, name)
                         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     return CONFIG.format(
-        folder=folder, temporary=temporary, front=lab.ports[host]["front"], web=lab.ports[host]["web"],
-        root=lab.root(host), media=lab.media, user="user root;" if os.geteuid() == 0 else "")
+        folder=folder, temporary=temporary, servers=lab.front_servers(host),
+        user="user root;" if os.geteuid() == 0 else "")

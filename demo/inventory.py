@@ -32,26 +32,25 @@ def write(lab):
         "app": {"hosts": {host: _host(lab, host) for host in lab.apps}},
         "consumer": {"hosts": {host: _host(lab, host) for host in lab.consumers}},
     }}})
-    _write(folder / "group_vars" / "all" / "main.yml", _common(lab))
-    _write(folder / "group_vars" / "all" / "secrets.yml", _secrets(lab), mode=0o600)
+    variables, secrets = lab.variables()
+    _write(folder / "group_vars" / "all" / "main.yml", dict(_common(lab), **variables))
+    _write(folder / "group_vars" / "all" / "secrets.yml", secrets, mode=0o600)
 
 
 def _host(lab, host):
-    variables = {
+    return {
         "slipway_root": str(lab.root(host)),
         "slipway_supervisor_socket": lab.supervisor_socket(host),
         "slipway_supervisor_conf_dir": str(lab.home(host) / "supervisor" / "conf.d"),
+        "slipway_variables": lab.placeholders(host),
     }
-    if host in lab.ports:
-        variables["slipway_variables"] = {"port": lab.ports[host]["web"]}
-    return variables
 
 
 def _common(lab):
     return {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
-        "slipway_application": "shop",
+        "slipway_application": lab.application,
         "slipway_environment": lab.environment,
         "slipway_store": str(lab.store),
         "slipway_repository": str(lab.repository),
@@ -59,10 +58,16 @@ def _common(lab):
         "slipway_database": {
             "login_host": "127.0.0.1",
             "login_port": lab.postgres.port,
-            "login_user": "shop",
-            "login_password": "{{ shop_database_password }}",
-            "login_db": "shop",
+            "login_user": lab.application,
+            "login_password": "{{ %s_database_password }}" % lab.application,
+            "login_db": lab.application,
         },
+    }
+
+
+def shop(lab):
+    """The shop's variables and secrets."""
+    return {
         "slipway_environment_variables": {
             "DATABASE_URL": "{{ shop_database_url }}",
             "SECRET_KEY": "{{ shop_secret_key }}",
@@ -77,11 +82,7 @@ def _common(lab):
             "PIP_NO_INDEX": "1",
             "PIP_ROOT_USER_ACTION": "ignore",
         },
-    }
-
-
-def _secrets(lab):
-    return {
+    }, {
         "shop_database_password": lab.secrets["database"],
         "shop_database_url": lab.database_url(),
         "shop_secret_key": lab.secrets["secret_key"],

@@ -74,7 +74,15 @@ class Result:
 
 
 class Lab:
-    """One installation. apps and consumers are numbers of hosts: app1, app2, ..., consumer1, ..."""
+    """One installation. apps and consumers are numbers of hosts: app1, app2, ..., consumer1, ...
+
+    What is the shop's own can be another application's in a class below: its name, which is that of its database and of
+    the database's user too, and the methods under "What is deployed".
+    """
+
+    application = "shop"
+    mounts = ("media",)  # folders in shared that all hosts mount, as the real ones would mount a network folder
+    port_names = ("front", "web")  # of each app host: nginx, and the application behind it
 
     def __init__(self, directory, apps=2, consumers=1, environment="prod", collections=COLLECTIONS, settings=None):
         self.directory = Path(directory).absolute()
@@ -84,7 +92,7 @@ class Lab:
         self.collections = str(collections)
         self.settings = settings or {}  # for postgresql.conf
         self.sockets = None  # a short folder: the path of a socket may have 107 bytes only
-        self.ports = {}  # host: {"front": nginx, "web": gunicorn}
+        self.ports = {}  # host: {name: port}
         self.processes = []
         self.secrets = {name: secrets.token_urlsafe(40) for name in ("database", "secret_key", "upload_token")}
 
@@ -119,8 +127,11 @@ class Lab:
 
     @property
     def media(self):
-        """The folder that all hosts mount, as the real ones would mount a network folder."""
-        return self.directory / "media"
+        return self.mount("media")
+
+    def mount(self, path):
+        """What the hosts mount at this path of their shared folders."""
+        return self.directory / "mounts" / path
 
     @functools.cached_property
     def postgres(self):
@@ -131,7 +142,7 @@ class Lab:
         return self.directory / "hosts" / host
 
     def root(self, host):
-        return self.home(host) / "shop"
+        return self.home(host) / self.application
 
     def supervisor_socket(self, host):
         return os.path.join(self.sockets, host + ".sock")
@@ -141,7 +152,25 @@ class Lab:
         return "http://127.0.0.1:%d" % self.ports[host]["front"]
 
     def database_url(self):
-        return "postgresql://shop:%s@127.0.0.1:%d/shop" % (self.secrets["database"], self.postgres.port)
+        return "postgresql://%s:%s@127.0.0.1:%d/%s" % (
+            self.application, self.secrets["database"], self.postgres.port, self.application)
+
+    # What is deployed
+
+    def make_repository(self):
+        repository.make(self.repository)
+
+    def front_servers(self, host):
+        """What nginx is told of the application; see front.py."""
+        return front.shop(self, host)
+
+    def placeholders(self, host):
+        """Values for the placeholders of slipway.yml on a host."""
+        return {"port": self.ports[host]["web"]} if host in self.ports else {}
+
+    def variables(self):
+        """What the inventory says of the application, and its secrets in a dictionary of their own."""
+        return inventory.shop(self)
 
     # What it can do
 
@@ -160,16 +189,17 @@ class Lab:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.sockets = tempfile.mkdtemp(prefix="slipway-lab-", dir="/tmp")
         self._save()
-        self.media.mkdir()
-        repository.make(self.repository)
+        self.make_repository()
         server = self.postgres.start()
-        server.sql("CREATE ROLE shop LOGIN CREATEDB PASSWORD '%s'" % self.secrets["database"])
-        server.sql("CREATE DATABASE shop OWNER shop")
+        server.sql("CREATE ROLE %s LOGIN CREATEDB PASSWORD '%s'" % (self.application, self.secrets["database"]))
+        server.sql("CREATE DATABASE %s OWNER %s" % (self.application, self.application))
         held = self._take_ports()
         self._save()
         for host in self.hosts:
-            (self.root(host) / "shared").mkdir(parents=True)
-            (self.root(host) / "shared" / "media").symlink_to(self.media)
+            for path in self.mounts:
+                self.mount(path).mkdir(parents=True, exist_ok=True)
+                (self.root(host) / "shared" / path).parent.mkdir(parents=True, exist_ok=True)
+                (self.root(host) / "shared" / path).symlink_to(self.mount(path))
             self._start_supervisor(host)
         for host in self.apps:
             held.pop(host).close()
@@ -216,10 +246,10 @@ class Lab:
                     ANSIBLE_CONFIG=str(self.directory / "ansible.cfg"), ANSIBLE_COLLECTIONS_PATH=self.collections)
 
     def sql(self, query, *values):
-        """Rows of the shop's database as dictionaries, asked as the superuser."""
+        """Rows of the application's database as dictionaries, asked as the superuser."""
         server = self.postgres
         with psycopg.connect(host="127.0.0.1", port=server.port, user=server.superuser, password=server.password,
-                             dbname="shop", autocommit=True, row_factory=psycopg.rows.dict_row) as connection:
+                             dbname=self.application, autocommit=True, row_factory=psycopg.rows.dict_row) as connection:
             answer = connection.execute(query, values)
             return answer.fetchall() if answer.description else []
 
@@ -238,12 +268,13 @@ class Lab:
         """A block of neighbouring ports that nobody else has, its front ports held until nginx takes them over."""
         for base in secrets.SystemRandom().sample(PORTS[::BLOCK], len(PORTS[::BLOCK])):
             numbers = iter(range(base, base + BLOCK))
-            self.ports = {host: {"front": next(numbers), "web": next(numbers)} for host in self.apps}
+            self.ports = {host: {name: next(numbers) for name in self.port_names} for host in self.apps}
             held = {}
             try:
                 for host, ports in self.ports.items():
                     held[host] = _listen(ports["front"])
-                    _listen(ports["web"]).close()
+                    for name in self.port_names[1:]:
+                        _listen(ports[name]).close()
                 return held
             except OSError:
                 for other in held.values():
@@ -273,7 +304,7 @@ class Lab:
     def _detached(self):
         """A migration that hangs lives on by design, whoever started it."""
         found = []
-        for path in self.directory.glob("hosts/*/shop/state/detached/*/process.json"):
+        for path in self.directory.glob("hosts/*/*/state/detached/*/process.json"):
             record = json.loads(path.read_text(encoding="utf-8"))
             found += [[record["watcher"], record["watcher_ticks"]], [record.get("pid", 0), record.get("ticks", 0)]]
         return found

@@ -46,37 +46,37 @@ def make(directory):
     """Make the repository with the demo's three versions; return its path."""
     directory = Path(directory)
     directory.mkdir(parents=True)
-    _git(directory, "init", "--quiet", "--initial-branch", "main")
+    git(directory, "init", "--quiet", "--initial-branch", "main")
     for version in VERSIONS:
         _lay(directory, version)
-        _commit(directory, version)
+        commit(directory, version)
     return directory
 
 
 def extra_versions(directory, count):
     """Add 1.1.1 to 1.1.<count>; return their tags."""
     previous = "0004_require_number_and_total"
-    _git(directory, "checkout", "--quiet", "-B", "patches", "1.1.0")
+    git(directory, "checkout", "--quiet", "-B", "patches", "1.1.0")
     tags = ["1.1.%d" % number for number in range(1, count + 1)]
     for number, tag in enumerate(tags, 1):
         name = "%04d_extra_%d" % (4 + number, number)
         migration = MIGRATION.format(number=number, previous=previous)
         (directory / "shop/migrations" / (name + ".py")).write_text(migration, encoding="utf-8")
-        _commit(directory, tag)
+        commit(directory, tag)
         previous = name
     return tags
 
 
 def broken_version(directory, name):
     """Add the version that breaks in the way called name (a key of BROKEN); return its tag."""
-    _git(directory, "checkout", "--quiet", "--detach", "1.1.0")
+    git(directory, "checkout", "--quiet", "--detach", "1.1.0")
     _lay(directory, name)
     for path, old, new in BROKEN[name]:
         text = (directory / path).read_text(encoding="utf-8")
         if old not in text:
             raise ValueError("%s has no %r to replace" % (path, old))
         (directory / path).write_text(text.replace(old, new), encoding="utf-8")
-    _commit(directory, name)
+    commit(directory, name)
     return name
 
 
@@ -87,14 +87,14 @@ def _lay(directory, version):
         shutil.copytree(source, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "vendor"))
 
 
-def _commit(directory, version):
+def commit(directory, version):
     (directory / "VERSION").write_text(version + "\n", encoding="utf-8")
-    _git(directory, "add", "--all")
-    _git(directory, "commit", "--quiet", "--message", "Version %s" % version)
-    _git(directory, "tag", version)
+    git(directory, "add", "--all")
+    git(directory, "commit", "--quiet", "--message", "Version %s" % version)
+    git(directory, "tag", version)
 
 
-def _git(directory, *arguments):
+def git(directory, *arguments):
     who = {"GIT_%s_%s" % (role, key): value for role in ("AUTHOR", "COMMITTER") for key, value in (
         ("NAME", "Shop developer"), ("EMAIL", "developer@shop.example"), ("DATE", "2026-11-02T09:00:00+00:00"))}
     alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}

@@ -5,7 +5,8 @@
 
 With arguments (`make test ARGS="tests/unit -k lock"`) they go to one pytest on ansible-core 2.19 instead.
 Ends with a line "N passed, N failed, N skipped", also left in .cache/tests/summary.
-SLIPWAY_REQUIRE_ALL_CORES=1 makes it an error when this machine has no Python for one of the cores.
+A core this machine has no Python for, and a suite it has not the programs for, are named there as not tested;
+SLIPWAY_REQUIRE_ALL=1 makes that an error.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ SUITES = (
     ("registry", ("tests/registry",), FILES_TOGETHER),
     ("install", ("tests/install",), TOGETHER),
     ("integration", ("tests/integration",), FILES_TOGETHER),
+    ("oro", ("tests/oro",), ()),
 )
+# In a folder of tests: brings what they need of the machine; what it prints is why it cannot, and its exit status is 1.
+NEEDS = "needs.py"
 # Controller Pythons each other core runs on, the preferred one first.
 OTHER_CORES = {"2.17": ("3.11", "3.12", "3.10"), "2.21": ("3.12", "3.13", "3.14")}
 
@@ -60,6 +64,15 @@ def pytest(name, python, arguments, scratch):
     return count, time.monotonic() - started
 
 
+def lacks(folder):
+    """What this machine lacks for the tests in a folder, in words; nothing when they can run."""
+    program = workspace.ROOT / folder / NEEDS
+    if not program.exists():
+        return ""
+    done = subprocess.run([sys.executable, program], stdout=subprocess.PIPE, text=True, check=False)
+    return (done.stdout.strip() or "%s failed" % program.name) if done.returncode else ""
+
+
 def suites():
     """(name, Python, arguments) of every suite that can run here, and a sentence for every one that cannot."""
     ready, absent = [], []
@@ -72,7 +85,10 @@ def suites():
         daily = workspace.install("test")
     for name, folders, how in SUITES:
         present = [folder for folder in folders if (workspace.ROOT / folder).is_dir()]
-        if present:
+        missing = [words for words in map(lacks, present) if words]
+        if missing:
+            absent.append("%s was not tested: %s" % (name, "; ".join(missing)))
+        elif present:
             ready.append((name, daily, [*how, *present]))
     for core, versions in OTHER_CORES.items():
         if core in making:
@@ -113,7 +129,7 @@ def main(arguments):
         lines.append("%-18s %4d passed %3d failed %3d skipped %6.1f s" % (
             name, count["passed"], count["failed"], count["skipped"], seconds))
     print("\n" + "\n".join(lines + absent))
-    incomplete = bool(absent) and os.environ.get("SLIPWAY_REQUIRE_ALL_CORES") == "1"
+    incomplete = bool(absent) and os.environ.get("SLIPWAY_REQUIRE_ALL") == "1"
     total["failed"] += incomplete
     summary = "%(passed)d passed, %(failed)d failed" % total
     if total["skipped"]:

@@ -146,7 +146,7 @@ def run(module):
     result.update(rc=done.rc, stdout=redact(done.stdout, secrets), stderr=redact(done.stderr, secrets),
                   seconds=round(done.seconds, 3))
     if not done.ok:
-        module.fail_json(msg=_failure(done, result, timeout), **result)
+        module.fail_json(msg=_failure(done, result, timeout, runtime.meaning(argv, done.rc)), **result)
     return result
 
 
@@ -176,7 +176,7 @@ def _words(command):
     return [str(word) for word in command]
 
 
-def _failure(done, result, timeout):
+def _failure(done, result, timeout, meaning):
     if done.timed_out:
         what = "did not end within %d seconds and was stopped" % timeout
     elif done.rc < 0:
@@ -184,8 +184,8 @@ def _failure(done, result, timeout):
     else:
         what = "failed with exit status %d" % done.rc
     output = tail(result["stdout"] + result["stderr"], 25)
-    return "The command %s %s. %s" % (" ".join(shlex.quote(word) for word in result["argv"]), what,
-                                      "It printed:\n" + output if output else "It printed nothing.")
+    return "The command %s %s.%s %s" % (" ".join(shlex.quote(word) for word in result["argv"]), what, meaning,
+                                        "It printed:\n" + output if output else "It printed nothing.")
 
 
 def main():

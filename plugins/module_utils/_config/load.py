@@ -10,7 +10,6 @@ import os
 import re
 import shlex
 
-from ansible_collections.slipway.app.plugins.module_utils._config.profiles import PROFILES
 from ansible_collections.slipway.app.plugins.module_utils._config.schema import (
     ENVIRONMENTS,
     PLACES,
@@ -18,6 +17,7 @@ from ansible_collections.slipway.app.plugins.module_utils._config.schema import 
     check_environment,
     validate,
 )
+from ansible_collections.slipway.app.plugins.module_utils._config.versions import profile_of, with_version
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 
 BASE = "slipway.yml"
@@ -37,6 +37,7 @@ def read_documents(directory):
         raise SlipwayError("There is no %s at the top of the repository." % BASE,
                            hint="It needs at least the keys application and profile.")
     validate(base, BASE)
+    base = with_version(directory, base)
     overlays = {}
     for environment in ENVIRONMENTS:
         name = OVERLAY % environment
@@ -61,12 +62,9 @@ def effective(documents, environment=None):
         if environment in documents["overlays"]:
             overlay = documents["overlays"][environment]
             where = "%s with %s" % (BASE, OVERLAY % environment)
-    if base.get("profile") in PROFILES:
-        base = _merge(PROFILES[base["profile"]], base)
-    elif "profile" in base:  # packaged by a newer collection than this
-        raise SlipwayError("There is no profile %s in this version of slipway.app." % base["profile"],
-                           hint="Known: %s." % ", ".join(sorted(PROFILES)))
-    merged = _merge(base, overlay)
+    merged = {}
+    for layer in (profile_of(base) if "profile" in base else []) + [base, overlay]:
+        merged = _merge(merged, layer)
     config = SCHEMA.filled(merged, where, "")
     for name, service in config["services"].items():
         if service["schedule"] and service["kind"] != "cron":

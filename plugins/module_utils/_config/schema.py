@@ -28,9 +28,13 @@ PLACES = {"web": "app", "websocket": "app", "consumer": "consumer", "cron": "lea
 
 # What decides the content of a package and of its releases: a package is built once for all environments, so no overlay
 # may change it.
-BASE_ONLY = ("application", "profile", "build", "layers", "shared", "writable")
+BASE_ONLY = ("application", "profile", "profile_version", "build", "layers", "shared", "writable")
 
 NAME = ("[a-z][a-z0-9_-]*", "a name of lower-case letters, digits, '-' and '_', beginning with a letter")
+VERSION = (r"\d+\.\d+", "the first two numbers of a version, in quotes")
+PLACEHOLDER = ("[A-Za-z_][A-Za-z0-9_]*", "the name of a placeholder: letters, digits and '_'")
+WORD = (r"\S+", "a word of a command")
+STATUS = (r"[0-9]+", "an exit status in quotes")
 VARIABLE = ("[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable: letters, digits and '_'")
 
 CALENDAR = ("[A-Za-z0-9_*:/,.~+ -]+", "a time in systemd's calendar syntax, such as hourly or *:0/5")
@@ -38,6 +42,10 @@ CALENDAR = ("[A-Za-z0-9_*:/,.~+ -]+", "a time in systemd's calendar syntax, such
 SCHEMA = Group({
     "application": Text(required=True, pattern=NAME),
     "profile": Text(required=True, choices=sorted(PROFILES)),
+    # Of what the application is built on, where the profile asks for it; by default what the lock file says.
+    "profile_version": Text(nullable=True, pattern=VERSION),
+    # Values for {placeholders}, where the inventory has no others.
+    "variables": MapOf(Text(), PLACEHOLDER),
     # Commands that make the content of the package, run without a shell in the checkout.
     "build": Group({
         "commands": ListOf(Command()),
@@ -59,7 +67,10 @@ SCHEMA = Group({
         "migrate": ListOf(Command()),
         "warm": ListOf(Command()),
         "check": ListOf(Command()),
+        "check_upgrade": ListOf(Command()),  # not at the first installation, when there is no database yet
     }),
+    # What the exit status of a command with this word in it means: told where it fails.
+    "exit_codes": MapOf(MapOf(Text(), STATUS), WORD),
     "console": Command(default="", may_be_empty=True),  # what comes before a command of the application
     "services": MapOf(Group({
         "kind": Text(required=True, choices=list(PLACES)),

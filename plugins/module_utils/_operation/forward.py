@@ -49,20 +49,22 @@ def stage(site, operation):
         outcome.update(release=release.id, unpacked=changed)
         if site.serves:  # on every one of them: it also leaves the release warm, before anybody has to wait for it
             config = site.config(documents)
-            outcome["checked"] = run_commands(site, operation, release, config["commands"]["check"], config["timeouts"]["command"])
+            commands = config["commands"]["check"] + (
+                config["commands"]["check_upgrade"] if operation.plan["kind"] == "upgrade" else [])
+            outcome["checked"] = run_commands(site, operation, release, commands, config["timeouts"]["command"])
     return outcome
 
 
 def drain(site, operation):
     """Record what runs, then let cron and consumers end their work; what does not end in time is killed and named."""
     with operation.step("drain") as outcome:
-        if site.leads:
+        live = site.releases.current()
+        if site.leads and live:  # at the first installation there is nobody to tell
             release = site.releases.find(operation.plan["digest"])
             config = site.config(release.documents)
             outcome["hooks"] = run_commands(site, operation, release, config["hooks"]["before_maintenance"],
                                             config["timeouts"]["command"])
         outcome["recorded"] = services.note_running(site, operation)
-        live = site.releases.current()
         if live:
             seconds = site.config(live.documents)["timeouts"]["drain"]
             outcome["stopped"] = services.stop(site, site.definitions(live), services.WORKERS, seconds)
@@ -136,7 +138,8 @@ def _migration_failed(argv, state, hung, config, program, site, runtime):
     else:
         what = "was lost"
     output = redact(tail(program.output(), 25), site.secrets() + runtime.secrets())
-    return "The migration %s %s. It printed:\n%s" % (" ".join(argv), what, output or "(nothing)")
+    return "The migration %s %s.%s It printed:\n%s" % (
+        " ".join(argv), what, runtime.meaning(argv, state.get("rc")), output or "(nothing)")
 
 
 def activate(site, operation):
@@ -155,7 +158,7 @@ def activate(site, operation):
 def unlock(site, operation, release):
     """Take the application's own lock away, before its health is looked at; users are still kept out by the web server."""
     config = site.config(release.documents)
-    commands = config["maintenance"]["off"] if site.serves else []
+    commands = config["maintenance"]["off"] if site.serves and site.maintenance.status()["on"] else []
     return run_commands(site, operation, release, commands, config["timeouts"]["command"])
 
 
@@ -177,7 +180,8 @@ def run_commands(site, operation, release, commands, timeout):
         if not done.ok:
             what = "did not end within %d seconds" % timeout if done.timed_out else "failed with exit status %d" % done.rc
             output = redact(tail(done.stdout + done.stderr, 25), site.secrets() + runtime.secrets())
-            raise SlipwayError("The command %s %s. It printed:\n%s" % (" ".join(argv), what, output or "(nothing)"))
+            raise SlipwayError("The command %s %s.%s It printed:\n%s" % (
+                " ".join(argv), what, runtime.meaning(argv, done.rc), output or "(nothing)"))
     return ran
 
 

@@ -33,6 +33,7 @@ def check(site, kind, package):
     if candidate and not (current and current.digest == found["digest"]):
         _collect(findings, _stageable, site, found)
         _collect(findings, _runnable, site, candidate)
+        _collect(findings, _commands, site, candidate, kind)
     _collect(findings, _services, site)
     if site.leads and (kind == "deploy") == (current is None):
         _database(findings, site, kind)
@@ -85,6 +86,16 @@ def _stageable(site, found):
 def _runnable(site, candidate):
     """The service manager can run what the candidate defines."""
     site.driver().check(site.definitions(candidate))
+
+
+def _commands(site, candidate, kind):
+    """Every command that the operation would run here has a value for each of its placeholders."""
+    runtime = site.runtime(candidate)
+    others = ("install",) if kind == "upgrade" else ("migrate", "check_upgrade")
+    for name, commands in dict(runtime.config["commands"], **runtime.config["hooks"]).items():
+        if name not in others and (site.serves or name == "warm"):
+            for command in commands:
+                runtime.argv(command)
 
 
 def _services(site):

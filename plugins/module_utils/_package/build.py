@@ -126,7 +126,7 @@ def _run_commands(config, assets, tree, work, commit, environment):
     env.update(environment)
     printed = []
     for command in config["build"]["commands"] + (config["build"]["assets"] if assets else []):
-        argv = expand(command, {"python": sys.executable})
+        argv = expand(command, dict(config["variables"], python=sys.executable))
         done = run(argv, cwd=tree, env=env, timeout=config["timeouts"]["build"], dies_with_us=True)
         text = git.public(redact(done.stdout + done.stderr, environment.values()))
         line = git.public(redact(command if isinstance(command, str) else " ".join(command), environment.values()))

@@ -40,7 +40,8 @@ class Runtime:
         self.root = os.path.realpath(root)
         self.release = release
         self.config = config
-        self.variables = dict(variables or {}, python=python or sys.executable, release=release.path, root=self.root,
+        self.variables = dict(config["variables"], **variables or {})
+        self.variables.update(python=python or sys.executable, release=release.path, root=self.root,
                               shared=os.path.join(self.root, "shared"))
         self._private = environment_file.read(self.root, release.id)
         self._owner = owner_of(self.root)
@@ -56,6 +57,11 @@ class Runtime:
     def start(self, program, argv):
         """Start a Detached program in the release, as the user the application belongs to."""
         program.start(argv, self.release.path, self.environment(), self._owner)
+
+    def meaning(self, argv, rc):
+        """What slipway.yml says an exit status of this command means, with a space before it; else nothing."""
+        texts = [codes[str(rc)] for word, codes in self.config["exit_codes"].items() if word in argv and str(rc) in codes]
+        return "".join(" " + text for text in texts)
 
     def environment(self, extra=None):
         """The whole environment of a program: a minimal one, that of slipway.yml, the release's own file, extra.

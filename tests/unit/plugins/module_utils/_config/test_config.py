@@ -15,7 +15,7 @@ from ansible_collections.slipway.app.plugins.module_utils._config.load import (
     expand_text,
     read_documents,
 )
-from ansible_collections.slipway.app.plugins.module_utils._config.profiles import PROFILES
+from ansible_collections.slipway.app.plugins.module_utils._config.profiles import PROFILES, VERSIONS
 from ansible_collections.slipway.app.plugins.module_utils._config.schema import ENVIRONMENTS, SCHEMA, validate
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 
@@ -57,6 +57,8 @@ def service(**more):
     (base(commands=None), ["commands must be a mapping, but is empty"]),
     (base(commands={"migrate": "x"}), ["commands.migrate must be a list, but is the text 'x'"]),
     (base(health={"url": "localhost"}), ["health.url must be an address beginning with http://"]),
+    (base(profile_version=6.0), ["profile_version must be the first two numbers of a version", "the number 6.0", "in quotes"]),
+    (base(exit_codes={"install": {3: "x"}}), ["exit_codes.install has the number 3 as a name", "an exit status in quotes"]),
     (base(health={"interval": float("nan")}), ["health.interval must be a number"]),
     (base(build={"exclude": [1]}), ["build.exclude[0] must be a text"]),
 ])
@@ -68,7 +70,7 @@ def test_a_bad_document_is_refused_by_name(document, words):
 
 
 @pytest.mark.parametrize("key, value", [
-    ("application", "shop"), ("profile", "generic"), ("build", {}), ("layers", {}), ("shared", [])])
+    ("application", "shop"), ("profile", "generic"), ("profile_version", "6.0"), ("build", {}), ("layers", {}), ("shared", [])])
 def test_an_overlay_cannot_change_what_is_built(key, value):
     with pytest.raises(SlipwayError, match="slipway_prod.yml: %s belongs into slipway.yml" % key):
         validate({key: value}, "slipway_prod.yml", overlay=True)
@@ -76,7 +78,10 @@ def test_an_overlay_cannot_change_what_is_built(key, value):
 
 @pytest.mark.parametrize("name", sorted(PROFILES))
 def test_profiles_fit_the_schema(name):
-    validate(PROFILES[name], name, overlay=True)
+    validate(PROFILES[name], name)
+    for version, differs in VERSIONS.get(name, ("", ()))[1]:
+        validate(differs, "%s %s" % (name, version))
+        effective({"base": base(profile=name, profile_version=version), "overlays": {}})
 
 
 def test_the_effective_configuration_has_every_key():
@@ -86,7 +91,7 @@ def test_the_effective_configuration_has_every_key():
         if hasattr(group, "fields"):
             assert set(config[name]) == set(group.fields)
     assert config["health"] == {"url": None, "status": 200, "contains": None, "timeout": 60, "interval": 0.2}
-    assert config["commands"] == {"install": [], "migrate": [], "warm": [], "check": []}
+    assert config["commands"] == {"install": [], "migrate": [], "warm": [], "check": [], "check_upgrade": []}
     assert config["console"] == ""
     assert config["services"] == {}
 

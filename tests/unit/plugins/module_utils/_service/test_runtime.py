@@ -82,6 +82,17 @@ def test_a_placeholder_that_nobody_gave_is_named(runtime):
         definitions(runtime(variables={}), ["app"])
 
 
+def test_slipway_yml_gives_placeholders_values_and_the_inventory_better_ones(runtime, application):
+    application.release({}, number=2, variables={"port": "80", "php": "php", "root": "/elsewhere"})
+    assert runtime(variables={"port": 8000}).argv("{php} {port} {root}") == ["php", "8000", application.root]
+
+
+def test_an_exit_status_means_what_slipway_yml_says(runtime, application):
+    application.release({}, number=2, exit_codes={"make": {"3": "It was made already."}})
+    assert runtime().meaning(["php", "make", "--all"], 3) == " It was made already."
+    assert runtime().meaning(["php", "make"], 1) == runtime().meaning(["remake"], 3) == ""
+
+
 def test_a_name_that_leads_elsewhere_is_refused(runtime):
     opened = runtime()
     opened.config["services"]["../x"] = opened.config["services"]["web"]

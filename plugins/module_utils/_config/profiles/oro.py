@@ -1,0 +1,117 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The profile of applications on the Oro platform (OroCommerce, OroCRM, OroPlatform), 5.1 and later.
+
+It follows the order that the vendor's own flow has; what is not plain there is said beside it.
+"""
+
+from __future__ import annotations
+
+CONSOLE = "{php} bin/console --env=prod --no-interaction "
+
+# oro:install takes the administrator's password as an option only, where every user of the machine could read it in the
+# list of processes. So PHP itself puts it behind the other words, from the environment.
+INSTALL_CODE = (
+    "$_SERVER['argv'] = $argv = array_merge(['bin/console'], array_slice($argv, 1),"
+    " ['--user-password=' . getenv('ORO_USER_PASSWORD')]);"
+    " $_SERVER['argc'] = $argc = count($argv); require 'bin/console';")
+INSTALL = [
+    "{php}", "-r", INSTALL_CODE, "--", "oro:install", "--env=prod", "--no-interaction", "--timeout=0",
+    "--application-url={application_url}", "--organization-name={organization_name}",
+    "--user-name={user_name}", "--user-email={user_email}", "--user-firstname={user_firstname}",
+    "--user-lastname={user_lastname}", "--sample-data={sample_data}", "--language={language}",
+    "--formatting-code={formatting_code}"]
+
+ORO = {
+    "variables": {
+        "php": "php",
+        "php_fpm": "php-fpm",
+        "composer": "composer",
+        "backend_prefix": "",  # /admin for OroCommerce
+        "memory_limit": "1024",  # of a consumer, in MB: a half to a third of PHP's own
+        "organization_name": "Organization",  # oro:install takes 15 characters
+        "user_name": "admin",
+        "user_firstname": "Ada",
+        "user_lastname": "Admin",
+        "sample_data": "n",
+        "language": "en",
+        "formatting_code": "en_US",
+    },
+    "build": {
+        # The application's own post-install script of composer builds the assets.
+        "commands": ["{composer} install --no-dev --no-interaction --no-progress --optimize-autoloader --prefer-dist"],
+        "exclude": ["node_modules", "var/cache", "var/logs", "var/sessions", "public/index_dev.php"],
+    },
+    "layers": {
+        "dependencies": ["vendor"],
+        "assets": ["public/build", "public/bundles"],
+    },
+    # All hosts mount public/media, var/data and var/maintenance from one place.
+    "shared": ["public/media", "var/data", "var/logs", "var/maintenance", "var/sessions"],
+    "writable": ["var/cache"],
+    "environment": {
+        "APP_ENV": "prod",
+        "COLUMNS": "200",  # the console breaks the lines of error messages there
+        # Outside of the cache, which comes and goes, and of the release: a lock is for all of them. 5.1 would have it in
+        # var/cache, where clearing the cache would let users in.
+        "ORO_MAINTENANCE_LOCK_FILE_PATH": "{shared}/var/maintenance/maintenance_lock",
+        "ORO_GLOBAL_LOCK_FILE_PATH": "{shared}/var/maintenance/global_lock",
+    },
+    "commands": {
+        "check": [CONSOLE + "oro:check-requirements"],
+        # Without --force it changes nothing: exit status 0 means that the update can begin.
+        "check_upgrade": [
+            CONSOLE + "oro:platform:update",
+            CONSOLE + "oro:entity-extend:update --dry-run",
+        ],
+        "install": [INSTALL],
+        "migrate": [CONSOLE + "oro:platform:update --force --timeout=0 --skip-search-reindexation"],
+        # It warms what it has cleared.
+        "warm": [CONSOLE + "cache:clear"],
+    },
+    "exit_codes": {
+        "oro:install": {"3": "Oro is installed in this database already; nothing was changed."},
+        "oro:cron": {"1": "The application is in maintenance mode, or the command that was due failed."},
+    },
+    "console": CONSOLE,
+    "services": {
+        # PHP-FPM of the application's own, not the machine's: a release starts it anew, so that no old code is left in
+        # the opcache, and it has the application's environment. Its pool, in php-fpm.conf, belongs to the host.
+        "web": {
+            "kind": "web",
+            "command": "{php_fpm} --nodaemonize --fpm-config {root}/php-fpm.conf",
+            "stop_signal": "QUIT",  # ends when the requests have ended
+        },
+        # It ends with 0 whenever it is time to begin anew; on SIGTERM it ends its message first.
+        "consumer": {
+            "kind": "consumer",
+            "command": CONSOLE + "oro:message-queue:consume --no-debug --memory-limit={memory_limit}"
+                                 " '--time-limit=now + 600 seconds'",
+            "stop_timeout": 300,
+        },
+        "cron": {"kind": "cron", "command": CONSOLE + "oro:cron", "schedule": "minutely", "stop_timeout": 60},
+        "websocket": {"kind": "websocket", "command": CONSOLE + "gos:websocket:server"},
+    },
+    # Not the health bundle's address: that is red while the websocket server is down, as it is at this moment.
+    "health": {"url": "http://127.0.0.1:{port}{backend_prefix}/user/login"},
+    "maintenance": {
+        # The pages that are open hear of it from the websocket server.
+        "on": [CONSOLE + "oro:maintenance:lock"],
+        "off": [CONSOLE + "oro:maintenance:unlock"],
+        "expected_seconds": 600,
+    },
+    "database": {"migrations_table": "oro_migrations"},
+    "timeouts": {"build": 7200, "migrate": 14400, "command": 3600, "drain": 300},
+}
+
+# What is different from a version on, oldest first; the first one is the oldest that this profile is for: before 5.1
+# the place of the lock could not be chosen.
+ORO_VERSIONS = (
+    ("5.1", {}),
+    ("6.0", {
+        "variables": {"default_currency": "USD"},
+        "commands": {"install": [INSTALL + ["--default-currency={default_currency}"]]},
+    }),
+)

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which version of a profile an application gets, and what the versions of the profile oro have in common."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, read_documents
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+
+HOST = {"shared": "/srv/shop/shared"}
+
+
+def oro(**more):
+    return effective({"base": dict({"application": "shop", "profile": "oro"}, **more), "overlays": {}})
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """repository(locked version of oro/platform or None, *lines of slipway.yml) -> its folder."""
+
+    def make(locked, *lines):
+        (tmp_path / "slipway.yml").write_text("\n".join(["application: shop", "profile: oro", *lines]))
+        if locked:
+            packages = [{"name": "oro/crm", "version": "1.0"}, {"name": "oro/platform", "version": locked}]
+            (tmp_path / "composer.lock").write_text(json.dumps({"packages": packages}))
+        return str(tmp_path)
+
+    return make
+
+
+@pytest.mark.parametrize("locked, version", [("5.1.8", "5.1"), ("v6.0.2", "6.0"), ("6.1.0-beta1", "6.1"), ("10.0.0", "10.0")])
+def test_the_version_is_read_from_the_lock_file_and_travels_in_the_document(repository, locked, version):
+    assert read_documents(repository(locked))["base"]["profile_version"] == version
+
+
+@pytest.mark.parametrize("locked", [None, "dev-master"])
+def test_a_version_that_is_not_locked_has_to_be_said(repository, locked):
+    with pytest.raises(SlipwayError, match="profile_version is missing, and composer.lock does not say the version of oro/platform"):
+        read_documents(repository(locked))
+    assert read_documents(repository(locked, 'profile_version: "6.0"'))["base"]["profile_version"] == "6.0"
+
+
+def test_a_version_that_is_not_the_locked_one_is_refused(repository):
+    with pytest.raises(SlipwayError, match="profile_version is 5.1, but composer.lock has version 6.0 of oro/platform"):
+        read_documents(repository("6.0.2", 'profile_version: "5.1"'))
+
+
+def test_a_lock_file_that_is_none_is_refused(repository, tmp_path):
+    folder = repository(None)
+    (tmp_path / "composer.lock").write_text('["oro/platform"]')
+    with pytest.raises(SlipwayError, match="composer.lock is not what composer writes"):
+        read_documents(folder)
+
+
+def test_versions_before_the_lock_could_be_moved_are_refused():
+    with pytest.raises(SlipwayError, match="The profile oro is for oro/platform 5.1 and later, not for 5.0"):
+        oro(profile_version="5.0")
+
+
+def test_a_profile_without_versions_takes_none():
+    with pytest.raises(SlipwayError, match="the profile django is the same for all versions"):
+        effective({"base": {"application": "shop", "profile": "django", "profile_version": "5.1"}, "overlays": {}})
+
+
+def test_what_a_version_brings_stays_in_the_versions_after_it():
+    def currency(version):
+        return "--default-currency={default_currency}" in oro(profile_version=version)["commands"]["install"][0]
+
+    assert [currency(version) for version in ("5.1", "6.0", "6.1", "10.0")] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("version", ["5.1", "6.0", "7.0"])
+def test_the_lock_of_every_version_is_shared_and_outside_of_the_cache(version):
+    config = oro(profile_version=version)
+    path = expand(config["environment"]["ORO_MAINTENANCE_LOCK_FILE_PATH"], HOST)
+    assert path == ["/srv/shop/shared/var/maintenance/maintenance_lock"]
+    assert "var/maintenance" in config["shared"]  # what the web server would look for in a release is the same file
+
+
+def test_the_gate_changes_nothing_and_the_migration_does():
+    commands = oro(profile_version="6.0")["commands"]
+    assert not [command for command in commands["check"] + commands["check_upgrade"] if "--force" in command]
+    assert all("--force" in command for command in commands["migrate"])
+
+
+def test_the_password_is_no_word_of_the_command():
+    words = oro(profile_version="6.0")["commands"]["install"][0]
+    assert not [word for word in words if word.startswith("--user-password")]
