@@ -28,6 +28,7 @@ import postgres_server  # noqa: E402  (scripts is no package)
 # Their action plugin does nothing but what the option relay asks for, which tests/registry tests.
 COMPLETE = ("release",)
 SECRET = "swordfish-never-shown"
+PENDING = "ALTER TABLE orders DROP COLUMN number;\n-- code: fill numbers\n"
 FOREVER = ["sh", "-c", "exec sleep 600"]
 SLIPWAY = {
     "application": "shop",
@@ -35,6 +36,7 @@ SLIPWAY = {
     "build": {"commands": [["sh", "-c", "echo built > built.txt"]]},
     "shared": ["media"],
     "console": ["sh"],
+    "migrations": {"sql": ["cat", "pending.sql"], "code": "^-- code: (?P<what>.*)"},
     "services": {
         "web": {"kind": "web", "command": FOREVER},
         "mailer": {"kind": "consumer", "command": FOREVER, "count": 2},
@@ -55,7 +57,7 @@ class World:
         self.repository = str(folder / "repository")
         os.mkdir(self.root)
         repository = Repository(self.repository)
-        repository.commit({"slipway.yml": yaml.safe_dump(SLIPWAY), "app.txt": "one\n"}, tag="1.0.0")
+        repository.commit({"slipway.yml": yaml.safe_dump(SLIPWAY), "app.txt": "one\n", "pending.sql": PENDING}, tag="1.0.0")
         repository.commit({"app.txt": "two\n"}, tag="1.1.0")
 
     def do(self, module, **params):
@@ -132,6 +134,10 @@ class World:
             "login_password": SECRET,
             "login_db": self.database,
         }
+
+    def sql(self, text):
+        """Run SQL in the world's database."""
+        return self._server().sql(text, self.database)
 
     def snapshot(self):
         """Everything a module could change: files, processes, databases."""

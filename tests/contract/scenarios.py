@@ -199,6 +199,14 @@ def console_made_already(world):
     return {"root": world.root, "command": ["-c", "touch ../../made"], "creates": world.root + "/made"}
 
 
+@of("migration_info", changes=False)
+def migration_info_judged(world):
+    world.live()
+    database = world.postgres()
+    world.sql("CREATE TABLE orders (id int, number varchar(20))")
+    return {"root": world.root, "database": database}
+
+
 @of("operation")
 def operation_started(world):
     return {"root": world.root, "state": "started", "kind": "reindex", "id": "20261121-reindex", "by": "ann"}

@@ -74,6 +74,21 @@ class Text(Field):
         return super().wrong(value, where, key, advice)
 
 
+class Pattern(Text):
+    """A regular expression of Python, or nothing."""
+
+    def __init__(self):
+        super().__init__(nullable=True)
+        self.expected = "a regular expression"
+
+    def check_content(self, value, where, key):
+        super().check_content(value, where, key)
+        try:
+            re.compile(value, re.MULTILINE)
+        except re.error as error:
+            raise self.wrong(value, where, key, "It is wrong at character %s: %s." % (error.pos, error.msg)) from error
+
+
 class RelativePath(Text):
     """A path inside the release, written back in its shortest form."""
 

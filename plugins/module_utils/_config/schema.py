@@ -14,6 +14,7 @@ from ansible_collections.slipway.app.plugins.module_utils._config.fields import 
     ListOf,
     MapOf,
     Number,
+    Pattern,
     RelativePath,
     Text,
     nearest,
@@ -101,6 +102,14 @@ SCHEMA = Group({
     }),
     "database": Group({
         "migrations_table": Text(nullable=True),
+    }),
+    # How the migrations that the database lacks are read before they are run; nothing of it may change anything.
+    "migrations": Group({
+        "pending": Command(default="", may_be_empty=True),  # lists them
+        "pattern": Pattern(),  # finds them in the list; its named groups are placeholders in sql
+        "sql": Command(default="", may_be_empty=True),  # prints the SQL of one; without pending: of all
+        "code": Pattern(),  # finds in the SQL what cannot be written as SQL; the group "what" says what it is
+        "compatible": ListOf(Text()),
     }),
     "timeouts": Group({
         "build": Number(3600, minimum=1),  # of one build command

@@ -15,4 +15,11 @@ DJANGO = {
     "console": "{python} manage.py",
     "health": {"url": "http://127.0.0.1:{port}/healthz"},
     "database": {"migrations_table": "django_migrations"},
+    "migrations": {
+        "pending": "{python} manage.py showmigrations --plan",
+        "pattern": r"^\[ \]\s+(?P<app>\w+)\.(?P<migration>\w+)",
+        "sql": "{python} manage.py sqlmigrate {app} {migration}",
+        # RunPython: a comment that names the operation, then one that says this.
+        "code": r"(?:^-- (?P<what>[^\n]*)\n--\n)?^-- [A-Z ]*CANNOT BE WRITTEN AS SQL",
+    },
 }

@@ -1,0 +1,40 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""How big the tables of a database are, for whom some SQL is about to change them."""
+
+from __future__ import annotations
+
+# A table is big from here on: about what PostgreSQL reads, sorts and writes again in a second.
+BIG_TABLE = 32 * 1024 * 1024  # bytes, indexes included
+
+NAMES = """
+SELECT c.oid::bigint, n.nspname AS schema, c.relname AS name
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+ORDER BY 2, 3"""
+
+# The types are those whose widening can be told from another change; no other is asked for.
+SIZES = """
+SELECT c.oid::bigint,
+       CASE WHEN c.relkind = 'p' THEN (SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM pg_partition_tree(c.oid))
+            ELSE pg_total_relation_size(c.oid) END::bigint AS bytes,
+       (SELECT coalesce(json_object_agg(attname, format_type(atttypid, atttypmod)), '{}') FROM pg_attribute
+        WHERE attrelid = c.oid AND attnum > 0 AND atttypid IN ('varchar'::regtype, 'numeric'::regtype)) AS columns
+FROM pg_class c WHERE c.oid IN (%s)"""
+
+
+def mentioned(connection, database, text):
+    """The tables and materialized views whose names occur in a text of SQL, and the server's version.
+
+    {"tables": [{schema, name, bytes (indexes and partitions included), columns {name: type}}], "server_version": 150004}
+    """
+    text = text.lower()
+    with connection.session(database) as session:
+        version = session.query("SELECT current_setting('server_version_num')::int AS n")[0]["n"]
+        tables = {row.pop("oid"): row for row in session.query(NAMES) if row["name"].lower() in text}
+        for row in session.query(SIZES % ", ".join(map(str, tables))) if tables else ():
+            if row["bytes"] is not None:  # else it is gone meanwhile
+                tables[row["oid"]].update(bytes=row["bytes"], columns=row["columns"])
+    return {"tables": [table for table in tables.values() if "bytes" in table], "server_version": version}

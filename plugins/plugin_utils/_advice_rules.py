@@ -1,0 +1,615 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rules of the mode advisor: for each kind of statement, what it does to a release that goes on serving.
+
+A rule is given one statement and the World, and yields (name of a reason, what it is about, size in words or None).
+A kind of statement without a rule cannot be judged; so what PostgreSQL learns tomorrow is not taken for safe.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.app.plugins.plugin_utils._advice_world import (
+    all_of, kind_of, name_of, table_of, type_words, walk)
+
+# reason: (why it is unsafe beside the old release, what is safe instead). %(what)s and %(size)s are filled in.
+REASONS = {
+    "drop": ("the old release still uses %(what)s",
+             "first release code that no longer uses it, drop it in the release after that"),
+    "rename": ("the old release knows %(what)s by the old name only",
+               "add the new one beside it, let the application write both, drop the old one in a later release"),
+    "type": ("the old release still writes and reads %(what)s in the old type, and the table is locked while it is rewritten",
+             "add a column of the new type, fill it in batches while the application writes both, drop the old one in a later release"),
+    "not-null": ("the old release may leave out %(what)s, and then its writes are refused",
+                 "let it have a default that stays in the database (Django: db_default), or allow NULL until only code that sets it serves"),
+    "no-default": ("the old release leaves out %(what)s and relies on its default in the database",
+                   "keep the default in the database (Django: db_default) and drop it in a later release"),
+    "rewrite": ("every row of %(what)s (%(size)s) is written anew while nobody can read or write it",
+                "add the column without it, set the default for new rows, fill the old rows in batches"),
+    "index": ("nobody can write to %(what)s (%(size)s) while the index is built",
+              "CREATE INDEX CONCURRENTLY, outside of a transaction (Django: AddIndexConcurrently and atomic = False)"),
+    "scan": ("nobody can write to %(what)s (%(size)s) while all its rows are checked",
+             "add the constraint NOT VALID, and VALIDATE CONSTRAINT in a migration after that"),
+    "constraint": ("the old release does not know the rule, so its writes to %(what)s may be refused",
+                   "first release code that keeps to it, then add it NOT VALID (a unique one: by CREATE UNIQUE INDEX CONCURRENTLY) "
+                   "and validate it"),
+    "drop-constraint": ("the old release may rely on %(what)s (ON CONFLICT, cascades, no duplicates)",
+                        "drop it in the release after the one that no longer relies on it"),
+    "emptied": ("the old release still needs the rows of %(what)s", "delete them in the release after the one that no longer reads them"),
+    "all-rows": ("the rows of %(what)s (%(size)s) stay locked until all of them are changed",
+                 "change them in batches, each a transaction of its own, after the upgrade"),
+    "lock": ("nobody can write to %(what)s%(of_size)s while it is locked", "let the application lock rows, or use maintenance mode"),
+    "access": ("the old release may lose its access to %(what)s", "take access away in the release after the one that needs it"),
+    "behaviour": ("what the old release reads from or writes to %(what)s changes without its knowing",
+                  "add a new one under another name, and drop the old one in a later release"),
+    "partition": ("rows that the old release uses leave %(what)s", "detach it in the release after the one that no longer uses them"),
+    "unknown": ("it cannot be judged what %(what)s does to a release that serves", None),
+}
+# What an author may vouch for by naming the migration under migrations.compatible in slipway.yml.
+CANNOT_JUDGE = ("unknown", "behaviour", "unparsable", "unread", "code")
+
+# Functions in defaults that are computed once for all rows.
+STABLE = {"now", "transaction_timestamp", "statement_timestamp", "current_database", "current_setting", "to_timestamp", "lower", "upper",
+          "md5", "make_date", "make_interval", "make_timestamp", "make_timestamptz", "to_date", "to_char", "concat", "array_fill", "timezone",
+          "date_trunc", "jsonb_build_object", "jsonb_build_array", "json_build_object", "json_build_array", "to_json", "to_jsonb", "length"}
+# Functions that a SELECT may call and harm nobody.
+HARMLESS = STABLE | {"setval", "nextval", "currval", "lastval", "pg_get_serial_sequence", "count", "max", "min", "sum", "version", "to_regclass",
+                     "pg_advisory_lock", "pg_advisory_xact_lock", "pg_advisory_unlock", "pg_try_advisory_lock", "pg_try_advisory_xact_lock"}
+SERIAL = ("serial", "serial2", "serial4", "serial8", "smallserial", "bigserial")
+SHARE_LOCK = 5  # from this mode of LOCK TABLE on, writers wait
+
+RULES = {}
+# Nothing that serves is touched by these.
+for _name in ("CommentStmt", "ConstraintsSetStmt", "CreateCastStmt", "CreateConversionStmt", "CreateExtensionStmt", "CreateRoleStmt",
+              "CreateStatsStmt", "CreatePublicationStmt", "CheckPointStmt", "DeallocateStmt", "GrantRoleStmt", "ListenStmt", "NotifyStmt",
+              "UnlistenStmt", "VariableShowStmt", "CreateOpClassStmt", "CreateOpFamilyStmt"):
+    RULES[_name] = lambda statement, world: ()
+# The kinds of objects that CREATE makes, and where the statement holds the name.
+for _name, _kind, _place in (
+        ("CreateEnumStmt", "type", "typeName"), ("CreateRangeStmt", "type", "typeName"), ("CompositeTypeStmt", "type", "typevar"),
+        ("CreateDomainStmt", "domain", "domainname"), ("CreateSeqStmt", "sequence", "sequence")):
+    def _make(statement, world, kind=_kind, place=_place):
+        named = getattr(statement, place)
+        world.make(kind, table_of(named) if hasattr(named, "relname") else name_of(named))
+        return ()
+    RULES[_name] = _make
+
+
+def rule(*kinds):
+    """Decorator: the function judges statements of these kinds."""
+
+    def add(function):
+        RULES.update(dict.fromkeys(kinds, function))
+        return function
+
+    return add
+
+
+def judge(statement, world):
+    """Everything that speaks against a statement, as (reason, what, size)."""
+    kind = type(statement).__name__
+    if kind in RULES:
+        yield from RULES[kind](statement, world) or ()
+    else:
+        yield "unknown", "a statement of this kind (%s)" % kind, None
+
+
+def option(statement, name, holder="options"):
+    """Whether an option in parentheses, such as FULL of VACUUM, is there and not off."""
+    for item in getattr(statement, holder) or ():
+        if item.defname == name:
+            value = getattr(item.arg, "sval", getattr(item.arg, "boolval", getattr(item.arg, "ival", True)))
+            return value not in ("false", "off", False, 0)
+    return False
+
+
+# Tables and columns
+
+
+@rule("CreateStmt", "CreateForeignTableStmt")
+def create_table(statement, world):
+    base = getattr(statement, "base", None) or statement
+    name = table_of(base.relation)
+    if not base.if_not_exists or world.missing(name):
+        world.make("table", name)
+
+
+@rule("CreateTableAsStmt")
+def create_table_as(statement, world):
+    name = table_of(statement.into.rel)
+    if not statement.if_not_exists or world.missing(name):
+        world.make("table" if kind_of(statement.objtype) == "table" else "materialized view", name)
+    yield from judge(statement.query, world)
+
+
+@rule("CreateSchemaStmt")
+def create_schema(statement, world):
+    if not statement.if_not_exists:
+        world.make("schema", statement.schemaname)
+    for inner in statement.schemaElts or ():
+        yield from judge(inner, world)
+
+
+@rule("AlterTableStmt")
+def alter_table(statement, world):
+    kind, name = kind_of(statement.objtype), table_of(statement.relation)
+    if world.is_new(kind, name) or (statement.missing_ok and kind == "table" and world.missing(name)):
+        return
+    if kind == "type":
+        yield "type", "the type " + name, None
+        return
+    for command in statement.cmds:
+        judged = ALTERATIONS.get(command.subtype.name[3:])
+        if judged is None:
+            yield "unknown", "this change of %s (%s)" % (name, command.subtype.name[3:]), None
+        else:
+            yield from judged(command, name, world) or ()
+
+
+def nothing(command, table, world):
+    """A short lock, and nothing that the old release could see."""
+
+
+def only_if_big(reason):
+    def alteration(command, table, world):
+        size = world.size(table)
+        if size:
+            yield reason, table, size
+
+    return alteration
+
+
+def always(reason, words="%s"):
+    def alteration(command, table, world):
+        yield reason, words % table, None
+
+    return alteration
+
+
+def add_column(command, table, world):
+    column = command.def_
+    name, constraints = column.colname, {kind_of(item.contype): item for item in column.constraints or ()}
+    default = constraints.get("default") or constraints.get("generated") or constraints.get("identity")
+    serial = type_words(column.typeName)[0] in SERIAL
+    null_by_default = default is not None and _is_null(default.raw_expr)
+    has_default = serial or (default is not None and not null_by_default)
+    required = any(kind in constraints for kind in ("notnull", "primary"))
+    world.columns[(table, name)] = {"default": has_default, "required": required}
+    where, size = "%s.%s" % (table, name), world.size(table)
+    if required and not has_default:
+        yield "not-null", where, None
+    if size and (serial or "identity" in constraints or _stored(constraints.get("generated"), world) or _volatile(constraints.get("default"))):
+        yield "rewrite", table, size
+    if ("unique" in constraints or "primary" in constraints) and size:
+        yield "index", table, size
+    if size and ("check" in constraints or ("foreign" in constraints and has_default)):
+        yield "scan", table, size
+
+
+def _is_null(expression):
+    while type(expression).__name__ == "TypeCast":
+        expression = expression.arg
+    return bool(getattr(expression, "isnull", False))
+
+
+def _stored(generated, world):
+    """Whether a generated column is written to disk; a server before 18 knows no other."""
+    return generated is not None and not (generated.generated_kind == "v" and world.server_version >= 180000)
+
+
+def _volatile(default):
+    """Whether a default differs from row to row, as far as is known."""
+    if default is None:
+        return False
+    calls = {name_of(call.funcname) for call in all_of(default.raw_expr, "FuncCall")}
+    return bool(calls - STABLE)
+
+
+def column_default(command, table, world):
+    if command.def_ is not None:
+        if world.column(table, command.name):
+            world.column(table, command.name)["default"] = True
+        return
+    known = world.column(table, command.name)
+    if known is None or known["required"]:
+        yield "no-default", "%s.%s" % (table, command.name), None
+    if known:
+        known["default"] = False
+
+
+def set_not_null(command, table, world, name=None):
+    name = name or command.name
+    known, size = world.column(table, name), world.size(table)
+    if known is None or not known["default"]:
+        yield "not-null", "%s.%s" % (table, name), None
+    elif size:
+        yield "scan", table, size
+    if known:
+        known["required"] = True
+
+
+def drop_column(command, table, world):
+    if world.column(table, command.name) is None:
+        yield "drop", "the column %s.%s" % (table, command.name), None
+    world.columns.pop((table, command.name), None)
+
+
+def column_type(command, table, world):
+    if not _widened(world.type_of(table, command.name), command.def_):
+        yield "type", "%s.%s" % (table, command.name), None
+
+
+def _widened(old, column):
+    """Whether a type only becomes wider, for which PostgreSQL changes no row and the old release needs not know."""
+    if old is None or column.raw_default is not None:  # raw_default is USING
+        return False
+    name, numbers = type_words(column.typeName)
+    before, _paren, inside = old.partition("(")
+    had = [int(number) for number in inside.rstrip(")").split(",")] if inside else []
+    if before == "character varying":
+        return name == "text" or (name == "varchar" and (not numbers or bool(had) and numbers[0] >= had[0]))
+    if before == "numeric" and name == "numeric" and had:
+        return not numbers or (len(numbers) == len(had) and numbers[0] >= had[0] and numbers[1:] == tuple(had[1:]))
+    return False
+
+
+def add_constraint(command, table, world):
+    constraint = command.def_
+    kind = kind_of(constraint.contype)
+    if kind == "notnull":
+        for key in constraint.keys:
+            yield from set_not_null(command, table, world, key.sval)
+        return
+    size = world.size(table)
+    if constraint.indexname or constraint.skip_validation:
+        return
+    if kind in ("primary", "unique", "exclusion"):
+        if size:
+            yield "index", table, size
+    elif size:
+        yield "scan", table, size
+    if _binds_old_code(constraint, kind, table, world):
+        yield "constraint", table, None
+
+
+def _binds_old_code(constraint, kind, table, world):
+    """Whether rows that the old release writes can break a new constraint."""
+    if kind == "check":
+        names = [ref.fields[-1].sval for ref in all_of(constraint.raw_expr, "ColumnRef") if hasattr(ref.fields[-1], "sval")]
+        return not names or any(world.column(table, name) is None for name in names)
+    if kind == "exclusion":
+        return True
+    names = [key.sval for key in (constraint.fk_attrs if kind == "foreign" else constraint.keys) or ()]
+    return _all_written(names, table, world, constraint.nulls_not_distinct)
+
+
+def _all_written(names, table, world, nulls_count=False):
+    """Whether the old release fills all these columns; a NULL in a new one breaks neither uniqueness nor a reference."""
+    return nulls_count or not any(world.column(table, name) and not world.column(table, name)["default"] for name in names)
+
+
+def attach_partition(command, table, world):
+    part = table_of(command.def_.name)
+    size = None if world.is_new("table", part) else world.size(part)
+    if size:
+        yield "scan", part, size
+
+
+def detach_partition(command, table, world):
+    if not world.is_new("table", table_of(command.def_.name)):
+        yield "partition", table, None
+
+
+def add_identity(command, table, world):
+    if command.def_.generated_when == "a":
+        yield "constraint", "%s.%s" % (table, command.name), None
+
+
+ALTERATIONS = {
+    "AddColumn": add_column, "ColumnDefault": column_default, "SetNotNull": set_not_null, "DropColumn": drop_column,
+    "AlterColumnType": column_type, "AddConstraint": add_constraint, "AttachPartition": attach_partition,
+    "DetachPartition": detach_partition, "DetachPartitionFinalize": detach_partition, "AddIdentity": add_identity,
+    "DropConstraint": lambda command, table, world: [("drop-constraint", "the constraint %s of %s" % (command.name, table), None)],
+    "DropIdentity": lambda command, table, world: [("no-default", "%s.%s" % (table, command.name), None)],
+    "DropExpression": lambda command, table, world: [("behaviour", "%s.%s" % (table, command.name), None)],
+    "SetExpression": lambda command, table, world: [("type", "%s.%s" % (table, command.name), None)],
+    "AlterConstraint": always("behaviour"), "ChangeOwner": always("access"), "EnableRowSecurity": always("access"),
+    "ForceRowSecurity": always("access"), "DisableTrig": always("behaviour"), "DisableTrigAll": always("behaviour"),
+    "DisableTrigUser": always("behaviour"), "DisableRule": always("behaviour"), "EnableTrig": always("behaviour"),
+    "EnableAlwaysTrig": always("behaviour"), "EnableTrigAll": always("behaviour"), "EnableTrigUser": always("behaviour"),
+    "EnableRule": always("behaviour"), "AddInherit": always("behaviour"), "DropInherit": always("partition"),
+    "SetTableSpace": only_if_big("rewrite"), "SetLogged": only_if_big("rewrite"), "SetUnLogged": only_if_big("rewrite"),
+    "SetAccessMethod": only_if_big("rewrite"),
+}
+ALTERATIONS.update(dict.fromkeys(
+    ("DropNotNull", "SetStatistics", "SetOptions", "ResetOptions", "SetStorage", "SetCompression", "ValidateConstraint", "ClusterOn",
+     "DropCluster", "SetRelOptions", "ResetRelOptions", "ReplicaIdentity", "NoForceRowSecurity", "DisableRowSecurity"), nothing))
+
+
+@rule("IndexStmt")
+def create_index(statement, world):
+    table = table_of(statement.relation)
+    world.make("index", statement.idxname or "")
+    if world.is_new("table", table) or world.is_new("materialized view", table) or statement.concurrent:
+        return
+    size = world.size(table)
+    if size:
+        yield "index", table, size
+    names = [item.name for item in statement.indexParams]
+    if statement.unique and _all_written(names, table, world, statement.nulls_not_distinct):
+        yield "constraint", table, None
+
+
+# Names
+
+
+@rule("DropStmt")
+def drop(statement, world):
+    kind = kind_of(statement.removeType)
+    for item in statement.objects:
+        name = name_of(item)
+        holder, _dot, own = name.rpartition(".")  # of a trigger, a policy or a rule: its table
+        if world.is_new(kind, name) or world.is_new("schema", holder):
+            world.forget(kind, name)
+        elif kind in ("trigger", "policy", "rule"):
+            if not world.is_new("table", holder):
+                yield ("behaviour" if kind != "policy" else "access"), "%s, by its %s %s," % (holder, kind, own), None
+        elif kind == "index":
+            yield "drop-constraint", "the index " + name, None
+        elif kind not in ("statistics", "publication") and not (kind == "table" and statement.missing_ok and world.missing(name)):
+            yield "drop", "the %s %s" % (kind, name), None
+
+
+@rule("RenameStmt")
+def rename(statement, world):
+    kind = kind_of(statement.renameType)
+    if statement.relation is not None:
+        table, holder = table_of(statement.relation), kind_of(statement.relationType)
+        if kind in ("column", "tabconstraint", "trigger", "policy", "rule", "attribute"):
+            yield from _rename_inside(statement, kind, table, holder, world)
+        elif world.is_new(kind, table):
+            schema, dot, _name = table.rpartition(".")
+            world.rename(kind, table, schema + dot + statement.newname)
+        elif kind != "index":
+            yield "rename", "the %s %s" % (kind, table), None
+        return
+    name = name_of(statement.object) if statement.object is not None else statement.subname
+    if world.is_new(kind, name):
+        world.rename(kind, name, statement.newname)
+    elif kind not in ("domconstraint", "statistic ext"):
+        yield "rename", "the %s %s" % (kind, name), None
+
+
+def _rename_inside(statement, kind, table, holder, world):
+    if world.is_new(holder, table) or world.is_new("table", table) or kind in ("trigger", "policy", "rule"):
+        return
+    if kind == "column" and world.column(table, statement.subname):
+        world.columns[(table, statement.newname)] = world.columns.pop((table, statement.subname))
+        return
+    words = "constraint" if kind == "tabconstraint" else kind
+    yield "rename", "the %s %s of %s" % (words, statement.subname, table), None
+
+
+@rule("AlterObjectSchemaStmt", "AlterOwnerStmt")
+def moved(statement, world):
+    kind = kind_of(statement.objectType)
+    name = table_of(statement.relation) if statement.relation is not None else name_of(statement.object)
+    if not world.is_new(kind, name):
+        owner = type(statement).__name__ == "AlterOwnerStmt"
+        yield ("access" if owner else "rename"), "the %s %s" % (kind, name), None
+    elif hasattr(statement, "newschema"):
+        world.rename(kind, name, "%s.%s" % (statement.newschema, name.rpartition(".")[2]))
+
+
+# Types, functions, views
+
+
+@rule("AlterEnumStmt")
+def alter_enum(statement, world):
+    name = name_of(statement.typeName)
+    if statement.oldVal and not world.is_new("type", name):
+        yield "rename", "the value %s of the type %s" % (statement.oldVal, name), None
+
+
+@rule("AlterDomainStmt")
+def alter_domain(statement, world):
+    name = name_of(statement.typeName)
+    kind = {"T": "default", "N": "nullable", "O": "not null", "C": "constraint", "X": "drop", "V": "validate"}.get(statement.subtype)
+    valid = statement.def_ is None or not getattr(statement.def_, "skip_validation", False)
+    if world.is_new("domain", name) or kind in ("nullable", "validate") or (kind == "constraint" and not valid):
+        return
+    if kind == "default" and statement.def_ is not None:
+        return
+    yield {"default": "no-default", "not null": "not-null", "drop": "drop-constraint"}.get(kind, "constraint"), "the domain " + name, None
+
+
+@rule("AlterSeqStmt")
+def alter_sequence(statement, world):
+    name = table_of(statement.sequence)
+    wide = {"owned_by", "maxvalue", "as", "cache", "cycle"}
+    if not world.is_new("sequence", name) and {item.defname for item in statement.options or ()} - wide:
+        yield "behaviour", "the sequence " + name, None
+
+
+@rule("CreateFunctionStmt")
+def create_function(statement, world):
+    kind, name = "procedure" if statement.is_procedure else "function", name_of(statement.funcname)
+    if statement.replace and not world.is_new(kind, name):
+        yield "behaviour", "the %s %s" % (kind, name), None
+    else:
+        world.make(kind, name)
+
+
+@rule("ViewStmt")
+def create_view(statement, world):
+    name = table_of(statement.view)
+    if statement.replace and not world.is_new("view", name):
+        yield "behaviour", "the view " + name, None
+    else:
+        world.make("view", name)
+
+
+@rule("DefineStmt")
+def define(statement, world):
+    kind, name = kind_of(statement.kind), name_of(statement.defnames)
+    if statement.replace:
+        yield "behaviour", "the %s %s" % (kind, name), None
+    else:
+        world.make(kind, name)
+
+
+@rule("CreateTrigStmt", "RuleStmt", "CreatePolicyStmt", "AlterPolicyStmt")
+def watch_table(statement, world):
+    relation = getattr(statement, "relation", None) or statement.table
+    if not world.is_new("table", table_of(relation)):
+        yield "behaviour", table_of(relation), None
+
+
+# Rows
+
+
+@rule("SelectStmt")
+def select(statement, world):
+    if statement.intoClause is not None:
+        world.make("table", table_of(statement.intoClause.rel))
+    calls = {name_of(call.funcname) for call in all_of(statement, "FuncCall")} - HARMLESS
+    if calls:
+        yield "unknown", "the function %s" % ", ".join(sorted(calls)), None
+    yield from inner_writes(statement, world)
+
+
+@rule("InsertStmt")
+def insert(statement, world):
+    yield from inner_writes(statement, world)
+
+
+@rule("UpdateStmt", "DeleteStmt", "MergeStmt")
+def change_rows(statement, world, inner=True):
+    table = table_of(statement.relation)
+    if not world.is_new("table", table):
+        kind, size = type(statement).__name__, world.size(table)
+        where = getattr(statement, "whereClause", None)
+        if kind == "DeleteStmt" and (where is None or _always_true(where)):
+            yield "emptied", table, None
+        elif size and not _bounded(where):
+            yield "all-rows", table, size
+    if inner:
+        yield from inner_writes(statement, world)
+
+
+def inner_writes(statement, world):
+    """What a statement changes in its WITH clauses."""
+    for node in walk(statement):
+        if node is not statement and type(node).__name__ in ("UpdateStmt", "DeleteStmt", "MergeStmt"):
+            yield from change_rows(node, world, inner=False)
+
+
+def _always_true(where):
+    return not all_of(where, "ColumnRef") and not all_of(where, "SubLink")
+
+
+def _bounded(where):
+    """Whether a condition, by its form, names a limited number of rows: id = 1, x IN (1, 2), BETWEEN, a LIMIT inside."""
+    kind = type(where).__name__
+    if kind == "BoolExpr":
+        parts = [_bounded(part) for part in where.args]
+        return {"AND_EXPR": any, "OR_EXPR": all}.get(where.boolop.name, lambda parts: False)(parts)
+    if kind == "SubLink":
+        return where.subLinkType.name == "ANY_SUBLINK" and where.subselect.limitCount is not None
+    if kind != "A_Expr" or type(where.lexpr).__name__ != "ColumnRef" or all_of(where.rexpr, "ColumnRef"):
+        return False
+    if where.kind.name == "AEXPR_OP":
+        return name_of(where.name) == "=" and getattr(where.lexpr.fields[-1], "sval", "") in ("id", "pk", "uuid")
+    return where.kind.name == "AEXPR_BETWEEN" or (where.kind.name == "AEXPR_IN" and name_of(where.name) == "=")
+
+
+@rule("TruncateStmt")
+def truncate(statement, world):
+    for relation in statement.relations:
+        if not world.is_new("table", table_of(relation)):
+            yield "emptied", table_of(relation), None
+
+
+@rule("CopyStmt")
+def copy(statement, world):
+    if statement.is_program or not statement.is_from:
+        yield "unknown", "COPY to or from the outside", None
+
+
+# Locks and maintenance
+
+
+@rule("LockStmt")
+def lock(statement, world):
+    for relation in statement.relations:
+        if statement.mode >= SHARE_LOCK and not world.is_new("table", table_of(relation)):
+            yield "lock", table_of(relation), None
+
+
+@rule("VacuumStmt")
+def vacuum(statement, world):
+    if statement.is_vacuumcmd and option(statement, "full"):
+        yield from _locked([item.relation for item in statement.rels or ()], world)
+
+
+@rule("ClusterStmt")
+def cluster(statement, world):
+    yield from _locked([statement.relation] if statement.relation is not None else [], world)
+
+
+@rule("ReindexStmt")
+def reindex(statement, world):
+    if not option(statement, "concurrently", "params"):
+        of_table = kind_of(statement.kind) == "object table"
+        yield from _locked([statement.relation] if of_table else [], world)
+
+
+@rule("RefreshMatViewStmt")
+def refresh(statement, world):
+    if not statement.concurrent and not world.is_new("materialized view", table_of(statement.relation)):
+        yield from _locked([statement.relation], world)
+
+
+def _locked(relations, world):
+    """Tables that nobody can use for as long as it takes; none named means all, or one that cannot be told."""
+    if not relations:
+        yield "lock", "the tables meant", None
+    for relation in relations:
+        table = table_of(relation)
+        size = None if world.is_new("table", table) else world.size(table)
+        if size:
+            yield "lock", table, size
+
+
+# Rights, settings, transactions
+
+
+@rule("GrantStmt")
+def grant(statement, world):
+    if not statement.is_grant:
+        yield "access", ", ".join(name_of(item) if not hasattr(item, "relname") else table_of(item) for item in statement.objects or ()), None
+
+
+@rule("AlterDefaultPrivilegesStmt")
+def default_privileges(statement, world):
+    if not statement.action.is_grant:
+        yield "access", "tables made from now on", None
+
+
+@rule("VariableSetStmt")
+def setting(statement, world):
+    if statement.name in ("search_path", "session_replication_role"):
+        yield "unknown", "%s after another %s" % ("what follows", statement.name), None
+
+
+@rule("TransactionStmt")
+def transaction(statement, world):
+    if "ROLLBACK" in statement.kind.name or "PREPARE" in statement.kind.name:
+        yield "unknown", "a transaction that is taken back or prepared", None
+
+
+@rule("ExplainStmt")
+def explain(statement, world):
+    if option(statement, "analyze"):
+        yield from judge(statement.query, world)

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the rules of the mode advisor know of the database: what the release that serves can see, and what is new.
+
+What a pending migration has made itself, no release that serves can know of, so nothing done to it can hurt one.
+Names are taken as they are written: "orders" and "public.orders" may be two tables.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+
+class World:
+    """The database while the statements of all pending migrations pass, one after the other.
+
+    tables: a list of {schema, name, bytes, columns {name: type}} of those that are there, or None where nobody has
+    looked; big: bytes from which on a table is big; server_version: server_version_num, such as 150004.
+    """
+
+    def __init__(self, tables, server_version, big):
+        self.tables = tables
+        self.server_version = server_version
+        self.limit = big
+        self.made = set()  # (kind, name) of what a pending migration has made
+        self.columns = {}  # (table, column) that is new in an old table: {"default": bool, "required": bool}
+
+    # What is new
+
+    def make(self, kind, name):
+        self.made.add((kind, name))
+
+    def is_new(self, kind, name):
+        return (kind, name) in self.made
+
+    def forget(self, kind, name):
+        """It was dropped: what has its name from now on is another one."""
+        self.made.discard((kind, name))
+        if kind == "table":
+            self.columns = {key: value for key, value in self.columns.items() if key[0] != name}
+
+    def rename(self, kind, old, new):
+        self.made.discard((kind, old))
+        self.made.add((kind, new))
+
+    def column(self, table, name):
+        """What is known of a new column in an old table, or None for a column that was there."""
+        return self.columns.get((table, name))
+
+    # What was there
+
+    def _found(self, table):
+        """The tables that may be meant by a name; a name without a schema may mean one in any schema."""
+        schema, dot, name = table.rpartition(".")
+        return [one for one in self.tables or [] if one["name"] == name and (not dot or one["schema"] == schema)]
+
+    def missing(self, table):
+        """Whether there surely is no such table."""
+        return self.tables is not None and not self._found(table)
+
+    def size(self, table):
+        """Its size in words when it is big, or may be; else None."""
+        found = self._found(table)
+        if not found:
+            return "its size is not known"
+        largest = max(one["bytes"] for one in found)
+        return readable(largest) if largest >= self.limit else None
+
+    def type_of(self, table, column):
+        """The type of an old column as PostgreSQL writes it, or None where that is not known."""
+        types = {one["columns"].get(column) for one in self._found(table)}
+        return types.pop() if len(types) == 1 else None
+
+
+def readable(size):
+    """A number of bytes for people."""
+    step = 0
+    while size >= 1024 and step < len(UNITS) - 1:
+        size, step = size / 1024, step + 1
+    return "%.*f %s" % (1 if step and size < 10 else 0, size, UNITS[step])
+
+
+# The tree of the parser
+
+
+def table_of(relation):
+    """The name in a RangeVar."""
+    return ".".join(part for part in (relation.schemaname, relation.relname) if part)
+
+
+def name_of(parts):
+    """The name of an object in a tree: a tuple of strings, or something that holds one."""
+    for holder in ("objname", "names"):
+        parts = getattr(parts, holder, parts)
+    if hasattr(parts, "sval"):
+        return parts.sval
+    return ".".join(part.sval for part in parts if getattr(part, "sval", None) and part.sval != "pg_catalog")
+
+
+def kind_of(enum):
+    """OBJECT_FOREIGN_TABLE is "foreign table"."""
+    return enum.name.partition("_")[2].lower().replace("_", " ").replace("matview", "materialized view")
+
+
+def walk(node):
+    """A node of the tree and all below it."""
+    if isinstance(node, (tuple, list)):
+        for item in node:
+            yield from walk(item)
+    elif hasattr(node, "__slots__") and not isinstance(node, Enum):
+        yield node
+        for name in node:
+            yield from walk(getattr(node, name))
+
+
+def all_of(node, kind):
+    """Every node of a kind, by the name of its class."""
+    return [found for found in walk(node) if type(found).__name__ == kind]
+
+
+def type_words(type_name):
+    """(name of a type, its numbers) of a TypeName: ("varchar", (20,))."""
+    numbers = tuple(item.val.ival for item in type_name.typmods or () if hasattr(getattr(item, "val", None), "ival"))
+    return name_of(type_name), numbers

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How pending migrations are read by what slipway.yml says, with real commands that print as migration tools do."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._config.profiles.django import DJANGO
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._config.schema import validate
+from ansible_collections.slipway.app.plugins.module_utils._operation.pending import ALL, pending
+from ansible_collections.slipway.app.plugins.module_utils._service.runtime import open_runtime
+
+# As Django 5.2 prints them.
+PLAN = """[X]  contenttypes.0001_initial
+[ ]  shop.0002_number ... (shop.0001_initial)
+[ ]  shop.0003_fill
+"""
+SQL = """BEGIN;
+--
+-- Raw Python operation
+--
+-- THIS OPERATION CANNOT BE WRITTEN AS SQL
+--
+-- Add field number to order
+--
+ALTER TABLE "shop_order" ADD COLUMN "number" text NULL;
+COMMIT;
+"""
+
+
+@pytest.fixture
+def ask(application):
+    """ask(migrations, migrate) -> what is pending in a release with this configuration."""
+
+    number = itertools.count(1)
+
+    def asked(migrations, migrate=("true",), private=None):
+        application.release({}, next(number), private=private, migrations=migrations, commands={"migrate": list(migrate)})
+        return pending(open_runtime({"root": application.root, "environment": None, "variables": {}, "python": None}))
+
+    return asked
+
+
+def printing(text):
+    return ["printf", "%s", text.replace("{", "{{").replace("}", "}}")]
+
+
+def test_one_after_the_other_by_the_profile_django(ask):
+    profile = dict(DJANGO["migrations"], pending=printing(PLAN), compatible=["shop.0003_fill"],
+                   sql=["sh", "-c", "printf '%s' \"$3\"; echo \"-- $1 $2\"", "sh", "{app}", "{migration}", SQL])
+    found = ask(profile)
+    assert [(one["name"], one["code"], one["problem"], one["compatible"]) for one in found["migrations"]] == [
+        ("shop.0002_number", ["Raw Python operation"], None, False), ("shop.0003_fill", ["Raw Python operation"], None, True)]
+    assert found["migrations"][0]["sql"] == SQL + "-- shop 0002_number\n"
+    assert (found["problem"], found["tables"], found["server_version"]) == (None, None, None)
+
+
+def test_what_django_1_and_2_print_for_code(ask):
+    words = "-- MIGRATION NOW PERFORMS OPERATION THAT CANNOT BE WRITTEN AS SQL:\n-- Raw Python operation\n"
+    [one] = ask({"sql": printing(words), "code": DJANGO["migrations"]["code"]})["migrations"]
+    assert one["code"] == ["-- MIGRATION NOW PERFORMS OPERATION THAT CANNOT BE WRITTEN AS SQL"]
+
+
+def test_all_at_once(ask):
+    [one] = ask({"sql": printing("ALTER TABLE orders DROP x;"), "code": "^-- code: (?P<what>.*)"})["migrations"]
+    assert (one["name"], one["sql"], one["code"]) == (ALL, "ALTER TABLE orders DROP x;", [])
+    assert ask({"sql": printing("\n \n")})["migrations"] == []
+
+
+def test_a_migration_whose_sql_cannot_be_had_is_there_with_the_reason(ask):
+    sql = ["sh", "-c", "test $0 = a && echo 'SELECT 1' || { echo no such constraint >&2; exit 3; }".replace("{", "{{").replace("}", "}}"),
+           "{name}"]
+    first, second = ask({"pending": printing("a\nb\n"), "pattern": "^(?P<name>.)$", "sql": sql})["migrations"]
+    assert (first["sql"], first["problem"]) == ("SELECT 1\n", None)
+    assert "exit status 3" in second["problem"] and "no such constraint" in second["problem"]
+
+
+def test_a_list_that_cannot_be_had_is_no_empty_list(ask):
+    found = ask({"pending": ["sh", "-c", "echo cannot connect; exit 1"], "pattern": "x", "sql": "true"})
+    assert found["migrations"] == [] and "cannot connect" in found["problem"]
+    assert "migrations.pattern" in ask({"pending": "true", "sql": "true"})["problem"]
+
+
+def test_an_application_that_does_not_say_how(ask):
+    assert "migrations.sql" in ask({})["problem"]
+    nothing_to_migrate = ask({}, migrate=())
+    assert nothing_to_migrate["migrations"] == [] and nothing_to_migrate["problem"] is None
+
+
+def test_secrets_are_hidden_in_sql_and_in_errors(ask):
+    private = {"TOKEN": "swordfish"}
+    [one] = ask({"sql": ["sh", "-c", "echo \"SELECT '$TOKEN'\""]}, private=private)["migrations"]
+    assert one["sql"] == "SELECT '********'\n"
+    [one] = ask({"sql": ["sh", "-c", "echo $TOKEN; exit 1"]}, private=private)["migrations"]
+    assert "swordfish" not in one["problem"]
+
+
+def test_what_is_far_too_long_is_not_carried_along(ask):
+    [one] = ask({"sql": ["sh", "-c", "head -c 4194305 /dev/zero | tr '\\0' x"]})["migrations"]
+    assert one["sql"] == "" and "longer" in one["problem"]
+
+
+@pytest.mark.parametrize("pattern", ["(", "*", "(?P<a>x"])
+def test_a_pattern_that_is_none_is_refused_by_name(pattern):
+    document = {"application": "shop", "profile": "generic", "migrations": {"pattern": pattern}}
+    with pytest.raises(SlipwayError, match=r"migrations\.pattern must be a regular expression"):
+        validate(document, "slipway.yml")
