@@ -26,7 +26,7 @@ REPORTS = workspace.CACHE / "tests"
 ROOM = 8 * 1024 ** 3  # bytes; the tests of whole sites take a few of them
 # Many tests at a time, since most of them wait for processes; or two files, each of which shares what its first test has
 # set up.
-TOGETHER = ("-n", "4")
+TOGETHER = ("-n", "3")
 FILES_TOGETHER = ("-n", "2", "--dist", "loadfile")
 # What runs on ansible-core 2.19: name, folders, how.
 SUITES = (
