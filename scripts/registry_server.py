@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import json
 import os
@@ -28,12 +29,15 @@ def program(name, package, cache_dir):
     """The path of a program: the machine's, else that of the Debian package, installed by root, unpacked by anybody else."""
     unpacked = os.path.join(os.path.abspath(cache_dir), package)
     search = os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", os.path.join(unpacked, "usr", "bin")])
-    if not shutil.which(name, path=search):
-        if os.geteuid() == 0:
-            _apt("update")
-            _apt("install", "--yes", "--no-install-recommends", package)
-        else:
-            _unpack(package, unpacked)
+    os.makedirs(cache_dir, exist_ok=True)
+    with open(os.path.join(cache_dir, "packages.lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run at the same time want it at the same time
+        if not shutil.which(name, path=search):
+            if os.geteuid() == 0:
+                _apt("update")
+                _apt("install", "--yes", "--no-install-recommends", package)
+            else:
+                _unpack(package, unpacked)
     found = shutil.which(name, path=search)
     if not found or subprocess.run([found, "--version"], capture_output=True, check=False).returncode:
         raise ServerError("There is no %s that runs on this machine: install the package %s." % (name, package))
@@ -41,7 +45,7 @@ def program(name, package, cache_dir):
 
 
 def _apt(*arguments):
-    done = subprocess.run(["apt-get", "--quiet=2", *arguments], capture_output=True, text=True, check=False,
+    done = subprocess.run(["apt-get", "--quiet=2", "--option=DPkg::Lock::Timeout=120", *arguments], capture_output=True, text=True, check=False,
                           env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"))
     if done.returncode and arguments[0] != "update":  # lists that are old may still be good enough
         raise ServerError("apt-get %s failed: %s" % (" ".join(arguments), done.stderr[-500:]))

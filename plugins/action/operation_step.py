@@ -120,7 +120,6 @@ class ActionModule(ActionBase):
         except AnsibleError as error:
             return {"failed": True, "msg": str(error)}
 
-
     def _relay(self, arguments, found):
         """Bring the host what its steps need of the package, so that it needs no way to the store."""
         auth = arguments.pop("store_auth", None)

@@ -46,6 +46,7 @@ options:
       - Where packages are kept, a folder with an OCI image layout or the URL of a registry, as in M(slipway.app.package_info).
         Needed with O(package).
     type: str
+    required: false
   id:
     description: The release to activate or to remove, as this module and M(slipway.app.release_info) return it.
     type: str

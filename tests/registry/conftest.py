@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
+from ansible_collections.slipway.app.tests.contract import conftest as contract
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._package.repositories import Repository
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +26,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import registry_server  # noqa: E402  (scripts is no package)
 
+server = contract.server  # PostgreSQL, for whoever asks
 PASSWORD = registry_server.PASSWORD
 VENDOR = 3 * 1024 * 1024  # bytes of dependencies, which do not compress
 SLIPWAY = """

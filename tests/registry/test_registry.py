@@ -14,7 +14,7 @@ import oras.client
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._package import http, registry as registry_module
+from ansible_collections.slipway.app.plugins.module_utils._package import http_client, registry as registry_module
 from ansible_collections.slipway.app.plugins.module_utils._package.build import build as build_package
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
@@ -82,7 +82,7 @@ def test_a_blob_in_several_parts_arrives_whole(store, monkeypatch):
 
 
 def test_an_upload_is_taken_up_when_its_connection_breaks(registry, location, store, tap, monkeypatch):
-    for module in (http, registry_module):
+    for module in (http_client, registry_module):
         monkeypatch.setattr(module, "DELAYS", (0, 0, 0))
     broken = tap("up", 400000, cut=True)
     digest = publish(open_store(location.replace(registry.url, broken.url), registry.auth), "shop:1.0.0", os.urandom(1000000))

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
-from ansible_collections.slipway.app.tests.contract.conftest import World, server  # noqa: F401  (a fixture)
+from ansible_collections.slipway.app.tests.contract.conftest import World
 from ansible_collections.slipway.app.tests.registry.conftest import PASSWORD
 
 
@@ -86,7 +86,7 @@ def test_what_was_damaged_on_the_way_is_not_taken(build, run_module, registry, o
     assert list((root / "releases").iterdir()) == []
 
 
-def test_the_stage_of_an_operation_is_relayed(build, play, options, tmp_path, run_module, server):  # noqa: F811
+def test_the_stage_of_an_operation_is_relayed(build, play, options, tmp_path, run_module, server):
     layers = build()["layers"]
     (tmp_path / "world").mkdir()
     world = World(tmp_path / "world", run_module, server)

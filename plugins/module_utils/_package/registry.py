@@ -25,7 +25,7 @@ from urllib.parse import urljoin, urlsplit
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._package import artifact
 from ansible_collections.slipway.app.plugins.module_utils._package.blob import VerifiedReader
-from ansible_collections.slipway.app.plugins.module_utils._package.http import DELAYS, NETWORK, Client, read_json
+from ansible_collections.slipway.app.plugins.module_utils._package.http_client import DELAYS, NETWORK, Client, read_json
 from ansible_collections.slipway.app.plugins.module_utils._package.interface import DOCUMENT_LIMIT, PackageStore
 from ansible_collections.slipway.app.plugins.module_utils._package.name import DIGEST, REPOSITORY, PackageName
 from ansible_collections.slipway.app.plugins.module_utils._package.workspace import private_folder, workspace

@@ -14,9 +14,9 @@ import threading
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._package import http as client_module
+from ansible_collections.slipway.app.plugins.module_utils._package import http_client as client_module
 from ansible_collections.slipway.app.plugins.module_utils._package import registry as registry_module
-from ansible_collections.slipway.app.plugins.module_utils._package.http import Client
+from ansible_collections.slipway.app.plugins.module_utils._package.http_client import Client
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
 
