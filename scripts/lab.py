@@ -27,11 +27,15 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "demo")]
 import lab_engine  # noqa: E402  (scripts find each other by this path)
+import repository  # noqa: E402
+import setup  # noqa: E402
 import workspace  # noqa: E402
 from lab_engine import docker, until  # noqa: E402
 
@@ -44,6 +48,8 @@ SYSTEMD = ("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--security-opt",
 CGROUP_V1 = ("--volume", "/sys/fs/cgroup/systemd:/sys/fs/cgroup/systemd")
 # A folder that all hosts have in common, as real ones would mount a network folder.
 SHARE = "/srv/share"
+# On the build host: the repository of the demo's shop, and the wheels that it is built from.
+SHOP = "/srv/build"
 
 ANSIBLE_CONFIG = """\
 [defaults]
@@ -112,6 +118,7 @@ class Lab:
             list(pool.map(lambda host: self._run(host, image), self.hosts))
         for host in self.hosts:
             self._wait_up(host)
+        self._stock()
         return self
 
     def down(self):
@@ -221,6 +228,17 @@ class Lab:
         with contextlib.suppress(OSError), socket.create_connection((self.address(host), 22), timeout=1) as connection:
             return connection.recv(4) == b"SSH-"
 
+    def _stock(self):
+        """Put on the build host what the shop is built from; what is there already is left as it is."""
+        build = self.groups["build"][0]
+        if self.inside(build, ["test", "-d", SHOP + "/repository"], check=False).returncode == 0:
+            return
+        self.inside(build, ["mkdir", "-p", SHOP])
+        self.copy(setup.wheels(python=HOSTS_PYTHON), build, SHOP + "/wheels")
+        with tempfile.TemporaryDirectory(prefix="slipway-shop-") as folder:
+            self.copy(repository.make(Path(folder) / "repository"), build, SHOP)
+        self.inside(build, ["chown", "-R", "root:root", SHOP])
+
     def _make_network(self):
         """A network with fixed addresses, where the engine finds room for one."""
         def subnet():
@@ -264,7 +282,7 @@ class Lab:
     def _ssh_options(self):
         """For a path with a space in it: ssh reads the double quotes, whoever splits the line the single ones."""
         options = ("UserKnownHostsFile=\"%s\"" % (self.folder / "known_hosts"), "StrictHostKeyChecking=yes",
-                   "ControlMaster=auto", "ControlPersist=60s",
+                   "ControlMaster=auto", "ControlPersist=60s",  # Ansible's own path for it may be too long in a deep clone
                    # A host that dies or is cut off is noticed also by a connection that was open before.
                    "ServerAliveInterval=5", "ServerAliveCountMax=3", "ConnectTimeout=10",
                    "ControlPath=\"/tmp/%s-%%C\"" % self.prefix)
@@ -286,7 +304,7 @@ class Lab:
             "ansible_python_interpreter": "/usr/bin/python3",
             "ansible_ssh_pipelining": True,
             "ansible_ssh_private_key_file": str(self._key("user_key")),
-            "ansible_ssh_args": "-F /dev/null " + self._ssh_options(),
+            "ansible_ssh_common_args": "-F /dev/null " + self._ssh_options(),
         }
 
     def _application(self):
@@ -299,7 +317,13 @@ class Lab:
             "slipway_root": "/srv/shop",
             "slipway_user": "shop",
             "slipway_server_name": "shop.test",
+            "slipway_service_driver": "systemd",
+            "slipway_repository": SHOP + "/repository",
+            "slipway_build_environment": {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "file://%s/wheels" % SHOP, "PIP_NO_CACHE_DIR": "1",
+                                          "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"},
             "slipway_store": SHARE + "/packages",
+            # For packages in the registry: slipway_store is https://build1:5000 then.
+            "slipway_store_auth": {"username": "slipway", "password": values["registry"], "ca_path": "/etc/ssl/certs/slipway-registry.pem"},
             "slipway_variables": {"port": 8000},
             "slipway_database": {"login_host": "db1", "login_port": 5432, "login_user": "shop", "login_db": "shop",
                                  "login_password": values["database"]},
