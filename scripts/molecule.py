@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""make molecule: the scenarios of molecule/, believed only when their tests really ran; `molecule.py NAME...` runs some.
+"""make molecule: the scenarios of molecule/, believed only when tests of theirs ran; `molecule.py NAME...` runs some.
 
 Molecule itself calls a scenario successful in which no host was found or no test was collected.
 """
@@ -28,7 +28,8 @@ def run(name, python):
         print("slipway: the scenario %s ran no test" % name)
         return 0, 1
     suite = ElementTree.parse(report).getroot().find("testsuite")
-    tests, bad = int(suite.get("tests")), int(suite.get("failures")) + int(suite.get("errors")) + int(suite.get("skipped"))
+    tests = int(suite.get("tests"))
+    bad = sum(int(suite.get(word)) for word in ("failures", "errors", "skipped"))
     return tests - bad, bad or int(done.returncode != 0 or not tests)
 
 

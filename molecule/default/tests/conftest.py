@@ -41,5 +41,5 @@ def variables():
 @pytest.fixture(scope="session")
 def address():
     """address(name) -> the IP address of the host of that name."""
-    found = {name: facts["ansible_host"] for group in INVENTORY["children"].values() for name, facts in group["hosts"].items()}
-    return found.__getitem__
+    hosts = {name: facts for group in INVENTORY["children"].values() for name, facts in group["hosts"].items()}
+    return lambda name: hosts[name]["ansible_host"]
