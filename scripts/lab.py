@@ -32,7 +32,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "demo")]
+sys.path += [str(HERE), str(HERE.parent / "demo")]  # at the end: the demo has a lab.py as well
 import lab_engine  # noqa: E402  (scripts find each other by this path)
 import repository  # noqa: E402
 import setup  # noqa: E402
