@@ -330,8 +330,7 @@ class Lab:
             "slipway_build_environment": {
                 "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "file://%s/wheels" % SHOP, "PIP_NO_CACHE_DIR": "1",
                 "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"},
-            "slipway_store": SHARE + "/packages",
-            # For packages in the registry: slipway_store is https://build1:5000 then.
+            "slipway_store": "https://build1:5000",
             "slipway_store_auth": {"username": "slipway", "password": values["registry"],
                                    "ca_path": "/etc/ssl/certs/slipway-registry.pem"},
             "slipway_variables": {"port": 8000},

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real hosts for tests: the image they are made from, and one lab for all tests of a run."""
+"""Real hosts for tests: one lab for all tests of a run."""
 
 from __future__ import annotations
 
@@ -21,12 +21,6 @@ def load(name, path):
 
 
 hosts_lab = load("slipway_hosts_lab", Path(__file__).resolve().parents[2] / "scripts" / "lab.py")
-
-
-@pytest.fixture(scope="session")
-def image():
-    """The name of the hosts' image; a machine that cannot have it fails the test, it does not skip it."""
-    return hosts_lab.lab_engine.ready()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 
 PORTAL = {"slipway_application": "portal", "slipway_root": "/srv/portal", "slipway_user": "portal",
-          "slipway_profile": "oro", "slipway_server_name": "portal.test"}
+          "slipway_profile": "oro", "slipway_server_name": "portal.test", "slipway_variables": {"port": 8001}}
 FILES = {
     "index.php": "<?php echo '%s ', posix_getpwuid(posix_geteuid())['name'], ' ', $_SERVER['REQUEST_URI'];",
     "index_dev.php": "<?php echo 'the inside of %s';",
@@ -31,6 +31,9 @@ def portal(lab):
         for name, text in FILES.items():
             lab.ssh("app2", ["tee", "%s/%s" % (folder, name)], input=text % release)
     activate(lab, "one")
+    # As the unit of the service web runs it.
+    lab.ssh("app2", ["systemd-run", "--quiet", "--unit=portal-web", "--uid=portal", "--property=Restart=always",
+                     "php-fpm8.2", "--nodaemonize", "--fpm-config", "/srv/portal/php-fpm.conf"])
     return lab
 
 
@@ -47,6 +50,13 @@ def get(lab, path):
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+
+
+def test_the_host_can_ask_the_application_itself(portal):
+    answer = portal.ssh("app2", ["curl", "-s", "--retry", "20", "--retry-all-errors", "--retry-delay", "1",
+                                 "http://127.0.0.1:8001/user/login"])
+    assert answer.stdout == "one portal /user/login"
+    assert portal.ssh("app2", ["stat", "--format=%U %a", "/srv/portal/php-fpm.sock"]).stdout.split()[0] == "portal"
 
 
 def test_every_path_is_the_front_controllers_but_files_are_served(portal):
