@@ -9,7 +9,7 @@ PYTHON := ./scripts/with-python
 VENV_PYTHON := .venv/bin/python
 ARGS ?=
 
-.PHONY: help demo demo-stop lab lab-down test lint build clean
+.PHONY: help demo demo-stop lab lab-down test test-hosts molecule lint build clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -31,6 +31,12 @@ lab-down: ## remove them
 
 test: ## all tests; ARGS="tests/unit -k lock" gives one pytest run its arguments
 	@$(PYTHON) scripts/test.py $(ARGS)
+
+test-hosts: ## only the tests on real hosts, in a lab of their own (Docker); ARGS as above
+	@$(PYTHON) scripts/test.py tests/hosts $(ARGS)
+
+molecule: ## bare hosts are provisioned, deployed to and looked at (Docker); ARGS="default" runs the named scenarios
+	@$(PYTHON) scripts/molecule.py $(ARGS)
 
 lint: ## ansible-test sanity, ansible-lint, docs, changelog, YAML, licences; ARGS="docs" runs the named gates
 	@$(PYTHON) scripts/lint.py $(ARGS)

@@ -24,17 +24,17 @@ sys.path.insert(0, str(HERE.parent / "scripts"))
 import postgres_server  # noqa: E402  (scripts is no package)
 
 
-def wheels(cache=CACHE):
-    """The folder with the shop's wheels for this Python; filled when it is not there yet."""
+def wheels(cache=CACHE, python=sys.version_info[:2]):
+    """The folder with the shop's wheels for this Python, or one of that version; filled when it is not there yet."""
     requirements = HERE / "shop" / "requirements.txt"
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
-    folder = Path(cache) / ("wheels-%s-%d.%d" % (digest, *sys.version_info[:2]))
+    folder = Path(cache) / ("wheels-%s-%d.%d" % (digest, *python))
     with _only_one(cache):
         if not folder.is_dir():
             part = folder.with_name(".part-" + folder.name)
             shutil.rmtree(part, ignore_errors=True)
-            argv = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--dest", part,
-                    "--requirement", requirements]
+            argv = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:", "--python-version", "%d.%d" % python,
+                    "--dest", part, "--requirement", requirements]
             done = subprocess.run(argv, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise RuntimeError("pip cannot fetch the shop's requirements:\n%s" % done.stderr)

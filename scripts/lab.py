@@ -7,8 +7,8 @@
         lab.playbook("provision")
         lab.kill("app1")
 
-Hosts are called app1, app2, jobs1, jobs2, db1, lb1, build1 and find each other by these names. The inventory, with
-keys and secrets that are only of this lab, is .cache/NAME/inventory.yml. Labs of other names and clones are not disturbed.
+Hosts are called app1, app2, jobs1, jobs2, db1, lb1, build1 and find each other by these names. The inventory, with keys
+and secrets that are only of this lab, is .cache/NAME/inventory.yml. Labs of other names and clones are not disturbed.
 """
 
 from __future__ import annotations
@@ -27,15 +27,20 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path += [str(HERE), str(HERE.parent / "demo")]  # at the end: the demo has a lab.py as well
 import lab_engine  # noqa: E402  (scripts find each other by this path)
+import repository  # noqa: E402
+import setup  # noqa: E402
 import workspace  # noqa: E402
 from lab_engine import docker, until  # noqa: E402
 
 CLONE = hashlib.sha256(str(workspace.ROOT).encode()).hexdigest()[:8]
+HOSTS_PYTHON = (3, 11)  # that of Debian 12
 BOOT = 60  # seconds a host may take until it is up
 # What makes systemd run in a container, as little as does (--privileged is more than some machines can give).
 SYSTEMD = ("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--security-opt", "seccomp=unconfined",
@@ -44,6 +49,8 @@ SYSTEMD = ("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--security-opt",
 CGROUP_V1 = ("--volume", "/sys/fs/cgroup/systemd:/sys/fs/cgroup/systemd")
 # A folder that all hosts have in common, as real ones would mount a network folder.
 SHARE = "/srv/share"
+# On the build host: the repository of the demo's shop, and the wheels that it is built from.
+SHOP = "/srv/build"
 
 ANSIBLE_CONFIG = """\
 [defaults]
@@ -112,6 +119,7 @@ class Lab:
             list(pool.map(lambda host: self._run(host, image), self.hosts))
         for host in self.hosts:
             self._wait_up(host)
+        self._stock()
         return self
 
     def down(self):
@@ -140,7 +148,8 @@ class Lab:
 
     def heal(self, host):
         """The network comes back, the host's address with it."""
-        docker("network", "connect", "--ip", self.address(host), "--alias", host, self.prefix, self._container(host))
+        docker("network", "connect", "--ip", self.address(host), "--alias", host, self.prefix,
+               self._container(host))
         self._wait_up(host)
 
     # What one does with a host
@@ -151,7 +160,7 @@ class Lab:
 
     def ssh(self, host, argv, check=True, **options):
         """Run a command on the host as root, over SSH; a CompletedProcess with its output as text."""
-        command = ["ssh", "-F", os.devnull, "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "IdentitiesOnly=yes",
+        command = ["ssh", "-F", os.devnull, "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
                    "-o", 'IdentityFile="%s"' % self._key("user_key"), *shlex.split(self._ssh_options()),
                    "root@" + self.address(host), shlex.join(map(str, argv))]
         return _finished(command, check, options)
@@ -179,7 +188,8 @@ class Lab:
         """Start a playbook in a session of its own; a Popen whose stdout has all that it prints."""
         python = workspace.install("run")
         workspace.dependencies()
-        argv = [python, "-m", "ansible", "playbook", "slipway.app." + name, "--extra-vars", json.dumps(variables), *options]
+        argv = [python, "-m", "ansible", "playbook", "slipway.app." + name,
+                "--extra-vars", json.dumps(variables), *options]
         return subprocess.Popen(argv, cwd=self.folder, env=self.ansible_environment(python), stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
@@ -198,13 +208,15 @@ class Lab:
         return "%s-%s" % (self.prefix, host)
 
     def _containers(self, *filters):
-        listed = docker("ps", "--all", "--filter", "label=slipway-lab=" + self.prefix, *filters, "--format", "{{.Names}}")
+        listed = docker("ps", "--all", "--filter", "label=slipway-lab=" + self.prefix, *filters,
+                        "--format", "{{.Names}}")
         return set(listed.stdout.split())
 
     def _run(self, host, image):
         if docker("start", self._container(host), check=False).returncode == 0:
             return
-        docker("run", "--detach", "--name", self._container(host), "--hostname", host, "--label", "slipway-lab=" + self.prefix,
+        docker("run", "--detach", "--name", self._container(host), "--hostname", host,
+               "--label", "slipway-lab=" + self.prefix,
                "--network", self.prefix, "--network-alias", host, "--ip", self.address(host),
                "--mount", 'type=bind,"source=%s",target=/etc/slipway-lab,readonly' % self._keys,
                "--mount", "type=volume,source=%s,target=%s" % (self.prefix, SHARE),
@@ -214,18 +226,30 @@ class Lab:
         until(lambda: self._greets(host), BOOT, "%s does not answer on its SSH port." % host)
         state = self.inside(host, ["systemctl", "is-system-running", "--wait"], check=False).stdout.strip()
         if state != "running":
-            failed = self.inside(host, ["systemctl", "list-units", "--failed", "--plain", "--no-legend"], check=False).stdout
+            failed = self.inside(host, ["systemctl", "list-units", "--failed", "--plain"], check=False).stdout
             raise RuntimeError("%s is %s after its start:\n%s" % (host, state, failed))
 
     def _greets(self, host):
         with contextlib.suppress(OSError), socket.create_connection((self.address(host), 22), timeout=1) as connection:
             return connection.recv(4) == b"SSH-"
 
+    def _stock(self):
+        """Put on the build host what the shop is built from; what is there already is left as it is."""
+        build = self.groups["build"][0]
+        if self.inside(build, ["test", "-d", SHOP + "/repository"], check=False).returncode == 0:
+            return
+        self.inside(build, ["mkdir", "-p", SHOP])
+        self.copy(setup.wheels(python=HOSTS_PYTHON), build, SHOP + "/wheels")
+        with tempfile.TemporaryDirectory(prefix="slipway-shop-") as folder:
+            self.copy(repository.make(Path(folder) / "repository"), build, SHOP)
+        self.inside(build, ["chown", "-R", "root:root", SHOP])
+
     def _make_network(self):
         """A network with fixed addresses, where the engine finds room for one."""
         def subnet():
             docker("network", "create", self.prefix)
-            found = docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", self.prefix).stdout.strip()
+            shown = docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", self.prefix)
+            found = shown.stdout.strip()
             docker("network", "rm", self.prefix)
             # Another lab may take the same one just now.
             made = docker("network", "create", "--subnet", found, self.prefix, check=False)
@@ -257,7 +281,8 @@ class Lab:
         self._keys.mkdir(parents=True)
         self.folder.chmod(0o700)
         for name in ("user_key", "host_key"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.prefix, "-f", self._key(name)], check=True)
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.prefix, "-f", self._key(name)],
+                           check=True)
         values = {name: secrets.token_urlsafe(30) for name in ("database", "registry", "secret_key", "upload_token")}
         _write(self.folder / "secrets.json", json.dumps(values, indent=2))
 
@@ -267,6 +292,7 @@ class Lab:
                    "ControlMaster=auto", "ControlPersist=60s",
                    # A host that dies or is cut off is noticed also by a connection that was open before.
                    "ServerAliveInterval=5", "ServerAliveCountMax=3", "ConnectTimeout=10",
+                   # Below the clone the path of the socket might be too long.
                    "ControlPath=\"/tmp/%s-%%C\"" % self.prefix)
         return " ".join("-o " + shlex.quote(option) for option in options)
 
@@ -286,12 +312,12 @@ class Lab:
             "ansible_python_interpreter": "/usr/bin/python3",
             "ansible_ssh_pipelining": True,
             "ansible_ssh_private_key_file": str(self._key("user_key")),
-            "ansible_ssh_args": "-F /dev/null " + self._ssh_options(),
+            "ansible_ssh_common_args": "-F /dev/null " + self._ssh_options(),
         }
 
     def _application(self):
         """What the inventory of a real installation of the demo's shop would say."""
-        values = self.secrets
+        values, addresses = self.secrets, self._state()["addresses"].values()
         return {
             "slipway_application": "shop",
             "slipway_environment": "prod",
@@ -299,7 +325,14 @@ class Lab:
             "slipway_root": "/srv/shop",
             "slipway_user": "shop",
             "slipway_server_name": "shop.test",
-            "slipway_store": SHARE + "/packages",
+            "slipway_service_driver": "systemd",
+            "slipway_repository": SHOP + "/repository",
+            "slipway_build_environment": {
+                "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "file://%s/wheels" % SHOP, "PIP_NO_CACHE_DIR": "1",
+                "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"},
+            "slipway_store": "https://build1:5000",
+            "slipway_store_auth": {"username": "slipway", "password": values["registry"],
+                                   "ca_path": "/etc/ssl/certs/slipway-registry.pem"},
             "slipway_variables": {"port": 8000},
             "slipway_database": {"login_host": "db1", "login_port": 5432, "login_user": "shop", "login_db": "shop",
                                  "login_password": values["database"]},
@@ -307,7 +340,7 @@ class Lab:
                 "DATABASE_URL": "postgresql://shop:%s@db1:5432/shop" % values["database"],
                 "SECRET_KEY": values["secret_key"],
                 "UPLOAD_TOKEN": values["upload_token"],
-                "ALLOWED_HOSTS": ",".join(["shop.test", "127.0.0.1", "localhost", *self._state()["addresses"].values()]),
+                "ALLOWED_HOSTS": ",".join(["shop.test", "127.0.0.1", "localhost", *addresses]),
             },
         }
 
@@ -345,7 +378,8 @@ def main(arguments):
         for host in lab.hosts:
             print("%-8s %s" % (host, lab.address(host)))
         inventory = os.path.relpath(lab.folder / "inventory.yml", workspace.ROOT)
-        print("slipway: %d hosts are up after %.1f s; inventory %s" % (len(lab.hosts), time.monotonic() - begun, inventory))
+        seconds = time.monotonic() - begun
+        print("slipway: %d hosts are up after %.1f s; inventory %s" % (len(lab.hosts), seconds, inventory))
 
 
 if __name__ == "__main__":

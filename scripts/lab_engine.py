@@ -56,10 +56,11 @@ def _answers():
 
 def _install(*packages):
     if os.geteuid() or not shutil.which("apt-get"):
-        said = docker("version", check=False).stderr.strip() if shutil.which("docker") else "there is no docker command."
-        workspace.fail("the lab needs a Docker engine, and only root on Debian or Ubuntu can have one installed here: " + said)
+        said = docker("version", check=False).stderr if shutil.which("docker") else "there is no docker command."
+        workspace.fail("the lab needs a Docker engine, which only root on Debian or Ubuntu can install here: " + said)
     print("slipway: installing %s" % ", ".join(packages), flush=True)
-    command = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "install", "--yes", "--no-install-recommends", *packages]
+    command = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "install", "--yes", "--no-install-recommends",
+               *packages]
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     if _quietly(command, env=environment).returncode:  # the lists of packages may be missing or too old
         _quietly(["apt-get", "-qq", "update"])
@@ -74,7 +75,8 @@ def _quietly(command, **options):
 
 def _start():
     if os.geteuid():
-        workspace.fail("the Docker engine does not answer, and only root can start it: " + docker("version", check=False).stderr.strip())
+        said = docker("version", check=False).stderr
+        workspace.fail("the Docker engine does not answer, and only root can start it: " + said)
     if os.path.isdir("/run/systemd/system"):
         process, log = None, "systemctl status docker"
         _quietly(["systemctl", "start", "docker"])
@@ -85,7 +87,8 @@ def _start():
                                        start_new_session=True)
         PID_FILE.write_text(str(process.pid), encoding="utf-8")
         print("slipway: started the Docker engine, process %d; it goes on when this ends" % process.pid, flush=True)
-    until(_answers, 60, "The Docker engine does not answer; see " + str(log), lambda: process and process.poll() is not None)
+    until(_answers, 60, "The Docker engine does not answer; see %s" % log,
+          lambda: process and process.poll() is not None)
 
 
 def cgroup_version():
@@ -97,7 +100,8 @@ def cgroup_version():
 def image():
     """The name of the hosts' image, built when its definition is new to this machine."""
     files = sorted(path for path in DEFINITION.iterdir() if path.is_file())
-    digest = hashlib.sha256(b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in files)).hexdigest()
+    content = b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in files)
+    digest = hashlib.sha256(content).hexdigest()
     name = "slipway-lab:" + digest[:12]
     if not _has(name):
         with _alone("image"):
@@ -141,7 +145,7 @@ def _bootstrap():
         making.stdout.close()
     if making.wait() or imported.returncode:  # half an archive is also imported
         docker("image", "rm", OWN_BASE + "-part", check=False)
-        workspace.fail("no base for the lab's image: %s cannot be pulled, and mmdebstrap failed; see %s" % (PUBLIC_BASE, log))
+        workspace.fail("no base for the lab's image: %s cannot be pulled, mmdebstrap fails; see %s" % (PUBLIC_BASE, log))
     docker("tag", OWN_BASE + "-part", OWN_BASE)
     docker("image", "rm", OWN_BASE + "-part")
 
@@ -157,7 +161,7 @@ def _alone(what):
 
 
 def until(question, seconds, complaint, hopeless=lambda: False):
-    """Ask until the answer is yes and return it; RuntimeError(complaint) after so many seconds, or when it is hopeless."""
+    """Ask until the answer is yes, and return it; RuntimeError(complaint) after so many seconds or when hopeless()."""
     deadline = time.monotonic() + seconds
     while True:
         answer = question()

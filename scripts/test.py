@@ -37,6 +37,7 @@ SUITES = (
     ("install", ("tests/install",), TOGETHER),
     ("integration", ("tests/integration",), FILES_TOGETHER),
     ("oro", ("tests/oro",), ()),
+    ("hosts", ("tests/hosts",), ()),
 )
 # In a folder of tests: brings what they need of the machine; what it prints is why it cannot, and its exit status is 1.
 NEEDS = "needs.py"

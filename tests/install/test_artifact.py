@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+DEPENDENCIES = ROOT / ".build" / "dependencies"
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 WANTED = {
     "CHANGELOG.md", "CHANGELOG.rst", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "COPYING", "FILES.json", "LICENSES",
@@ -39,11 +40,11 @@ def artifact(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def collections(artifact, tmp_path_factory):
-    """A folder with nothing but the installed artifact."""
+    """A folder with nothing but the installed artifact; what it depends on is found elsewhere, as Galaxy is not asked."""
     folder = tmp_path_factory.mktemp("elsewhere")
     subprocess.run([sys.executable, "-m", "ansible", "galaxy", "collection", "install", artifact, "--offline",
                     "--collections-path", folder], check=True, cwd=folder,
-                   env=environment(ANSIBLE_HOME=str(folder / "home")))
+                   env=environment(ANSIBLE_HOME=str(folder / "home"), ANSIBLE_COLLECTIONS_PATH=str(DEPENDENCIES)))
     return folder
 
 
@@ -54,7 +55,8 @@ def playbook(collections, tmp_path):
     def runner(name, *options):
         return subprocess.run(
             [sys.executable, "-m", "ansible", "playbook", "slipway.app." + name, *options], cwd=tmp_path, text=True,
-            env=environment(ANSIBLE_COLLECTIONS_PATH=str(collections), ANSIBLE_HOME=str(tmp_path / "home")),
+            env=environment(ANSIBLE_COLLECTIONS_PATH=os.pathsep.join([str(collections), str(DEPENDENCIES)]),
+                            ANSIBLE_HOME=str(tmp_path / "home")),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
 
     return runner

@@ -6,8 +6,13 @@
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+import workspace  # noqa: E402  (scripts is no package)
 
 
 def table(text, what):
@@ -46,3 +51,7 @@ def test_requirements_are_pinned(repository):
              if path.parent.name == "requirements" or path.name == "requirements.txt"
              for line in path.read_text(encoding="utf-8").splitlines() if not fine.match(line)]
     assert loose == []
+
+
+def test_the_collections_that_users_get_are_the_ones_tests_have(repository):
+    assert sorted(repository.yaml("galaxy.yml")["dependencies"]) == sorted(workspace.DEPENDED_ON)

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What provisioning and deploying left, seen from the hosts and from outside."""
+
+from __future__ import annotations
+
+import shlex
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from conftest import names
+
+APPS, CONSUMERS = names("app"), names("consumer")
+RUNNING = [*[(host, "nginx") for host in APPS], ("db1", "postgresql@15-main"), ("lb1", "haproxy"),
+           ("build1", "docker-registry")]
+UNREACHABLE = '{"error": "bad_gateway", "message": "The application does not answer."}'
+PLACES = [("app1", {"web", "cron"}), ("app2", {"web"}), *[(host, {"consumer"}) for host in CONSUMERS]]
+
+
+def get(address, path="/", body=None, **headers):
+    """(status, body) of a request, whatever the status is."""
+    request = urllib.request.Request("http://%s%s" % (address, path), body, {"Host": "shop.test", **headers})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def ask_database(host, variables, query):
+    """psql on the host, as the application."""
+    login = variables["slipway_database"]
+    return host.run("PGPASSWORD=%s psql -XAt -h db1 -U %s -d %s -c %s", login["login_password"], login["login_user"],
+                    login["login_db"], query)
+
+
+@pytest.mark.parametrize("name", [*APPS, *CONSUMERS, "db1", "lb1", "build1"])
+def test_no_unit_has_failed(on, name):
+    assert on(name).run("systemctl is-system-running").stdout.strip() == "running"
+
+
+@pytest.mark.parametrize("name, service", RUNNING)
+def test_servers_run_and_come_back_after_a_reboot(on, name, service):
+    assert on(name).service(service).is_running
+    assert on(name).service(service).is_enabled
+
+
+@pytest.mark.parametrize("name", APPS + CONSUMERS)
+def test_the_application_has_a_user_without_rights(on, name):
+    user, folder = on(name).user("shop"), on(name).file("/srv/shop")
+    assert (user.shell, user.home) == ("/usr/sbin/nologin", "/srv/shop")
+    assert user.password in ("!", "*", "!*")
+    assert (folder.user, folder.group, oct(folder.mode)) == ("shop", "shop", "0o755")
+    assert "not allowed" in on(name).run("sudo -n -l -U shop").stdout
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_each_app_host_serves_the_shop(address, name):
+    status, body = get(address(name))
+    assert status == 200
+    assert "<html" in body
+
+
+def in_rotation(on):
+    """The app hosts that the balancer sends users to."""
+    asked = "echo show servers state healthy | socat - /run/haproxy/admin.sock"
+    servers = [line.split() for line in on("lb1").check_output(asked).splitlines()]
+    return {server[3] for server in servers if len(server) > 5 and server[5] == "2"}
+
+
+def until(question, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not question():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_users_come_in_by_the_balancer_to_every_app_host(on, address):
+    until(lambda: in_rotation(on) == set(APPS))
+    assert [get(address("lb1"))[0] for _turn in range(4)] == [200] * 4
+
+
+def test_users_are_not_sent_to_a_host_that_is_not_healthy(on, address):
+    on("app1").check_output("systemctl stop shop-web.service")
+    try:
+        assert get(address("app1"), Accept="application/json") == (502, UNREACHABLE)
+        until(lambda: in_rotation(on) == set(APPS) - {"app1"})
+        assert [get(address("lb1"))[0] for _turn in range(4)] == [200] * 4
+    finally:
+        on("app1").check_output("systemctl start shop-web.service")
+    until(lambda: in_rotation(on) == set(APPS))
+
+
+def test_what_is_for_developers_is_refused(address):
+    assert get(address("app1"), "/__debug__/")[0] == 404
+
+
+def test_uploads_are_limited(on):
+    """Asked without a body: nginx looks at the length that is announced."""
+    asked = "curl -s -o /dev/null -w '%{http_code}' -X POST -H 'Content-Length: 34603008' http://127.0.0.1/"
+    assert on("app1").run(asked).stdout == "413"
+
+
+def test_the_database_is_for_the_application_only(on, variables):
+    asked = "SELECT ssl, current_user, pg_encoding_to_char(encoding), usesuper FROM pg_stat_ssl, pg_database, pg_user"
+    asked += " WHERE pid = pg_backend_pid() AND datname = current_database() AND usename = current_user"
+    assert ask_database(on("app1"), variables, asked).stdout.strip() == "t|shop|UTF8|f"
+    assert "no pg_hba.conf entry" in ask_database(on("lb1"), variables, asked).stderr
+
+
+@pytest.mark.parametrize("name, kinds", PLACES)
+def test_services_run_where_they_belong(on, name, kinds):
+    listed = on(name).check_output("systemctl list-units --plain --no-legend --state=running 'shop-*.service'")
+    assert {kind for kind in ("web", "cron", "consumer") if kind in listed} == kinds
+
+
+@pytest.mark.parametrize("name", APPS)
+def test_requests_are_in_the_journal(on, address, name):
+    mark = "/nothing-here-%s" % name
+    assert get(address(name), mark)[0] == 404
+    asked = "for turn in $(seq 50); do journalctl -q -t nginx --grep %s && exit 0; sleep 0.1; done; exit 1"
+    assert on(name).run(asked % shlex.quote(mark)).rc == 0
+
+
+def test_the_registry_asks_for_the_password(on, variables):
+    login = variables["slipway_store_auth"]
+    asked = "curl -s -o /dev/null -w '%{http_code}' https://build1:5000/v2/ --cacert " + login["ca_path"]
+    assert on("app1").run(asked).stdout == "401"
+    assert on("app1").run(asked + " --user %s:%s" % (login["username"], login["password"])).stdout == "200"

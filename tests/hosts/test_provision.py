@@ -1,0 +1,92 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What molecule's scenario does not see of provisioning: the runtime PHP, and what is refused."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+
+import pytest
+
+PORTAL = {"slipway_application": "portal", "slipway_root": "/srv/portal", "slipway_user": "portal",
+          "slipway_profile": "oro", "slipway_server_name": "portal.test", "slipway_variables": {"port": 8001}}
+FILES = {
+    "index.php": "<?php echo '%s ', posix_getpwuid(posix_geteuid())['name'], ' ', $_SERVER['REQUEST_URI'];",
+    "index_dev.php": "<?php echo 'the inside of %s';",
+    "other.php": "<?php echo 'not meant to be asked for, %s';",
+    "robots.txt": "%s",
+}
+
+
+@pytest.fixture(scope="module")
+def portal(lab):
+    """A lab whose host app2 has an application in PHP beside the shop, in two releases of which "one" is live."""
+    done = lab.playbook("provision", "--limit", "app2,localhost", **PORTAL)
+    assert done.rc == 0, done.output
+    for release in ("one", "two"):
+        folder = "/srv/portal/releases/%s/public" % release
+        lab.ssh("app2", ["mkdir", "-p", folder])
+        for name, text in FILES.items():
+            lab.ssh("app2", ["tee", "%s/%s" % (folder, name)], input=text % release)
+    activate(lab, "one")
+    # As the unit of the service web runs it.
+    lab.ssh("app2", ["systemd-run", "--quiet", "--unit=portal-web", "--uid=portal", "--property=Restart=always",
+                     "php-fpm8.2", "--nodaemonize", "--fpm-config", "/srv/portal/php-fpm.conf"])
+    return lab
+
+
+def activate(lab, release):
+    """As Slipway does it: the link is replaced in one step, and nothing is told."""
+    lab.ssh("app2", ["ln", "-s", "releases/" + release, "/srv/portal/.part-current"])
+    lab.ssh("app2", ["mv", "-T", "/srv/portal/.part-current", "/srv/portal/current"])
+
+
+def get(lab, path):
+    request = urllib.request.Request("http://%s%s" % (lab.address("app2"), path), headers={"Host": "portal.test"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_the_host_can_ask_the_application_itself(portal):
+    answer = portal.ssh("app2", ["curl", "-s", "--retry", "20", "--retry-all-errors", "--retry-delay", "1",
+                                 "http://127.0.0.1:8001/user/login"])
+    assert answer.stdout == "one portal /user/login"
+    assert portal.ssh("app2", ["stat", "--format=%U %a", "/srv/portal/php-fpm.sock"]).stdout.split()[0] == "portal"
+
+
+def test_every_path_is_the_front_controllers_but_files_are_served(portal):
+    assert get(portal, "/product/7?size=2") == (200, "one portal /product/7?size=2")
+    assert get(portal, "/robots.txt") == (200, "one")
+
+
+def test_no_other_program_can_be_asked_for(portal):
+    for path in ("/index_dev.php", "/index_dev.php/product", "/other.php", "/_profiler/latest", "/%69ndex_dev.php"):
+        status, body = get(portal, path)
+        assert (status, "inside" in body, "meant" in body) == (404, False, False), path
+
+
+def test_after_a_switch_no_process_runs_the_release_before(portal):
+    """PHP keeps what it compiled and the paths that it resolved; nothing is reloaded here."""
+    assert {get(portal, "/")[1] for _turn in range(20)} == {"one portal /"}
+    activate(portal, "two")
+    assert {get(portal, "/")[1] for _turn in range(20)} == {"two portal /"}
+    activate(portal, "one")
+    assert {get(portal, "/")[1] for _turn in range(20)} == {"one portal /"}
+
+
+def test_a_second_run_changes_nothing(portal):
+    done = portal.playbook("provision", "--limit", "app2,localhost", **PORTAL)
+    assert done.rc == 0, done.output
+    assert done.output.count("changed=0") == 2, done.output
+
+
+def test_debugging_is_refused_where_users_are(lab):
+    done = lab.playbook("provision", "--limit", "app1,localhost", slipway_environment_variables={"DEBUG": "true"})
+    assert done.rc != 0
+    assert "DEBUG turns debugging on" in done.output
+    assert lab.ssh("app1", ["id", "shop"], check=False).returncode != 0, "something was changed"
