@@ -9,6 +9,8 @@ import datetime
 
 import pytest
 
+from ansible_collections.slipway.app.plugins.plugin_utils._advice import advise
+
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -149,3 +151,14 @@ def test_a_migration_that_fails_half_way_is_undone_with_everything_as_it_was(upg
 
 def test_no_lock_is_left_behind(undone):
     assert undone.lock is False and undone.front == 200
+
+
+def test_the_advisor_reads_what_the_platform_prints_of_its_migrations(lab, undone, run_module):
+    """Of the release that is unpacked still, without anything having changed."""
+    release = next(path.name for path in (lab.root("app1") / "releases").iterdir() if path.name.startswith("6.1.0-"))
+    facts = run_module("migration_info", {
+        "root": str(lab.root("app1")), "release": release, "environment": "prod", "variables": lab.placeholders("app1")})
+    against = [reason["statement"] for reason in advise(facts)["rolling"]]
+    assert facts["problem"] is None
+    for words in ("DROP COLUMN price", "TYPE integer"):
+        assert [statement for statement in against if words in statement], against

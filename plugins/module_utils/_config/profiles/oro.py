@@ -24,6 +24,13 @@ INSTALL = [
     "--user-lastname={user_lastname}", "--sample-data={sample_data}", "--language={language}",
     "--formatting-code={formatting_code}"]
 
+# Of the plan, the names of migrations become comments, and the queries, one to a line, end with a semicolon.
+PLAN = [
+    "sh", "-c",
+    "plan=$(\"$0\" bin/console --env=prod --no-interaction oro:migration:load --dry-run --show-queries) || exit;"
+    " printf '%s\\n' \"$plan\" | sed -E '/^(List of|Parameters:|\\[|[[:space:]]*$)/d; s/^ *> /-- > /; /^--/!s/;? *$/;/'",
+    "{php}"]
+
 ORO = {
     "variables": {
         "php": "php",
@@ -103,6 +110,11 @@ ORO = {
         "expected_seconds": 600,
     },
     "database": {"migrations_table": "oro_migrations"},
+    "migrations": {
+        "sql": PLAN,
+        # A migration without a query of its own does its work in PHP.
+        "code": r"^-- > (?P<what>\S+)\n(?=-- >|\Z)",
+    },
     "timeouts": {"build": 7200, "migrate": 14400, "command": 3600, "drain": 300},
 }
 
