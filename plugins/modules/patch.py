@@ -201,6 +201,8 @@ def main():
         module.exit_json(**run(module.params, module.check_mode))
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
+    except OSError as error:
+        module.fail_json(msg="The release cannot be changed: %s. What was begun is taken back by the next run." % error)
 
 
 if __name__ == "__main__":

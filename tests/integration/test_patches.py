@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -87,3 +92,37 @@ def test_a_patch_from_trial_to_upgrade_and_back(shop, run, next_package, patches
     assert reverted.rc == 0 and where(shop, "note.txt") == []
     back = run(shop, "upgrade", package="shop:1.0.0")
     assert back.rc == 0, back.output
+
+
+def test_a_host_that_fails_at_the_last_moment_and_it_is_applied_nowhere(shop, tmp_path):
+    hosts = {}
+    for name in ("app1", "app2", "consumer1"):
+        application = Application(tmp_path / name)
+        application.release({})
+        (tmp_path / name / "state").mkdir()
+        hosts[name] = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "slipway_root": application.root}
+    groups = {"app": {"hosts": {name: hosts[name] for name in ("app1", "app2")}}, "consumer": {"hosts": {"consumer1": hosts["consumer1"]}}}
+    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"children": groups}}), encoding="utf-8")
+    (tmp_path / "news.patch").write_text(ADDED % "news", encoding="utf-8")
+
+    def there():
+        return [name for name in hosts if (tmp_path / name / "current" / "news.txt").exists()]
+
+    def play(playbook, patch):
+        argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.json", "slipway.app." + playbook,
+                "-e", "patch=" + patch, "-e", "force=true"]
+        return subprocess.run(argv, cwd=tmp_path, env=shop.ansible_environment(), stdout=subprocess.PIPE, text=True, check=False)
+
+    # Trying needs no lock; doing it does.
+    obstacle = tmp_path / "consumer1" / "state" / "release.lock"
+    obstacle.mkdir()
+    failed = play("patch_apply", "news.patch")
+    assert failed.returncode != 0 and "was taken back where it had been applied" in failed.stdout
+    assert there() == []
+    obstacle.rmdir()
+    assert play("patch_apply", "news.patch").returncode == 0 and there() == list(hosts)
+    obstacle.unlink()
+    obstacle.mkdir()
+    failed = play("patch_revert", "news.patch")
+    assert failed.returncode != 0 and "was taken back where it had been reverted" in failed.stdout
+    assert there() == list(hosts)
