@@ -47,8 +47,9 @@ def _migrations(runtime):
                                hint="Name a command under migrations.sql that prints their SQL.")
         return []
     if not keys["pending"]:
-        found = [_migration(runtime, ALL, {})]
-        return [one for one in found if one["sql"].strip() or one["problem"]]
+        text = _output(runtime, keys["sql"], {})
+        parts = list(_sections(keys["pattern"], text)) if keys["pattern"] else [(ALL, text)] if text.strip() else []
+        return [_judgeable(keys, name, sql) for name, sql in parts]
     if not keys["pattern"]:
         raise SlipwayError("slipway.yml says under migrations.pending what lists the pending migrations, but not how to read the list.",
                            hint="Name a regular expression under migrations.pattern.")
@@ -62,13 +63,26 @@ def _name(match):
     return ".".join(filter(None, match.groupdict().values())) or match.group(0).strip()
 
 
+def _sections(pattern, text):
+    """(name, SQL) of each migration in a text that has all of them, each below a heading."""
+    headings = list(re.finditer(pattern, text, re.MULTILINE))
+    for heading, following in zip(headings, headings[1:] + [None]):
+        yield _name(heading), text[heading.end():following.start() if following else None]
+
+
 def _migration(runtime, name, parts):
     keys = runtime.config["migrations"]
-    found = {"name": name, "sql": "", "code": [], "problem": None, "compatible": name in keys["compatible"]}
     try:
-        sql = _output(runtime, keys["sql"], parts)
+        return _judgeable(keys, name, _output(runtime, keys["sql"], parts))
     except SlipwayError as error:
-        return dict(found, problem=str(error))
+        return dict(_judgeable(keys, name, ""), problem=str(error))
+
+
+def _judgeable(keys, name, sql):
+    """What is told of a migration that prints this SQL."""
+    found = {"name": name, "sql": "", "code": [], "problem": None, "compatible": name in keys["compatible"]}
+    if keys["statements"] == "line":
+        sql = "".join(line + ";\n" for line in filter(str.strip, sql.splitlines()))
     if len(sql) > LONGEST:
         return dict(found, problem="It is longer than %d characters." % LONGEST)
     if keys["code"]:

@@ -103,6 +103,12 @@ ORO = {
         "expected_seconds": 600,
     },
     "database": {"migrations_table": "oro_migrations"},
+    # Schema migrations only: data fixtures are code that the platform does not list.
+    "migrations": {
+        "sql": CONSOLE + "oro:migration:load --dry-run --show-queries",
+        "pattern": r"^\s*> (?P<name>\S+)$",
+        "statements": "line",
+    },
     "timeouts": {"build": 7200, "migrate": 14400, "command": 3600, "drain": 300},
 }
 
