@@ -27,7 +27,8 @@ RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "
 # Options for the controller alone: what is asked for, as a whole; and those that tell the host about itself.
 ASKED = ("package", "takeover", "direction", "accept_loss")
 OF_HOST = ("application", "environment", "root", "store", "store_auth", "relay", "python", "variables", "environment_variables",
-           "database", "driver", "supervisor_socket", "supervisor_conf_dir", "keep_releases")
+           "database", "driver", "supervisor_socket", "supervisor_conf_dir", "keep_releases",
+           "skip_check_patches")
 
 
 class ActionModule(ActionBase):

@@ -118,6 +118,10 @@ options:
     description: How many releases stay on a host; the live one and the one before it always stay.
     type: int
     default: 3
+  skip_check_patches:
+    description: Go on although patches of the live release will be lost, since they are not kept or do not fit the new release.
+    type: bool
+    default: false
   takeover:
     description: Take over an operation whose owner may still be at work.
     type: bool
@@ -272,6 +276,7 @@ def main():
             environment_variables=dict(type="dict", default={}, no_log=True),
             database=dict(type="dict", required=True, options=POSTGRES_ARGUMENTS),
             keep_releases=dict(type="int", default=3),
+            skip_check_patches=dict(type="bool", default=False),
             takeover=dict(type="bool", default=False),
             direction=dict(type="str", choices=["auto", "forward", "back"], default="auto"),
             accept_loss=dict(type="bool", default=False),

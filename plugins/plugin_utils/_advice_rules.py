@@ -62,7 +62,7 @@ SHARE_LOCK = 5  # from this mode of LOCK TABLE on, writers wait
 RULES = {}
 # Nothing that serves is touched by these.
 for _name in ("CommentStmt", "ConstraintsSetStmt", "CreateCastStmt", "CreateConversionStmt", "CreateExtensionStmt", "CreateRoleStmt",
-              "CreateStatsStmt", "CreatePublicationStmt", "CheckPointStmt", "DeallocateStmt", "GrantRoleStmt", "ListenStmt", "NotifyStmt",
+              "CreateStatsStmt", "CreatePublicationStmt", "CheckPointStmt", "DeallocateStmt", "ListenStmt", "NotifyStmt",
               "UnlistenStmt", "VariableShowStmt", "CreateOpClassStmt", "CreateOpFamilyStmt"):
     RULES[_name] = lambda statement, world: ()
 # The kinds of objects that CREATE makes, and where the statement holds the name.
@@ -71,7 +71,8 @@ for _name, _kind, _place in (
         ("CreateDomainStmt", "domain", "domainname"), ("CreateSeqStmt", "sequence", "sequence")):
     def _make(statement, world, kind=_kind, place=_place):
         named = getattr(statement, place)
-        world.make(kind, table_of(named) if hasattr(named, "relname") else name_of(named))
+        if not getattr(statement, "if_not_exists", False):  # else it may be an old one
+            world.make(kind, table_of(named) if hasattr(named, "relname") else name_of(named))
         return ()
     RULES[_name] = _make
 
@@ -110,16 +111,14 @@ def option(statement, name, holder="options"):
 @rule("CreateStmt", "CreateForeignTableStmt")
 def create_table(statement, world):
     base = getattr(statement, "base", None) or statement
-    name = table_of(base.relation)
-    if not base.if_not_exists or world.missing(name):
-        world.make("table", name)
+    if not base.if_not_exists or world.missing(table_of(base.relation)):
+        world.make_table(base.relation)
 
 
 @rule("CreateTableAsStmt")
 def create_table_as(statement, world):
-    name = table_of(statement.into.rel)
-    if not statement.if_not_exists or world.missing(name):
-        world.make("table" if kind_of(statement.objtype) == "table" else "materialized view", name)
+    if not statement.if_not_exists or world.missing(table_of(statement.into.rel)):
+        world.make_table(statement.into.rel, kind_of(statement.objtype))
     yield from judge(statement.query, world)
 
 
@@ -175,7 +174,8 @@ def add_column(command, table, world):
     null_by_default = default is not None and _is_null(default.raw_expr)
     has_default = serial or (default is not None and not null_by_default)
     required = any(kind in constraints for kind in ("notnull", "primary"))
-    world.columns[(table, name)] = {"default": has_default, "required": required}
+    if not command.missing_ok:  # else it may be an old one
+        world.columns[(table, name)] = {"default": has_default, "required": required}
     where, size = "%s.%s" % (table, name), world.size(table)
     if required and not has_default:
         yield "not-null", where, None
@@ -330,7 +330,8 @@ ALTERATIONS.update(dict.fromkeys(
 @rule("IndexStmt")
 def create_index(statement, world):
     table = table_of(statement.relation)
-    world.make("index", statement.idxname or "")
+    if statement.idxname and not statement.if_not_exists:
+        world.make("index", statement.idxname)
     if world.is_new("table", table) or world.is_new("materialized view", table) or statement.concurrent:
         return
     size = world.size(table)
@@ -472,7 +473,7 @@ def watch_table(statement, world):
 @rule("SelectStmt")
 def select(statement, world):
     if statement.intoClause is not None:
-        world.make("table", table_of(statement.intoClause.rel))
+        world.make_table(statement.intoClause.rel)
     calls = {name_of(call.funcname) for call in all_of(statement, "FuncCall")} - HARMLESS
     if calls:
         yield "unknown", "the function %s" % ", ".join(sorted(calls)), None
@@ -583,6 +584,12 @@ def _locked(relations, world):
 
 
 # Rights, settings, transactions
+
+
+@rule("GrantRoleStmt")
+def grant_role(statement, world):
+    if not statement.is_grant:
+        yield "access", "what the role allows", None
 
 
 @rule("GrantStmt")

@@ -27,12 +27,24 @@ class World:
         self.server_version = server_version
         self.limit = big
         self.made = set()  # (kind, name) of what a pending migration has made
+        self.temporary = set()  # those of them that end with the session
         self.columns = {}  # (table, column) that is new in an old table: {"default": bool, "required": bool}
 
     # What is new
 
     def make(self, kind, name):
         self.made.add((kind, name))
+
+    def make_table(self, relation, kind="table"):
+        """What CREATE makes, by its RangeVar."""
+        self.make(kind, table_of(relation))
+        if relation.relpersistence == "t":
+            self.temporary.add((kind, table_of(relation)))
+
+    def end_session(self):
+        """Each migration may have a session of its own, and the old table of a temporary one's name is back then."""
+        self.made -= self.temporary
+        self.temporary = set()
 
     def is_new(self, kind, name):
         return (kind, name) in self.made

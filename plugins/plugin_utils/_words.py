@@ -30,6 +30,13 @@ def _stopped(data):
     return text + ("; KILLED at the deadline: " + ", ".join(killed) if killed else "")
 
 
+def _patched(data):
+    """What became of the patches of the release before."""
+    patches = data.get("patches") or {}
+    words = (("applied", "patched again by"), ("contained", "contains"), ("dropped", "DROPPED"), ("failed", "DROPPED, no longer fits:"))
+    return "".join("; %s %s" % (word, ", ".join(sorted(patches[key]))) for key, word in words if patches.get(key))
+
+
 def _drain(data):
     return "runs: %s. %s" % (_names(data.get("recorded") or []), _stopped(data) or "Nothing to stop")
 
@@ -49,7 +56,7 @@ def _opened(data):
 
 
 _TEXTS = {
-    "stage": lambda data: ("unpacked " if data.get("unpacked") else "already has ") + data.get("release", ""),
+    "stage": lambda data: ("unpacked " if data.get("unpacked") else "already has ") + data.get("release", "") + _patched(data),
     "drain": _drain,
     "close": lambda data: "maintenance on" + (", " + _stopped(data) if data.get("stopped") else ""),
     "protect": lambda data: "restore point taken",

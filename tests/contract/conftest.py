@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -114,6 +115,16 @@ class World:
         release = self.unpacked(tag)
         self.do("release", root=self.root, state="active", id=release)
         return release
+
+    def patch(self):
+        """The file of a patch that makes app.txt of 1.0.0 that of 1.1.0."""
+        path = Path(self.repository).with_name("two.patch")
+        path.write_text("--- a/app.txt\n+++ b/app.txt\n@@ -1 +1 @@\n-one\n+two\n", encoding="utf-8")
+        return str(path)
+
+    def apply_patch(self):
+        content = base64.b64encode(Path(self.patch()).read_bytes()).decode("ascii")
+        self.do("patch", root=self.root, name="two.patch", content=content)
 
     @property
     def supervisor(self):

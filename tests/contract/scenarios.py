@@ -183,6 +183,32 @@ def maintenance_bypass_new(world):
     return {"root": world.root, "secret": "swordfish-never-shown-4", "seconds": 60}
 
 
+@of("patch")
+def patch_applied(world):
+    world.live()
+    return {"root": world.root, "src": world.patch(), "keep": True, "by": "ann"}
+
+
+@of("patch", changes=False)
+def patch_contained(world):
+    world.live("1.1.0")
+    return {"root": world.root, "src": world.patch()}
+
+
+@of("patch")
+def patch_reverted(world):
+    world.live()
+    world.apply_patch()
+    return {"root": world.root, "state": "reverted", "name": "two.patch"}
+
+
+@of("patch_info", changes=False)
+def patch_info_one(world):
+    world.live()
+    world.apply_patch()
+    return {"root": world.root}
+
+
 @of("console", changes_again=True)
 def console_command(world):
     world.live()

@@ -106,7 +106,7 @@ SCHEMA = Group({
     # How the migrations that the database lacks are read before they are run; nothing of it may change anything.
     "migrations": Group({
         "pending": Command(default="", may_be_empty=True),  # lists them
-        "pattern": Pattern(),  # finds them in the list; its named groups are placeholders in sql
+        "pattern": Pattern(),  # finds them in the list; its named groups are placeholders in sql. Without pending: headings in the SQL
         "sql": Command(default="", may_be_empty=True),  # prints the SQL of one; without pending: of all
         "code": Pattern(),  # finds in the SQL what cannot be written as SQL; the group "what" says what it is
         "compatible": ListOf(Text()),

@@ -11,7 +11,7 @@ import time
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, tail
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages import page_of
-from ansible_collections.slipway.app.plugins.module_utils._operation import services
+from ansible_collections.slipway.app.plugins.module_utils._operation import patching, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import now
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, new_id
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
@@ -46,7 +46,7 @@ def stage(site, operation):
         documents = store.config(operation.plan["digest"])["documents"]
         release, changed = site.releases.present(store, operation.plan["digest"], operation.plan["package"])
         environment.write(site.root, release.id, site.params["environment_variables"] or {})
-        outcome.update(release=release.id, unpacked=changed)
+        outcome.update(release=release.id, unpacked=changed, patches=patching.replay(site, site.releases.current(), release))
         if site.serves:  # on every one of them: it also leaves the release warm, before anybody has to wait for it
             config = site.config(documents)
             commands = config["commands"]["check"] + (

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import expand
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, tail
 from ansible_collections.slipway.app.plugins.module_utils._postgres.tables import mentioned
 
 PARALLEL = 4  # migrations asked for at the same time
@@ -47,8 +47,9 @@ def _migrations(runtime):
                                hint="Name a command under migrations.sql that prints their SQL.")
         return []
     if not keys["pending"]:
-        found = [_migration(runtime, ALL, {})]
-        return [one for one in found if one["sql"].strip() or one["problem"]]
+        text = _output(runtime, keys["sql"], {})
+        parts = list(_sections(keys["pattern"], text)) if keys["pattern"] else [(ALL, text)] if text.strip() else []
+        return [_judgeable(keys, name, sql) for name, sql in parts]
     if not keys["pattern"]:
         raise SlipwayError("slipway.yml says under migrations.pending what lists the pending migrations, but not how to read the list.",
                            hint="Name a regular expression under migrations.pattern.")
@@ -62,17 +63,32 @@ def _name(match):
     return ".".join(filter(None, match.groupdict().values())) or match.group(0).strip()
 
 
+def _sections(pattern, text):
+    """(name, SQL) of each migration in a text that has all of them, each below a heading."""
+    headings = list(re.finditer(pattern, text, re.MULTILINE))
+    above = text[:headings[0].start()] if headings else text
+    if above.strip():  # of nobody knows which migration, but not to be passed over
+        yield ALL, above
+    for heading, following in zip(headings, headings[1:] + [None]):
+        yield _name(heading), text[heading.end():following.start() if following else None]
+
+
 def _migration(runtime, name, parts):
     keys = runtime.config["migrations"]
-    found = {"name": name, "sql": "", "code": [], "problem": None, "compatible": name in keys["compatible"]}
     try:
-        sql = _output(runtime, keys["sql"], parts)
+        return _judgeable(keys, name, _output(runtime, keys["sql"], parts))
     except SlipwayError as error:
-        return dict(found, problem=str(error))
+        return dict(_judgeable(keys, name, ""), problem=str(error))
+
+
+def _judgeable(keys, name, sql):
+    """What is told of a migration that prints this SQL."""
+    found = {"name": name, "sql": "", "code": [], "problem": None, "compatible": name in keys["compatible"]}
     if len(sql) > LONGEST:
         return dict(found, problem="It is longer than %d characters." % LONGEST)
     if keys["code"]:
-        found["code"] = [match.groupdict().get("what") or match.group(0).strip() for match in re.finditer(keys["code"], sql, re.MULTILINE)]
+        found["code"] = [match.groupdict().get("what") or match.group(0).strip() or name
+                         for match in re.finditer(keys["code"], sql, re.MULTILINE)]
     return dict(found, sql=sql)
 
 
@@ -80,7 +96,7 @@ def _output(runtime, command, parts):
     """What a command of the application prints, run in its release; parts are further placeholders."""
     argv = expand(command, dict(runtime.variables, **parts))
     timeout = runtime.config["timeouts"]["command"]
-    done = run(argv, cwd=runtime.release.path, env=runtime.environment(), timeout=timeout)
+    done = runtime.run(argv, timeout)
     secrets = runtime.secrets()
     if not done.ok:
         what = "did not end within %d seconds" % timeout if done.timed_out else "failed with exit status %d" % done.rc

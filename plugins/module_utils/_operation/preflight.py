@@ -11,6 +11,7 @@ import os
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import advice, held
+from ansible_collections.slipway.app.plugins.module_utils._operation.patching import refuse_to_drop
 from ansible_collections.slipway.app.plugins.module_utils._postgres import preflight as database
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import require_room
 
@@ -34,6 +35,8 @@ def check(site, kind, package):
         _collect(findings, _stageable, site, found)
         _collect(findings, _runnable, site, candidate)
         _collect(findings, _commands, site, candidate, kind)
+        if current:
+            _collect(findings, refuse_to_drop, site, current)
     _collect(findings, _services, site)
     if site.leads and (kind == "deploy") == (current is None):
         _database(findings, site, kind)

@@ -112,8 +112,9 @@ ORO = {
     "database": {"migrations_table": "oro_migrations"},
     "migrations": {
         "sql": PLAN,
+        "pattern": r"^-- > (?P<name>\S+)$",
         # A migration without a query of its own does its work in PHP.
-        "code": r"^-- > (?P<what>\S+)\n(?=-- >|\Z)",
+        "code": r"\A\s*\Z",
     },
     "timeouts": {"build": 7200, "migrate": 14400, "command": 3600, "drain": 300},
 }

@@ -104,6 +104,8 @@ SAFE = """
     CREATE AGGREGATE total (int) (sfunc = int4pl, stype = int)
     COMMENT ON TABLE big IS 'DROP TABLE big'
     GRANT SELECT ON big TO reader
+    GRANT admin TO shop
+    CREATE TEMPORARY TABLE big AS SELECT 1 AS a; DROP TABLE big
     ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader
     INSERT INTO big (n) VALUES (1), (2) ON CONFLICT DO NOTHING
     INSERT INTO small SELECT * FROM big
@@ -144,6 +146,10 @@ UNSAFE = """
     ALTER TABLE ONLY big DROP n, DROP COLUMN IF EXISTS name CASCADE => drop drop
     ALTER TABLE big DROP COLUMN n; ALTER TABLE big ADD COLUMN n int => drop
     ALTER TABLE big ADD COLUMN a int; ALTER TABLE big DROP a; ALTER TABLE big DROP a => drop
+    ALTER TABLE big ADD COLUMN IF NOT EXISTS n int; ALTER TABLE big DROP COLUMN n => drop
+    CREATE SEQUENCE IF NOT EXISTS s; DROP SEQUENCE s => drop
+    CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON big (n); DROP INDEX i => drop-constraint
+    CREATE TEMPORARY TABLE big (a int); DROP TABLE big; DROP TABLE big => drop
     ALTER TABLE big RENAME TO large => rename
     ALTER TABLE big RENAME n TO number => rename
     ALTER TABLE big RENAME CONSTRAINT c TO d => rename
@@ -266,6 +272,7 @@ UNSAFE = """
     ALTER FUNCTION f() OWNER TO other => access
     ALTER TABLE big ENABLE ROW LEVEL SECURITY => access
     REVOKE SELECT ON big FROM shop => access
+    REVOKE admin FROM shop => access
     ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM shop => access
     CREATE POLICY p ON big => behaviour
     CREATE TRIGGER t BEFORE INSERT ON big EXECUTE FUNCTION f() => behaviour
@@ -337,6 +344,11 @@ def test_unsafe_beside_the_old_release(line):
 def test_what_one_migration_makes_is_new_for_the_next():
     assert rules("CREATE TABLE fresh (a int)", "CREATE INDEX ON fresh (a)", "ALTER TABLE fresh DROP a") == []
     assert rules("ALTER TABLE small ADD a int DEFAULT 0 NOT NULL", "ALTER TABLE small ALTER a DROP DEFAULT") == ["no-default"]
+
+
+def test_a_temporary_table_hides_an_old_one_in_its_own_migration_only():
+    assert rules("CREATE TEMPORARY TABLE big (a int); TRUNCATE big", "DROP TABLE big") == ["drop"]
+    assert rules("SELECT 1 AS a INTO TEMPORARY big; TRUNCATE big", "TRUNCATE big") == ["emptied"]
 
 
 def test_without_a_look_at_the_database_every_old_table_may_be_big():

@@ -10,6 +10,7 @@ import itertools
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._config.profiles.django import DJANGO
+from ansible_collections.slipway.app.plugins.module_utils._config.profiles.oro import ORO
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._config.schema import validate
 from ansible_collections.slipway.app.plugins.module_utils._operation.pending import ALL, pending
@@ -72,6 +73,14 @@ def test_all_at_once(ask):
     assert ask({"sql": printing("\n \n")})["migrations"] == []
 
 
+def test_all_at_once_with_headings_by_the_profile_oro(ask):
+    text = "List of migrations:\n  > Oro\\Bundle\\v1_1\\AddNote\nALTER TABLE a ADD note TEXT DEFAULT NULL\nDROP TABLE b\n  > Acme\\v1_0\\Empty\n"
+    found = ask(dict(ORO["migrations"], sql=printing(text)))["migrations"]
+    assert [(one["name"], one["sql"]) for one in found] == [
+        ("Oro\\Bundle\\v1_1\\AddNote", "ALTER TABLE a ADD note TEXT DEFAULT NULL;\nDROP TABLE b;\n"), ("Acme\\v1_0\\Empty", "")]
+    assert ask(dict(ORO["migrations"], sql=printing("List of migrations:\n")))["migrations"] == []
+
+
 def test_a_migration_whose_sql_cannot_be_had_is_there_with_the_reason(ask):
     sql = ["sh", "-c", "test $0 = a && echo 'SELECT 1' || { echo no such constraint >&2; exit 3; }".replace("{", "{{").replace("}", "}}"),
            "{name}"]
@@ -96,8 +105,8 @@ def test_secrets_are_hidden_in_sql_and_in_errors(ask):
     private = {"TOKEN": "swordfish"}
     [one] = ask({"sql": ["sh", "-c", "echo \"SELECT '$TOKEN'\""]}, private=private)["migrations"]
     assert one["sql"] == "SELECT '********'\n"
-    [one] = ask({"sql": ["sh", "-c", "echo $TOKEN; exit 1"]}, private=private)["migrations"]
-    assert "swordfish" not in one["problem"]
+    problem = ask({"sql": ["sh", "-c", "echo $TOKEN; exit 1"]}, private=private)["problem"]
+    assert "exit status 1" in problem and "swordfish" not in problem
 
 
 def test_what_is_far_too_long_is_not_carried_along(ask):

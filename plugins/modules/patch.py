@@ -1,0 +1,209 @@
+#!/usr/bin/python
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: patch
+short_description: Apply a patch to the live release, or revert it
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - A patch is a unified diff that changes the files of the live release on a host. It is lost with the release, at the next upgrade,
+    unless it is to be kept.
+  - It is applied as a whole or not at all, also when the module is killed, and every hunk has to fit exactly (its lines may have moved).
+  - A diff that names files outside of the release, over a link or in C(.slipway), or that changes what is not text, is refused.
+  - Services are not restarted; they go on with the code they have loaded. Restart them with M(slipway.app.service).
+  - Nothing is done while an operation (such as an upgrade) is open on the host.
+extends_documentation_fragment:
+  - slipway.app._attributes
+  - slipway.app._attributes.actiongroup_app
+  - slipway.app._application
+requirements:
+  - GNU patch 2.7 or later on the host.
+options:
+  state:
+    description:
+      - V(applied) applies the diff in O(src). One that is applied already is not applied again, and neither is one that the release
+        contains by itself.
+      - V(reverted) takes the applied patch called O(name) back. One that is not applied is left alone.
+    type: str
+    choices: [applied, reverted]
+    default: applied
+  src:
+    description: The diff, a file on the controller. Needed with O(state=applied).
+    type: path
+  name:
+    description: What the patch is called. By default the file name of O(src). When reverting, its digest does as well.
+    type: str
+  strip:
+    description: How many folders are taken off the paths in the diff. Without it, 1 (as C(git diff) writes them) and 0 are tried.
+    type: int
+  keep:
+    description: Apply the patch again to the release that an upgrade brings.
+    type: bool
+    default: false
+  by:
+    description: Who does this, for the record.
+    type: str
+    default: ''
+  content:
+    description: The diff itself, encoded in base64, in place of O(src).
+    type: str
+seealso:
+  - module: slipway.app.patch_info
+  - module: slipway.app.service
+"""
+
+EXAMPLES = r"""
+---
+- name: Mend the live release until the next one does
+  slipway.app.patch:
+    root: /srv/shop
+    src: fix-totals.patch
+    by: ann
+  register: patched
+
+- name: Let the web processes load it
+  slipway.app.service:
+    root: /srv/shop
+    roles: [app]
+    state: restarted
+    names: [web]
+  when: patched is changed
+
+- name: Take it back
+  slipway.app.patch:
+    root: /srv/shop
+    state: reverted
+    name: fix-totals.patch
+"""
+
+RETURN = r"""
+release:
+  description: Id of the live release.
+  returned: success
+  type: str
+  sample: 1.1.0-9f86d081884c
+patch:
+  description: The patch; with O(state=reverted) as it was. Null where there was none to revert, or where the release contains it.
+  returned: success
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+      sample: fix-totals.patch
+    digest:
+      description: SHA-256 of the diff.
+      type: str
+    strip:
+      description: How many folders were taken off its paths.
+      type: int
+      sample: 1
+    keep:
+      description: Whether an upgrade applies it again.
+      type: bool
+    by:
+      description: Who applied it.
+      type: str
+    at:
+      description: When, UTC.
+      type: str
+      sample: "2026-11-21T11:02:33Z"
+    files:
+      description: The files it changes.
+      type: list
+      elements: str
+content:
+  description: The diff that was reverted, encoded in base64.
+  returned: with O(state=reverted), when there was one
+  type: str
+contained:
+  description: Whether the release contains the patch by itself, so that nothing was applied.
+  returned: success
+  type: bool
+restart_needed:
+  description: Whether files were changed under running services, which have to be restarted to load them.
+  returned: success
+  type: bool
+"""
+
+import base64
+import binascii
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
+from ansible_collections.slipway.app.plugins.module_utils._release.patches import open_patches
+
+
+def applied(patches, options, check):
+    if options["content"] is None:
+        raise SlipwayError("Say with src which patch to apply.", untouched="Nothing was changed.")
+    try:
+        text = base64.b64decode(options["content"], validate=True)
+    except binascii.Error as error:
+        raise SlipwayError("The content is not base64: %s." % error, untouched="Nothing was changed.") from error
+    name = options["name"] or os.path.basename(options["src"])
+    return patches.apply(text, name, options["strip"], options["keep"], options["by"], check)
+
+
+def reverted(patches, options, check):
+    record, changed = patches.revert(options["name"] or os.path.basename(options["src"]), check)
+    return record, changed, False
+
+
+def run(options, check):
+    refuse_if_open(options["root"])
+    patches = open_patches(options["root"])
+    before = patches.list()
+    texts = {one["digest"]: patches.text(one) for one in before}
+    record, changed, contained = {"applied": applied, "reverted": reverted}[options["state"]](patches, options, check)
+    known = record is not None and record["digest"] in [one["digest"] for one in before]
+    if options["state"] == "reverted":
+        after = [one for one in before if one != record]
+    elif record is None or known:
+        after = [record if record and one["digest"] == record["digest"] else one for one in before]
+    else:
+        after = before + [record]
+    content = {}
+    if options["state"] == "reverted" and record:
+        content["content"] = base64.b64encode(texts[record["digest"]]).decode("ascii")
+    return {"changed": changed, **content, "release": patches.release.id, "patch": record, "contained": contained,
+            "restart_needed": changed and (options["state"] == "reverted" or not known),
+            "diff": {"before": {"patches": _shown(before)}, "after": {"patches": _shown(after)}}}
+
+
+def _shown(records):
+    return [{"name": one["name"], "digest": one["digest"], "keep": one["keep"]} for one in records]
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            root=dict(type="path", required=True),
+            state=dict(type="str", choices=["applied", "reverted"], default="applied"),
+            src=dict(type="path"),
+            name=dict(type="str"),
+            strip=dict(type="int"),
+            keep=dict(type="bool", default=False),
+            by=dict(type="str", default=""),
+            content=dict(type="str"),
+        ),
+        required_one_of=[("src", "name")],
+        supports_check_mode=True,
+    )
+    try:
+        module.exit_json(**run(module.params, module.check_mode))
+    except SlipwayError as error:
+        module.fail_json(msg=str(error), **error.facts)
+    except OSError as error:
+        module.fail_json(msg="The release cannot be changed: %s. What was begun is taken back by the next run." % error)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The life of a patch: tried, applied everywhere or nowhere, named by an upgrade, kept by it, reverted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application
+
+pytestmark = pytest.mark.timeout(900)
+
+ADDED = "--- /dev/null\n+++ b/%s.txt\n@@ -0,0 +1 @@\n+open on Sunday\n"
+
+
+@pytest.fixture
+def patches(shop, run, tmp_path):
+    """patches(playbook, name, **variables) -> its Result; the patch of a name adds a file of that name."""
+
+    def runner(playbook, name=None, **variables):
+        if name:
+            (tmp_path / name).write_text(ADDED % name.partition(".")[0], encoding="utf-8")
+            variables["patch"] = name if playbook == "patch_revert" else str(tmp_path / name)
+        return run(shop, playbook, **variables)
+
+    return runner
+
+
+@pytest.fixture
+def next_package(shop, run):
+    """1.0.1: it has news.txt, and no migration, so that one can go back to 1.0.0."""
+    def git(*arguments):
+        subprocess.run(["git", "-c", "user.name=Shop developer", "-c", "user.email=developer@shop.example", *arguments],
+                       cwd=shop.repository, check=True)
+
+    git("checkout", "--quiet", "--detach", "1.0.0")
+    (shop.repository / "news.txt").write_text("open on Sunday\n", encoding="utf-8")
+    git("add", "news.txt")
+    git("commit", "--quiet", "--message", "1.0.1")
+    git("tag", "1.0.1")
+    built = run(shop, "package_build", reference="1.0.1")
+    assert built.rc == 0, built.output
+    return "shop:1.0.1"
+
+
+def where(lab, name):
+    return [host for host in lab.hosts if (lab.root(host) / "current" / name).exists()]
+
+
+def live(lab):
+    return {os.readlink(lab.root(host) / "current").partition("-")[0] for host in lab.hosts}
+
+
+def test_a_patch_from_trial_to_upgrade_and_back(shop, run, next_package, patches):
+    tried = patches("patch_apply", "news.patch")
+    assert tried.rc == 0 and "would be applied" in tried.output and "force=true" in tried.output
+    assert where(shop, "news.txt") == []
+
+    # One host on which it does not fit, and it is applied on none.
+    odd = shop.root("consumer1") / "current" / "news.txt"
+    odd.write_text("closed\n", encoding="utf-8")
+    refused = patches("patch_apply", "news.patch", force=True)
+    assert refused.rc != 0 and "consumer1: The patch does not fit" in refused.output
+    assert where(shop, "news.txt") == ["consumer1"]
+    odd.unlink()
+
+    for name, keep in (("news.patch", True), ("note.patch", True), ("late.patch", False)):
+        applied = patches("patch_apply", name, force=True, keep=keep)
+        assert applied.rc == 0, applied.output
+    assert where(shop, "news.txt") == where(shop, "note.txt") == where(shop, "late.txt") == shop.hosts
+
+    refused = run(shop, "upgrade", package=next_package)
+    assert refused.rc != 0 and "late.patch (applied by" in refused.output and "skip_check_patches=true" in refused.output
+    assert "note.patch (applied by" not in refused.output and live(shop) == {"releases/1.0.0"}
+
+    upgraded = run(shop, "upgrade", package=next_package, skip_check_patches=True)
+    assert upgraded.rc == 0, upgraded.output
+    assert "patched again by note.patch; contains news.patch; DROPPED late.patch" in upgraded.output
+    assert live(shop) == {"releases/1.0.1"}
+    assert where(shop, "news.txt") == where(shop, "note.txt") == shop.hosts and where(shop, "late.txt") == []
+    listed = patches("patch_list").output
+    assert "note.patch (kept)" in listed and "news.patch" not in listed and "late.patch" not in listed
+
+    reverted = patches("patch_revert", "note.patch", force=True)
+    assert reverted.rc == 0 and where(shop, "note.txt") == []
+    back = run(shop, "upgrade", package="shop:1.0.0")
+    assert back.rc == 0, back.output
+
+
+def test_a_host_that_fails_at_the_last_moment_and_it_is_applied_nowhere(shop, tmp_path):
+    hosts = {}
+    for name in ("app1", "app2", "consumer1"):
+        application = Application(tmp_path / name)
+        application.release({})
+        (tmp_path / name / "state").mkdir()
+        hosts[name] = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "slipway_root": application.root}
+    groups = {"app": {"hosts": {name: hosts[name] for name in ("app1", "app2")}}, "consumer": {"hosts": {"consumer1": hosts["consumer1"]}}}
+    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"children": groups}}), encoding="utf-8")
+    (tmp_path / "news.patch").write_text(ADDED % "news", encoding="utf-8")
+
+    def there():
+        return [name for name in hosts if (tmp_path / name / "current" / "news.txt").exists()]
+
+    def play(playbook, patch):
+        argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.json", "slipway.app." + playbook,
+                "-e", "patch=" + patch, "-e", "force=true"]
+        return subprocess.run(argv, cwd=tmp_path, env=shop.ansible_environment(), stdout=subprocess.PIPE, text=True, check=False)
+
+    # Trying needs no lock; doing it does.
+    obstacle = tmp_path / "consumer1" / "state" / "release.lock"
+    obstacle.mkdir()
+    failed = play("patch_apply", "news.patch")
+    assert failed.returncode != 0 and "was taken back where it had been applied" in failed.stdout
+    assert there() == []
+    obstacle.rmdir()
+    assert play("patch_apply", "news.patch").returncode == 0 and there() == list(hosts)
+    obstacle.unlink()
+    obstacle.mkdir()
+    failed = play("patch_revert", "news.patch")
+    assert failed.returncode != 0 and "was taken back where it had been reverted" in failed.stdout
+    assert there() == list(hosts)

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an upgrade says and does about the patches of the release that is live."""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.patching import refuse_to_drop, replay
+from ansible_collections.slipway.app.plugins.module_utils._release.patches import Patches
+from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
+from ansible_collections.slipway.app.plugins.plugin_utils._words import outcome_line
+
+
+@pytest.fixture
+def site(application):
+    """Releases 1.0, live, and 2.0; old and new are theirs."""
+    for number in (1, 2):
+        path = application.release({}, number, live=number == 1)
+        with open(os.path.join(path, "app.txt"), "w", encoding="utf-8") as stream:
+            stream.write("one\ntwo\n")
+    os.mkdir(os.path.join(application.root, "state"))
+    releases = ReleaseStore(application.root)
+    new, old = releases.list()
+    return SimpleNamespace(root=releases.root, old=old, new=new, params={"skip_check_patches": False})
+
+
+def patch(site, name, old="one", keep=False):
+    new = old.upper()
+    text = "--- a/app.txt\n+++ b/app.txt\n@@ -1,2 +1,2 @@\n-one\n+ONE\n two\n" if old == "one" else (
+        "--- a/app.txt\n+++ b/app.txt\n@@ -2 +2 @@\n-%s\n+%s\n" % (old, new))
+    Patches(site.root, site.old).apply(text.encode("utf-8"), name, keep=keep, by="ann")
+
+
+def test_without_patches_there_is_nothing_to_say(site):
+    refuse_to_drop(site, site.old)
+    assert replay(site, site.old, site.new) == replay(site, None, site.new) == {}
+    assert not os.path.exists(os.path.join(site.new.path, ".slipway", "patches"))
+
+
+def test_patches_that_would_be_lost_are_named(site):
+    patch(site, "kept.patch", keep=True)
+    patch(site, "lost.patch", old="two")
+    with pytest.raises(SlipwayError, match=r"lost\.patch \(applied by ann at .*skip_check_patches=true") as error:
+        refuse_to_drop(site, site.old)
+    assert "kept.patch" not in str(error.value)
+    site.params["skip_check_patches"] = True
+    refuse_to_drop(site, site.old)
+
+
+def test_a_patch_to_be_kept_is_applied_to_the_new_release_once(site):
+    patch(site, "kept.patch", keep=True)
+    refuse_to_drop(site, site.old)
+    for _time in range(2):  # a step can be run again
+        assert replay(site, site.old, site.new) == {"applied": ["kept.patch"], "contained": [], "failed": {}, "dropped": []}
+    with open(os.path.join(site.new.path, "app.txt"), encoding="utf-8") as stream:
+        assert stream.read() == "ONE\ntwo\n"
+    assert replay(site, site.new, site.new) == {}
+
+
+def test_a_patch_to_be_kept_that_no_longer_fits(site):
+    patch(site, "kept.patch", keep=True)
+    with open(os.path.join(site.new.path, "app.txt"), "w", encoding="utf-8") as stream:
+        stream.write("three\n")
+    with pytest.raises(SlipwayError, match=r"kept\.patch: The patch does not fit release 2\.0"):
+        replay(site, site.old, site.new)
+    site.params["skip_check_patches"] = True
+    result = replay(site, site.old, site.new)
+    assert list(result["failed"]) == ["kept.patch"]
+    line = outcome_line("app1", "stage", 1, {"release": "2.0", "patches": dict(result, dropped=["a", "b"])})
+    assert "already has 2.0; DROPPED a, b; DROPPED, no longer fits: kept.patch" in line
