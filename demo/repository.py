@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The shop's git repository, made anew with the same commits every time.
 
-1.0.0, 1.1.0 and 1.2.0 are the demo's versions. For tests there are more, all made from 1.1.0: 1.1.1, 1.1.2, ... each
-with one more small migration, and one version for each way an upgrade can go wrong (BROKEN).
+1.0.0, 1.1.0 and 1.2.0 are the demo's versions. For tests there are more. Made from 1.1.0: 1.1.1, 1.1.2, ... each with one
+more small migration, and one version for each way an upgrade can go wrong (BROKEN). Made from 1.0.0: 1.0.1, in which only
+code changes, and 1.0.2, 1.0.3, ... each with one more column that the version before it need not know of.
 """
 
 from __future__ import annotations
@@ -25,6 +26,21 @@ BROKEN = {
     "unhealthy": [("shop/health.py", "wrong = schema_problem()", 'wrong = "the barometer is falling"'),
                   ("slipway.yml", "contains: '\"status\": \"ok\"'", "contains: '\"status\": \"ok\"'\n  timeout: 5")],
 }
+
+# The same, in a version made by rolling_versions().
+RED_ON_APP2 = [("shop/health.py", "wrong = schema_problem()",
+                'wrong = "the barometer is falling" if "/app2/" in str(settings.RELEASE) else schema_problem()'),
+               BROKEN["unhealthy"][1]]
+
+COLUMN = '''"""Room for one more number."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("shop", "{previous}")]
+    operations = [migrations.AddField("order", "extra_{number}", models.IntegerField(null=True))]
+'''
 
 MIGRATION = '''"""One more number for every order: how many lines it has, times {number}."""
 
@@ -67,17 +83,42 @@ def extra_versions(directory, count):
     return tags
 
 
+def rolling_versions(directory, count):
+    """Add 1.0.1 and so many versions after it that can run beside each other; return the tags.
+
+    The last one is not well on the host app2.
+    """
+    git(directory, "checkout", "--quiet", "-B", "rolling", "1.0.0")
+    _lay(directory, "1.0.1")
+    commit(directory, "1.0.1")
+    tags, previous = ["1.0.1"], "0001_initial"
+    for number in range(2, count + 2):
+        name = "%04d_extra_%d" % (number, number)
+        (directory / "shop/migrations" / (name + ".py")).write_text(
+            COLUMN.format(number=number, previous=previous), encoding="utf-8")
+        if number == count + 1:
+            _replace(directory, RED_ON_APP2)
+        tags.append("1.0.%d" % number)
+        commit(directory, tags[-1])
+        previous = name
+    return tags
+
+
 def broken_version(directory, name):
     """Add the version that breaks in the way called name (a key of BROKEN); return its tag."""
     git(directory, "checkout", "--quiet", "--detach", "1.1.0")
     _lay(directory, name)
-    for path, old, new in BROKEN[name]:
+    _replace(directory, BROKEN[name])
+    commit(directory, name)
+    return name
+
+
+def _replace(directory, texts):
+    for path, old, new in texts:
         text = (directory / path).read_text(encoding="utf-8")
         if old not in text:
             raise ValueError("%s has no %r to replace" % (path, old))
         (directory / path).write_text(text.replace(old, new), encoding="utf-8")
-    commit(directory, name)
-    return name
 
 
 def _lay(directory, version):

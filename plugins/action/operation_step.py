@@ -12,9 +12,12 @@ import time
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import alive, owner
-from ansible_collections.slipway.app.plugins.module_utils._operation.table import READING, STEPS
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, READING, STEPS, steps_of
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
+from ansible_collections.slipway.app.plugins.plugin_utils._advice import advise, sentence, unaccepted
+from ansible_collections.slipway.app.plugins.plugin_utils._batches import batches
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
 from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay
 from ansible_collections.slipway.app.plugins.plugin_utils._report import GOOD, report
@@ -23,12 +26,21 @@ from ansible_collections.slipway.app.plugins.plugin_utils._words import failure_
 # What a host knows already and the next step must still know.
 CARRIED = ("operation", "decision", "failures", "findings", "found", "survey")
 # What the module returns and the result shows.
-RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "outcomes", "invocation", "warnings", "exception")
-# Options for the controller alone: what is asked for, as a whole; and those that tell the host about itself.
-ASKED = ("package", "takeover", "direction", "accept_loss")
+RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "outcomes", "seconds", "invocation", "warnings", "exception")
+# Options for the controller alone, by the step that asks for them; and those that tell the host about itself.
+ASKED = {
+    "preflight": ("package", "batch", "fall_seconds", "rise_seconds"),
+    "start": ("batch", "fall_seconds", "rise_seconds", "accept_unsafe_mode"),
+    "assess": ("takeover", "direction", "accept_loss"),
+}
+FOR_CONTROLLER = ("mode", "turn") + tuple(name for names in ASKED.values() for name in names)
 OF_HOST = ("application", "environment", "root", "store", "store_auth", "relay", "python", "variables", "environment_variables",
            "database", "driver", "supervisor_socket", "supervisor_conf_dir", "keep_releases",
            "skip_check_patches")
+
+REFUSED = """The mode %s is not safe for this package:
+%s
+Upgrade with mode=maintenance, or name what you accept all the same (a rule, a migration, or migration:rule) in slipway_accept_unsafe_mode."""
 
 
 class ActionModule(ActionBase):
@@ -41,36 +53,40 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         host = task_vars["inventory_hostname"]
         arguments = dict(self._task.args)
+        asked = {name: arguments.pop(name) for name in FOR_CONTROLLER if name in arguments}
         kind = self._option("kind", arguments, task_vars)
-        asked = {"step": arguments.pop("step", None), "kind": kind}
-        steps = [asked["step"]] if isinstance(asked["step"], str) else asked["step"] or []
-        unknown = [step for step in steps if step not in STEPS and step != "report"]
-        if unknown or not steps:
-            raise AnsibleError("The option step names no known step (%s); known: %s." % (unknown, ", ".join(STEPS)))
-        board = Board(task_vars, asked["kind"], self._task.check_mode, fresh=steps == ["preflight"])
+        steps = _steps(arguments.pop("step", None))
+        board = Board(task_vars, kind, self._task.check_mode, fresh=steps == ["preflight"])
+        if kind == "upgrade" and board.operation is None:
+            board.asked_mode = _mode(self._option("mode", asked, task_vars))
         missing = sorted(set(board.hosts) - set(task_vars["ansible_play_hosts_all"]))
         if missing:
             raise AnsibleError("Nothing was changed. The run is limited and leaves out %s, but an operation needs all hosts of "
                                "the application: say it without --limit." % ", ".join(missing))
         if steps == ["report"]:
-            return self._report(result, board, asked["kind"])
+            return self._report(result, board, kind)
         result.update({key: board.reports[host][key] for key in CARRIED if key in board.reports[host]})
-        why_not = board.why_not(steps[0], host)
-        result.update(step=steps, changed=False, outcome="skipped" if why_not else "ok")
-        if why_not:
-            result.update(skipped=True, skipped_reason=why_not)
+        turn = asked.get("turn")
+        why_not = [board.why_not(step, host, None if turn is None else int(turn)) for step in steps]
+        steps = [step for step, reason in zip(steps, why_not) if reason is None]
+        result.update(step=steps, changed=False, outcome="ok" if steps else "skipped")
+        if not steps:
+            result.update(skipped=True, skipped_reason=why_not[0])
         elif self._task.check_mode and steps[0] not in READING:
-            result.update(changed=True, msg="would " + "; ".join(STEPS[step][1] for step in steps))
+            result.update(changed=True, msg="would " + "; ".join(steps_of(board.mode)[step][1] for step in steps))
         else:
-            for name in ASKED:
-                asked[name] = self._option(name, arguments, task_vars)
+            asked = {name: self._option(name, asked, task_vars) for name in ASKED.get(steps[0], ())}
             for name in OF_HOST:
                 value = self._option(name, arguments, task_vars)
                 if value not in ("", None):
                     arguments[name] = value
             arguments.update(steps=steps, host=host, roles=board.hosts[host], operation=board.operation,
-                             decision=board.decision, plan=_plan(steps[0], board, asked))
-            self._run_steps(result, arguments, task_vars)
+                             decision=board.decision, plan=_plan(steps[0], board, kind, asked))
+            self._run_steps(result, arguments, task_vars, board)
+            if steps[0] == "preflight" and host == board.leader:
+                self._check_turns(result, board, asked)
+            elif steps[0] == "advise" and result["outcome"] == "ok":
+                self._judge(result, board)
         return result
 
     def _option(self, name, arguments, task_vars):
@@ -89,7 +105,7 @@ class ActionModule(ActionBase):
         self._display.display("\n" + result["msg"] + "\n", color="red" if result["failed"] else "green")
         return result
 
-    def _run_steps(self, result, arguments, task_vars):
+    def _run_steps(self, result, arguments, task_vars, board):
         """Run the steps on the host, put what they say into the result, and tell the person who watches."""
         host, steps = arguments["host"], arguments["steps"]
         begun = time.monotonic()
@@ -106,9 +122,37 @@ class ActionModule(ActionBase):
                 self._display.display(line, color="red")
         else:
             for step in steps:
-                line = outcome_line(host, step, seconds, (done.get("outcomes") or {}).get(step) or {})
+                line = outcome_line(host, step, (done.get("seconds") or {}).get(step, seconds), board.mode,
+                                    (done.get("outcomes") or {}).get(step) or {})
                 if line:
                     self._display.display(line)
+
+    def _check_turns(self, result, board, asked):
+        """Find what speaks against the way that the hosts are to take turns, before anything has begun."""
+        try:
+            turns = _turns(board, asked)
+        except SlipwayError as error:
+            result.update(outcome="failed", findings=result.get("findings", []) + [str(error)])
+            return
+        if turns["batches"] and len(board.serving()) == 1:
+            self._display.warning("There is one app host: its users meet errors for the seconds that its web takes to start anew. "
+                                  "In mode maintenance they are told to wait.")
+
+    def _judge(self, result, board):
+        """Let the step fail when something speaks against the mode that nobody has accepted."""
+        try:
+            reasons = advise(result["outcomes"]["advise"]["facts"])[board.mode]
+        except AnsibleError as error:
+            against = [str(error)]
+        else:
+            refused = unaccepted(reasons, board.operation["plan"]["accept_unsafe_mode"])
+            against = [sentence(reason) for reason in refused]
+            for reason in reasons:
+                if reason not in refused:
+                    self._display.display("  accepted all the same: %s" % sentence(reason), color="yellow")
+        if against:
+            message = REFUSED % (board.mode, "\n".join("- " + text for text in against))
+            result.update(outcome="failed", failures=dict(result.get("failures") or {}, advise=message))
 
     def _ask_host(self, arguments, found, task_vars):
         """Run the module; whatever goes wrong comes back as a result, so that the host stays in the play."""
@@ -134,16 +178,49 @@ class ActionModule(ActionBase):
             arguments["relayed"] = relay.given((found or {}).get("missing") or ())
 
 
-def _plan(step, board, asked):
+def _steps(value):
+    """The steps that a task names."""
+    steps = [value] if isinstance(value, str) else value or []
+    unknown = [step for step in steps if step not in STEPS and step != "report"]
+    if unknown or not steps:
+        raise AnsibleError("The option step names no known step (%s); known: %s." % (unknown, ", ".join(STEPS)))
+    return steps
+
+
+def _mode(value):
+    """The mode that is asked for."""
+    mode = value or "maintenance"
+    if mode not in MODES:
+        raise AnsibleError("Nothing was changed. There is no mode %s; there are: %s." % (mode, ", ".join(MODES)))
+    return mode
+
+
+def _names(value):
+    """A list, or a text with commas in it, as a list."""
+    names = value if isinstance(value, list) else str(value or "").split(",")
+    return [str(name).strip() for name in names if str(name).strip()]
+
+
+def _turns(board, asked):
+    """How the hosts take turns, for the plan."""
+    if not MODES[board.mode].by_batch:
+        return {"batches": []}
+    alone = len(board.serving()) == 1  # where there is nobody else to serve, a balancer need not be waited for
+    return {"batches": batches(board.hosts, asked["batch"]), "balancer": {
+        name: 0 if alone else float(asked[name]) for name in ("fall_seconds", "rise_seconds")}}
+
+
+def _plan(step, board, kind, asked):
     """What a step has to know beyond its host: the whole operation, as far as it is known."""
     me = owner(getpass.getuser(), socket.gethostname(), os.getppid())
     if step == "preflight":
-        return {"kind": asked["kind"], "package": asked["package"]}
+        return {"kind": kind, "package": asked["package"], "mode": board.mode}
     if step == "start":
         found = board.reports[board.leader]["found"]
         previous = {host: (report["found"]["current"] or {}).get("id") for host, report in board.reports.items()}
-        return {"kind": asked["kind"], "package": found["package"], "digest": found["digest"],
-                "reference": found["reference"], "hosts": board.hosts, "previous": previous, "owner": me}
+        return dict(_turns(board, asked), kind=kind, mode=board.mode, package=found["package"], digest=found["digest"],
+                    reference=found["reference"], hosts=board.hosts, previous=previous, owner=me,
+                    accept_unsafe_mode=_names(asked["accept_unsafe_mode"]))
     if step == "assess":
         surveys = board.surveys()
         holder = surveys[board.leader]["holder"]

@@ -12,6 +12,7 @@ version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
   - Tells whether maintenance is on for an application on a host, since when, by whom, and what users are told.
+  - Tells also whether the host has left its balancer, as hosts do in turn in an upgrade in the modes V(rolling) and V(source).
 extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.info_module
@@ -75,16 +76,34 @@ seconds:
   returned: success
   type: float
   sample: 12.5
+drained:
+  description: Whether the host fails the health check of its balancer, so that users are sent elsewhere.
+  returned: success
+  type: bool
+  sample: false
+drained_since:
+  description: Since when, in seconds since 1970; null when it is not drained.
+  returned: success
+  type: float
+  sample: 1795602033.2
+drained_by:
+  description: The operation for which it is drained; null when it is not.
+  returned: success
+  type: str
+  sample: 20261121T102030Z-upgrade-4
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.drain import Drain
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 
 
 def run(module):
-    return dict(Maintenance(module.params["root"]).status(), changed=False)
+    drain = Drain(module.params["root"]).status()
+    return dict(Maintenance(module.params["root"]).status(), changed=False, drained=drain["on"], drained_since=drain["since"],
+                drained_by=drain["by"])
 
 
 def main():

@@ -42,8 +42,10 @@ options:
   step:
     description:
       - The step to run, or several to run one after the other on the same hosts in one go.
-      - Of deploy and upgrade, in this order, V(preflight), V(start), V(stage), V(drain), V(close), V(protect), V(migrate),
-        V(activate), V(open), V(finish).
+      - Of deploy and of an upgrade in maintenance mode, in this order, V(preflight), V(start), V(stage), V(drain), V(close),
+        V(protect), V(migrate), V(activate), V(open), V(finish).
+      - Of an upgrade in the modes V(rolling) and V(source), V(preflight), V(start), V(stage), V(record), V(advise), (only rolling)
+        V(protect) and V(migrate), batch by batch V(close), V(activate), V(open), then V(renew), V(finish).
       - Of going back and recovering, V(survey), V(assess), V(quiesce), V(restore), V(reinstate), V(reopen), V(undo).
       - V(report) says how it ended.
     type: list
@@ -52,6 +54,30 @@ options:
     description: What the operation is.
     type: str
     choices: [deploy, upgrade, recover]
+  mode:
+    description: How to upgrade; see the role C(slipway.app.operation), as for the four options that follow.
+    type: str
+    choices: [maintenance, rolling, source]
+    default: maintenance
+  batch:
+    description: How many app hosts take their turn together.
+    type: raw
+    default: 1
+  fall_seconds:
+    description: How long the balancer takes to see that a host has left.
+    type: float
+    default: 8
+  rise_seconds:
+    description: How long the balancer takes to see that a host is back.
+    type: float
+    default: 5
+  accept_unsafe_mode:
+    description: What speaks against the mode and is accepted all the same.
+    type: raw
+    default: ""
+  turn:
+    description: Which batch of hosts has its turn, counted from 0.
+    type: int
   package:
     description: The package to deploy, as C(repository:tag) or C(repository@sha256:digest).
     type: str
@@ -193,6 +219,10 @@ outcomes:
   description: What each step did.
   returned: when steps ran
   type: dict
+seconds:
+  description: How long each step took.
+  returned: when steps ran
+  type: dict
 failures:
   description: Error messages of this host's failed steps, by step.
   returned: when a step failed
@@ -224,6 +254,8 @@ ended:
   type: str
 """
 
+import time
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact
@@ -250,12 +282,14 @@ def take_secrets(module):
 def run(module):
     """Run the steps one after the other; the first that fails ends it."""
     site = Site(take_secrets(module))
-    result = {"changed": False, "outcomes": {}}
+    result = {"changed": False, "outcomes": {}, "seconds": {}}
     for step in module.params["steps"]:
+        begun = time.monotonic()
         try:
             result.update(run_step(site, step, module.params, result["outcomes"], module.check_mode))
         except (SlipwayError, OSError) as error:
             module.fail_json(msg=redact(str(error), site.secrets()), step=step, **result)
+        result["seconds"][step] = round(time.monotonic() - begun, 3)
     return result
 
 
@@ -265,6 +299,12 @@ def main():
             dict(STORE_ARGUMENTS, **DRIVER_ARGUMENTS),
             step=dict(type="list", elements="str"),
             kind=dict(type="str", choices=["deploy", "upgrade", "recover"]),
+            mode=dict(type="str", choices=["maintenance", "rolling", "source"], default="maintenance"),
+            batch=dict(type="raw", default=1),
+            fall_seconds=dict(type="float", default=8),
+            rise_seconds=dict(type="float", default=5),
+            accept_unsafe_mode=dict(type="raw", default=""),
+            turn=dict(type="int"),
             package=dict(type="str"),
             application=dict(type="str", required=True),
             environment=dict(type="str", choices=["dev", "stag", "uat", "prod"], required=True),

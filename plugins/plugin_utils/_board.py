@@ -10,11 +10,11 @@ The outcome travels as data in the registered result; this board reads it, and t
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, FORWARD, runs_on
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import (
+    BACK, FORWARD, MODES, STEPS, mode_of, runs_on, steps_of)
 
 GROUPS = ("app", "consumer")  # the inventory groups whose hosts run the application
 REGISTER = "operation_step_result"  # every step registers its result under this name
-PREPARE = ("preflight", "start", "stage", "drain", "close", "protect", "migrate")
 LAST = ("finish", "undo")  # steps that close the operation
 
 
@@ -33,6 +33,7 @@ class Board:
 
     def __init__(self, task_vars, kind, check_mode=False, fresh=False):
         """fresh: forget what an operation before this one, in the same run of Ansible, has left."""
+        self.asked_mode = "maintenance"
         self.recovering = kind == "recover"
         self.check_mode = check_mode
         self.hosts = hosts_of(task_vars["groups"])
@@ -41,6 +42,10 @@ class Board:
         for host in self.hosts:
             report = None if fresh else task_vars["hostvars"][host].get(REGISTER)
             self.reports[host] = dict(report or {})
+
+    def serving(self):
+        """The hosts that serve users."""
+        return [host for host, roles in self.hosts.items() if "app" in roles]
 
     def _of_leader(self, key):
         return self.reports[self.leader].get(key)
@@ -51,15 +56,21 @@ class Board:
         return self._of_leader("operation")
 
     @property
+    def mode(self):
+        """The name of the operation's mode; before it has begun, of the one that is asked for."""
+        if self.operation:
+            return mode_of(self.operation["plan"])
+        return (self.decision or {}).get("mode") or self.asked_mode
+
+    @property
     def decision(self):
         return self._of_leader("decision")
 
     def failures(self):
         """[(host, step, message)] of all hosts, in the order of the steps."""
-        order = list(FORWARD) + list(BACK)
         found = [(host, step, message) for host, report in self.reports.items()
                  for step, message in (report.get("failures") or {}).items()]
-        return sorted(found, key=lambda failure: order.index(failure[1]))
+        return sorted(found, key=lambda failure: STEPS.index(failure[1]))
 
     def failed_forward(self):
         return [failure for failure in self.failures() if failure[1] in FORWARD]
@@ -77,17 +88,35 @@ class Board:
         return bool(found) and all(
             item and item.get("digest") and item["current"] and item["current"]["digest"] == item["digest"] for item in found)
 
-    def why_not(self, step, host):
-        """Why a step does not run on this host now, or None when it does."""
-        if not runs_on(step, self.hosts[host]):
+    def why_not(self, step, host, turn=None):
+        """Why a step does not run on this host now, or None when it does.
+
+        turn: which batch's turn it is, counted from 0, where hosts take turns.
+        """
+        if step not in steps_of(self.mode):
+            return "not in this mode"
+        if not runs_on(self.mode, step, self.hosts[host]):
             return "not for this host"
-        if step in FORWARD:
-            return self._why_not_forward(step)
-        return self._why_not_back(step, host)
+        return (self._why_not_forward(step) if step in FORWARD else self._why_not_back(step, host)) or self._why_wait(
+            step, host, turn)
+
+    def _why_wait(self, step, host, turn):
+        """Why it is not this host's turn, or None."""
+        takes_turns = self.operation is not None and step in MODES[self.mode].by_batch
+        if takes_turns != (turn is not None):
+            return "the hosts take turns" if takes_turns else "all hosts at once"
+        if takes_turns and host not in self._batches(step)[turn]:
+            return "another's turn"
+        return None
+
+    def _batches(self, step):
+        """On the way back the last to leave is the first to return: until then the others have to serve."""
+        batches = self.operation["plan"]["batches"]
+        return batches if step in FORWARD else batches[::-1]
 
     def _why_not_forward(self, step):
         direction = (self.decision or {}).get("direction")
-        if step in PREPARE and self.recovering:
+        if self.recovering and step in MODES[self.mode].prepare:
             return "recovering"
         if step != "preflight" and (self.findings() or self.nothing_to_do()):
             return "nothing was started"
@@ -110,11 +139,21 @@ class Board:
         if direction != "back":
             return "not going back"
         failed = self.failed_back()
-        if any(name == self.leader or step in LAST for name, dummy, dummy2 in failed):
+        # Where hosts take turns, those that serve are not to leave for one that cannot return.
+        if failed and (step in LAST or MODES[self.mode].by_batch or any(name == self.leader for name, dummy, dummy2 in failed)):
             return "going back failed"
         if any(name == host for name, dummy, dummy2 in failed):
             return "this host could not go back"
+        if step in MODES[self.mode].by_batch and self._untouched(host):
+            return "this host is as it was"
         return None
+
+    def _untouched(self, host):
+        """Whether the host says that no step has begun that would have changed what it runs."""
+        operation = (self.reports[host].get("survey") or {}).get("operation")
+        if not operation or operation["id"] != self.operation["id"]:
+            return False
+        return not {step["step"] for step in operation["steps"]} & set(MODES[self.mode].touching)
 
     def _why_not_asked(self, step):
         """survey and assess run when recover begins, and when a step after start has failed; each time once."""

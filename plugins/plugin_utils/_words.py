@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES
 
-def outcome_line(host, step, seconds, outcome):
+
+def outcome_line(host, step, seconds, mode, outcome):
     """One line that says what a step did on a host; empty where it did nothing worth a line."""
-    text = _TEXTS.get(step, lambda data: "")(outcome)
+    texts = dict(_TEXTS, **_AMONG_USERS) if MODES[mode].by_batch else _TEXTS
+    text = texts.get(step, lambda data: "")(outcome)
     return "  %-12s %s (%.1f s)" % (host, text, seconds) if text else ""
 
 
@@ -70,4 +73,29 @@ _TEXTS = {
     "reinstate": _live,
     "reopen": _opened,
     "undo": lambda data: "closed",
+}
+
+
+def _left(data):
+    if "stopped" not in data:
+        return ""  # it had its turn before
+    return "left the balancer%s; %s" % (
+        ", waited %.0f s" % data["drained_for"] if data.get("drained_for") else "", _stopped(data) or "no web ran")
+
+
+def _renewed(data):
+    return "; ".join(text for text in (
+        "back at the balancer" if "back_after" in data else "", _stopped(data), "started " + _names(data.get("started") or [])) if text)
+
+
+# Where users are served all the time.
+_AMONG_USERS = {
+    "record": lambda data: "runs: " + _names(data.get("recorded") or []),
+    "advise": lambda data: "migrations to come: " + (", ".join(data.get("pending") or []) or "none"),
+    "protect": lambda data: "",
+    "close": _left,
+    "open": lambda data: "back at the balancer" if "back_after" in data else "",
+    "renew": _renewed,
+    "quiesce": lambda data: _left(data) if "drained_for" in data else _stopped(data),
+    "reopen": _renewed,
 }

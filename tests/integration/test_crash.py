@@ -9,10 +9,6 @@ when a record appears in a journal, runs recover, and looks from outside.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -22,10 +18,12 @@ import pytest
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 sys.path.insert(0, str(DEMO))
 import check  # noqa: E402
-import processes  # noqa: E402
 import repository  # noqa: E402
 from client import Client  # noqa: E402
 from lab import Lab  # noqa: E402
+
+from ansible_collections.slipway.app.tests.integration.crashes import (  # noqa: E402
+    kill_tree, live, locks, wait_for_record, wait_until)
 
 # The record after which the controller dies: on which host, which step, which event.
 POINTS = [
@@ -101,13 +99,6 @@ def build(lab, version):
         lab.built.add(version)
 
 
-def live(lab):
-    """The one version that is live on every host."""
-    versions = {os.path.basename(os.readlink(str(lab.root(host) / "current"))).rpartition("-")[0] for host in lab.hosts}
-    assert len(versions) == 1, versions
-    return versions.pop()
-
-
 def schema_is(lab, version):
     """The columns that the versions after 1.1.0 have added to the orders, and the migrations that the server knows."""
     number = int(version.rpartition(".")[2])
@@ -116,47 +107,3 @@ def schema_is(lab, version):
     wanted = {"extra_%d" % one for one in range(1, number + 1)}
     applied = lab.sql("SELECT count(*) AS n FROM django_migrations WHERE app = 'shop' AND name LIKE '%%extra%%'")[0]["n"]
     return [] if columns == wanted and applied == number else ["columns %s, %d migrations" % (sorted(columns), applied)]
-
-
-def locks(lab):
-    """What still holds a lock, or is still open."""
-    left = [str(path) for host in lab.hosts for path in lab.root(host).glob("state/lock.json")]
-    for host in lab.hosts:
-        for journal in lab.root(host).glob("state/journal/*.jsonl"):
-            last = json.loads(journal.read_text(encoding="utf-8").splitlines()[-1])
-            if last["step"] != "operation" or last["event"] == "begin":
-                left.append("%s: %s %s" % (journal, last["step"], last["event"]))
-    return left
-
-
-def wait_for_record(lab, host, step, event, upgrade, timeout=180):
-    """Wait until the newest journal of a host has this record."""
-    known = {path.name for path in lab.root(host).glob("state/journal/*.jsonl")}
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        for path in lab.root(host).glob("state/journal/*.jsonl"):
-            if path.name in known:
-                continue
-            for line in path.read_text(encoding="utf-8").splitlines():
-                with contextlib.suppress(ValueError):
-                    record = json.loads(line)
-                    if (record["step"], record["event"]) == (step, event):
-                        return
-        if upgrade.poll() is not None:
-            pytest.fail("the upgrade ended before %s %s on %s:\n%s" % (step, event, host, upgrade.stdout.read()))
-        time.sleep(0.002)
-    pytest.fail("no %s %s on %s in time" % (step, event, host))
-
-
-def kill_tree(upgrade):
-    """SIGKILL for ansible-playbook and everything below it; what it detached lives on."""
-    for pid, _ticks in processes.tree(processes.identity(upgrade.pid)):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    upgrade.wait()
-
-
-def wait_until(true, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.1)

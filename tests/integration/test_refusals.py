@@ -86,10 +86,9 @@ def database(lab, **other):
 @pytest.mark.parametrize(("variables", "says"), [
     ({}, ["reference=", "package="]),
     ({"reference": "1.1.0", "package": "shop:1.1.0"}, ["reference=", "package="]),
-    ({"package": "shop:1.0.0", "mode": "rolling"}, ["rolling is not there yet", "maintenance"]),
-    ({"package": "shop:1.0.0", "mode": "source"}, ["source is not there yet", "maintenance"]),
+    ({"package": "shop:1.0.0", "mode": "roling"}, ["There is no mode roling", "maintenance", "rolling", "source"]),
     ({"package": "shop:1.0.0", "slipway_database": {}}, ["No database is named", "slipway_database", "login_db"]),
-], ids=["neither", "both", "rolling", "source", "no-database"])
+], ids=["neither", "both", "mode", "no-database"])
 def test_an_upgrade_that_cannot_be_meant(refused, variables, says):
     refused("upgrade", says=["Nothing was changed", *says], **variables)
 

@@ -11,7 +11,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation import forw
 from ansible_collections.slipway.app.plugins.module_utils._operation.decide import Decision, decide, refuse_restore
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, operations, summary
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
-from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, FORWARD, READING
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, FORWARD, MODES, READING
 from ansible_collections.slipway.app.plugins.module_utils._postgres import fingerprint
 
 
@@ -23,7 +23,7 @@ def survey(site):
     if last:
         last["steps"] = [{"step": step["step"], "outcome": step["outcome"]} for step in last["steps"]]
     return {"operation": last, "current": current.id if current else None, "maintenance": site.maintenance.status(),
-            "holder": site.lock.holder()}
+            "drain": site.drain.status(), "holder": site.lock.holder()}
 
 
 def assess(site, plan, check=False):
@@ -44,7 +44,7 @@ def assess(site, plan, check=False):
         return _closed(site, leader, plan["surveys"], check)
     if check:
         operation = Operation(site, leader["id"], leader["fence"], leader["plan"])
-        return {"decision": _decide(site, operation, plan, check)[0].as_dict()}
+        return {"decision": dict(_decide(site, operation, plan, check)[0].as_dict(), mode=operation.mode)}
     fence = site.lock.take_over(leader["id"], plan["owner"], force=plan["takeover"])
     operation = Operation(site, leader["id"], fence, leader["plan"])
     with operation.step("assess") as outcome:
@@ -64,7 +64,7 @@ def _decide(site, operation, plan, check):
     begun = {step["step"] for step in states} | set(plan["failed"])
     migration = _migration(site, operation, "migrate" in begun, check)
     changes = _changes(site, operation, begun)
-    decision = decide(begun, _failed(states) | set(plan["failed"]), migration, changes, plan["wish"])
+    decision = decide(begun, _failed(states) | set(plan["failed"]), migration, changes, plan["wish"], operation.mode)
     if decision.restore and not plan["accept_loss"]:
         _refuse_loss(operation, plan)
     return decision, migration
@@ -145,9 +145,14 @@ def _migration(site, operation, begun, check):
 
 
 def _changes(site, operation, begun):
-    """Reasons to believe that the database is no longer as it was when the restore point was taken."""
+    """Reasons to believe that the database is no longer as it was when the restore point was taken.
+
+    Without a restore point users have gone on writing, and only the schema is compared.
+    """
     if "migrate" not in begun:
         return []
+    if "restore" not in MODES[operation.mode].back:
+        return fingerprint.compare_schema(operation.outcome_of("protect")["fingerprint"], forward.take_fingerprint(site, operation))
     point = site.restore_point(operation.restore_point)
     if point.status()["state"] == "restored":
         return ["the restore point is in its place already"]

@@ -12,11 +12,20 @@ Pure: facts in, decision out; the facts file of every case is the unit test. The
 | migration never begun                         | go back; the database was not touched                    |
 | migration failed, hung, killed or was lost    | go back; restore unless the database is provably the same |
 | a step after the migration failed             | go back; restore                                         |
+
+Where users are served all the time (modes rolling and source), the database never goes back, only the code does:
+
+| where it stopped                              | what is right                                            |
+| finish begun anywhere                         | go on: some hosts have closed the operation              |
+| migration (or the first turn) never begun     | go back; no host was switched                            |
+| migration ended well, nothing failed since    | go on                                                    |
+| anything failed, or the migration is unknown  | go back; the database stays as it is                     |
 """
 
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES
 
 
 class Decision:
@@ -31,14 +40,17 @@ class Decision:
         return {"direction": self.direction, "restore": self.restore, "reason": self.reason}
 
 
-def decide(begun, failed, migration, changes, wish="auto"):
+def decide(begun, failed, migration, changes, wish="auto", mode="maintenance"):
     """What to do with an operation that stopped.
 
     begun: steps begun on any host. failed: steps that failed on any host. migration: {state, rc} of the detached
-    migration. changes: reasons to believe that the database differs from the restore point (empty: provably the same).
-    wish: auto, forward or back. A decision to go back that was acted upon is kept and not made again.
+    migration. changes: reasons to believe that the database differs from the restore point (empty: provably the same),
+    or that its schema differs from before where there is none. wish: auto, forward or back. A decision to go back that
+    was acted upon is kept and not made again.
     """
     migrated = migration.get("state") == "exited" and migration.get("rc") == 0
+    if MODES[mode].by_batch:
+        return _decide_among_users(begun, failed, migration, changes, wish, "migrate" in MODES[mode].forward)
     if "open" in begun:
         return _only("forward", wish, Decision("forward", False, "The new release may have accepted writes already."))
     if "migrate" not in begun:
@@ -49,6 +61,28 @@ def decide(begun, failed, migration, changes, wish="auto"):
     if not changes:
         return _only("back", wish, Decision("back", False, reason + " The database is provably unchanged."))
     return _only("back", wish, Decision("back", True, "%s The database was changed. %s" % (reason, " ".join(changes[:3]))))
+
+
+def _decide_among_users(begun, failed, migration, changes, wish, migrates):
+    """The decision where users were served, and may have written, all the time."""
+    migrated = not migrates or migration.get("state") == "exited" and migration.get("rc") == 0
+    if "finish" in begun:
+        return _only("forward", wish, Decision("forward", False, "Every host runs the new release."))
+    if migrates and "migrate" not in begun:
+        return _only("back", wish, Decision("back", False, "The migration had not begun; no host was switched."))
+    if not migrates and "close" not in begun:
+        return _only("back", wish, Decision("back", False, "No host was switched."))
+    later = sorted(set(failed) - {"migrate"})
+    if migrated and wish != "back" and not later:
+        return Decision("forward", False, "Nothing had failed%s." % (" since the migration ended well" if migrates else ""))
+    if migrated:
+        reason = "The step %s failed." % later[0] if later else "Going back was asked for."
+    else:
+        reason = _why(migrated, migration, failed)
+    if migrates:
+        reason += " The code goes back, the database does not: users went on writing. "
+        reason += "What the migration changed stays: " + " ".join(changes[:3]) if changes else "Its schema is as it was."
+    return _only("back", wish, Decision("back", False, reason))
 
 
 def _why(migrated, migration, failed):

@@ -6,15 +6,20 @@
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward
+from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, rolling
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
-from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, MODES
 
 _STEPS = {
     "stage": forward.stage, "drain": forward.drain, "close": forward.close, "protect": forward.protect,
     "migrate": forward.migrate, "activate": forward.activate, "open": forward.open_, "finish": forward.finish,
     "quiesce": back.quiesce, "reinstate": back.reinstate, "reopen": back.reopen,
 }
+# The same purpose by other means, where users are served all the time.
+_AMONG_USERS = dict(_STEPS, **{
+    "record": rolling.record, "advise": rolling.advise, "protect": rolling.protect, "close": rolling.close,
+    "open": rolling.open_, "renew": rolling.renew, "quiesce": rolling.quiesce, "reopen": rolling.reopen,
+})
 _DECIDED = {"restore": back.restore, "undo": back.undo}
 
 
@@ -41,5 +46,5 @@ def run_step(site, step, params, outcomes, check=False):
     if step in _DECIDED:
         outcomes[step] = _DECIDED[step](site, operation, params["decision"])
     else:
-        outcomes[step] = _STEPS[step](site, operation)
+        outcomes[step] = (_AMONG_USERS if MODES[operation.mode].by_batch else _STEPS)[step](site, operation)
     return {"changed": True}

@@ -14,6 +14,7 @@ from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages imp
 from ansible_collections.slipway.app.plugins.module_utils._operation import patching, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import now
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, new_id
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import mode_of
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 
 
@@ -21,7 +22,7 @@ def preflight(site, plan):
     """Find everything that would make the operation fail later; change nothing."""
     from ansible_collections.slipway.app.plugins.module_utils._operation import preflight as checks
 
-    return checks.check(site, plan["kind"], plan["package"])
+    return checks.check(site, plan["kind"], plan["package"], mode_of(plan))
 
 
 def start(site, plan):

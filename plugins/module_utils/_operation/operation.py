@@ -13,6 +13,7 @@ import time
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached, redact
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import OPERATION, Journal, open_operation, summary
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import mode_of
 
 
 def new_id(kind, fence):
@@ -24,7 +25,9 @@ class Operation:
     """One operation on one host.
 
     plan (the same on every host, and the first record of each journal): kind, package, digest, reference,
-    hosts {host: roles}, previous {host: release id or null}, owner.
+    hosts {host: roles}, previous {host: release id or null}, owner, mode; where hosts take turns also batches
+    [[host, ...], ...] and balancer {fall_seconds, rise_seconds}; accept_unsafe_mode [what speaks
+    against the mode and was accepted].
     """
 
     def __init__(self, site, operation, fence, plan):
@@ -33,6 +36,10 @@ class Operation:
         self.fence = fence
         self.plan = plan
         self.journal = Journal(site.root, operation)
+
+    @property
+    def mode(self):
+        return mode_of(self.plan)
 
     @property
     def restore_point(self):

@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation import services
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import advice, held
 from ansible_collections.slipway.app.plugins.module_utils._operation.patching import refuse_to_drop
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES
 from ansible_collections.slipway.app.plugins.module_utils._postgres import preflight as database
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import require_room
 
 
-def check(site, kind, package):
+def check(site, kind, package, mode="maintenance"):
     """{digest, package, current, findings}: what would be deployed here, what is live, and every reason not to begin."""
     if not os.path.isdir(site.root):
         return {"digest": None, "package": package, "current": None, "findings": [
@@ -38,6 +40,8 @@ def check(site, kind, package):
         if current:
             _collect(findings, refuse_to_drop, site, current)
     _collect(findings, _services, site)
+    if MODES[mode].by_batch and site.serves and current is not None:
+        _collect(findings, _serves_well, site, current)
     if site.leads and (kind == "deploy") == (current is None):
         _database(findings, site, kind)
     return found
@@ -104,6 +108,17 @@ def _commands(site, candidate, kind):
 def _services(site):
     """The service manager answers."""
     site.driver().status()
+
+
+def _serves_well(site, current):
+    """This host can serve alone while others have left the balancer."""
+    if site.drain.status()["on"]:
+        raise SlipwayError("%s has left the balancer (%s is there)." % (site.host, site.drain.path),
+                           hint="Run the playbook slipway.app.recover; if nothing is left over, remove the file.")
+    try:
+        services.check_live(site, current)
+    except SlipwayError as error:
+        raise SlipwayError("%s is not well, but every host has to serve while others are switched. %s" % (site.host, error)) from error
 
 
 def _database(findings, site, kind):

@@ -11,6 +11,7 @@ only some of them need is imported by them alone.
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.drain import Drain
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
@@ -30,6 +31,7 @@ class Site:
         self.environment = params["environment"]
         self.releases = ReleaseStore(self.root)
         self.maintenance = Maintenance(self.root)
+        self.drain = Drain(self.root)
         self.lock = Lock(self.root)
 
     @property

@@ -128,6 +128,19 @@ def take(connection, database, migrations_table=None, since=None):
 
 def compare(before, after):
     """Reasons to believe that the database changed in between; empty means it provably did not."""
+    reasons = compare_schema(before, after)
+    if before["oid"] != after["oid"]:
+        return reasons
+    reasons += _row_reasons(before, after)
+    sequences = [name for name in sorted(set(before["sequences"]) | set(after["sequences"]))
+                 if before["sequences"].get(name) != after["sequences"].get(name)]
+    if sequences:
+        reasons.append("Sequences moved, as a rolled-back insert does too: %s." % _some(sequences))
+    return reasons + sorted(set(before["uncertain"] + after["uncertain"]))
+
+
+def compare_schema(before, after):
+    """What has changed but for the content of tables, which users may have written; empty means nothing has."""
     if before["oid"] != after["oid"]:
         return ["It is another database than before."]
     reasons = ["Schema changed: %s." % WORDS.get(name, name)
@@ -135,12 +148,7 @@ def compare(before, after):
                if before["schema"].get(name) != after["schema"].get(name)]
     if before["migrations"] != after["migrations"]:
         reasons.append("The migrations table changed.")
-    reasons += _row_reasons(before, after)
-    sequences = [name for name in sorted(set(before["sequences"]) | set(after["sequences"]))
-                 if before["sequences"].get(name) != after["sequences"].get(name)]
-    if sequences:
-        reasons.append("Sequences moved, as a rolled-back insert does too: %s." % _some(sequences))
-    return reasons + sorted(set(before["uncertain"] + after["uncertain"]))
+    return reasons
 
 
 def _row_reasons(before, after):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, FORWARD
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, STEPS
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
 from ansible_collections.slipway.app.plugins.plugin_utils._report import report
 
@@ -21,15 +21,15 @@ def _board(kind="upgrade", **reports):
     return Board({"groups": groups, "hostvars": every}, kind)
 
 
-def _runs(board):
+def _runs(board, turn=None):
     """{step: hosts it would run on} now."""
-    return {step: [host for host in board.hosts if board.why_not(step, host) is None]
-            for step in dict(FORWARD, **BACK) if any(board.why_not(step, host) is None for host in board.hosts)}
+    runs = {step: [host for host in board.hosts if board.why_not(step, host, turn) is None] for step in STEPS}
+    return {step: hosts for step, hosts in runs.items() if hosts}
 
 
 def test_all_well_goes_forward_and_never_back():
     runs = _runs(_board(app1={"operation": OPERATION}))
-    assert set(runs) == set(FORWARD)
+    assert set(runs) == set(MODES["maintenance"].forward)
     assert runs["close"] == ["app1", "app2"] and runs["migrate"] == ["app1"] and runs["stage"] == ["app1", "app2", "worker"]
 
 
@@ -59,7 +59,7 @@ def test_a_lock_that_is_refused_touches_nothing():
 
 def test_going_back():
     board = _board(app1={"operation": OPERATION, "decision": BACKWARDS, "failures": {"migrate": "no"}, "survey": {"x": 1}})
-    assert set(_runs(board)) == set(BACK) - {"survey", "assess"}
+    assert set(_runs(board)) == set(MODES["maintenance"].back) - {"survey", "assess"}
     ended, sentences = report(board, "upgrade")
     assert ended == "undone" and any("migrate on app1: no" in sentence for sentence in sentences)
 
@@ -101,3 +101,57 @@ def test_hosts_that_had_not_closed_follow():
     closed = {"direction": "closed", "outcome": "undone", "restore": False, "reason": "It had ended."}
     board = _board("recover", app1={"operation": OPERATION, "decision": closed, "survey": {"x": 1}})
     assert set(_runs(board)) == {"undo"}
+
+
+# Where hosts take turns
+
+ROLLING = dict(OPERATION, plan={"mode": "rolling", "batches": [["app1"], ["app2"], ["worker"]]})
+CODE_BACK = {"direction": "back", "restore": False, "reason": "The step activate failed."}
+
+
+def _touched(*steps):
+    return {"survey": {"operation": {"id": OPERATION["id"], "steps": [{"step": step, "outcome": "done"} for step in steps]}}}
+
+
+def test_all_at_once_but_for_what_goes_by_batch():
+    board = _board(app1={"operation": ROLLING})
+    assert set(_runs(board)) == {"preflight", "start", "stage", "record", "advise", "protect", "migrate", "renew", "finish"}
+    assert _runs(board, 0) == {"close": ["app1"], "activate": ["app1"], "open": ["app1"]}
+    assert _runs(board, 1) == {"close": ["app2"], "activate": ["app2"], "open": ["app2"]}
+    assert _runs(board, 2) == {"activate": ["worker"]}
+
+
+def test_source_does_not_migrate():
+    board = _board(app1={"operation": dict(ROLLING, plan=dict(ROLLING["plan"], mode="source"))})
+    assert not {"migrate", "protect", "drain"} & set(_runs(board))
+
+
+def test_maintenance_knows_no_turns():
+    assert _runs(_board(app1={"operation": OPERATION}), 0) == {}
+
+
+def test_a_red_host_stops_the_batches_after_it():
+    board = _board(app1={"operation": ROLLING, "failures": {"activate": "never green"}})
+    assert _runs(board, 1) == {} and set(_runs(board)) == {"survey"}
+
+
+def test_going_back_the_last_to_leave_is_the_first_to_return():
+    board = _board(app1=dict(_touched("stage", "close", "activate", "open"), operation=ROLLING, decision=CODE_BACK),
+                   app2=dict(_touched("stage", "close"), failures={"activate": "never green"}), worker=_touched("stage"))
+    assert _runs(board, 0) == {}, "the worker is as it was"
+    assert _runs(board, 1) == {step: ["app2"] for step in ("quiesce", "reinstate", "reopen")}
+    assert _runs(board, 2) == {step: ["app1"] for step in ("quiesce", "reinstate", "reopen")}
+    assert set(_runs(board)) == {"undo"}
+
+
+def test_who_serves_does_not_leave_for_one_that_cannot_return():
+    board = _board(app1=dict(_touched("close", "activate", "open"), operation=ROLLING, decision=CODE_BACK),
+                   app2=dict(_touched("close"), failures={"activate": "never green", "reinstate": "never green either"}))
+    assert _runs(board, 2) == {} and _runs(board) == {}
+    assert report(board, "upgrade")[0] == "open"
+
+
+def test_recover_takes_turns_up_again_and_never_the_migration():
+    board = _board("recover", app1={"operation": ROLLING, "decision": FORWARDS, "survey": {"x": 1}})
+    assert set(_runs(board)) == {"renew", "finish"}
+    assert _runs(board, 0) == {"close": ["app1"], "activate": ["app1"], "open": ["app1"]}

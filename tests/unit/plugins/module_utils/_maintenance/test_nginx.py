@@ -24,6 +24,7 @@ import pytest
 from ansible.plugins.filter.core import get_hash
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import Bypass
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.drain import Drain
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 
 TEMPLATES = os.path.join(os.path.dirname(__file__), *[".."] * 5, "roles", "maintenance", "templates")
@@ -199,6 +200,19 @@ def test_the_secret_is_in_one_file_that_others_cannot_read(tmp_path):
 
 def test_a_503_of_the_application_stays_its_own(front):
     assert front.ask("/busy").body == "the application's own"
+
+
+def test_a_drained_host_fails_its_health_check_and_serves_who_still_comes(front, maintenance):
+    drain = Drain(front.root)
+    assert front.ask("/healthz").status == 200
+    drain.on("an-operation")
+    assert front.ask("/healthz").status == front.ask("/healthz?since=1").status == 503
+    assert [front.ask(path).body for path in ("/", "/healthz/other")] == ["shop", "shop"]
+    maintenance.on("Moving", 90, "ann")
+    assert front.ask("/").headers["Retry-After"] == "90"
+    maintenance.off()
+    drain.off()
+    assert front.ask("/healthz").status == 200
 
 
 def test_switching_under_requests_shows_one_whole_state_to_each(front, maintenance):

@@ -49,6 +49,42 @@ def test_a_wish_is_followed_where_it_is_safe():
         decide(TO_MIGRATE, {"migrate"}, BAD, CHANGED, wish="forward")
 
 
+# rolling: the database never goes back. source: there is no migration.
+TO_ROLL = {"stage", "record", "advise", "protect", "migrate"}
+TO_SWITCH = {"stage", "record", "advise"}
+
+
+@pytest.mark.parametrize(("mode", "begun", "failed", "migration", "direction", "reason"), [
+    ("rolling", {"stage"}, {"stage"}, ABSENT, "back", "no host was switched"),
+    ("rolling", TO_ROLL - {"migrate"}, set(), ABSENT, "back", "had not begun"),
+    ("rolling", TO_ROLL, {"migrate"}, BAD, "back", "Rows of public.orders changed"),
+    ("rolling", TO_ROLL, set(), LOST, "back", "killed or lost"),
+    ("rolling", TO_ROLL, set(), OK, "forward", "migration ended well"),
+    ("rolling", TO_ROLL, {"migrate"}, OK, "forward", "migration ended well"),
+    ("rolling", TO_ROLL | {"close", "activate"}, set(), OK, "forward", "Nothing had failed"),
+    ("rolling", TO_ROLL | {"close", "activate"}, {"activate"}, OK, "back", "activate failed. The code goes back"),
+    ("rolling", TO_ROLL | {"close", "activate", "open", "renew"}, {"renew"}, OK, "back", "renew failed"),
+    ("rolling", TO_ROLL | {"close", "activate", "open", "renew", "finish"}, {"renew"}, OK, "forward", "Every host"),
+    ("source", TO_SWITCH, {"advise"}, ABSENT, "back", "No host was switched"),
+    ("source", TO_SWITCH | {"close"}, set(), ABSENT, "forward", "Nothing had failed"),
+    ("source", TO_SWITCH | {"close", "activate"}, {"activate"}, ABSENT, "back", "activate failed"),
+    ("source", TO_SWITCH | {"close", "activate", "open", "renew", "finish"}, set(), ABSENT, "forward", "Every host"),
+])
+def test_among_users_only_the_code_goes_back(mode, begun, failed, migration, direction, reason):
+    decision = decide(begun, failed, migration, CHANGED, mode=mode)
+    assert (decision.direction, decision.restore) == (direction, False)
+    assert reason in decision.reason
+
+
+def test_a_wish_among_users():
+    begun = TO_ROLL | {"close"}
+    assert decide(begun, set(), OK, CHANGED, wish="back", mode="rolling").direction == "back"
+    with pytest.raises(SlipwayError, match="can only go back"):
+        decide(begun, {"close"}, OK, CHANGED, wish="forward", mode="rolling")
+    with pytest.raises(SlipwayError, match="can only go forward"):
+        decide(begun | {"finish"}, set(), OK, CHANGED, wish="back", mode="rolling")
+
+
 def _survey(on=True, since="2026-01-01T00:00:00.000Z"):
     return {"maintenance": {"on": on, "since": since if on else None}}
 

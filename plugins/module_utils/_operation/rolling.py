@@ -1,0 +1,126 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The steps of the modes in which users are served all the time: hosts take turns, each leaving its balancer meanwhile.
+
+plan["batches"] says whose turn it is when, plan["balancer"] how long the balancer takes: {fall_seconds: to see that a
+host has left, rise_seconds: to see that it is back}.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.slipway.app.plugins.module_utils._operation import forward, services
+
+REST = services.WORKERS + ("websocket",)  # what follows when every web has changed over
+
+
+def record(site, operation):
+    """Record what runs, once: that, and nothing else, runs afterwards."""
+    with operation.step("record") as outcome:
+        outcome["recorded"] = services.note_running(site, operation)
+    return outcome
+
+
+def advise(site, operation):
+    """Read the SQL of the migrations to come; the controller judges it. The journal gets their names only."""
+    from ansible_collections.slipway.app.plugins.module_utils._operation.pending import pending
+
+    with operation.step("advise") as outcome:
+        release = site.releases.find(operation.plan["digest"])
+        facts = pending(site.runtime(release), site.connection(), site.params["database"]["login_db"])
+        outcome["pending"] = [migration["name"] for migration in facts["migrations"]]
+    return dict(outcome, facts=facts)
+
+
+def protect(site, operation):
+    """Note what the schema looks like. There is no restore point: writes of users would be lost with it."""
+    with operation.step("protect") as outcome:
+        outcome["fingerprint"] = forward.take_fingerprint(site, operation)
+    return outcome
+
+
+def close(site, operation):
+    """Leave the balancer, wait until it has seen that, then let web end the requests it has."""
+    with operation.step("close") as outcome:
+        if _has_changed_over(site, operation):
+            return outcome
+        _leave(site, operation, site.releases.current(), outcome)
+    return outcome
+
+
+def open_(site, operation):
+    """Be back at the balancer, and wait until it has seen that: then the next may leave."""
+    with operation.step("open") as outcome:
+        if not _has_changed_over(site, operation):
+            _come_back(site, operation, outcome)
+    return outcome
+
+
+def renew(site, operation):
+    """Let websocket, consumers and cron end their work, then start by the new release those that ran before."""
+    with operation.step("renew") as outcome:
+        release = site.releases.find(operation.plan["digest"])
+        _renew(site, operation, release, forward.previous(site, operation), outcome)
+    return outcome
+
+
+def quiesce(site, operation):
+    """Where the new release is live: leave the balancer, let its web end the requests it has."""
+    with operation.step("quiesce") as outcome:
+        live = site.releases.current()
+        if live and live.digest == operation.plan["digest"]:
+            _leave(site, operation, live, outcome)
+    return outcome
+
+
+def reopen(site, operation):
+    """Be back at the balancer, and run by the old release exactly what ran before."""
+    with operation.step("reopen") as outcome:
+        if site.serves:
+            _come_back(site, operation, outcome)
+        if services.noted(site, operation):
+            candidate = site.releases.find(operation.plan["digest"])
+            _renew(site, operation, forward.previous(site, operation), candidate, outcome)
+    return outcome
+
+
+def _has_changed_over(site, operation):
+    """Whether this host had its turn already, in a run before this one."""
+    return operation.outcome_of("open") is not None and not site.drain.status()["on"]
+
+
+def _leave(site, operation, live, outcome):
+    if site.serves:
+        site.drain.on(operation.id)
+        outcome["drained_for"] = _wait(operation, site.drain.left(operation.plan["balancer"]["fall_seconds"]))
+        operation.check_fence()  # much may have happened meanwhile
+    definitions = site.definitions(live)
+    outcome["stopped"] = services.stop(site, definitions, ("web",), site.config(live.documents)["timeouts"]["drain"])
+
+
+def _come_back(site, operation, outcome):
+    site.drain.off()
+    outcome["back_after"] = _wait(operation, operation.plan["balancer"]["rise_seconds"])
+
+
+def _wait(operation, seconds):
+    """Sleep, and keep the lease meanwhile; returns the seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        operation.beat()
+        time.sleep(max(0, min(1, end - time.monotonic())))
+    return round(seconds, 3)
+
+
+def _renew(site, operation, release, other, outcome):
+    """Run the rest by this release; what runs by it already is left alone, what ends late is killed and named."""
+    definitions = {definition.name: definition for definition in site.definitions(release)}
+    stale = [definition for name, definition in definitions.items()
+             for status in [site.driver().status().get(name)]
+             if status and status.alive and status.definition != definition.digest]
+    outcome["stopped"] = dict(outcome.get("stopped") or {}, **services.stop(
+        site, stale, REST, site.config(release.documents)["timeouts"]["drain"]))
+    outcome["started"] = forward.start_rest(site, operation, release, other)

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Upgrades in the modes rolling and source, behind a balancer with health checks, under a client that reads and writes.
+
+One shop goes through all of it: the tests build on each other in the order in which they stand here.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "demo"))
+import check  # noqa: E402
+import repository  # noqa: E402
+from balancer import Balancer  # noqa: E402
+from client import Client  # noqa: E402
+from lab import Lab  # noqa: E402
+
+from ansible_collections.slipway.app.tests.integration.crashes import (  # noqa: E402
+    kill_tree, live, locks, wait_for_record, wait_until)
+
+pytestmark = pytest.mark.timeout(600)
+
+SERVICES = {
+    "app1": {"web": True, "cron": True},
+    "app2": {"web": True},
+    "consumer1": {"consumer@1": True, "consumer@2": False},
+}
+# The balancer of these tests needs less than half a second for either.
+BALANCED = {"slipway_fall_seconds": 2, "slipway_rise_seconds": 1}
+IN_TURNS = [(host, is_in) for host in ("app1", "app2") for is_in in (False, True)]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """The shop with 1.0.1 live, one consumer stopped by hand; 1.0.2, 1.0.3, and 1.0.4 that is not well on app2, are built."""
+    with Lab(tmp_path_factory.mktemp("modes") / "lab") as lab:
+        versions = repository.rolling_versions(lab.repository, 3)
+        deployed = lab.playbook("deploy", reference=versions[0])
+        assert deployed.rc == 0, deployed.output
+        for version in versions[1:]:
+            built = lab.playbook("package_build", reference=version)
+            assert built.rc == 0, built.output
+        stopped = lab.playbook("service_stop", services="consumer@2")
+        assert stopped.rc == 0, stopped.output
+        with Balancer({host: lab.address(host) for host in lab.apps}) as lab.balancer:
+            yield lab
+
+
+@pytest.fixture
+def customers(shop):
+    """Customers at the balancer, during the test and a moment longer; not one of their requests may fail."""
+    shop.balancer.changes.clear()
+    client = Client({"balancer": shop.balancer.address}, rate=10).start()
+    try:
+        yield client
+        seen = len(client.events)
+        wait_until(lambda: len(client.events) >= seen + 8)
+    finally:
+        client.stop()
+    events = client.since(0)
+    assert [event for event in events if event.kind not in ("accepted", "read")] == []
+    assert {event.kind for event in events} == {"accepted", "read"}
+    assert check.orders_are_there(shop, client.accepted()) + check.jobs_done_once(shop, client.accepted()) == []
+
+
+def upgrade(lab, version, mode, **variables):
+    return lab.playbook("upgrade", package="shop:" + version, mode=mode, **BALANCED, **variables)
+
+
+def wrong_with(lab, version):
+    """All that is not as it should be when this version is live and nothing is at work."""
+    assert live(lab) == version
+    drained = [str(path) for host in lab.hosts for path in lab.root(host).glob("maintenance/drain")]
+    return (check.serves(lab, version) + check.services_are(lab, SERVICES) + check.databases_are(lab, ["shop"]) + locks(lab)
+            + drained)
+
+
+def columns(lab):
+    """The columns that the versions after 1.0.1 have added to the orders."""
+    return sorted(row["column_name"] for row in lab.sql(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'shop_order' AND column_name LIKE 'extra_%%'"))
+
+
+def test_source_is_refused_where_migrations_are_pending(shop, customers):
+    refused = upgrade(shop, "1.0.2", "source")
+    assert refused.rc != 0 and "shop.0002_extra_2" in refused.output, refused.output
+    assert wrong_with(shop, "1.0.1") == [] and columns(shop) == []
+    assert shop.balancer.changes == []
+
+
+def test_a_batch_of_all_hosts_is_refused(shop):
+    refused = upgrade(shop, "1.0.2", "rolling", slipway_batch=[1, "100%"][1:])
+    assert refused.rc != 0 and "takes all app hosts at once" in refused.output, refused.output
+    assert wrong_with(shop, "1.0.1") == []
+
+
+def test_rolling_serves_all_the_time(shop, customers):
+    done = upgrade(shop, "1.0.2", "rolling")
+    assert done.rc == 0, done.output
+    assert wrong_with(shop, "1.0.2") == [] and columns(shop) == ["extra_2"]
+    assert shop.balancer.changes == IN_TURNS
+
+
+def killed(lab, version, mode, host, step):
+    """Kill an upgrade's controller when a step begins on a host, recover; what recover has said."""
+    running = lab.start_playbook("upgrade", package="shop:" + version, mode=mode, **BALANCED)
+    wait_for_record(lab, host, step, "begin", running)
+    kill_tree(running)
+    recovered = lab.playbook("recover")
+    assert recovered.rc == 0, recovered.output
+    return recovered.output
+
+
+def test_recover_finishes_what_was_killed_in_its_migration(shop, customers):
+    said = killed(shop, "1.0.3", "rolling", "app1", "migrate")
+    assert "The operation was finished." in said
+    assert wrong_with(shop, "1.0.3") == [], said
+    assert columns(shop) == ["extra_2", "extra_3"]
+
+
+def test_a_red_host_goes_back_with_those_before_it(shop, customers):
+    failed = upgrade(shop, "1.0.4", "rolling")
+    assert failed.rc != 0 and "the barometer is falling" in failed.output, failed.output
+    assert wrong_with(shop, "1.0.3") == []
+    assert columns(shop) == ["extra_2", "extra_3", "extra_4"], "the database stays as it was migrated"
+    # app2 is back before app1 leaves once more.
+    assert shop.balancer.changes == IN_TURNS + IN_TURNS[:2]
+
+
+def test_source_serves_all_the_time(shop, customers):
+    done = upgrade(shop, "1.0.1", "source")
+    assert done.rc == 0, done.output
+    assert wrong_with(shop, "1.0.1") == []
+    assert shop.balancer.changes == IN_TURNS
+
+
+def test_recover_brings_back_a_host_that_had_left_the_balancer(shop, customers):
+    said = killed(shop, "1.0.2", "source", "app2", "close")
+    assert "The operation was finished." in said
+    assert wrong_with(shop, "1.0.2") == [], said
+    assert shop.balancer.changes == IN_TURNS
