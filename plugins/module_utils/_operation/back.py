@@ -12,7 +12,6 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.decide impo
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, operations, summary
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, FORWARD, MODES, READING
-from ansible_collections.slipway.app.plugins.module_utils._postgres import fingerprint
 
 
 def survey(site):
@@ -149,6 +148,8 @@ def _changes(site, operation, begun):
 
     Without a restore point users have gone on writing, and only the schema is compared.
     """
+    from ansible_collections.slipway.app.plugins.module_utils._postgres import fingerprint
+
     if "migrate" not in begun:
         return []
     if "restore" not in MODES[operation.mode].back:

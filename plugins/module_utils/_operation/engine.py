@@ -6,21 +6,26 @@
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, rolling
+from ansible_collections.slipway.app.plugins.module_utils._operation import forward
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, MODES
 
-_STEPS = {
-    "stage": forward.stage, "drain": forward.drain, "close": forward.close, "protect": forward.protect,
-    "migrate": forward.migrate, "activate": forward.activate, "open": forward.open_, "finish": forward.finish,
-    "quiesce": back.quiesce, "reinstate": back.reinstate, "reopen": back.reopen,
-}
-# The same purpose by other means, where users are served all the time.
-_AMONG_USERS = dict(_STEPS, **{
-    "record": rolling.record, "advise": rolling.advise, "protect": rolling.protect, "close": rolling.close,
-    "open": rolling.open_, "renew": rolling.renew, "quiesce": rolling.quiesce, "reopen": rolling.reopen,
-})
-_DECIDED = {"restore": back.restore, "undo": back.undo}
+_AMONG_USERS = ("record", "advise", "protect", "close", "open", "renew", "quiesce", "reopen")
+_DECIDED = ("restore", "undo")
+
+
+def _function(step, by_batch):
+    """What a step does. Where users are served all the time, some steps serve their purpose by other means.
+
+    The ways that only some operations go are imported by those alone: see site.py.
+    """
+    if by_batch and step in _AMONG_USERS:
+        from ansible_collections.slipway.app.plugins.module_utils._operation import rolling as way
+    elif step in BACK:
+        from ansible_collections.slipway.app.plugins.module_utils._operation import back as way
+    else:
+        way = forward
+    return getattr(way, "open_" if step == "open" else step)
 
 
 def run_step(site, step, params, outcomes, check=False):
@@ -29,11 +34,11 @@ def run_step(site, step, params, outcomes, check=False):
         found = forward.preflight(site, params["plan"])
         return {"found": found, "findings": found.pop("findings")}
     if step == "survey":
-        return {"survey": back.survey(site)}
+        return {"survey": _function(step, False)(site)}
     if step == "start":
         return {"operation": forward.start(site, params["plan"]), "changed": True}
     if step == "assess":
-        assessed = back.assess(site, params["plan"], check)
+        assessed = _function(step, False)(site, params["plan"], check)
         return dict({"decision": assessed.pop("decision")}, **({"operation": assessed, "changed": True} if assessed else {}))
     given = params["operation"]
     operation = Operation(site, given["id"], given["fence"], given["plan"])
@@ -43,8 +48,6 @@ def run_step(site, step, params, outcomes, check=False):
         return {}
     if known and known["outcome"] != "open":
         return {}  # this host had closed its journal already
-    if step in _DECIDED:
-        outcomes[step] = _DECIDED[step](site, operation, params["decision"])
-    else:
-        outcomes[step] = (_AMONG_USERS if MODES[operation.mode].by_batch else _STEPS)[step](site, operation)
+    decided = (params["decision"],) if step in _DECIDED else ()
+    outcomes[step] = _function(step, MODES[operation.mode].by_batch)(site, operation, *decided)
     return {"changed": True}
