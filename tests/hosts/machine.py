@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import json
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,14 +17,11 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._service.base import Status, StopReport
+from ansible_collections.slipway.app.tests.hosts.conftest import hosts_lab
+
+lab_engine, docker = hosts_lab.lab_engine, hosts_lab.docker
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-import lab  # noqa: E402
-import lab_engine  # noqa: E402
-from lab_engine import docker  # noqa: E402
-
 LIBRARY = "/opt/slipway"
 
 
@@ -34,8 +30,8 @@ class Machine:
 
     def __init__(self):
         image = lab_engine.ready()
-        cgroup = lab.CGROUP_V1 if lab_engine.cgroup_version() == "1" else ()
-        self.id = docker("run", "--detach", *lab.SYSTEMD, *cgroup, *self._mounts(), image).stdout.strip()
+        cgroup = hosts_lab.CGROUP_V1 if lab_engine.cgroup_version() == "1" else ()
+        self.id = docker("run", "--detach", *hosts_lab.SYSTEMD, *cgroup, *self._mounts(), image).stdout.strip()
         until(lambda: self.run("systemctl", "is-system-running", check=False) in ("running", "degraded"), 60)
 
     @staticmethod
