@@ -107,13 +107,21 @@ def test_rolling_serves_all_the_time(shop, customers):
 
 
 def killed(lab, version, mode, host, step):
-    """Kill an upgrade's controller when a step begins on a host, recover; what recover has said."""
+    """Kill an upgrade's controller when a step is under way on a host, recover; what recover has said."""
+    started = _detached(lab)
     running = lab.start_playbook("upgrade", package="shop:" + version, mode=mode, **BALANCED)
     wait_for_record(lab, host, step, "begin", running)
+    if step == "migrate":  # announced is not begun
+        wait_until(lambda: _detached(lab) != started)
     kill_tree(running)
     recovered = lab.playbook("recover")
     assert recovered.rc == 0, recovered.output
     return recovered.output
+
+
+def _detached(lab):
+    """What the leader has started that outlives its starter."""
+    return set(lab.root(lab.apps[0]).glob("state/detached/*/process.json"))
 
 
 def test_recover_finishes_what_was_killed_in_its_migration(shop, customers):
