@@ -74,11 +74,14 @@ def test_all_at_once(ask):
 
 
 def test_all_at_once_with_headings_by_the_profile_oro(ask):
-    text = "List of migrations:\n  > Oro\\Bundle\\v1_1\\AddNote\nALTER TABLE a ADD note TEXT DEFAULT NULL\nDROP TABLE b\n  > Acme\\v1_0\\Empty\n"
+    text = "-- > Oro\\Bundle\\v1_1\\AddNote\nALTER TABLE a ADD note TEXT DEFAULT NULL;\nDROP TABLE b;\n-- > Acme\\v1_0\\Empty\n"
     found = ask(dict(ORO["migrations"], sql=printing(text)))["migrations"]
-    assert [(one["name"], one["sql"]) for one in found] == [
-        ("Oro\\Bundle\\v1_1\\AddNote", "ALTER TABLE a ADD note TEXT DEFAULT NULL;\nDROP TABLE b;\n"), ("Acme\\v1_0\\Empty", "")]
-    assert ask(dict(ORO["migrations"], sql=printing("List of migrations:\n")))["migrations"] == []
+    assert [(one["name"], one["sql"].strip(), one["code"]) for one in found] == [
+        ("Oro\\Bundle\\v1_1\\AddNote", "ALTER TABLE a ADD note TEXT DEFAULT NULL;\nDROP TABLE b;", []),
+        ("Acme\\v1_0\\Empty", "", ["Acme\\v1_0\\Empty"])]
+    assert ask(dict(ORO["migrations"], sql=printing("")))["migrations"] == []
+    [above, _first, _second] = ask(dict(ORO["migrations"], sql=printing("DROP TABLE c;\n" + text)))["migrations"]
+    assert (above["name"], above["sql"]) == (ALL, "DROP TABLE c;\n")
 
 
 def test_a_migration_whose_sql_cannot_be_had_is_there_with_the_reason(ask):
