@@ -72,5 +72,5 @@ def test_a_patch_to_be_kept_that_no_longer_fits(site):
     site.params["skip_check_patches"] = True
     result = replay(site, site.old, site.new)
     assert list(result["failed"]) == ["kept.patch"]
-    line = outcome_line("app1", "stage", 1, {"release": "2.0", "patches": dict(result, dropped=["a", "b"])})
+    line = outcome_line("app1", "stage", 1, "maintenance", {"release": "2.0", "patches": dict(result, dropped=["a", "b"])})
     assert "already has 2.0; DROPPED a, b; DROPPED, no longer fits: kept.patch" in line

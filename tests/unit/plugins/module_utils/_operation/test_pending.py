@@ -73,12 +73,20 @@ def test_all_at_once(ask):
     assert ask({"sql": printing("\n \n")})["migrations"] == []
 
 
-def test_all_at_once_with_headings_by_the_profile_oro(ask):
-    text = "List of migrations:\n  > Oro\\Bundle\\v1_1\\AddNote\nALTER TABLE a ADD note TEXT DEFAULT NULL\nDROP TABLE b\n  > Acme\\v1_0\\Empty\n"
-    found = ask(dict(ORO["migrations"], sql=printing(text)))["migrations"]
-    assert [(one["name"], one["sql"]) for one in found] == [
-        ("Oro\\Bundle\\v1_1\\AddNote", "ALTER TABLE a ADD note TEXT DEFAULT NULL;\nDROP TABLE b;\n"), ("Acme\\v1_0\\Empty", "")]
-    assert ask(dict(ORO["migrations"], sql=printing("List of migrations:\n")))["migrations"] == []
+def test_all_at_once_with_headings_by_the_profile_oro(ask, tmp_path):
+    def found(text):
+        console = tmp_path / "php"
+        console.write_text("#!/bin/sh\ncat <<'END'\n%sEND\n" % text)
+        console.chmod(0o755)
+        sql = [word.replace("{php}", str(console)) for word in ORO["migrations"]["sql"]]
+        return ask(dict(ORO["migrations"], sql=sql))["migrations"]
+
+    note, empty = found("List of migrations:\n  > Oro\\Bundle\\v1_1\\AddNote\nALTER TABLE a ADD note TEXT DEFAULT NULL\n"
+                        "DELETE FROM b WHERE id = ?\nParameters:\n[1] = 2\n  > Acme\\v1_0\\Empty\n")
+    assert (note["name"], note["sql"].strip(), note["code"]) == (
+        "Oro\\Bundle\\v1_1\\AddNote", "ALTER TABLE a ADD note TEXT DEFAULT NULL;\nDELETE FROM b WHERE id = ?;", [])
+    assert (empty["name"], empty["sql"].strip(), len(empty["code"])) == ("Acme\\v1_0\\Empty", "", 1)
+    assert found("List of migrations:\n") == []
 
 
 def test_a_migration_whose_sql_cannot_be_had_is_there_with_the_reason(ask):
