@@ -35,7 +35,7 @@ def site(supervisord, tmp_path):
     (root / "shared").mkdir()
     (root / "shared" / "lock").symlink_to(root / "the-lock")  # it is there or not, as the application has it
     return Site({
-        "root": str(root), "store": str(tmp_path / "packages"), "host": "app1", "roles": ["app", "leader"], "environment": "prod",
+        "root": str(root), "store": str(tmp_path / "packages"), "store_auth": {}, "host": "app1", "roles": ["app", "leader"], "environment": "prod",
         "variables": {}, "environment_variables": {}, "python": None, "database": {}, "keep_releases": 3, "mode": "maintenance",
         "driver": "supervisor", "supervisor_socket": supervisord.socket, "supervisor_conf_dir": supervisord.conf_dir})
 
@@ -46,7 +46,7 @@ def said(site):
 
 
 def test_the_old_release_locks_behind_the_page_and_the_new_one_unlocks_before_web(site):
-    store = site.store()
+    store = site.store("shop:1.0.0")
     old, new = (site.releases.present(store, store.resolve("shop:" + tag), "shop:" + tag)[0] for tag in ("1.0.0", "1.1.0"))
     site.releases.activate(old.id)
     site.driver().start(site.definitions(old), 20)
