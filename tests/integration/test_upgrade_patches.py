@@ -1,7 +1,10 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The life of a patch: tried, applied everywhere or nowhere, named by an upgrade, kept by it, reverted."""
+"""The life of a patch: tried, applied everywhere or nowhere, named by an upgrade, kept by it, reverted.
+
+This comes after the files that look at what the shop's deploy has left: its last operation is another one from here on.
+"""
 
 from __future__ import annotations
 
