@@ -39,7 +39,7 @@ options:
     description: What the patch is called. By default the file name of O(src). When reverting, its digest does as well.
     type: str
   strip:
-    description: How many folders are taken off the paths in the diff. Without it, 1 (as C(git diff) writes them) and 0 are tried.
+    description: How many folders are taken off the paths in the diff. Without it, 1 for paths as C(git diff) writes them, else 0, then 1.
     type: int
   keep:
     description: Apply the patch again to the release that an upgrade brings.

@@ -34,7 +34,6 @@ from ansible_collections.slipway.app.plugins.module_utils._release.store import 
 
 LARGEST = 8 * 1024 * 1024  # bytes of a diff
 TIMEOUT = 60  # seconds for one run of patch
-AUTO = (1, 0)  # strip levels tried, in this order
 _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _FILE = re.compile(rb"(--- |\+\+\+ |rename from |rename to |copy from |copy to )(.*)")
 _HEADER = re.compile(rb"(diff --git|index|(dis)?similarity index|(old|new|deleted file|new file) mode|(rename|copy) (from|to)|---|\+\+\+) ")
@@ -94,9 +93,9 @@ class Patches:
                 return self._again(applied, same, name, digest, keep, check)
             with self._workshop(check) as work:
                 try:
-                    level, paths = self._fit(work, text, AUTO if strip is None else (strip,))
+                    level, paths = self._fit(work, text, _levels(text, strip))
                 except Misfit:
-                    if not self._has_it(work, text, AUTO if strip is None else (strip,)):
+                    if not self._has_it(work, text, _levels(text, strip)):
                         raise
                     return None, False, True
                 record = {"name": name, "digest": digest, "strip": level, "keep": keep, "by": by, "at": _now(), "files": paths}
@@ -215,6 +214,10 @@ class Patches:
         paths = sorted(paths_of(text, level))
         for path in paths:
             self._copy(path, old, new)
+        for path in _created(_read(text)[0], level, reverse):
+            if os.path.exists(os.path.join(old, path)):  # patch would write into it
+                raise Misfit("The patch does not fit release %s (strip level %d): it makes %s, which is there." % (
+                    self.release.id, level, path), untouched="Nothing was changed.")
         with open(diff, "wb") as stream:
             stream.write(_read(text)[1])
         argv = ["patch", "--unified", "--strip=%d" % level, "--forward", "--batch", "--fuzz=0", "--no-backup-if-mismatch", "--reject-file=-",
@@ -358,6 +361,24 @@ def _names(headers):
         if git and line.count(b" b/") + line.count(b' "b/') == 1:  # of a change of mode, or an empty file, there is no other line
             for name in filter(None, git.groups()):
                 yield _file_name(name), True
+
+
+def _levels(text, strip):
+    """The strip levels to try. Where all paths begin as git writes them no other is: it would make new files elsewhere."""
+    if strip is not None:
+        return (strip,)
+    names = [name for name, prefixed in _names(_read(text)[0]) if prefixed and name != "/dev/null"]
+    return (1,) if all(name.startswith(("a/", "b/")) for name in names) else (0, 1)
+
+
+def _created(headers, level, reverse):
+    """The paths of files that a diff makes: those that come from /dev/null (in reverse: that go there)."""
+    marks = (b"+++ ", b"--- ") if reverse else (b"--- ", b"+++ ")
+    names = [line for line in headers if line.startswith((b"--- ", b"+++ "))]
+    for one, two in zip(names[::2], names[1::2]):
+        nothing, made = (one, two) if one.startswith(marks[0]) else (two, one)
+        if _file_name(nothing[4:]) == "/dev/null":
+            yield "/".join(_file_name(made[4:]).split("/")[level:])
 
 
 def _read(text):

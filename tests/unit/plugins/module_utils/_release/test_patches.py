@@ -188,6 +188,7 @@ def named(old, new=None):
     (named(b"a/app.py/x"), "app.py is not a folder"),
     (named(b"a/lib"), "lib is not a file"),
     (named(b"a/nowhere.py"), "does not fit"),
+    (b"--- /dev/null\n+++ b/lib/gone.py\n@@ -0,0 +1 @@\n+new\n", "makes lib/gone.py, which is there"),
     (b"", "no unified diff"),
     (b"hello\n", "no unified diff"),
     (b"2c2\n< two\n---\n> TWO\n", "no unified diff"),
