@@ -193,7 +193,7 @@ class Systemd(Driver):
 
     def _show(self, known):
         """{unit: {property: text}} of services and timers of programs by their facts, all in one question."""
-        units = [unit for facts in known for unit in {_unit(facts), _started(facts)}]
+        units = [unit for facts in known for unit in sorted({_unit(facts), _started(facts)})]
         # Without units it is the manager that tells about itself: a way to see that it is there.
         printed = self._systemctl("show", "--property=" + ",".join(_SHOWN), *units)
         shown = {}

@@ -125,7 +125,7 @@ class UnitFiles:
                 stop_wait=definition.stop_timeout + 5)
             atomic_write(self._environment(unit), environment_text(definition.environment), 0o600)
             if definition.schedule:
-                atomic_write(self._path(unit, ".timer"), TIMER.format(**dict(facts, unit=unit + ".timer")), 0o644)
+                atomic_write(self._path(unit, ".timer"), TIMER.format(**{**facts, "unit": unit + ".timer"}), 0o644)
             else:
                 self._unlink(self._path(unit, ".timer"))
             atomic_write(self._path(unit, ".service"),

@@ -15,14 +15,14 @@ from ansible_collections.slipway.app.plugins.plugin_utils._advice_rules import R
 
 GIB = 1024**3
 # The database of all cases: a big table, a small one, one name in two schemas, and a big materialized view.
-TABLES = [
+TABLES = (
     {"schema": "public", "name": "big", "bytes": 5 * GIB, "columns": {
         "name": "character varying(100)", "code": "character varying", "note": "text", "price": "numeric(10,2)", "n": "integer"}},
     {"schema": "public", "name": "small", "bytes": 8192, "columns": {"name": "character varying(100)"}},
     {"schema": "audit", "name": "log", "bytes": 2 * GIB, "columns": {}},
     {"schema": "public", "name": "log", "bytes": 8192, "columns": {}},
     {"schema": "public", "name": "top", "bytes": GIB, "columns": {}},
-]
+)
 
 SAFE = """
     CREATE TABLE fresh (id int PRIMARY KEY, big_id int REFERENCES big (id))
