@@ -21,8 +21,8 @@ WANTED = {
     "MANIFEST.json", "README.md", "REUSE.toml", "changelogs", "docs", "meta", "playbooks", "plugins", "roles",
 }
 # What a playbook must be told before it looks at the inventory.
-PACKAGE, REFERENCE = ["-e", "package=shop:1.0.0"], ["-e", "reference=1.0.0"]
-OPTIONS = {"deploy": PACKAGE, "package_build": REFERENCE, "upgrade": PACKAGE}
+PACKAGE, REFERENCE, PATCH = ["-e", "package=shop:1.0.0"], ["-e", "reference=1.0.0"], ["-e", "patch=fix.patch"]
+OPTIONS = {"deploy": PACKAGE, "package_build": REFERENCE, "patch_apply": PATCH, "patch_revert": PATCH, "upgrade": PACKAGE}
 
 
 def environment(**extra):
