@@ -53,7 +53,7 @@ def get(lab, path):
 
 
 def test_the_host_can_ask_the_application_itself(portal):
-    answer = portal.ssh("app2", ["curl", "-s", "--retry", "20", "--retry-all-errors", "--retry-delay", "1",
+    answer = portal.ssh("app2", ["curl", "-sf", "--retry", "20", "--retry-all-errors", "--retry-delay", "1",
                                  "http://127.0.0.1:8001/user/login"])
     assert answer.stdout == "one portal /user/login"
     assert portal.ssh("app2", ["stat", "--format=%U %a", "/srv/portal/php-fpm.sock"]).stdout.split()[0] == "portal"
