@@ -26,6 +26,7 @@ def replay(site, live, release):
     """Apply the patches that are to be kept to the new release, before it serves; what became of all of them, by name."""
     if live is None or live.id == release.id:
         return {}
+    refuse_to_drop(site, live)  # the preflight did that without the lock
     old = Patches(site.root, live)
     dropped = [one["name"] for one in old.list() if not one["keep"]]
     if not old.list():

@@ -49,8 +49,11 @@ def test_patches_that_would_be_lost_are_named(site):
     with pytest.raises(SlipwayError, match=r"lost\.patch \(applied by ann at .*skip_check_patches=true") as error:
         refuse_to_drop(site, site.old)
     assert "kept.patch" not in str(error.value)
+    with pytest.raises(SlipwayError, match=r"lost\.patch \(applied by ann"):  # it came after the preflight
+        replay(site, site.old, site.new)
     site.params["skip_check_patches"] = True
     refuse_to_drop(site, site.old)
+    assert replay(site, site.old, site.new)["dropped"] == ["lost.patch"]
 
 
 def test_a_patch_to_be_kept_is_applied_to_the_new_release_once(site):
