@@ -96,6 +96,7 @@ def test_a_patch_from_trial_to_upgrade_and_back(shop, run, next_package, patches
     assert reverted.rc == 0 and where(shop, "note.txt") == []
     back = run(shop, "upgrade", package="shop:1.0.0")
     assert back.rc == 0, back.output
+    assert [where(shop, name) for name in ("news.txt", "note.txt", "late.txt")] == [[], [], []]
 
 
 def test_a_host_that_fails_at_the_last_moment_and_it_is_applied_nowhere(shop, tmp_path):
