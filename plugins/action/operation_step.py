@@ -36,7 +36,7 @@ ASKED = {
 FOR_CONTROLLER = ("mode", "turn") + tuple(name for names in ASKED.values() for name in names)
 OF_HOST = ("application", "environment", "root", "store", "store_auth", "relay", "python", "variables", "environment_variables",
            "database", "driver", "supervisor_socket", "supervisor_conf_dir", "keep_releases",
-           "skip_check_patches")
+           "skip_check_patches", "lock_timeout")
 
 REFUSED = """The mode %s is not safe for this package:
 %s

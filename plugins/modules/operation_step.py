@@ -148,6 +148,11 @@ options:
     description: Go on although patches of the live release will be lost, since they are not kept or do not fit the new release.
     type: bool
     default: false
+  lock_timeout:
+    description:
+      - How many seconds a migration beside users (V(rolling)) may wait for a lock, before it fails. 0 sets no limit.
+    type: float
+    default: 5
   takeover:
     description: Take over an operation whose owner may still be at work.
     type: bool
@@ -317,6 +322,7 @@ def main():
             database=dict(type="dict", required=True, options=POSTGRES_ARGUMENTS),
             keep_releases=dict(type="int", default=3),
             skip_check_patches=dict(type="bool", default=False),
+            lock_timeout=dict(type="float", default=5),
             takeover=dict(type="bool", default=False),
             direction=dict(type="str", choices=["auto", "forward", "back"], default="auto"),
             accept_loss=dict(type="bool", default=False),

@@ -14,7 +14,7 @@ from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages imp
 from ansible_collections.slipway.app.plugins.module_utils._operation import patching, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import now
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, new_id
-from ansible_collections.slipway.app.plugins.module_utils._operation.table import mode_of
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, mode_of
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 
 
@@ -115,12 +115,13 @@ def migrate(site, operation):
         commands = config["commands"]["install" if operation.plan["kind"] == "deploy" else "migrate"]
         commands = commands + config["hooks"]["after_migrate"]
         outcome["commands"] = []
+        extra = impatience(runtime, site.params["lock_timeout"]) if MODES[operation.mode].by_batch else {}
         deadline = time.monotonic() + config["timeouts"]["migrate"]
         for number, command in enumerate(commands, 1):
             argv = runtime.argv(command)
             begun = time.monotonic()
             program = operation.detached("migrate-%d" % number)
-            runtime.start(program, argv)
+            runtime.start(program, argv, extra)
             state = program.wait(max(0, deadline - time.monotonic()), operation.beat)
             hung = state["state"] == "running"
             if hung:
@@ -129,6 +130,18 @@ def migrate(site, operation):
             if hung or state.get("rc") != 0:
                 raise SlipwayError(_migration_failed(argv, state, hung, config, program, site, runtime))
     return outcome
+
+
+def impatience(runtime, seconds):
+    """Environment variables by which a migration beside users gives up rather than wait for a lock longer than that.
+
+    Whoever waits for a lock on a table lets all others queue behind. 0 sets no limit; one of the application's own stands.
+    """
+    if not seconds:
+        return {}
+    # Of two the last counts. libpq reads them, so psycopg, psql and PHP's pdo_pgsql do.
+    own = runtime.environment().get("PGOPTIONS", "")
+    return {"PGOPTIONS": ("-c lock_timeout=%d %s" % (round(seconds * 1000), own)).strip()}
 
 
 def _migration_failed(argv, state, hung, config, program, site, runtime):
