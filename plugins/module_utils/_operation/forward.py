@@ -44,15 +44,17 @@ def stage(site, operation):
     operation.begin()
     with operation.step("stage") as outcome:
         store = site.store(operation.plan["package"])
-        documents = store.config(operation.plan["digest"])["documents"]
+        config = site.config(store.config(operation.plan["digest"])["documents"])
         release, changed = site.releases.present(store, operation.plan["digest"], operation.plan["package"])
         environment.write(site.root, release.id, site.params["environment_variables"] or {})
         outcome.update(release=release.id, unpacked=changed, patches=patching.replay(site, site.releases.current(), release))
         if site.serves:  # on every one of them: it also leaves the release warm, before anybody has to wait for it
-            config = site.config(documents)
             commands = config["commands"]["check"] + (
                 config["commands"]["check_upgrade"] if operation.plan["kind"] == "upgrade" else [])
             outcome["checked"] = run_commands(site, operation, release, commands, config["timeouts"]["command"])
+        if site.leads and site.releases.current() and not MODES[operation.mode].by_batch:
+            # The last step before any host stops anything. At the first installation there is nobody to tell.
+            outcome["hooks"] = run_commands(site, operation, release, config["hooks"]["before_maintenance"], config["timeouts"]["command"])
     return outcome
 
 
@@ -60,11 +62,6 @@ def drain(site, operation):
     """Record what runs, then let cron and consumers end their work; what does not end in time is killed and named."""
     with operation.step("drain") as outcome:
         live = site.releases.current()
-        if site.leads and live:  # at the first installation there is nobody to tell
-            release = site.releases.find(operation.plan["digest"])
-            config = site.config(release.documents)
-            outcome["hooks"] = run_commands(site, operation, release, config["hooks"]["before_maintenance"],
-                                            config["timeouts"]["command"])
         outcome["recorded"] = services.note_running(site, operation)
         if live:
             seconds = site.config(live.documents)["timeouts"]["drain"]
