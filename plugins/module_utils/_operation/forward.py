@@ -181,19 +181,7 @@ def previous(site, operation):
 
 def run_commands(site, operation, release, commands, timeout):
     """Run commands of the application in a release, one after the other; seconds of each. The first failure raises."""
-    runtime = site.runtime(release)
-    ran = []
-    for command in commands:
-        operation.beat()
-        argv = runtime.argv(command)
-        done = runtime.run(argv, timeout)
-        ran.append({"argv": argv, "rc": done.rc, "seconds": round(done.seconds, 3)})
-        if not done.ok:
-            what = "did not end within %d seconds" % timeout if done.timed_out else "failed with exit status %d" % done.rc
-            output = redact(tail(done.stdout + done.stderr, 25), site.secrets() + runtime.secrets())
-            raise SlipwayError("The command %s %s.%s It printed:\n%s" % (
-                " ".join(argv), what, runtime.meaning(argv, done.rc), output or "(nothing)"))
-    return ran
+    return site.runtime(release).run_all(commands, timeout, site.secrets(), operation.beat)
 
 
 def open_(site, operation):
