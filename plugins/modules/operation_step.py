@@ -315,7 +315,7 @@ def main():
             environment=dict(type="str", choices=["dev", "stag", "uat", "prod"], required=True),
             root=dict(type="path", required=True),
             store=dict(type="str", required=True),
-            relay=dict(type="bool", default=False),
+            relay=dict(type="raw", default="auto"),
             python=dict(type="path"),
             variables=dict(type="dict", default={}),
             environment_variables=dict(type="dict", default={}, no_log=True),
