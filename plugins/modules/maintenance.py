@@ -17,7 +17,7 @@ description:
     switching needs no reload, and works whatever the release is. The template C(nginx.conf.j2) of the role
     P(slipway.app.maintenance#role) has what C(nginx) needs for it.
   - An application with a lock of its own is locked behind that page, and unlocked before users are let in, by the commands
-    C(maintenance.on) and C(maintenance.off) of the C(slipway.yml) of the live release. One that fails leaves the page up; then run it again.
+    C(maintenance.on) and C(maintenance.off) of the C(slipway.yml) of the live release. While one of them fails, the page stays up.
 extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.actiongroup_app

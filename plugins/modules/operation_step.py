@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - slipway.app._application
   - slipway.app._package
   - slipway.app._package.relay
+  - slipway.app._postgres.required_database
   - slipway.app._service
 attributes:
   check_mode:
@@ -103,43 +104,6 @@ options:
       - Written to a file that only the application's user can read.
     type: dict
     default: {}
-  database:
-    description: The database of the application.
-    type: dict
-    required: true
-    suboptions:
-      login_host:
-        description: Host of the server, or folder of its socket.
-        type: str
-        default: ""
-      login_port:
-        description: Port of the server.
-        type: int
-        default: 5432
-      login_user:
-        description: Role that owns the database and may create databases.
-        type: str
-        default: ""
-      login_password:
-        description: Password of the role; handed to the client programs in their environment only.
-        type: str
-        default: ""
-      login_db:
-        description: Name of the database.
-        type: str
-        required: true
-      maintenance_db:
-        description: Database to connect to while the application's is copied or swapped.
-        type: str
-        default: postgres
-      ssl_mode:
-        description: Whether and how TLS is used, as libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-        default: prefer
-      ca_cert:
-        description: File with the certificate authorities the server's certificate must be signed by.
-        type: path
   keep_releases:
     description: How many releases stay on a host; the live one and the one before it always stay.
     type: int

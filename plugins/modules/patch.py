@@ -93,35 +93,19 @@ release:
   type: str
   sample: 1.1.0-9f86d081884c
 patch:
-  description: The patch; with O(state=reverted) as it was. Null where there was none to revert, or where the release contains it.
+  description:
+    - The patch, as RV(slipway.app.patch_info#module:patches) has it, without its text. With O(state=reverted) as it was.
+    - Null where there was none to revert, or where the release contains it.
   returned: success
   type: dict
-  contains:
-    name:
-      description: Its name.
-      type: str
-      sample: fix-totals.patch
-    digest:
-      description: SHA-256 of the diff.
-      type: str
-    strip:
-      description: How many folders were taken off its paths.
-      type: int
-      sample: 1
-    keep:
-      description: Whether an upgrade applies it again.
-      type: bool
-    by:
-      description: Who applied it.
-      type: str
-    at:
-      description: When, UTC.
-      type: str
-      sample: "2026-11-21T11:02:33Z"
-    files:
-      description: The files it changes.
-      type: list
-      elements: str
+  sample:
+    name: fix-totals.patch
+    digest: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    strip: 1
+    keep: false
+    by: ann
+    at: "2026-11-21T11:02:33Z"
+    files: [shop/totals.py]
 content:
   description: The diff that was reverted, encoded in base64.
   returned: with O(state=reverted), when there was one

@@ -5,9 +5,10 @@
 """Maintenance of an application on this host: one link outside of the releases, which the web server looks for.
 
 maintenance/on is a link to a folder in maintenance/pages that holds what is answered meanwhile: index.html, index.json
-and status.json; and an empty file "locked" when a person who turned it on has locked the application as well. The link is made, replaced and removed in one step each. The folder is called retry-<seconds>-<moment>:
-the web server takes the value of Retry-After from there. It reads the folder by a second link, maintenance/page, which
-stays: a request that came in a moment before maintenance ended still finds its answer.
+and status.json; and an empty file "locked" when the application was locked as well by whoever turned it on by hand. The
+link is made, replaced and removed in one step each. The folder is called retry-<seconds>-<moment>: the web server takes
+the value of Retry-After from there. It reads the folder by a second link, maintenance/page, which stays: a request that
+came in a moment before maintenance ended still finds its answer.
 """
 
 from __future__ import annotations
