@@ -19,7 +19,7 @@ import os
 import shutil
 
 from ansible_collections.slipway.app.plugins.module_utils._core.files import (
-    atomic_symlink, atomic_write, fsync_dir, make_dirs, read_json, write_json)
+    atomic_symlink, atomic_write, fsync_dir, make_dirs, make_own_dir, read_json, write_json)
 from ansible_collections.slipway.app.plugins.module_utils._maintenance import pages
 
 _FACTS = ("since", "by", "message", "expected_seconds", "lifetime")
@@ -86,6 +86,7 @@ class Maintenance:
         all_pages = os.path.join(self._folder, "pages")
         folder = os.path.join(all_pages, name)
         shown = os.path.basename(os.path.realpath(self._page_link))
+        make_own_dir(self._folder)
         make_dirs(folder)
         atomic_write(os.path.join(folder, "index.html"), html, 0o644)
         atomic_write(os.path.join(folder, "index.json"), json, 0o644)
