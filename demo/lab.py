@@ -12,14 +12,12 @@ lab.json before anything else is done, so another process can find it again (Lab
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import os
 import secrets
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,6 +32,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "scripts")]
 import front  # noqa: E402  (demo is no package, its files find each other by this path)
 import inventory  # noqa: E402
+import playbook_run  # noqa: E402
 import postgres_server  # noqa: E402
 import processes  # noqa: E402
 import repository  # noqa: E402
@@ -62,15 +61,6 @@ identifier={name}
 [include]
 files=conf.d/*.conf
 """
-
-
-@dataclasses.dataclass
-class Result:
-    """A playbook run that ended."""
-
-    rc: int
-    output: str
-    seconds: float
 
 
 class Lab:
@@ -220,22 +210,15 @@ class Lab:
         """Run a playbook of the collection to its end; echo(line) is called for every line as it comes."""
         begun = time.monotonic()
         running = self.start_playbook(name, *options, **variables)
-        lines = []
-        for line in running.stdout:
-            lines.append(line)
-            if echo:
-                echo(line.rstrip("\n"))
-        rc = running.wait()
+        result = playbook_run.to_the_end(running, begun, echo)
         self.processes = [process for process in self.processes if process[0] != running.pid]
         self._save()
-        return Result(rc, "".join(lines), time.monotonic() - begun)
+        return result
 
     def start_playbook(self, name, *options, **variables):
         """Start a playbook in a session of its own; a Popen whose stdout has all that it prints."""
-        argv = [str(Path(sys.executable).with_name("ansible-playbook")), "slipway.app." + name,
-                "--extra-vars", json.dumps(variables), *options]
-        running = subprocess.Popen(argv, cwd=self.directory, env=self.ansible_environment(), stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        program = [str(Path(sys.executable).with_name("ansible-playbook"))]
+        running = playbook_run.start(program, name, options, variables, self.directory, self.ansible_environment())
         self._started(processes.identity(running.pid) or [running.pid, 0])
         return running
 

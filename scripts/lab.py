@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import contextlib
-import dataclasses
 import hashlib
 import ipaddress
 import json
@@ -34,6 +33,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path += [str(HERE), str(HERE.parent / "demo")]  # at the end: the demo has a lab.py as well
 import lab_engine  # noqa: E402  (scripts find each other by this path)
+import playbook_run  # noqa: E402
 import repository  # noqa: E402
 import setup  # noqa: E402
 import workspace  # noqa: E402
@@ -63,15 +63,6 @@ host_key_checking = true
 [connection]
 pipelining = true
 """
-
-
-@dataclasses.dataclass
-class Result:
-    """A playbook run that ended."""
-
-    rc: int
-    output: str
-    seconds: float
 
 
 class Lab:
@@ -176,22 +167,14 @@ class Lab:
     def playbook(self, name, *options, echo=None, **variables):
         """Run a playbook of the collection to its end; echo(line) is called for every line as it comes."""
         begun = time.monotonic()
-        running = self.start_playbook(name, *options, **variables)
-        lines = []
-        for line in running.stdout:
-            lines.append(line)
-            if echo:
-                echo(line.rstrip("\n"))
-        return Result(running.wait(), "".join(lines), time.monotonic() - begun)
+        return playbook_run.to_the_end(self.start_playbook(name, *options, **variables), begun, echo)
 
     def start_playbook(self, name, *options, **variables):
         """Start a playbook in a session of its own; a Popen whose stdout has all that it prints."""
         python = workspace.install("run")
         workspace.dependencies()
-        argv = [python, "-m", "ansible", "playbook", "slipway.app." + name,
-                "--extra-vars", json.dumps(variables), *options]
-        return subprocess.Popen(argv, cwd=self.folder, env=self.ansible_environment(python), stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        return playbook_run.start([python, "-m", "ansible", "playbook"], name, options, variables, self.folder,
+                                  self.ansible_environment(python))
 
     def ansible_environment(self, python=sys.executable):
         return workspace.environment(python, ANSIBLE_CONFIG=str(self.folder / "ansible.cfg"),

@@ -19,7 +19,7 @@ from ansible_collections.slipway.app.plugins.module_utils._package.name import p
 from ansible_collections.slipway.app.plugins.plugin_utils._advice import advise, sentence, unaccepted
 from ansible_collections.slipway.app.plugins.plugin_utils._batches import batches
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
-from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay
+from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay, wished
 from ansible_collections.slipway.app.plugins.plugin_utils._report import GOOD, report
 from ansible_collections.slipway.app.plugins.plugin_utils._words import failure_lines, outcome_line
 
@@ -36,7 +36,7 @@ ASKED = {
 FOR_CONTROLLER = ("mode", "turn") + tuple(name for names in ASKED.values() for name in names)
 OF_HOST = ("application", "environment", "root", "store", "store_auth", "relay", "python", "variables", "environment_variables",
            "database", "driver", "supervisor_socket", "supervisor_conf_dir", "keep_releases",
-           "skip_check_patches")
+           "skip_check_patches", "lock_timeout")
 
 REFUSED = """The mode %s is not safe for this package:
 %s
@@ -157,13 +157,27 @@ class ActionModule(ActionBase):
     def _ask_host(self, arguments, found, task_vars):
         """Run the module; whatever goes wrong comes back as a result, so that the host stays in the play."""
         try:
-            if boolean(arguments.pop("relay", False)):
+            wish = wished(arguments.pop("relay", None))
+            if wish is True or wish and "missing" in (found or {}):  # the latter since its preflight was relayed
                 self._relay(arguments, found)
-            return self._execute_module("slipway.app.operation_step", module_args=arguments, task_vars=task_vars)
+            done = self._execute_module("slipway.app.operation_step", module_args=arguments, task_vars=task_vars)
+            if wish == "auto" and (done.get("found") or {}).get("store_unreachable"):
+                done = self._again_by_relay(done, arguments, task_vars)
+            return done
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": "The host cannot be reached: %s" % error}
         except AnsibleError as error:
             return {"failed": True, "msg": str(error)}
+
+    def _again_by_relay(self, done, arguments, task_vars):
+        """Run the preflight once more for a host that has no way to the store; where we have none either, say both."""
+        self._display.display("  %s has no way to the package store: it is relayed." % arguments["host"])
+        try:
+            self._relay(arguments, None)
+        except AnsibleError as error:
+            done["findings"].append(str(error))
+            return done
+        return self._execute_module("slipway.app.operation_step", module_args=arguments, task_vars=task_vars)
 
     def _relay(self, arguments, found):
         """Bring the host what its steps need of the package, so that it needs no way to the store."""

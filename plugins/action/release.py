@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay
+from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay, wished
 
 
 class ActionModule(ActionBase):
@@ -17,14 +16,21 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        wanted = boolean(arguments.get("relay") or False) and arguments.get("state") != "absent"
-        if not (wanted and arguments.get("store") and arguments.get("package")):
+        wish = wished(arguments.get("relay"))
+        if not (arguments.get("store") and arguments.get("package")) or arguments.get("state") == "absent":
+            wish = False
+        done = {}
+        if wish is not True:
             wrap = self._task.async_val and not self._connection.has_native_async
-            result.update(self._execute_module(task_vars=task_vars, wrap_async=wrap))
-            return result
+            done = self._execute_module(task_vars=task_vars, wrap_async=wrap)
+        if wish is True or wish and done.get("store_unreachable"):
+            done = self._relayed(arguments, task_vars)
+        result.update(done)
+        return result
+
+    def _relayed(self, arguments, task_vars):
         relay = Relay(self, arguments["store"], arguments.pop("store_auth", None), arguments["package"])
         done = self._execute_module(module_args=dict(arguments, relayed=relay.given()), task_vars=task_vars)
         if done.get("relay"):  # the layers that it lacks
             done = self._execute_module(module_args=dict(arguments, relayed=relay.given(done["relay"])), task_vars=task_vars)
-        result.update(done)
-        return result
+        return done

@@ -57,10 +57,14 @@ options:
     description:
       - Let the controller read the package and send what the host lacks of it, over the connection that Ansible has to the host.
         For hosts that cannot reach the registry, or do not see the folder.
-      - O(store) and O(store_auth) are then those of the controller, and the credentials stay there. What it has fetched, the
+      - With V(auto), which is the default, a host tries by itself, and the controller helps only when no connection to the registry comes
+        about. What a registry answers (such as a refused password), a certificate that is not trusted, or a blob that is damaged is an
+        error all the same.
+      - O(store) and O(store_auth) are then read on the controller, and the credentials stay there. What it has fetched, the
         controller keeps for a while in C($XDG_CACHE_HOME/slipway/blobs) of its user (C(~/.cache) when not set).
-    type: bool
-    default: false
+      - With V(true) the host does not even try, with V(false) it gets no help.
+    type: raw
+    default: auto
   relayed:
     description:
       - Set by the action plugin. What it has read of the package for this host.

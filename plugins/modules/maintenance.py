@@ -16,10 +16,13 @@ description:
   - It is a link in the folder C(maintenance) of the application, which the web server looks for at every request. So
     switching needs no reload, and works whatever the release is. The template C(nginx.conf.j2) of the role
     P(slipway.app.maintenance#role) has what C(nginx) needs for it.
+  - An application with a lock of its own is locked behind that page, and unlocked before users are let in, by the commands
+    C(maintenance.on) and C(maintenance.off) of the C(slipway.yml) of the live release. While one of them fails, the page stays up.
 extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.actiongroup_app
   - slipway.app._application
+  - slipway.app._service.runtime
 options:
   state:
     description:
@@ -48,12 +51,6 @@ options:
     description:
       - Who does this. Without it, the user who logged in on the host.
     type: str
-  environment:
-    description:
-      - The environment whose overlay applies, for V(prod) C(slipway_prod.yml) over C(slipway.yml).
-      - Without it, C(slipway.yml) alone.
-    type: str
-    choices: [dev, stag, uat, prod]
 notes:
   - Turning it on while it is on changes the message and the expected duration, if they are others. Since when it is
     on, and who turned it on, stays.
@@ -78,6 +75,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+locked:
+  description: Whether the application is locked by its own means, too, as far as this module did it.
+  returned: success
+  type: bool
+  sample: false
 "on":
   description: Whether maintenance is on, or in check mode would be.
   returned: success
@@ -126,12 +128,12 @@ import pwd
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
-from ansible_collections.slipway.app.plugins.module_utils._config.schema import ENVIRONMENTS
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages import page_of
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
+from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, Runtime
 
 # The configuration before the first release is live.
 NOTHING = {"base": {"application": "none", "profile": "generic"}, "overlays": {}}
@@ -141,31 +143,63 @@ def run(module):
     options = module.params
     refuse_if_open(options["root"])
     maintenance = Maintenance(options["root"])
-    before = maintenance.status()
-    if options["state"] == "on":
-        words, page = _words(options)
-        by = before["by"] or options["by"] or _user()
-        changed = maintenance.on(by=by, page_html=page, check=module.check_mode, **words)
-        after = maintenance.status()
-        if module.check_mode:
-            after.update(words, on=True, by=by, overdue=(before["seconds"] or 0) > words["lifetime"])
-    else:
-        changed = maintenance.off(check=module.check_mode)
-        after = dict(dict.fromkeys(before), on=False, seconds=before["seconds"])
+    release = ReleaseStore(options["root"]).current()
+    config = effective(release.documents if release else NOTHING, options["environment"])
+    runtime = release and Runtime(options["root"], release, config, options["variables"], options["python"])
+    before = dict(maintenance.status(), locked=maintenance.locked)
+    switch = on if options["state"] == "on" else off
+    after, changed = switch(maintenance, runtime, config, before, module)
     return dict(after, changed=changed, diff={"before": _shown(before), "after": _shown(after)})
 
 
-def _words(options):
+def on(maintenance, runtime, config, before, module):
+    """Show the page, then lock the application, unless that was done before; (the status after, changed)."""
+    words, page = _words(module.params, config["maintenance"], runtime)
+    by = before["by"] or module.params["by"] or _user()
+    commands = [] if before["locked"] else config["maintenance"]["on"]
+    _argvs(runtime, commands)
+    changed = maintenance.on(by=by, page_html=page, check=module.check_mode, **words) or bool(commands)
+    if commands and not module.check_mode:
+        _run(runtime, commands, config, "The page is up, users are kept out.")
+        maintenance.note_locked()
+    after = dict(maintenance.status(), locked=before["locked"] or bool(commands))
+    if module.check_mode:
+        after.update(words, on=True, by=by, overdue=(before["seconds"] or 0) > words["lifetime"])
+    return after, changed
+
+
+def off(maintenance, runtime, config, before, module):
+    """Unlock the application, then let users in; (the status after, changed)."""
+    commands = config["maintenance"]["off"] if before["on"] else []
+    _argvs(runtime, commands)
+    if commands and not module.check_mode:
+        _run(runtime, commands, config, "Users are still kept out.")
+    changed = maintenance.off(check=module.check_mode)
+    return dict(dict.fromkeys(before), on=False, seconds=before["seconds"], locked=False), changed
+
+
+def _argvs(runtime, commands):
+    """Find out before anything changes that a placeholder has no value."""
+    for command in commands:
+        runtime.argv(command)
+
+
+def _run(runtime, commands, config, so_far):
+    try:
+        runtime.run_all(commands, config["timeouts"]["command"])
+    except SlipwayError as error:
+        raise SlipwayError(error.message, untouched=so_far, hint="Run this again when that is mended.") from error
+
+
+def _words(options, settings, runtime):
     """The message, the expected seconds and the lifetime, as given or as the live release has them, and its own page."""
-    release = ReleaseStore(options["root"]).current()
-    settings = effective(release.documents if release else NOTHING, options["environment"])["maintenance"]
     given = {"message": options["msg"], "expected_seconds": options["expected_seconds"]}
     words = {name: settings[name] if value is None else value for name, value in given.items()}
     words["lifetime"] = words["expected_seconds"] if options["lifetime"] is None else options["lifetime"]
     for name in ("expected_seconds", "lifetime"):
         if words[name] < 1:
             raise SlipwayError("%s must be at least 1." % name, untouched="Maintenance is as it was.")
-    return words, page_of(release.path, settings["page"]) if release else None
+    return words, page_of(runtime.release.path, settings["page"]) if runtime else None
 
 
 def _user():
@@ -173,7 +207,7 @@ def _user():
 
 
 def _shown(status):
-    return {name: status[name] for name in ("on", "message", "expected_seconds", "lifetime")}
+    return {name: status[name] for name in ("on", "message", "expected_seconds", "lifetime", "locked")}
 
 
 def main():
@@ -185,7 +219,7 @@ def main():
             expected_seconds=dict(type="int"),
             lifetime=dict(type="int"),
             by=dict(type="str"),
-            environment=dict(type="str", choices=list(ENVIRONMENTS)),
+            **RUNTIME_ARGUMENTS,
         ),
         supports_check_mode=True,
     )

@@ -15,11 +15,13 @@ description:
     another release goes on serving, why, and what is safe instead.
   - The release says in C(slipway.yml) under C(migrations) how they are read; for the profile C(django) its profile does.
   - A statement that cannot be judged counts as unsafe.
+  - The database tells how big the tables are that the migrations speak of; without O(database) every table counts as big.
 extends_documentation_fragment:
   - slipway.app._attributes.info_module
   - slipway.app._attributes.actiongroup_app
   - slipway.app._application
   - slipway.app._service.runtime
+  - slipway.app._postgres.database
 requirements:
   - The Python package C(pglast) on the controller, which has PostgreSQL's own parser in it.
   - The PostgreSQL client C(psql) on the host the module runs on, with O(database).
@@ -27,44 +29,6 @@ options:
   release:
     description: Id of the release whose migrations are meant. Without it, the live one.
     type: str
-  database:
-    description:
-      - How to reach the application's database, to see how big the tables are that the migrations speak of.
-      - Without it every table counts as big.
-    type: dict
-    suboptions:
-      login_host:
-        description: Host of the server, or folder of its socket.
-        type: str
-        default: ""
-      login_port:
-        description: Port of the server.
-        type: int
-        default: 5432
-      login_user:
-        description: Role that owns the database and may create databases.
-        type: str
-        default: ""
-      login_password:
-        description: Password of the role; handed to the client programs in their environment only.
-        type: str
-        default: ""
-      login_db:
-        description: Name of the database.
-        type: str
-        required: true
-      maintenance_db:
-        description: Database to connect to while the application's is copied or swapped.
-        type: str
-        default: postgres
-      ssl_mode:
-        description: Whether and how TLS is used, as libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-        default: prefer
-      ca_cert:
-        description: File with the certificate authorities the server's certificate must be signed by.
-        type: path
   big_table:
     description: From how many bytes on, with its indexes, a table is too big to be locked while it is worked on.
     type: int

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: operation
-short_description: Hold the lock of an application and keep a journal while a playbook of your own works on it
+short_description: Hold the lock of an application while a playbook works on it, and keep a journal of that
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
@@ -38,6 +38,13 @@ options:
       - The operation. Required with O(state=finished).
       - With O(state=started), the operation that may be open already.
     type: str
+  journal:
+    description:
+      - Whether a journal is kept, which stays open when the playbook is killed.
+      - Without one only the lock is held. For work that can be said once more when it was interrupted, as the playbook
+        C(slipway.app.patch_apply) does it; C(slipway.app.recover) then frees the lock.
+    type: bool
+    default: true
   by:
     description: Who does it, for whoever is refused meanwhile.
     type: str
@@ -86,7 +93,7 @@ operation:
       description: Its id. In check mode of O(state=started), the id it would have.
       type: str
     kind:
-      description: What it is.
+      description: What it is, where O(kind) or the journal says so.
       type: str
     outcome:
       description: V(open) or how it ended.
@@ -104,8 +111,9 @@ import types
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, open_operation, summary
-from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, advice, held
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, new_id
 
 
@@ -120,20 +128,22 @@ def start(params, check):
     already = open_operation(params["root"])
     if already and already["id"] == params["id"]:
         return already, False
-    holder = site.lock.holder()
-    if holder:
-        raise SlipwayError(held(holder), untouched="Nothing was changed.", hint=advice(holder))
+    refuse_if_open(params["root"], params["id"])
     identity = params["id"] or new_id(params["kind"], site.lock.fence() + 1)
-    if not check:
+    changed = params["journal"] or not site.lock.holder()  # who holds the lock now is this operation
+    if changed and not check:
         owner = {"user": params["by"] or getpass.getuser(), "controller": socket.gethostname(), "pid": os.getpid(), "ticks": None}
         fence = site.lock.acquire(identity, owner, params["lease"])
-        Operation(site, identity, fence, {"kind": params["kind"], "owner": owner}).begin()
-    return {"id": identity, "kind": params["kind"], "outcome": "open"}, True
+        if params["journal"]:
+            Operation(site, identity, fence, {"kind": params["kind"], "owner": owner}).begin()
+    return {"id": identity, "kind": params["kind"], "outcome": "open"}, changed
 
 
 def finish(params, check):
     """Close the journal and give the lock back; (operation, changed)."""
     site = _host(params["root"])
+    if not params["journal"]:
+        return _give_back(site.lock, params, check)
     known = summary(Journal(params["root"], params["id"]).records())
     if not known:
         raise SlipwayError("There is no operation %s in %s." % (params["id"], params["root"]), untouched="Nothing was changed.",
@@ -146,14 +156,29 @@ def finish(params, check):
     return dict(known, outcome=params["outcome"]), True
 
 
+def _give_back(lock, params, check):
+    """Give the lock back that was held without a journal; (operation, changed)."""
+    holder = lock.holder()
+    changed = bool(holder) and holder["operation"] == params["id"]
+    if changed and not check:
+        lock.release(params["id"])
+    return {"id": params["id"], "kind": params["kind"], "outcome": params["outcome"]}, changed
+
+
+def _open_here(root):
+    """The id of the operation that is open here, or only holds the lock; else nothing."""
+    operation, holder = open_operation(root), Lock(root).holder()
+    return operation["id"] if operation else holder["operation"] if holder else ""
+
+
 def run(module):
-    before = open_operation(module.params["root"])
+    before = _open_here(module.params["root"])
     action = start if module.params["state"] == "started" else finish
     operation, changed = action(module.params, module.check_mode)
     operation = {key: operation[key] for key in ("id", "kind", "outcome")}
-    shown = operation["id"] if operation["outcome"] == "open" else ""
+    after = operation["id"] if operation["outcome"] == "open" else ""
     return {"changed": changed, "operation": operation,
-            "diff": {"before": "%s\n" % before["id"] if before else "", "after": "%s\n" % shown if shown else ""}}
+            "diff": {"before": before and before + "\n", "after": after and after + "\n"}}
 
 
 def main():
@@ -163,6 +188,7 @@ def main():
             state=dict(type="str", choices=["started", "finished"], required=True),
             kind=dict(type="str"),
             id=dict(type="str"),
+            journal=dict(type="bool", default=True),
             by=dict(type="str"),
             lease=dict(type="int", default=900),
             outcome=dict(type="str", choices=["done", "failed"], default="done"),

@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - slipway.app._application
   - slipway.app._package
   - slipway.app._package.relay
+  - slipway.app._postgres.required_database
   - slipway.app._service
 attributes:
   check_mode:
@@ -103,43 +104,6 @@ options:
       - Written to a file that only the application's user can read.
     type: dict
     default: {}
-  database:
-    description: The database of the application.
-    type: dict
-    required: true
-    suboptions:
-      login_host:
-        description: Host of the server, or folder of its socket.
-        type: str
-        default: ""
-      login_port:
-        description: Port of the server.
-        type: int
-        default: 5432
-      login_user:
-        description: Role that owns the database and may create databases.
-        type: str
-        default: ""
-      login_password:
-        description: Password of the role; handed to the client programs in their environment only.
-        type: str
-        default: ""
-      login_db:
-        description: Name of the database.
-        type: str
-        required: true
-      maintenance_db:
-        description: Database to connect to while the application's is copied or swapped.
-        type: str
-        default: postgres
-      ssl_mode:
-        description: Whether and how TLS is used, as libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-        default: prefer
-      ca_cert:
-        description: File with the certificate authorities the server's certificate must be signed by.
-        type: path
   keep_releases:
     description: How many releases stay on a host; the live one and the one before it always stay.
     type: int
@@ -148,6 +112,11 @@ options:
     description: Go on although patches of the live release will be lost, since they are not kept or do not fit the new release.
     type: bool
     default: false
+  lock_timeout:
+    description:
+      - How many seconds a migration beside users (V(rolling)) may wait for a lock, before it fails. 0 sets no limit.
+    type: float
+    default: 5
   takeover:
     description: Take over an operation whose owner may still be at work.
     type: bool
@@ -310,13 +279,14 @@ def main():
             environment=dict(type="str", choices=["dev", "stag", "uat", "prod"], required=True),
             root=dict(type="path", required=True),
             store=dict(type="str", required=True),
-            relay=dict(type="bool", default=False),
+            relay=dict(type="raw", default="auto"),
             python=dict(type="path"),
             variables=dict(type="dict", default={}),
             environment_variables=dict(type="dict", default={}, no_log=True),
             database=dict(type="dict", required=True, options=POSTGRES_ARGUMENTS),
             keep_releases=dict(type="int", default=3),
             skip_check_patches=dict(type="bool", default=False),
+            lock_timeout=dict(type="float", default=5),
             takeover=dict(type="bool", default=False),
             direction=dict(type="str", choices=["auto", "forward", "back"], default="auto"),
             accept_loss=dict(type="bool", default=False),

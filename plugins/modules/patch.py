@@ -16,7 +16,8 @@ description:
   - It is applied as a whole or not at all, also when the module is killed, and every hunk has to fit exactly (its lines may have moved).
   - A diff that names files outside of the release, over a link or in C(.slipway), or that changes what is not text, is refused.
   - Services are not restarted; they go on with the code they have loaded. Restart them with M(slipway.app.service).
-  - Nothing is done while an operation (such as an upgrade) is open on the host.
+  - Nothing is done while an operation (such as an upgrade) is open on the host, or on the leader holds the lock of the application.
+    Hold it yourself while several hosts are patched, as the playbook C(slipway.app.patch_apply) does.
 extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.actiongroup_app
@@ -52,7 +53,11 @@ options:
   content:
     description: The diff itself, encoded in base64, in place of O(src).
     type: str
+  operation:
+    description: Id of the operation that this is a part of, as M(slipway.app.operation) has begun it.
+    type: str
 seealso:
+  - module: slipway.app.operation
   - module: slipway.app.patch_info
   - module: slipway.app.service
 """
@@ -88,35 +93,19 @@ release:
   type: str
   sample: 1.1.0-9f86d081884c
 patch:
-  description: The patch; with O(state=reverted) as it was. Null where there was none to revert, or where the release contains it.
+  description:
+    - The patch, as RV(slipway.app.patch_info#module:patches) has it, without its text. With O(state=reverted) as it was.
+    - Null where there was none to revert, or where the release contains it.
   returned: success
   type: dict
-  contains:
-    name:
-      description: Its name.
-      type: str
-      sample: fix-totals.patch
-    digest:
-      description: SHA-256 of the diff.
-      type: str
-    strip:
-      description: How many folders were taken off its paths.
-      type: int
-      sample: 1
-    keep:
-      description: Whether an upgrade applies it again.
-      type: bool
-    by:
-      description: Who applied it.
-      type: str
-    at:
-      description: When, UTC.
-      type: str
-      sample: "2026-11-21T11:02:33Z"
-    files:
-      description: The files it changes.
-      type: list
-      elements: str
+  sample:
+    name: fix-totals.patch
+    digest: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    strip: 1
+    keep: false
+    by: ann
+    at: "2026-11-21T11:02:33Z"
+    files: [shop/totals.py]
 content:
   description: The diff that was reverted, encoded in base64.
   returned: with O(state=reverted), when there was one
@@ -158,7 +147,7 @@ def reverted(patches, options, check):
 
 
 def run(options, check):
-    refuse_if_open(options["root"])
+    refuse_if_open(options["root"], options["operation"])
     patches = open_patches(options["root"])
     before = patches.list()
     texts = {one["digest"]: patches.text(one) for one in before}
@@ -193,6 +182,7 @@ def main():
             keep=dict(type="bool", default=False),
             by=dict(type="str", default=""),
             content=dict(type="str"),
+            operation=dict(type="str"),
         ),
         required_one_of=[("src", "name")],
         supports_check_mode=True,

@@ -266,7 +266,7 @@ def main():
             root=dict(type="path", required=True),
             state=dict(type="str", choices=["present", "active", "absent"], default="present"),
             package=dict(type="str"),
-            relay=dict(type="bool", default=False),
+            relay=dict(type="raw", default="auto"),
             relayed=dict(type="dict"),
             id=dict(type="str"),
             environment_variables=dict(type="dict", no_log=True),

@@ -15,6 +15,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._package.content import ContentStore, forget
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
@@ -23,6 +24,16 @@ from ansible_collections.slipway.app.plugins.module_utils._package.workspace imp
 
 PARALLEL = 4  # layers fetched at the same time
 KEPT = 30 * 24 * 3600  # seconds that a blob stays on the controller after its last use
+
+
+def wished(value):
+    """What the option relay says: True, False, or "auto"."""
+    if value is None or str(value).lower() == "auto":
+        return "auto"
+    try:
+        return boolean(value)
+    except TypeError as error:
+        raise AnsibleError("The option relay must be true, false or auto, not %r." % value) from error
 
 
 class Relay:

@@ -244,6 +244,11 @@ def operation_finished(world):
     return {"root": world.root, "state": "finished", "id": begun["operation"]["id"]}
 
 
+@of("operation")
+def operation_with_the_lock_alone(world):
+    return {"root": world.root, "state": "started", "kind": "patch", "journal": False, "id": "20261121-patch", "by": "ann"}
+
+
 @of("operation_info", changes=False)
 def operation_info_open(world):
     world.do("operation", root=world.root, state="started", kind="reindex", by="ann")

@@ -25,7 +25,7 @@ import pytest
 import repository
 from check import databases_are, jobs_done_once, schema_is, services_are, serves
 from client import ONE_NAME, place_order
-from lab import Result
+from playbook_run import Result
 
 pytestmark = pytest.mark.timeout(900)
 

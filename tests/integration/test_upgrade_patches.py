@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, owner
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application
 
 pytestmark = pytest.mark.timeout(900)
@@ -95,6 +96,7 @@ def test_a_patch_from_trial_to_upgrade_and_back(shop, run, next_package, patches
     assert reverted.rc == 0 and where(shop, "note.txt") == []
     back = run(shop, "upgrade", package="shop:1.0.0")
     assert back.rc == 0, back.output
+    assert [where(shop, name) for name in ("news.txt", "note.txt", "late.txt")] == [[], [], []]
 
 
 def test_a_host_that_fails_at_the_last_moment_and_it_is_applied_nowhere(shop, tmp_path):
@@ -116,12 +118,18 @@ def test_a_host_that_fails_at_the_last_moment_and_it_is_applied_nowhere(shop, tm
                 "-e", "patch=" + patch, "-e", "force=true"]
         return subprocess.run(argv, cwd=tmp_path, env=shop.ansible_environment(), stdout=subprocess.PIPE, text=True, check=False)
 
+    lock = Lock(hosts["app1"]["slipway_root"])
+    lock.acquire("upgrade-1", owner("bob", "another.example", 1))
+    refused = play("patch_apply", "news.patch")
+    assert refused.returncode != 0 and "app1: Operation upgrade-1 holds the lock" in refused.stdout
+    lock.release("upgrade-1")
+
     # Trying needs no lock; doing it does.
     obstacle = tmp_path / "consumer1" / "state" / "release.lock"
     obstacle.mkdir()
     failed = play("patch_apply", "news.patch")
     assert failed.returncode != 0 and "was taken back where it had been applied" in failed.stdout
-    assert there() == []
+    assert there() == [] and lock.fence() == 2 and lock.holder() is None
     obstacle.rmdir()
     assert play("patch_apply", "news.patch").returncode == 0 and there() == list(hosts)
     obstacle.unlink()

@@ -81,10 +81,10 @@ def test_php_does_not_look_at_files_again_so_a_release_needs_new_processes(upgra
     assert pids(upgraded)["web"] != upgraded.before["services"]["app1"]["web"][1]
 
 
-def test_the_notification_was_sent_and_not_only_queued_before_users_were_turned_away(lab, upgraded, journal):
+def test_the_notification_was_sent_and_not_only_queued_before_anything_was_stopped(lab, upgraded, journal):
     sent = lab.sql("SELECT done_at FROM standin_done WHERE subject = 'begins' ORDER BY id")[-1]["done_at"]
-    closing = next(record["at"] for record in journal() if record["step"] == "close")
-    assert sent < moment(closing)
+    stopping = next(record["at"] for record in journal() if record["step"] == "drain")
+    assert sent < moment(stopping)
     assert not looks(lab)["before"]["lock"] and looks(lab)["before"]["front"] == 200
 
 

@@ -174,6 +174,17 @@ def test_skopeo_copies_between_registry_and_folder_and_all_digests_stay(build, s
     store.of(parse("shop-copy")).verify(digest)
 
 
+def test_skopeo_reads_and_copies_what_we_put_into_a_folder(program, tmp_path):
+    folder = open_store(str(tmp_path / "folder"))
+    digest = publish(folder, "shop:1.0.0")
+    subprocess.run([program("skopeo", "skopeo"), "--insecure-policy", "copy", "oci:%s:shop:1.0.0" % folder.location,
+                    "oci:%s:shop:1.0.0" % (tmp_path / "copy")], check=True, capture_output=True)
+    copied = open_store(str(tmp_path / "copy"))
+    assert copied.resolve("shop:1.0.0") == digest
+    assert [entry["package"] for entry in copied.list()] == ["shop:1.0.0"]
+    copied.verify(digest)
+
+
 @pytest.fixture
 def oras_client(registry):
     client = oras.client.OrasClient(hostname=registry.url[8:], tls_verify=registry.ca_path, auth_backend="basic")

@@ -24,12 +24,12 @@ def play(tmp_path):
     The registry answers nobody without a password, and with relay the modules on the host get none.
     """
 
-    def run(tasks, *registered):
+    def run(tasks, *registered, interpreter=sys.executable):
         (tmp_path / "hosts").write_text("[app]\nhost ansible_connection=local\n", encoding="utf-8")
         values = "{{ [%s] | to_json }}" % ", ".join(registered)
         keep = {"ansible.builtin.copy": {"dest": str(tmp_path / "values"), "content": values, "mode": "0600"}}
         whole = [{"hosts": "app", "gather_facts": False, "tasks": [*tasks, keep],
-                  "vars": {"ansible_python_interpreter": sys.executable}}]
+                  "vars": {"ansible_python_interpreter": interpreter}}]
         (tmp_path / "play.json").write_text(json.dumps(whole), encoding="utf-8")
         argv = [sys.executable, "-m", "ansible", "playbook", "-vvv", "-i", "hosts", "play.json"]
         done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -38,6 +38,19 @@ def play(tmp_path):
         return done.stdout, json.loads((tmp_path / "values").read_text(encoding="utf-8"))
 
     return run
+
+
+@pytest.fixture
+def cut_off(registry, tmp_path):
+    """The Python of a host that has no way to the registry; its controller, on the same machine, has."""
+    wall = "import sys\n\ndef look(event, arguments):\n    if event == 'socket.connect' and arguments[1][1:] == (%d,):\n" \
+           "        raise ConnectionRefusedError(111, 'Connection refused')\n\nsys.addaudithook(look)\n" % registry.port
+    (tmp_path / "wall").mkdir()
+    (tmp_path / "wall" / "sitecustomize.py").write_text(wall, encoding="utf-8")
+    python = tmp_path / "wall" / "python"
+    python.write_text("#!/bin/sh\nPYTHONPATH='%s' exec '%s' \"$@\"\n" % (tmp_path / "wall", sys.executable), encoding="utf-8")
+    python.chmod(0o755)
+    return str(python)
 
 
 def blobs(folder):
@@ -86,25 +99,43 @@ def test_what_was_damaged_on_the_way_is_not_taken(build, run_module, registry, o
     assert list((root / "releases").iterdir()) == []
 
 
-def test_the_stage_of_an_operation_is_relayed(build, play, options, tmp_path, run_module, server):
+def test_an_operation_is_relayed_where_the_host_finds_no_way_to_the_registry(
+        build, play, cut_off, options, tmp_path, run_module, server):
     layers = build()["layers"]
     (tmp_path / "world").mkdir()
     world = World(tmp_path / "world", run_module, server)
     try:
         step = dict(options, kind="deploy", package="shop:1.0.0", application="shop", environment="prod", root=world.root,
-                    relay=True, database=world.postgres(), supervisor_socket=world.supervisor.socket,
+                    database=world.postgres(), supervisor_socket=world.supervisor.socket,
                     supervisor_conf_dir=world.supervisor.conf_dir)
         dummy, (found, staged) = play(
             [{"slipway.app.operation_step": dict(step, step="preflight"), "register": "operation_step_result"},
              {"ansible.builtin.set_fact": {"preflight": "{{ operation_step_result }}"}}] +
             [{"slipway.app.operation_step": dict(step, step=name), "register": "operation_step_result"} for name in ("start", "stage")],
-            "preflight", "operation_step_result")
+            "preflight", "operation_step_result", interpreter=cut_off)
     finally:
         world.close()
     assert found["findings"] == [] and {one["digest"] for one in found["found"]["missing"]} == {one["digest"] for one in layers}
     assert staged["outcome"] == "ok" and staged["outcomes"]["stage"]["unpacked"] is True
     release = os.path.join(world.root, "releases", staged["outcomes"]["stage"]["release"])
     assert os.path.getsize(os.path.join(release, "vendor", "library")) > 0
+
+
+def test_only_a_way_that_is_missing_is_a_reason_to_relay(build, play, cut_off, options, tmp_path):
+    build()
+    (tmp_path / "root").mkdir()
+    task = dict(options, root=str(tmp_path / "root"), package="shop:1.0.0")
+    wrong = dict(options["store_auth"], password="wrong")
+    tasks = [{"slipway.app.release": dict(task, store_auth=wrong), "register": "refused", "ignore_errors": True},
+             {"slipway.app.release": dict(task, package="shop:0.9.0"), "register": "absent", "ignore_errors": True}]
+    output, (refused, absent) = play(tasks, "refused", "absent")
+    assert "refuses the user name or the password" in refused["msg"] and "0.9.0" in absent["msg"]
+    assert "relays the package" not in output and list((tmp_path / "root").iterdir()) == []
+    tasks = [{"slipway.app.release": dict(task, relay=False), "register": "alone", "ignore_errors": True},
+             {"slipway.app.release": task, "register": "helped"}]
+    dummy, (alone, helped) = play(tasks, "alone", "helped", interpreter=cut_off)
+    assert alone["failed"] and "cannot be reached: Connection refused" in alone["msg"]
+    assert helped["changed"] and (tmp_path / "root" / "releases" / helped["release"]["id"] / "app.txt").read_text() == "one\n"
 
 
 def test_a_folder_on_the_controller_is_a_store_for_hosts_that_do_not_see_it(run_module, repository, play, tmp_path):

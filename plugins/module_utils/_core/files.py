@@ -11,6 +11,7 @@ import errno
 import fcntl
 import json
 import os
+import stat
 import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
@@ -28,6 +29,21 @@ def make_dirs(path, mode=0o755):
     os.chmod(path, mode)
     fsync_dir(os.path.dirname(os.path.abspath(path)))
     return True
+
+
+def make_own_dir(path, mode=0o755):
+    """Make a folder for the work of this user alone. Root refuses one that somebody else has put there, or may write to.
+
+    It stands in the application's folder, whose owner can put a folder or a link of his own in the place of any other:
+    root would then write and remove where that leads.
+    """
+    make_dirs(path, mode)
+    if os.geteuid() != 0:
+        return
+    there = os.stat(path)  # a link of root's own may lead to another disk
+    if os.lstat(path).st_uid != 0 or there.st_uid != 0 or there.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise SlipwayError("%s is not root's alone: who can write there could lead root astray." % path, untouched="Nothing was changed.",
+                           hint="Look at what is in it, then let it be root's: chown -R root: and chmod go-w.")
 
 
 def fsync_dir(path):
@@ -95,7 +111,7 @@ def exclusive(path):
 
     The kernel drops the lock when the process ends, however it ends.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -14,7 +14,7 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.account import becoming
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, make_dirs, read_json, write_json
+from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, make_own_dir, read_json, write_json
 
 GRACE = 10  # seconds between SIGTERM and SIGKILL
 
@@ -151,7 +151,7 @@ class Detached:
 
         owner is the Account the program runs as; its watcher goes on as the user of this process.
         """
-        make_dirs(self.directory, 0o700)
+        make_own_dir(self.directory, 0o700)
         if self.state()["state"] != "absent":
             raise SlipwayError("%s was already used for a program." % self.directory)
         atomic_write(self._path("output"), b"")

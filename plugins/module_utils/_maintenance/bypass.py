@@ -16,7 +16,7 @@ import os
 import re
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, make_dirs
+from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, make_own_dir
 
 PATH = "/.slipway-maintenance/pass"
 _SECRET = re.compile(r"[A-Za-z0-9_+/=.-]{20,200}\Z")
@@ -42,7 +42,7 @@ class Bypass:
         except FileNotFoundError:
             pass
         if not check:
-            make_dirs(os.path.dirname(self._file), 0o700)
+            make_own_dir(os.path.dirname(self._file), 0o700)
             atomic_write(self._file, text, 0o600)
         return True
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import time
 
-from ansible_collections.slipway.app.plugins.module_utils._core.files import fsync_dir, make_dirs, read_json, write_json
+from ansible_collections.slipway.app.plugins.module_utils._core.files import fsync_dir, make_own_dir, read_json, write_json
 
 
 class Drain:
@@ -31,7 +31,7 @@ class Drain:
     def on(self, by):
         """Fail the balancer's health check from now on. Since when stays as it was."""
         if not self.status()["on"]:
-            make_dirs(self._folder)
+            make_own_dir(self._folder)
             write_json(self.path, {"since": time.time(), "by": by}, 0o644)
 
     def off(self):

@@ -5,9 +5,10 @@
 """Maintenance of an application on this host: one link outside of the releases, which the web server looks for.
 
 maintenance/on is a link to a folder in maintenance/pages that holds what is answered meanwhile: index.html, index.json
-and status.json. The link is made, replaced and removed in one step each. The folder is called retry-<seconds>-<moment>:
-the web server takes the value of Retry-After from there. It reads the folder by a second link, maintenance/page, which
-stays: a request that came in a moment before maintenance ended still finds its answer.
+and status.json; and an empty file "locked" when the application was locked as well by whoever turned it on by hand. The
+link is made, replaced and removed in one step each. The folder is called retry-<seconds>-<moment>: the web server takes
+the value of Retry-After from there. It reads the folder by a second link, maintenance/page, which stays: a request that
+came in a moment before maintenance ended still finds its answer.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import os
 import shutil
 
 from ansible_collections.slipway.app.plugins.module_utils._core.files import (
-    atomic_symlink, atomic_write, fsync_dir, make_dirs, read_json, write_json)
+    atomic_symlink, atomic_write, fsync_dir, make_dirs, make_own_dir, read_json, write_json)
 from ansible_collections.slipway.app.plugins.module_utils._maintenance import pages
 
 _FACTS = ("since", "by", "message", "expected_seconds", "lifetime")
@@ -44,6 +45,15 @@ class Maintenance:
             status["seconds"] = round((_now() - _parsed(status["since"])).total_seconds(), 3)
             status["overdue"] = status["seconds"] > status["lifetime"]
         return status
+
+    @property
+    def locked(self):
+        """Whether the application's own lock was taken too, since maintenance is on."""
+        return os.path.exists(os.path.join(self._link, "locked"))
+
+    def note_locked(self):
+        """Remember that the application's own lock was taken, until maintenance ends."""
+        atomic_write(os.path.join(self._link, "locked"), b"", 0o644)
 
     def on(self, message, expected_seconds, by, page_html=None, lifetime=None, check=False):
         """Answer with maintenance from now on, or with other words than before; return whether that is a change.
@@ -76,10 +86,13 @@ class Maintenance:
         all_pages = os.path.join(self._folder, "pages")
         folder = os.path.join(all_pages, name)
         shown = os.path.basename(os.path.realpath(self._page_link))
+        make_own_dir(self._folder)
         make_dirs(folder)
         atomic_write(os.path.join(folder, "index.html"), html, 0o644)
         atomic_write(os.path.join(folder, "index.json"), json, 0o644)
         write_json(os.path.join(folder, "status.json"), facts, 0o644)
+        if self.locked:
+            atomic_write(os.path.join(folder, "locked"), b"", 0o644)
         atomic_symlink(os.path.join("pages", name), self._page_link)
         atomic_symlink(os.path.join("pages", name), self._link)
         for old in os.listdir(all_pages):

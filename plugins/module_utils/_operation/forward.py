@@ -14,7 +14,7 @@ from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages imp
 from ansible_collections.slipway.app.plugins.module_utils._operation import patching, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import now
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, new_id
-from ansible_collections.slipway.app.plugins.module_utils._operation.table import mode_of
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, mode_of
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 
 
@@ -44,15 +44,17 @@ def stage(site, operation):
     operation.begin()
     with operation.step("stage") as outcome:
         store = site.store(operation.plan["package"])
-        documents = store.config(operation.plan["digest"])["documents"]
+        config = site.config(store.config(operation.plan["digest"])["documents"])
         release, changed = site.releases.present(store, operation.plan["digest"], operation.plan["package"])
         environment.write(site.root, release.id, site.params["environment_variables"] or {})
         outcome.update(release=release.id, unpacked=changed, patches=patching.replay(site, site.releases.current(), release))
         if site.serves:  # on every one of them: it also leaves the release warm, before anybody has to wait for it
-            config = site.config(documents)
             commands = config["commands"]["check"] + (
                 config["commands"]["check_upgrade"] if operation.plan["kind"] == "upgrade" else [])
             outcome["checked"] = run_commands(site, operation, release, commands, config["timeouts"]["command"])
+        if site.leads and site.releases.current() and not MODES[operation.mode].by_batch:
+            # The last step before any host stops anything. At the first installation there is nobody to tell.
+            outcome["hooks"] = run_commands(site, operation, release, config["hooks"]["before_maintenance"], config["timeouts"]["command"])
     return outcome
 
 
@@ -60,11 +62,6 @@ def drain(site, operation):
     """Record what runs, then let cron and consumers end their work; what does not end in time is killed and named."""
     with operation.step("drain") as outcome:
         live = site.releases.current()
-        if site.leads and live:  # at the first installation there is nobody to tell
-            release = site.releases.find(operation.plan["digest"])
-            config = site.config(release.documents)
-            outcome["hooks"] = run_commands(site, operation, release, config["hooks"]["before_maintenance"],
-                                            config["timeouts"]["command"])
         outcome["recorded"] = services.note_running(site, operation)
         if live:
             seconds = site.config(live.documents)["timeouts"]["drain"]
@@ -115,12 +112,13 @@ def migrate(site, operation):
         commands = config["commands"]["install" if operation.plan["kind"] == "deploy" else "migrate"]
         commands = commands + config["hooks"]["after_migrate"]
         outcome["commands"] = []
+        extra = impatience(runtime, site.params["lock_timeout"]) if MODES[operation.mode].by_batch else {}
         deadline = time.monotonic() + config["timeouts"]["migrate"]
         for number, command in enumerate(commands, 1):
             argv = runtime.argv(command)
             begun = time.monotonic()
             program = operation.detached("migrate-%d" % number)
-            runtime.start(program, argv)
+            runtime.start(program, argv, extra)
             state = program.wait(max(0, deadline - time.monotonic()), operation.beat)
             hung = state["state"] == "running"
             if hung:
@@ -129,6 +127,18 @@ def migrate(site, operation):
             if hung or state.get("rc") != 0:
                 raise SlipwayError(_migration_failed(argv, state, hung, config, program, site, runtime))
     return outcome
+
+
+def impatience(runtime, seconds):
+    """Environment variables by which a migration beside users gives up rather than wait for a lock longer than that.
+
+    Whoever waits for a lock on a table lets all others queue behind. 0 sets no limit; one of the application's own stands.
+    """
+    if not seconds:
+        return {}
+    # Of two the last counts. libpq reads them, so psycopg, psql and PHP's pdo_pgsql do.
+    own = runtime.environment().get("PGOPTIONS", "")
+    return {"PGOPTIONS": ("-c lock_timeout=%d %s" % (round(seconds * 1000), own)).strip()}
 
 
 def _migration_failed(argv, state, hung, config, program, site, runtime):
@@ -171,19 +181,7 @@ def previous(site, operation):
 
 def run_commands(site, operation, release, commands, timeout):
     """Run commands of the application in a release, one after the other; seconds of each. The first failure raises."""
-    runtime = site.runtime(release)
-    ran = []
-    for command in commands:
-        operation.beat()
-        argv = runtime.argv(command)
-        done = runtime.run(argv, timeout)
-        ran.append({"argv": argv, "rc": done.rc, "seconds": round(done.seconds, 3)})
-        if not done.ok:
-            what = "did not end within %d seconds" % timeout if done.timed_out else "failed with exit status %d" % done.rc
-            output = redact(tail(done.stdout + done.stderr, 25), site.secrets() + runtime.secrets())
-            raise SlipwayError("The command %s %s.%s It printed:\n%s" % (
-                " ".join(argv), what, runtime.meaning(argv, done.rc), output or "(nothing)"))
-    return ran
+    return site.runtime(release).run_all(commands, timeout, site.secrets(), operation.beat)
 
 
 def open_(site, operation):

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, advice, held
 
 
-def refuse_if_open(root):
-    """Raise when an operation is open on this host: what it has recorded must stay true until it ends."""
-    operation = open_operation(root)
-    if operation:
+def refuse_if_open(root, own=None):
+    """Raise when an operation is open on this host: what it has recorded must stay true until it ends.
+
+    On the leader one that only holds the lock counts as well. own: id of the operation that this action is a part of.
+    """
+    operation, holder = open_operation(root), Lock(root).holder()
+    if operation and operation["id"] != own:
         who = operation["owner"]
         raise SlipwayError(
             "Operation %s is open on this host: started by %s on %s at %s." % (
@@ -21,3 +25,5 @@ def refuse_if_open(root):
             untouched="Nothing was changed.",
             hint="Wait until it ends; if it is no longer at work, run the playbook slipway.app.recover.",
             operation=operation["id"])
+    if holder and holder["operation"] != own:
+        raise SlipwayError(held(holder), untouched="Nothing was changed.", hint=advice(holder), operation=holder["operation"])

@@ -21,7 +21,7 @@ import os
 import re
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import fsync_dir, make_dirs
+from ansible_collections.slipway.app.plugins.module_utils._core.files import fsync_dir, make_own_dir
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 OPERATION = "operation"  # the step that frames all others
@@ -49,9 +49,9 @@ class Journal:
 
     def append(self, step, event, fence=0, host="", data=None):
         """Write one record and return it once it is on the disk."""
-        make_dirs(os.path.dirname(self.path), 0o700)
+        make_own_dir(os.path.dirname(self.path), 0o700)
         new = not os.path.exists(self.path)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "r+b") as stream:
             lines = _whole_lines(stream.read())
             # What a crash left of a last line was never acknowledged to anybody: write over it.

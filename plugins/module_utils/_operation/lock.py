@@ -15,7 +15,7 @@ import socket
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, make_dirs, read_json, write_json
+from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, make_own_dir, read_json, write_json
 from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
 
 LEASE = 900  # seconds a lease lasts without a heartbeat; steps beat while they work
@@ -30,7 +30,7 @@ class Lock:
         self.fence_path = os.path.join(self.state, "fence")
 
     def _mutex(self):
-        make_dirs(self.state, 0o700)
+        make_own_dir(self.state, 0o700)
         return exclusive(os.path.join(self.state, ".mutex"))
 
     def holder(self):

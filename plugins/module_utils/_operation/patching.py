@@ -26,12 +26,22 @@ def replay(site, live, release):
     """Apply the patches that are to be kept to the new release, before it serves; what became of all of them, by name."""
     if live is None or live.id == release.id:
         return {}
-    old = Patches(site.root, live)
+    refuse_to_drop(site, live)  # the preflight did that without the lock
+    old, new = Patches(site.root, live), Patches(site.root, release)
+    _clear(new, {one["digest"] for one in old.list() if one["keep"]})
     dropped = [one["name"] for one in old.list() if not one["keep"]]
     if not old.list():
         return {}
-    result = dict(Patches(site.root, release).replay(old), dropped=dropped)
+    result = dict(new.replay(old), dropped=dropped)
     if result["failed"] and not site.params["skip_check_patches"]:
-        raise SlipwayError("Patches that are to be kept do not fit the new release: %s" % " ".join(
-            "%s: %s" % failed for failed in sorted(result["failed"].items())), hint="%s." % SKIP)
+        raise SlipwayError("Patches that are to be kept do not fit the new release. %s" % " ".join(
+            "%s: %s" % failed for failed in sorted(result["failed"].items())), untouched="The live release is as it was.",
+            hint="%s, or revert them (slipway.app.patch_revert) and make them anew for the new release." % SKIP)
     return result
+
+
+def _clear(patches, kept):
+    """Take back what a release still has of the time when it was live, or of an upgrade to it that was undone."""
+    for record in reversed(patches.list()):
+        if record["digest"] not in kept:
+            patches.revert(record["name"])

@@ -66,6 +66,15 @@ def _nothing_open(site):
 
 
 def _package(site, found):
+    """The package as the release it will be; note when there is no way to the store, for the controller may relay it."""
+    try:
+        return _candidate(site, found)
+    except SlipwayError as error:
+        found["store_unreachable"] = bool(error.facts.get("store_unreachable"))
+        raise
+
+
+def _candidate(site, found):
     """Resolve and verify the package; return it as the release it will be (its path included), not yet unpacked."""
     store = site.store(found["package"])
     found["digest"] = store.resolve(found["package"])

@@ -11,10 +11,12 @@ connection that others can read. What others must not see (passwords, tokens, si
 from __future__ import annotations
 
 import base64
+import errno
 import http.client
 import ipaddress
 import json
 import re
+import socket
 import ssl
 import time
 import urllib.error
@@ -28,6 +30,9 @@ DELAYS = (0.25, 1, 3)  # seconds to wait before trying once more
 PATIENCE = 30  # seconds that a registry may ask for at most before the next try
 TEMPORARY = (429, 500, 502, 503, 504)  # statuses that may be another one in a moment
 NETWORK = (OSError, http.client.HTTPException)  # what a broken connection looks like; URLError is an OSError
+# That there is no way to a registry, or none back. Its answers, and certificates that nobody trusts, are not among it.
+UNREACHABLE = (ConnectionError, socket.timeout, socket.gaierror)
+NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL, errno.ETIMEDOUT)
 LIMIT = 16 * 1024 * 1024  # bytes of a JSON document
 PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
@@ -108,7 +113,8 @@ class Client:
                 hint="Name the certificates that it is signed by in store_auth.ca_path, or install them on the machine.")
         if delay is None:
             raise SlipwayError("The registry %s cannot be reached: %s." % (self.base, _words(reason)),
-                               hint="Is it running, and may this machine reach it? Set relay for hosts that may not.")
+                               hint="Is it running, and may this machine reach it? Set relay for hosts that may not.",
+                               store_unreachable=isinstance(reason, UNREACHABLE) or getattr(reason, "errno", None) in NO_WAY)
         time.sleep(delay)
 
     def _authorized(self, method, url, right, headers, body):

@@ -11,7 +11,7 @@ import os
 import re
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import make_dirs, read_json, write_json
+from ansible_collections.slipway.app.plugins.module_utils._core.files import make_own_dir, read_json, write_json
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -32,7 +32,7 @@ def write(root, release_id, variables, check=False):
     if read_json(path) == variables:
         return False
     if not check:
-        make_dirs(os.path.dirname(path), 0o700)
+        make_own_dir(os.path.dirname(path), 0o700)
         write_json(path, variables, 0o600)
     return True
 

@@ -26,7 +26,7 @@ import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import (
-    atomic_write, exclusive, fsync_dir, make_dirs, read_json, write_json)
+    atomic_write, exclusive, fsync_dir, make_dirs, make_own_dir, read_json, write_json)
 from ansible_collections.slipway.app.plugins.module_utils._core.process import run, tail
 from ansible_collections.slipway.app.plugins.module_utils._release.archive import RESERVED
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import flush, remove_tree
@@ -153,7 +153,7 @@ class Patches:
                                    hint="The next run that changes something takes back what that one had begun.")
             yield
             return
-        make_dirs(os.path.dirname(self._lock), 0o700)
+        make_own_dir(os.path.dirname(self._lock), 0o700)
         make_dirs(self.folder)
         with exclusive(self._lock):
             self._mend()

@@ -20,7 +20,7 @@ from ansible_collections.slipway.app.plugins.module_utils._config.load import ef
 from ansible_collections.slipway.app.plugins.module_utils._core.account import owner_of
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import (
-    atomic_symlink, exclusive, fsync_dir, make_dirs, read_json, write_json)
+    atomic_symlink, exclusive, fsync_dir, make_own_dir, read_json, write_json)
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse, tag_of
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import RESERVED, flush, remove_tree, require_room
@@ -232,8 +232,8 @@ class ReleaseStore:
             yield
             return
         try:
-            make_dirs(self.releases)
-            make_dirs(self.state, 0o700)
+            make_own_dir(self.releases)
+            make_own_dir(self.state, 0o700)
         except OSError as error:
             raise SlipwayError("Cannot write below %s: %s." % (self.root, error)) from error
         with exclusive(os.path.join(self.state, "release.lock")):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.slipway.app.plugins.module_utils._core.files import make_dirs, read_json, write_json
+from ansible_collections.slipway.app.plugins.module_utils._core.files import make_own_dir, read_json, write_json
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import service_of
 
 
@@ -23,7 +23,7 @@ def record(root, operation, driver, definitions):
         noted = {"operation": operation,
                  "running": sorted(name for name, status in statuses.items() if status.alive),
                  "known": sorted({definition.name for definition in definitions} | set(statuses))}
-        make_dirs(os.path.dirname(_path(root)), 0o700)
+        make_own_dir(os.path.dirname(_path(root)), 0o700)
         write_json(_path(root), noted)
     return noted["running"]
 

@@ -15,7 +15,7 @@ from ansible_collections.slipway.app.plugins.module_utils._config.load import ef
 from ansible_collections.slipway.app.plugins.module_utils._config.schema import ENVIRONMENTS
 from ansible_collections.slipway.app.plugins.module_utils._core.account import owner_of
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import run
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
 from ansible_collections.slipway.app.plugins.module_utils._release import environment as environment_file
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 
@@ -54,9 +54,28 @@ class Runtime:
         """Run a program in the release to its end, as the user the application belongs to; return a Completed."""
         return run(argv, cwd=self.release.path, env=self.environment(extra), timeout=timeout, owner=self._owner)
 
-    def start(self, program, argv):
+    def run_all(self, commands, timeout, secrets=(), beat=None):
+        """Run commands of slipway.yml one after the other; [{argv, rc, seconds}]. The first failure raises.
+
+        timeout: seconds for each; secrets: what must not be told of beyond the release's own; beat() is called before each.
+        """
+        ran = []
+        for command in commands:
+            if beat:
+                beat()
+            argv = self.argv(command)
+            done = self.run(argv, timeout)
+            ran.append({"argv": argv, "rc": done.rc, "seconds": round(done.seconds, 3)})
+            if not done.ok:
+                what = "did not end within %d seconds" % timeout if done.timed_out else "failed with exit status %d" % done.rc
+                output = redact(tail(done.stdout + done.stderr, 25), list(secrets) + self.secrets())
+                raise SlipwayError("The command %s %s.%s It printed:\n%s" % (
+                    " ".join(argv), what, self.meaning(argv, done.rc), output or "(nothing)"))
+        return ran
+
+    def start(self, program, argv, extra=None):
         """Start a Detached program in the release, as the user the application belongs to."""
-        program.start(argv, self.release.path, self.environment(), self._owner)
+        program.start(argv, self.release.path, self.environment(extra), self._owner)
 
     def meaning(self, argv, rc):
         """What slipway.yml says an exit status of this command means, with a space before it; else nothing."""

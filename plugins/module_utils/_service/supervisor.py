@@ -13,7 +13,7 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.account import account
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import make_dirs
+from ansible_collections.slipway.app.plugins.module_utils._core.files import make_own_dir
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, start_ticks, tail
 from ansible_collections.slipway.app.plugins.module_utils._service.base import Driver, Status, StopReport
 from ansible_collections.slipway.app.plugins.module_utils._service.supervisor_client import (
@@ -146,7 +146,7 @@ class Supervisor(Driver):
         return "%s:%s" % (program, program)
 
     def _write(self, definitions, autostart):
-        make_dirs(os.path.join(self.root, "logs"), 0o700)
+        make_own_dir(os.path.join(self.root, "logs"), 0o700)
         owner = self._owner() if definitions else None
         for definition in definitions:
             self._files.write(definition, autostart, owner)

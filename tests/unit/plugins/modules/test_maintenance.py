@@ -59,6 +59,39 @@ def test_a_page_that_is_missing_is_an_error_and_changes_nothing(run_module, appl
     assert "at least 1" in run_module("maintenance", {"root": application.root, "expected_seconds": 0})["msg"]
 
 
+LOCK = {"on": [["sh", "-c", "echo on $(test -e ../../maintenance/on && echo kept-out) >> ../../said; test ! -e ../../broken"]],
+        "off": [["sh", "-c", "echo off $(test -e ../../maintenance/on && echo kept-out) >> ../../said; test ! -e ../../broken"]]}
+
+
+def test_the_application_is_locked_behind_the_page_and_unlocked_before_users_are_let_in(run_module, application):
+    application.release({}, maintenance=LOCK)
+    root = application.root
+
+    def said():
+        with open(os.path.join(root, "said"), encoding="utf-8") as stream:
+            return stream.read().split("\n")[:-1]
+
+    with open(os.path.join(root, "broken"), "wb"):
+        failed = run_module("maintenance", {"root": root, "by": "ann"})
+    assert failed["failed"] and "The page is up, users are kept out. Run this again" in failed["msg"] and info(run_module, root)["on"]
+    os.unlink(os.path.join(root, "broken"))
+    again = both(run_module, {"root": root})
+    assert again["changed"] and again["locked"] and not again["diff"]["before"]["locked"]
+    assert not both(run_module, {"root": root})["changed"]
+    other = both(run_module, {"root": root, "msg": "Back at noon"})
+    assert other["changed"] and other["locked"]  # and not locked once more
+    assert said() == ["on kept-out"] * 2
+
+    with open(os.path.join(root, "broken"), "wb"):
+        failed = run_module("maintenance", {"root": root, "state": "off"})
+    assert failed["failed"] and "Users are still kept out." in failed["msg"] and info(run_module, root)["on"]
+    os.unlink(os.path.join(root, "broken"))
+    opened = both(run_module, {"root": root, "state": "off"})
+    assert opened["changed"] and not opened["locked"]
+    assert not both(run_module, {"root": root, "state": "off"})["changed"]
+    assert said()[2:] == ["off kept-out"] * 2
+
+
 def test_it_keeps_out_of_an_open_operation(run_module, application):
     Journal(application.root, "20261121-open").append(
         "operation", "begin", data={"kind": "upgrade", "owner": {"user": "ann", "controller": "here"}})

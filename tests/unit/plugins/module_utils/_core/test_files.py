@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core import files
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 
 
 def test_atomic_write_sets_mode_and_leaves_no_part(tmp_path):
@@ -26,6 +27,37 @@ def test_atomic_symlink_replaces(tmp_path):
     files.atomic_symlink("b", str(tmp_path / "l"))
     assert os.readlink(str(tmp_path / "l")) == "b"
     assert os.listdir(str(tmp_path)) == ["l"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be led astray")
+@pytest.mark.parametrize("put", ["folder", "link", "writable", "link of root's to somebody's"])
+def test_root_does_not_work_in_a_folder_that_somebody_else_has_put_there(tmp_path, put):
+    """The application's user owns the folder above, and so can take state away and put something else there."""
+    precious, place = tmp_path / "precious", str(tmp_path / "state")
+    precious.mkdir()
+    files.make_own_dir(place, 0o700)
+    files.make_own_dir(place, 0o700)
+    os.rename(place, str(tmp_path / "taken away"))
+    if put in ("folder", "writable"):
+        os.mkdir(place)
+    else:
+        os.symlink("precious", place)
+    if put == "writable":
+        os.chmod(place, 0o777)
+    else:
+        os.chown(str(precious) if put == "link of root's to somebody's" else place, 65534, 65534, follow_symlinks=False)
+    with pytest.raises(SlipwayError, match="state is not root's alone"):
+        files.make_own_dir(place)
+    with pytest.raises(SlipwayError, match="state is not root's alone"):
+        Lock(str(tmp_path)).acquire("upgrade-1", {"user": "ann"})
+    assert os.listdir(str(precious)) == []
+
+
+def test_a_link_in_the_place_of_a_lock_leads_nowhere(tmp_path):
+    (tmp_path / "lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError), files.exclusive(str(tmp_path / "lock")):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_json(tmp_path):

@@ -28,6 +28,7 @@ def site(supervisord, tmp_path):
                 SAY + 'trap "say %s-ends; exit 0" TERM; say %s-begins; while :; do sleep 0.05; done' % (name, name))}
             for name in ("web", "websocket", "consumer")},
         "maintenance": {"on": [script(SAY + "echo locked > lock; say on")], "off": [script(SAY + "rm -f lock; say off")]},
+        "hooks": {"before_maintenance": [script(SAY + "say soon")]},
     }
     for tag in ("1.0.0", "1.1.0"):
         put_package(tmp_path / "packages", "shop:" + tag, {"source": [entry("VERSION", tag.encode())]}, ["lock"], base)
@@ -57,15 +58,17 @@ def test_the_old_release_locks_behind_the_page_and_the_new_one_unlocks_before_we
     operation = Operation(site, begun["id"], begun["fence"], begun["plan"])
     until(lambda: len(said(site)) == 3)
     assert set(said(site)) == {"web-begins 1.0.0", "websocket-begins 1.0.0", "consumer-begins 1.0.0"}
+    forward.stage(site, operation)  # which all hosts have ended before one of them stops anything
     forward.drain(site, operation)
     forward.close(site, operation)
-    assert said(site)[3:] == ["consumer-ends 1.0.0", "on 1.0.0 kept-out locked", "websocket-ends 1.0.0 kept-out locked",
+    assert said(site)[3] == "soon 1.1.0"
+    assert said(site)[4:] == ["consumer-ends 1.0.0", "on 1.0.0 kept-out locked", "websocket-ends 1.0.0 kept-out locked",
                               "web-ends 1.0.0 kept-out locked"]
     forward.activate(site, operation)
-    until(lambda: len(said(site)) == 9)
-    assert said(site)[7:] == ["off 1.1.0 kept-out", "web-begins 1.1.0 kept-out"]
+    until(lambda: len(said(site)) == 10)
+    assert said(site)[8:] == ["off 1.1.0 kept-out", "web-begins 1.1.0 kept-out"]
     back.quiesce(site, operation)
     back.reinstate(site, operation)
-    until(lambda: len(said(site)) == 12)
-    assert said(site)[9:] == ["web-ends 1.1.0 kept-out", "off 1.0.0 kept-out", "web-begins 1.0.0 kept-out"]
+    until(lambda: len(said(site)) == 13)
+    assert said(site)[10:] == ["web-ends 1.1.0 kept-out", "off 1.0.0 kept-out", "web-begins 1.0.0 kept-out"]
     site.driver().remove(list(site.driver().status()))

@@ -49,8 +49,11 @@ def test_patches_that_would_be_lost_are_named(site):
     with pytest.raises(SlipwayError, match=r"lost\.patch \(applied by ann at .*skip_check_patches=true") as error:
         refuse_to_drop(site, site.old)
     assert "kept.patch" not in str(error.value)
+    with pytest.raises(SlipwayError, match=r"lost\.patch \(applied by ann"):  # it came after the preflight
+        replay(site, site.old, site.new)
     site.params["skip_check_patches"] = True
     refuse_to_drop(site, site.old)
+    assert replay(site, site.old, site.new)["dropped"] == ["lost.patch"]
 
 
 def test_a_patch_to_be_kept_is_applied_to_the_new_release_once(site):
@@ -63,12 +66,26 @@ def test_a_patch_to_be_kept_is_applied_to_the_new_release_once(site):
     assert replay(site, site.new, site.new) == {}
 
 
+def test_what_the_new_release_still_has_of_another_time_is_taken_back(site):
+    patch(site, "kept.patch", keep=True)
+    patch(site, "reverted.patch", old="two", keep=True)
+    replay(site, site.old, site.new)  # by an upgrade that was undone
+    Patches(site.root, site.old).revert("reverted.patch")
+    replay(site, site.old, site.new)
+    assert [one["name"] for one in Patches(site.root, site.new).list()] == ["kept.patch"]
+    Patches(site.root, site.old).revert("kept.patch")
+    assert replay(site, site.old, site.new) == {}
+    with open(os.path.join(site.new.path, "app.txt"), encoding="utf-8") as stream:
+        assert stream.read() == "one\ntwo\n"
+
+
 def test_a_patch_to_be_kept_that_no_longer_fits(site):
     patch(site, "kept.patch", keep=True)
     with open(os.path.join(site.new.path, "app.txt"), "w", encoding="utf-8") as stream:
         stream.write("three\n")
-    with pytest.raises(SlipwayError, match=r"kept\.patch: The patch does not fit release 2\.0"):
+    with pytest.raises(SlipwayError, match=r"kept\.patch: The patch does not fit release 2\.0") as error:
         replay(site, site.old, site.new)
+    assert "The live release is as it was. Say -e skip_check_patches=true" in str(error.value)
     site.params["skip_check_patches"] = True
     result = replay(site, site.old, site.new)
     assert list(result["failed"]) == ["kept.patch"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -237,21 +236,6 @@ def test_a_layout_made_by_another_tool_is_taken_over(store):
     assert [entry["package"] for entry in store.list()] == ["shop:1.0.0"]
     with open(os.path.join(store.location, "index.json"), encoding="utf-8") as stream:
         assert len(json.load(stream)["manifests"]) == 2
-
-
-@pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is not installed")
-def test_skopeo_reads_and_copies_a_package(store, tmp_path):
-    digest = publish(store, "shop:1.0.0")
-    raw = subprocess.run(["skopeo", "inspect", "--raw", "oci:%s:shop:1.0.0" % store.location],
-                         check=True, capture_output=True).stdout
-    assert sha256(raw) == digest
-    copy = str(tmp_path / "copy")
-    subprocess.run(["skopeo", "--insecure-policy", "copy", "oci:%s:shop:1.0.0" % store.location,
-                    "oci:%s:shop:1.0.0" % copy], check=True, capture_output=True)
-    copied = open_store(copy)
-    assert copied.resolve("shop:1.0.0") == digest
-    assert [entry["package"] for entry in copied.list()] == ["shop:1.0.0"]
-    copied.verify(digest)
 
 
 def test_the_lock_is_not_held_while_somebody_builds(store):
