@@ -69,7 +69,8 @@ class ActionModule(ActionBase):
         turn = asked.get("turn")
         why_not = [board.why_not(step, host, None if turn is None else int(turn)) for step in steps]
         steps = [step for step, reason in zip(steps, why_not) if reason is None]
-        result.update(step=steps, changed=False, outcome="ok" if steps else "skipped")
+        result.update(step=steps, changed=False, outcome="ok" if steps else "skipped", turns=board.turns(),
+                      may_go_back=board.may_go_back())
         if not steps:
             result.update(skipped=True, skipped_reason=why_not[0])
         elif self._task.check_mode and steps[0] not in READING:

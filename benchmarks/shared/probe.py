@@ -17,8 +17,9 @@ PERIOD = 0.05
 class Probe:
     """Asks one address every PERIOD seconds. answers: [(when asked, when answered, what: open, closed or broken)]."""
 
-    def __init__(self, address):
+    def __init__(self, address, headers=None):
         self.address = address
+        self.headers = dict(headers or {}, Accept="application/json")
         self.answers = []
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -33,7 +34,7 @@ class Probe:
         while not self._stopped.wait(PERIOD):
             asked = time.time()
             try:
-                status, headers, body = client.request(self.address, "GET", "/", headers={"Accept": "application/json"})
+                status, headers, body = client.request(self.address, "GET", "/", headers=self.headers)
                 refused = client.judge(status, headers, body, "application/json")[0] == "refused"
                 what = "open" if status == 200 else "closed" if refused else "broken"
             except (OSError, http.client.HTTPException):
