@@ -45,6 +45,7 @@ class Fleet(Lab):
 
     def prepare(self, versions):
         """Provision, make versions 0 to versions - 1, build their packages, deploy the first."""
+        self.down()
         self.up()
         self.everywhere(["apt-get", "-o", "DPkg::Lock::Timeout=120", "update", "-qq"])
         self.play("provision")

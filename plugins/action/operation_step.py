@@ -21,12 +21,13 @@ from ansible_collections.slipway.app.plugins.plugin_utils._batches import batche
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
 from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay
 from ansible_collections.slipway.app.plugins.plugin_utils._report import GOOD, report
+from ansible_collections.slipway.app.plugins.plugin_utils._shelf import run_from_shelf
 from ansible_collections.slipway.app.plugins.plugin_utils._words import failure_lines, outcome_line
 
 # What a host knows already and the next step must still know.
-CARRIED = ("operation", "decision", "failures", "findings", "found", "survey")
+CARRIED = ("operation", "decision", "failures", "findings", "found", "survey", "shelf")
 # What the module returns and the result shows.
-RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "outcomes", "seconds", "invocation", "warnings", "exception")
+RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "shelf", "outcomes", "seconds", "invocation", "warnings", "exception")
 # Options for the controller alone, by the step that asks for them; and those that tell the host about itself.
 ASKED = {
     "preflight": ("package", "batch", "fall_seconds", "rise_seconds"),
@@ -110,7 +111,7 @@ class ActionModule(ActionBase):
         """Run the steps on the host, put what they say into the result, and tell the person who watches."""
         host, steps = arguments["host"], arguments["steps"]
         begun = time.monotonic()
-        done = self._ask_host(arguments, result.get("found"), task_vars)
+        done = self._ask_host(arguments, result, task_vars)
         seconds = time.monotonic() - begun
         result.update({key: done[key] for key in RETURNED if key in done})
         if done.get("findings"):
@@ -155,12 +156,13 @@ class ActionModule(ActionBase):
             message = REFUSED % (board.mode, "\n".join("- " + text for text in against))
             result.update(outcome="failed", failures=dict(result.get("failures") or {}, advise=message))
 
-    def _ask_host(self, arguments, found, task_vars):
-        """Run the module; whatever goes wrong comes back as a result, so that the host stays in the play."""
+    def _ask_host(self, arguments, known, task_vars):
+        """Run the steps, by the module if need be; whatever goes wrong comes back as a result, so that the host stays in the play."""
         try:
             if boolean(arguments.pop("relay", False)):
-                self._relay(arguments, found)
-            return self._execute_module("slipway.app.operation_step", module_args=arguments, task_vars=task_vars)
+                self._relay(arguments, known.get("found"))
+            done = run_from_shelf(self, known.get("shelf"), arguments)
+            return done or self._execute_module("slipway.app.operation_step", module_args=arguments, task_vars=task_vars)
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": "The host cannot be reached: %s" % error}
         except AnsibleError as error:

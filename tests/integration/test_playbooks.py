@@ -178,3 +178,9 @@ def test_an_upgrade_under_load_loses_nothing(upgraded):
         windows = client.windows(upgraded.begun, host)
         assert len(windows) == 1, "one maintenance window at %s" % host
         assert client.accepted(windows[0].ended) != []
+
+
+def test_an_upgrade_takes_the_library_to_a_host_once(upgraded):
+    """Only the first step comes as a module; those after it run what it has left, while nothing is told of secrets."""
+    brought = [line for line in upgraded.result.output.splitlines() if "Using module file" in line and "operation_step.py" in line]
+    assert len(brought) == len(upgraded.hosts)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's side of the shelf: a step run from the library that lies on the host already.
+
+It takes the way of a module that is pipelined: the program comes on standard input, its arguments with it. What is not
+made for that way (no pipelining, check mode, a library that is gone) takes the module's own.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible_collections.slipway.app.plugins.module_utils._operation.arguments import OPERATION_ARGUMENTS
+
+ANSWER = "slipway-step:"  # begins the line of the output that is the result
+GONE = "slipway-shelf: gone"  # what the program says when there is no library; it has done nothing then
+
+PROGRAM = """\
+import os, sys
+folder = %(folder)r
+try:
+    found = os.lstat(folder)
+except OSError:
+    found = None
+if not found or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+    sys.exit(print(%(gone)r))
+sys.path = [folder] + [path for path in sys.path if path]
+from ansible_collections.slipway.app.plugins.module_utils._operation.steps import main
+main(%(arguments)r, %(answer)r)
+"""
+
+
+def run_from_shelf(action, shelf, arguments):
+    """The result of the steps, as the module would return it; None when it has to be asked."""
+    usable = shelf and not action._task.check_mode and action._is_pipelining_enabled("new")
+    params = usable and _validated(arguments)
+    if not params:
+        return None
+    command = action._connection._shell.build_module_command(
+        action._compute_environment_string(), "#!" + shlex.quote(shelf["python"]), "").strip()
+    done = action._low_level_execute_command(command, in_data=program(shelf, params).encode("utf-8"))
+    answers = [line for line in done["stdout"].splitlines() if line.startswith((ANSWER, GONE))]
+    if not answers:
+        return {"failed": True, "msg": "The step ended without a result (exit status %s): %s" % (
+            done["rc"], (done["stderr"] or done["stdout"]).strip()[-2000:])}
+    if answers[-1] == GONE:
+        return None
+    return remove_values(json.loads(answers[-1][len(ANSWER):]), _passwords(params))
+
+
+def program(shelf, params):
+    """What Python reads to run the steps of params."""
+    return PROGRAM % {"folder": shelf["folder"], "gone": GONE, "answer": ANSWER,
+                      "arguments": json.dumps(params, cls=_encoder())}
+
+
+def _validated(arguments):
+    """The options as the module would see them; None when only the host can say what they mean."""
+    result = ArgumentSpecValidator(OPERATION_ARGUMENTS).validate(arguments)
+    if result.error_messages:
+        raise AnsibleError("; ".join(result.error_messages))
+    return None if any(_depends_on_host(value) for value in arguments.values()) else result.validated_parameters
+
+
+def _depends_on_host(value):
+    """Whether a path is written with a home folder or a variable in it."""
+    return isinstance(value, str) and (value.startswith("~") or "$" in value)
+
+
+def _passwords(params):
+    """What Ansible itself would look for in a result and hide."""
+    given = [params["database"].get("login_password"), (params["store_auth"] or {}).get("password")]
+    return [str(value) for value in given if value]
+
+
+def _encoder():
+    """What turns the controller's values into JSON, secrets of a vault among them."""
+    try:
+        from ansible.module_utils.common.json import Direction, get_module_encoder
+    except ImportError:  # before ansible-core 2.19
+        import functools
+
+        from ansible.parsing.ajson import AnsibleJSONEncoder
+
+        return functools.partial(AnsibleJSONEncoder, vault_to_text=True)
+    return get_module_encoder("legacy", Direction.CONTROLLER_TO_MODULE)
