@@ -21,6 +21,7 @@ from plays import play
 REPOSITORY = SHARE + "/application"  # every host reads it there, as it would read from a git server
 STORE = "https://build1:5000"
 SERVER_NAME = "shop.test"
+PERIOD = 0.1  # seconds between two questions of a client
 KEEP = 2  # releases that stay on the hosts
 
 
@@ -96,8 +97,8 @@ class Fleet(Lab):
         return sum(int(text) / 1e9 if text.strip().isdigit() else int(text.split()[1]) / 1e6 for text in shown)
 
     def fronts(self):
-        """A client at every front."""
-        return [probe.Probe("http://" + self.address(host), {"Host": SERVER_NAME}) for host in self.apps]
+        """A client at every front, seldom enough not to be what keeps the hosts at work."""
+        return [probe.Probe("http://" + self.address(host), {"Host": SERVER_NAME}, PERIOD) for host in self.apps]
 
     def releases(self, root):
         """How many releases each app host has below a root."""

@@ -3,11 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measure an upgrade of 3, 6 and 12 real hosts, and Capistrano and Ansistrano beside it; benchmarks/README.md has the figures.
 
-    .venv/bin/python benchmarks/hosts/run.py prepare --hosts 6 --versions 8
-    .venv/bin/python benchmarks/hosts/run.py measure --hosts 6 --runs 3 --ansistrano ../deploy
-    .venv/bin/python benchmarks/hosts/run.py remove --hosts 6
+    .venv/bin/python benchmarks/hosts/run.py --hosts 6 --runs 3 --ansistrano ../ansistrano
 
---ansistrano is a checkout of https://github.com/ansistrano/deploy; without it the others are compared.
+--ansistrano is a checkout of https://github.com/ansistrano/deploy; without it the others are compared. The same in parts, for a
+machine that one has for minutes only: run.py prepare, measure (again and again) and remove.
 """
 
 from __future__ import annotations
@@ -31,9 +30,8 @@ import packages  # noqa: E402
 import tools  # noqa: E402
 
 
-def compare(size, runs, checkout, only):
+def compare(site, runs, checkout, only):
     """{tool: [result, ...]}; the tools take turns."""
-    site = fleet.Fleet(size)
     state = site.state
     compared = {name: tool for name, tool in tools.all_of(site, checkout).items() if name in (only or [name])}
     found = collections.defaultdict(list)
@@ -46,7 +44,7 @@ def compare(size, runs, checkout, only):
         for name, tool in compared.items():
             result = tools.measure(site, tool, number)
             warm = result.pop("warm")
-            print("%2d hosts, %-14s %5.1f s%s" % (size, name, result["wall"], "" if warm else ", not counted"), flush=True)
+            print("%2d hosts, %-14s %5.1f s%s" % (site.size, name, result["wall"], "" if warm else ", not counted"), flush=True)
             if warm:
                 found[name].append(result)
     return found
@@ -75,9 +73,9 @@ def _ratio(found, name, peer):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["prepare", "measure", "remove"])
+    parser.add_argument("what", nargs="?", choices=["all", "prepare", "measure", "remove"], default="all")
     parser.add_argument("--hosts", type=int, nargs="+", default=[3, 6, 12], help="sizes (3 6 12)")
-    parser.add_argument("--versions", type=int, default=8, help="versions to prepare: one for each run to come, and two (8)")
+    parser.add_argument("--versions", type=int, help="versions to prepare (as many as --runs needs)")
     parser.add_argument("--runs", type=int, default=3, help="measured runs of each tool (3)")
     parser.add_argument("--ansistrano", type=Path, help="a checkout of Ansistrano's role deploy")
     parser.add_argument("--only", nargs="+", help="tools to measure, by the names that the table gives them")
@@ -86,21 +84,23 @@ def main():
     parser.add_argument("--json", type=Path, help="write all that was measured to this file")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # so that what runs is ended too
-    if options.what == "remove":
-        for size in options.hosts:
-            fleet.Fleet(size).down()
-        return
-    if options.what == "prepare":
-        packages.install({"cap": "capistrano"})
-        for size in options.hosts:
-            fleet.Fleet(size).prepare(options.versions)
-        return
-    load = measure.wait_for_quiet(options.load, options.patience)
-    print("%s, %d CPUs, load before: %.2f" % (time.strftime("%Y-%m-%d %H:%M"), os.cpu_count(), load), flush=True)
-    found = {size: compare(size, options.runs, options.ansistrano, options.only) for size in options.hosts}
+    packages.install({"cap": "capistrano"})
+    found = {}
+    for size in options.hosts:
+        site = fleet.Fleet(size)
+        try:
+            if options.what in ("all", "prepare"):
+                site.prepare(options.versions or 1 + fleet.KEEP + options.runs)
+            if options.what in ("all", "measure"):
+                load = measure.wait_for_quiet(options.load, options.patience)
+                print("%s, %d CPUs, load before: %.2f" % (time.strftime("%Y-%m-%d %H:%M"), os.cpu_count(), load), flush=True)
+                found[size] = compare(site, options.runs, options.ansistrano, options.only)
+                print(tell(size, found[size]) + "\n", flush=True)
+        finally:
+            if options.what in ("all", "remove"):
+                site.down()
     if options.json:
         options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    print("\n\n".join(tell(size, results) for size, results in found.items()))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 import application
 import capistrano
 import probe
-from fleet import KEEP, REPOSITORY, STORE
+from fleet import KEEP, PERIOD, REPOSITORY, STORE
 from measure import cost_of
 from plays import rounds
 
@@ -31,7 +31,7 @@ class Upgrade:
         fronts, cores = self.fleet.fronts(), Cores()
         try:
             cost, asked = self.fleet.play("upgrade", package="shop:%d" % number, operation_keep_releases=KEEP)
-            time.sleep(2 * probe.PERIOD)
+            time.sleep(2 * PERIOD)
         finally:
             for one in [*fronts, cores]:
                 one.stop()
@@ -93,7 +93,7 @@ class Cores:
         self._thread.start()
 
     def _run(self):
-        while not self._stopped.wait(probe.PERIOD):
+        while not self._stopped.wait(PERIOD):
             fields = Path("/proc/stat").read_text(encoding="ascii").split(maxsplit=9)[1:9]
             user, nice, system, _idle, _wait, *others = map(int, fields)
             self._samples.append((time.time(), (user + nice + system + sum(others)) / TICK))

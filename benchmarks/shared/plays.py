@@ -27,7 +27,7 @@ def play(playbook, variables, folder, environment):
 
 
 def rounds(asked):
-    """In how many tasks any host was asked, and in how many the host that was asked most."""
-    per_host = collections.Counter(line["host"] for line in asked)
+    """In how many tasks any host was asked, in how many the host that was asked most; commands and bytes of all hosts."""
+    per_host = collections.Counter(host for host, _round in {(line["host"], line["round"]) for line in asked})
     return {"rounds": len({line["round"] for line in asked}), "per_host": max(per_host.values()),
-            "modules": len(asked), "commands": sum(line["commands"] for line in asked)}
+            "commands": len(asked), "bytes": sum(line["bytes"] for line in asked)}

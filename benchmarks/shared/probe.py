@@ -15,10 +15,11 @@ PERIOD = 0.05
 
 
 class Probe:
-    """Asks one address every PERIOD seconds. answers: [(when asked, when answered, what: open, closed or broken)]."""
+    """Asks one address every period seconds. answers: [(when asked, when answered, what: open, closed or broken)]."""
 
-    def __init__(self, address, headers=None):
+    def __init__(self, address, headers=None, period=PERIOD):
         self.address = address
+        self.period = period
         self.headers = dict(headers or {}, Accept="application/json")
         self.answers = []
         self._stopped = threading.Event()
@@ -31,7 +32,7 @@ class Probe:
         return self
 
     def _run(self):
-        while not self._stopped.wait(PERIOD):
+        while not self._stopped.wait(self.period):
             asked = time.time()
             try:
                 status, headers, body = client.request(self.address, "GET", "/", headers=self.headers)
