@@ -39,7 +39,7 @@ main(%(arguments)r, %(answer)r)
 def run_from_shelf(action, shelf, arguments):
     """The result of the steps, as the module would return it; None when it has to be asked."""
     usable = shelf and not action._task.check_mode and action._is_pipelining_enabled("new")
-    params = usable and _validated(arguments)
+    params = validated(arguments) if usable else None
     if not params:
         return None
     command = action._connection._shell.build_module_command(
@@ -60,17 +60,26 @@ def program(shelf, params):
                       "arguments": json.dumps(params, cls=_encoder())}
 
 
-def _validated(arguments):
+def validated(arguments):
     """The options as the module would see them; None when only the host can say what they mean."""
+    if _depends_on_host(OPERATION_ARGUMENTS, arguments):
+        return None
     result = ArgumentSpecValidator(OPERATION_ARGUMENTS).validate(arguments)
     if result.error_messages:
         raise AnsibleError("; ".join(result.error_messages))
-    return None if any(_depends_on_host(value) for value in arguments.values()) else result.validated_parameters
+    return result.validated_parameters
 
 
-def _depends_on_host(value):
-    """Whether a path is written with a home folder or a variable in it."""
-    return isinstance(value, str) and (value.startswith("~") or "$" in value)
+def _depends_on_host(spec, values):
+    """Whether a path is written with a home folder or a variable in it, which are the host's."""
+    for name, option in spec.items():
+        value = values.get(name)
+        if option.get("options") and isinstance(value, dict):
+            if _depends_on_host(option["options"], value):
+                return True
+        elif option["type"] == "path" and isinstance(value, str) and (value.startswith("~") or "$" in value):
+            return True
+    return False
 
 
 def _passwords(params):

@@ -14,9 +14,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from ansible.errors import AnsibleError
 
 from ansible_collections.slipway.app.plugins.module_utils._operation import shelf
-from ansible_collections.slipway.app.plugins.plugin_utils._shelf import ANSWER, GONE, program
+from ansible_collections.slipway.app.plugins.plugin_utils._shelf import ANSWER, GONE, program, validated
 
 LIBRARY = Path(shelf.__file__).resolve().parents[1]
 WITHIN = "ansible_collections/slipway/app/plugins/module_utils/"
@@ -88,3 +89,22 @@ def test_nothing_is_left_where_others_could_change_it(tmp_path, archive):
     assert shelf.leave(str(tmp_path), str(archive)) is None
     assert shelf.leave(str(tmp_path / "missing"), str(archive)) is None
     assert shelf.leave(str(tmp_path), None) is None, "this library did not come in a zip file"
+
+
+GIVEN = {"application": "shop", "environment": "prod", "root": "/srv/shop", "store": "https://store", "database": {"login_db": "shop"},
+         "keep_releases": "2"}
+
+
+def test_options_are_what_the_module_would_see():
+    params = validated(GIVEN)
+    assert (params["keep_releases"], params["driver"], params["database"]["login_port"]) == (2, "supervisor", 5432)
+    with pytest.raises(AnsibleError, match="environment"):
+        validated(dict(GIVEN, environment="nowhere"))
+
+
+@pytest.mark.parametrize("written", [
+    {"root": "~/shop"}, {"python": "$HOME/bin/python"}, {"store_auth": {"ca_path": "~/ca.pem"}},
+    {"database": {"login_db": "shop", "ca_cert": "~shop/ca.pem"}}])
+def test_only_the_host_knows_its_home(written):
+    assert validated(dict(GIVEN, **written)) is None
+    assert validated(dict(GIVEN, variables={"path": "~/x"}, store_auth={"password": "$x"})) is not None
