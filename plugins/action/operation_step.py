@@ -21,7 +21,7 @@ from ansible_collections.slipway.app.plugins.plugin_utils._batches import batche
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
 from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay
 from ansible_collections.slipway.app.plugins.plugin_utils._report import GOOD, report
-from ansible_collections.slipway.app.plugins.plugin_utils._shelf import run_from_shelf
+from ansible_collections.slipway.app.plugins.plugin_utils._shelf import NAME, configured_python, run_from_shelf
 from ansible_collections.slipway.app.plugins.plugin_utils._words import failure_lines, outcome_line
 
 # What a host knows already and the next step must still know.
@@ -161,8 +161,10 @@ class ActionModule(ActionBase):
         try:
             if boolean(arguments.pop("relay", False)):
                 self._relay(arguments, known.get("found"))
-            done = run_from_shelf(self, known.get("shelf"), arguments)
-            return done or self._execute_module("slipway.app.operation_step", module_args=arguments, task_vars=task_vars)
+            python = known["shelf"] if "shelf" in known else configured_python(self, task_vars)
+            return run_from_shelf(self, python, arguments) or self._execute_module(
+                "slipway.app.operation_step", module_args=dict(arguments, shelf=NAME if self._is_pipelining_enabled("new") else None),
+                task_vars=task_vars)
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": "The host cannot be reached: %s" % error}
         except AnsibleError as error:

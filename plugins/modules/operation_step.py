@@ -182,6 +182,9 @@ options:
   decision:
     description: Set by the action plugin. What V(assess) decided.
     type: dict
+  shelf:
+    description: Set by the action plugin. Under which name the host keeps the library for the steps to come.
+    type: str
 seealso:
   - module: slipway.app.operation_info
 """
@@ -242,10 +245,10 @@ survey:
   type: dict
 shelf:
   description:
-    - Where the first step has left the library for those after it, and the Python that runs it.
-    - Without pipelining, or where there is no such place, every step brings the library along.
-  returned: after preflight or survey
-  type: dict
+    - The Python that runs later steps from the library that lies on the host.
+    - Null where there is no place for it; every step brings the library along then, as it does without pipelining.
+  returned: when steps ran
+  type: str
 operation:
   description: The running operation, its id, fencing number and plan.
   returned: on the leader, after start
@@ -279,12 +282,12 @@ def take_secrets(module):
 
 
 def left_on_shelf(module):
-    """What the steps after this one need in order to find the library here; nothing when it is one of them."""
-    if module.check_mode or not {"preflight", "survey"} & set(module.params["steps"]):
+    """Which Python the steps after this one can run the library with, that this one leaves here."""
+    if module.check_mode or not module.params["shelf"]:
         return {}
     from ansible_collections.slipway.app.plugins.module_utils._operation.shelf import leave
 
-    return {"shelf": leave()}
+    return {"shelf": leave(module.params["shelf"])}
 
 
 def main():

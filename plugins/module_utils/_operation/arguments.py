@@ -42,4 +42,5 @@ OPERATION_ARGUMENTS = dict(
     operation=dict(type="dict"),
     decision=dict(type="dict"),
     relayed=dict(type="dict"),
+    shelf=dict(type="str"),
 )

@@ -2,7 +2,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""The library, left on the host by an operation's first step for the steps after it.
+"""The library, left on the host by the first step that had to bring it, for those after it.
 
 A module brings the library along in a zip file, with Ansible's own library, and Python compiles both anew: that is most
 of what a step costs. What lies on the shelf is compiled once. It lies where only the user can write that the steps run
@@ -12,7 +12,6 @@ as, and where nothing outlives a reboot, so that what was written is what is rea
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import stat
@@ -25,16 +24,20 @@ KEPT = 24 * 3600  # seconds that a library of another version stays after its la
 PACKAGE = "ansible_collections/"
 
 
-def leave(base=None, archive=None):
-    """Put the library on the shelf if it is not there: {folder, python} for those who come after; None where that cannot be."""
+def leave(name, base=None, archive=None):
+    """Put the library on the shelf under a name that stands for its content.
+
+    Returns the Python that can run it; None where there is no shelf.
+    """
     base = base or ("/run" if os.geteuid() == 0 else "/run/user/%d" % os.geteuid())
     archive = archive or getattr(__loader__, "archive", None)  # only a module that came in a zip file brings all it needs
     if not archive or not sys.executable or not os.path.isdir(base):
         return None
     try:
-        return {"folder": _filled(_shelf(base), archive), "python": sys.executable}
+        _fill(_shelf(base), name, archive)
     except OSError:
         return None  # no room, or another's: every step brings the library itself then
+    return sys.executable
 
 
 def _shelf(base):
@@ -48,26 +51,20 @@ def _shelf(base):
     return folder
 
 
-def _filled(shelf, archive):
-    """The folder with the library of the archive, whole; those of other versions that nobody uses any more go."""
-    with zipfile.ZipFile(archive) as source:
-        names = sorted(name for name in source.namelist() if name.startswith(PACKAGE))
-        digest = hashlib.sha256()
-        for name in names:
-            digest.update(b"%s %d\n" % (name.encode("utf-8"), source.getinfo(name).file_size))
-            digest.update(source.read(name))
-        folder = os.path.join(shelf, digest.hexdigest()[:32])
-        if not os.path.isdir(folder):
-            part = tempfile.mkdtemp(prefix=".part-", dir=shelf)
-            source.extractall(part, names)
-            try:
-                os.rename(part, folder)
-            except OSError:
-                shutil.rmtree(part, ignore_errors=True)
-                if not os.path.isdir(folder):  # otherwise another was faster, with the same
-                    raise
+def _fill(shelf, name, archive):
+    """Unpack the library of the archive, whole or not at all; those of other versions that nobody uses any more go."""
+    folder = os.path.join(shelf, name)
+    if not os.path.isdir(folder):
+        part = tempfile.mkdtemp(prefix=".part-", dir=shelf)
+        try:
+            with zipfile.ZipFile(archive) as source:
+                source.extractall(part, [entry for entry in source.namelist() if entry.startswith(PACKAGE)])
+            os.rename(part, folder)
+        except OSError:
+            shutil.rmtree(part, ignore_errors=True)
+            if not os.path.isdir(folder):  # otherwise another was faster, with the same
+                raise
     os.utime(folder)
     for entry in os.scandir(shelf):
         if entry.stat(follow_symlinks=False).st_mtime < time.time() - KEPT:
             shutil.rmtree(entry.path, ignore_errors=True)
-    return folder

@@ -17,7 +17,7 @@ import pytest
 from ansible.errors import AnsibleError
 
 from ansible_collections.slipway.app.plugins.module_utils._operation import shelf
-from ansible_collections.slipway.app.plugins.plugin_utils._shelf import ANSWER, GONE, program, validated
+from ansible_collections.slipway.app.plugins.plugin_utils._shelf import ANSWER, GONE, NAME, program, validated
 
 LIBRARY = Path(shelf.__file__).resolve().parents[1]
 WITHIN = "ansible_collections/slipway/app/plugins/module_utils/"
@@ -34,61 +34,66 @@ def archive(tmp_path):
     return path
 
 
-def _run(left, root, **changes):
-    """The output of the program for the step survey."""
+def _run(shelf_of, root, name=NAME):
+    """The output of the program for the step survey, as if all that a user has to himself were below a folder."""
     params = {"steps": ["survey"], "root": str(root), "host": "app1", "roles": ["app", "leader"], "environment": "prod",
               "environment_variables": {}, "database": {}, "store_auth": None, "plan": None}
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run([left["python"], "-"], input=program(dict(left, **changes), params), capture_output=True, text=True,
-                          env=environment, cwd=root, check=False)
+    text = program(params, name)
+    assert text.count('"/run" if') == 1
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run([sys.executable, "-"], input=text.replace('"/run" if', '%r if True or' % str(shelf_of)), cwd=root,
+                          capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
 def test_a_step_runs_from_what_was_left(tmp_path, archive):
-    left = shelf.leave(str(tmp_path), str(archive))
-    assert left["python"] == sys.executable and os.stat(left["folder"]).st_mode & 0o777 == 0o700
-    assert os.listdir(left["folder"]) == ["ansible_collections"], "Ansible's own library stays away"
-    result = json.loads(_run(left, tmp_path)[len(ANSWER):])
+    assert shelf.leave(NAME, str(tmp_path), str(archive)) == sys.executable
+    folder = tmp_path / "slipway" / NAME
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert os.listdir(folder) == ["ansible_collections"], "Ansible's own library stays away"
+    result = json.loads(_run(tmp_path, tmp_path)[len(ANSWER):])
     assert result["survey"]["operation"] is None and result["seconds"].keys() == {"survey"}
 
 
 def test_what_fails_is_said(tmp_path, archive):
+    shelf.leave(NAME, str(tmp_path), str(archive))
     (tmp_path / "state").write_text("where a folder is to be", encoding="utf-8")
-    result = json.loads(_run(shelf.leave(str(tmp_path), str(archive)), tmp_path)[len(ANSWER):])
+    result = json.loads(_run(tmp_path, tmp_path)[len(ANSWER):])
     assert (result["failed"], result["step"]) == (True, "survey") and result["msg"]
 
 
-def test_what_is_gone_or_may_be_anothers_is_not_run(tmp_path, archive):
-    left = shelf.leave(str(tmp_path), str(archive))
-    assert _run(left, tmp_path, folder=left["folder"] + "x") == GONE
-    os.chmod(left["folder"], 0o770)
-    assert _run(left, tmp_path) == GONE
+def test_what_is_not_there_or_may_be_anothers_is_not_run(tmp_path, archive):
+    assert _run(tmp_path, tmp_path) == GONE
+    shelf.leave(NAME, str(tmp_path), str(archive))
+    assert _run(tmp_path, tmp_path, "another") == GONE
+    for folder in (tmp_path / "slipway", tmp_path / "slipway" / NAME):
+        folder.chmod(0o770)
+        assert _run(tmp_path, tmp_path) == GONE
+        folder.chmod(0o700)
+    assert _run(tmp_path, tmp_path) != GONE
 
 
-def test_the_same_library_is_left_once_and_another_beside_it(tmp_path, archive):
-    first = shelf.leave(str(tmp_path), str(archive))
-    inode = os.stat(first["folder"]).st_ino
-    assert shelf.leave(str(tmp_path), str(archive)) == first and os.stat(first["folder"]).st_ino == inode
-    with zipfile.ZipFile(archive, "a") as payload:
-        payload.writestr(WITHIN + "_core/more.py", "")
-    second = shelf.leave(str(tmp_path), str(archive))
-    assert second["folder"] != first["folder"] and os.path.isdir(first["folder"])
+def test_a_library_is_left_once_and_others_go_in_time(tmp_path, archive):
+    base, folders = str(tmp_path), tmp_path / "slipway"
+    shelf.leave("one", base, str(archive))
+    inode = (folders / "one").stat().st_ino
+    assert shelf.leave("one", base, str(archive)) and (folders / "one").stat().st_ino == inode
+    assert shelf.leave("two", base, str(archive)) and sorted(os.listdir(folders)) == ["one", "two"]
     old = time.time() - 2 * shelf.KEPT
-    os.utime(first["folder"], (old, old))
-    assert shelf.leave(str(tmp_path), str(archive)) == second
-    assert os.listdir(tmp_path / "slipway") == [os.path.basename(second["folder"])]
+    os.utime(folders / "one", (old, old))
+    assert shelf.leave("two", base, str(archive)) and os.listdir(folders) == ["two"]
 
 
 def test_nothing_is_left_where_others_could_change_it(tmp_path, archive):
     (tmp_path / "slipway").mkdir(mode=0o755)
-    assert shelf.leave(str(tmp_path), str(archive)) is None
+    assert shelf.leave("one", str(tmp_path), str(archive)) is None
     (tmp_path / "slipway").rmdir()
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     (tmp_path / "slipway").symlink_to("elsewhere")
-    assert shelf.leave(str(tmp_path), str(archive)) is None
-    assert shelf.leave(str(tmp_path / "missing"), str(archive)) is None
-    assert shelf.leave(str(tmp_path), None) is None, "this library did not come in a zip file"
+    assert shelf.leave("one", str(tmp_path), str(archive)) is None
+    assert shelf.leave("one", str(tmp_path / "missing"), str(archive)) is None
+    assert shelf.leave("one", str(tmp_path), None) is None, "this library did not come in a zip file"
 
 
 GIVEN = {"application": "shop", "environment": "prod", "root": "/srv/shop", "store": "https://store", "database": {"login_db": "shop"},
