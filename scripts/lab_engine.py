@@ -19,6 +19,8 @@ import workspace
 DEFINITION = Path(__file__).resolve().parent / "lab_image"
 PUBLIC_BASE = "debian:bookworm"
 OWN_BASE = "slipway-lab-base:bookworm"
+WATCHES = Path("/proc/sys/fs/inotify/max_user_instances")
+ENOUGH_WATCHES = 1024
 PID_FILE = workspace.CACHE / "dockerd.pid"
 
 
@@ -41,6 +43,7 @@ def ready():
 
 def engine():
     """An engine that answers: the one there is, else Debian's, installed and started here."""
+    _watch()
     if _answers():
         return
     with _alone("engine"):
@@ -48,6 +51,13 @@ def engine():
             _install("docker.io", "iptables")
         if not _answers():
             _start()
+
+
+def _watch():
+    """Let enough hosts watch their files: each systemd needs several of what the kernel gives root only 128 of."""
+    with contextlib.suppress(OSError):  # not root: then what is there has to do
+        if int(WATCHES.read_text(encoding="ascii")) < ENOUGH_WATCHES:
+            WATCHES.write_text(str(ENOUGH_WATCHES), encoding="ascii")
 
 
 def _answers():

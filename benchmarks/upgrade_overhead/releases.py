@@ -17,35 +17,16 @@ import tempfile
 from pathlib import Path
 
 import application
+import capistrano
 import ssh_hosts
 from lab import COLLECTIONS
 from measure import cost_of, spread, table
 
-HERE = Path(__file__).resolve().parent
+PLAYBOOK = Path(__file__).resolve().parents[1] / "shared" / "releases.yml"
 HOSTS = 4
 KEEP = 3
 FOLDERS = {"Capistrano": "capistrano", "release": "ours"}  # what is compared, and its folder on the hosts
 PYTHON = "/usr/bin/python3"  # the hosts' own
-
-CAPFILE = """\
-require "capistrano/setup"
-require "capistrano/deploy"
-require "capistrano/scm/git"
-install_plugin Capistrano::SCM::Git
-"""
-
-DEPLOY = """\
-set :application, "shop"
-set :repo_url, "{repository}"
-set :branch, ENV["TAG"]
-set :deploy_to, "{root}/capistrano"
-set :tmp_dir, "{root}/home"
-set :linked_dirs, %w[{shared}]
-set :keep_releases, {keep}
-set :ssh_options, {{
-  keys: ["{key}"], keys_only: true, config: false, verify_host_key: :never, user_known_hosts_file: "/dev/null"
-}}
-"""
 
 ANSIBLE = {
     "ANSIBLE_PIPELINING": "True", "ANSIBLE_FORKS": "10", "ANSIBLE_HOST_KEY_CHECKING": "False",
@@ -67,7 +48,9 @@ class Comparison:
     def start(self):
         self.hosts.start()
         self.repository = application.make(self.folder / "application")
-        self._write_capistrano()
+        capistrano.write(self.folder, self.hosts.addresses, self.hosts.port, key=self.hosts.key, repository=self.repository,
+                         root=self.hosts.root / FOLDERS["Capistrano"], home=self.hosts.root / "home", shared=application.SHARED,
+                         keep=KEEP)
         lines = ["host%d ansible_host=%s" % pair for pair in enumerate(self.hosts.addresses)]
         lines += ["[all:vars]", "ansible_user=root", "ansible_port=%d" % self.hosts.port,
                   "ansible_ssh_private_key_file=%s" % self.hosts.key, "ansible_python_interpreter=%s" % PYTHON,
@@ -75,23 +58,13 @@ class Comparison:
         (self.folder / "hosts.ini").write_text("\n".join(lines) + "\n", encoding="utf-8")
         return self
 
-    def _write_capistrano(self):
-        (self.folder / "config" / "deploy").mkdir(parents=True)
-        (self.folder / "Capfile").write_text(CAPFILE, encoding="utf-8")
-        (self.folder / "config" / "deploy.rb").write_text(DEPLOY.format(
-            repository=self.repository, root=self.hosts.root, shared=" ".join(application.SHARED), keep=KEEP,
-            key=self.hosts.key), encoding="utf-8")
-        servers = ["server \"%s\", user: \"root\", port: %d, roles: %%w[app]\n" % (address, self.hosts.port)
-                   for address in self.hosts.addresses]
-        (self.folder / "config" / "deploy" / "production.rb").write_text("".join(servers), encoding="utf-8")
-
     def measure(self, tool, number):
         """One deployment of a tag: its cost, and the hosts' CPU seconds."""
         before = self.hosts.cpu()
         if tool == "Capistrano":
-            argv = ["cap", "production", "deploy"]
+            argv = capistrano.ARGV
         else:
-            argv = [str(Path(sys.executable).with_name("ansible-playbook")), str(HERE / "releases.yml"),
+            argv = [str(Path(sys.executable).with_name("ansible-playbook")), str(PLAYBOOK),
                     *self._variables(number)]
         cost = cost_of(argv, self.folder / "output.log", self.folder, dict(self.environment, TAG=str(number)))
         self._disconnect()

@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(REPOSITORY / "demo"), str(REPOSITORY / ".build" / "collections")]
-import measure  # noqa: E402  (demo is no package)
+sys.path[:0] = [str(REPOSITORY / "benchmarks" / "shared"), str(REPOSITORY / "demo"), str(REPOSITORY / ".build" / "collections")]
+import measure  # noqa: E402  (demo and what benchmarks share are no packages)
 import releases  # noqa: E402
 import upgrade  # noqa: E402
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import socket
 import subprocess
 from pathlib import Path
 
+import packages
 import processes
 
 NEEDED = {"sshd": "openssh-server", "ssh": "openssh-client", "unshare": "util-linux", "cap": "capistrano"}
@@ -50,11 +50,7 @@ def install():
     """Bring what is missing, as Debian packages; raise where that cannot be."""
     if os.geteuid() != 0:
         raise SystemExit("The comparison needs root: each host has a mount namespace of its own.")
-    missing = sorted(package for program, package in NEEDED.items() if not _which(program))
-    if missing:
-        subprocess.run(["apt-get", "update", "--quiet=2"], check=True)
-        subprocess.run(["apt-get", "install", "--yes", "--quiet=2", "--no-install-recommends", *missing], check=True,
-                       env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"))
+    packages.install(NEEDED)
 
 
 class Hosts:
@@ -83,7 +79,7 @@ class Hosts:
             (self.home(number) / "home").mkdir(parents=True)
             config = SSHD.format(address=address, port=self.port, folder=self.folder)
             (self.folder / ("sshd_%d" % number)).write_text(config, encoding="utf-8")
-            names = {"home": self.home(number), "root": self.root, "folder": self.folder, "sshd": _which("sshd")}
+            names = {"home": self.home(number), "root": self.root, "folder": self.folder, "sshd": packages.which("sshd")}
             script = START.format(number=number, **{name: shlex.quote(str(path)) for name, path in names.items()})
             log = self.folder / ("sshd_%d.log" % number)
             process = processes.start(["unshare", "--mount", "--propagation", "private", "sh", "-c", script], log)
@@ -101,10 +97,6 @@ class Hosts:
             fields = Path("/proc/%d/stat" % pid).read_text(encoding="utf-8").rpartition(")")[2].split()
             ticks += int(fields[13]) + int(fields[14])
         return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _which(program):
-    return shutil.which(program, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
 
 
 def _listens(where):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import collections
 import itertools
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,32 +15,23 @@ from pathlib import Path
 import application
 import probe
 from lab import Lab
-from measure import cost_of, spread, table
+from measure import spread, table
+from plays import play, rounds
 
-HERE = Path(__file__).resolve().parent
 CONSUMERS = 3  # every third host is a consumer
 PYTHON = "/usr/bin/python3"  # the hosts' own, as Ansible would find it; the application runs by another
 
 
 class Site(Lab):
-    """A lab whose application is the benchmark's, and which writes down what its hosts are asked."""
+    """A lab whose application is the benchmark's."""
 
     def __init__(self, directory, hosts):
         super().__init__(directory, apps=hosts - hosts // CONSUMERS, consumers=hosts // CONSUMERS)
-        self.asked = self.directory / "asked.jsonl"
-
-    def ansible_environment(self):
-        return dict(super().ansible_environment(), ANSIBLE_CALLBACK_PLUGINS=str(HERE / "callback"),
-                    ANSIBLE_CALLBACKS_ENABLED="asked", BENCHMARK_ASKED=str(self.asked))
 
     def play(self, playbook, **variables):
         """Run a playbook; (its Cost, what hosts were asked)."""
-        self.asked.write_text("", encoding="utf-8")
-        variables["ansible_python_interpreter"] = PYTHON
-        argv = [str(Path(sys.executable).with_name("ansible-playbook")), "slipway.app." + playbook, "--extra-vars",
-                json.dumps(variables)]
-        cost = cost_of(argv, self.directory / (playbook + ".log"), self.directory, self.ansible_environment())
-        return cost, [json.loads(line) for line in self.asked.read_text(encoding="utf-8").splitlines()]
+        return play("slipway.app." + playbook, dict(variables, ansible_python_interpreter=PYTHON), self.directory,
+                    self.ansible_environment())
 
     def steps(self):
         """{(host, step): (begun, ended, data)} of the last operation, from the journals."""
@@ -83,13 +73,6 @@ def again(site, number):
     """The same upgrade again, with nothing to do."""
     cost, asked = site.play("upgrade", package="shop:%d" % number)
     return {"wall": cost.wall, "cpu": cost.cpu, **rounds(asked)}
-
-
-def rounds(asked):
-    """In how many tasks any host was asked, and in how many the host that was asked most."""
-    per_host = collections.Counter(line["host"] for line in asked)
-    return {"rounds": len({line["round"] for line in asked}), "per_host": max(per_host.values()),
-            "modules": len(asked), "commands": sum(line["commands"] for line in asked)}
 
 
 def run(sizes, runs):

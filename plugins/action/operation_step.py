@@ -21,12 +21,13 @@ from ansible_collections.slipway.app.plugins.plugin_utils._batches import batche
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
 from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay, wished
 from ansible_collections.slipway.app.plugins.plugin_utils._report import GOOD, report
+from ansible_collections.slipway.app.plugins.plugin_utils._shelf import NAME, configured_python, run_from_shelf
 from ansible_collections.slipway.app.plugins.plugin_utils._words import failure_lines, outcome_line
 
 # What a host knows already and the next step must still know.
-CARRIED = ("operation", "decision", "failures", "findings", "found", "survey")
+CARRIED = ("operation", "decision", "failures", "findings", "found", "survey", "shelf")
 # What the module returns and the result shows.
-RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "outcomes", "seconds", "invocation", "warnings", "exception")
+RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "shelf", "outcomes", "seconds", "invocation", "warnings", "exception")
 # Options for the controller alone, by the step that asks for them; and those that tell the host about itself.
 ASKED = {
     "preflight": ("package", "batch", "fall_seconds", "rise_seconds"),
@@ -69,7 +70,8 @@ class ActionModule(ActionBase):
         turn = asked.get("turn")
         why_not = [board.why_not(step, host, None if turn is None else int(turn)) for step in steps]
         steps = [step for step, reason in zip(steps, why_not) if reason is None]
-        result.update(step=steps, changed=False, outcome="ok" if steps else "skipped")
+        result.update(step=steps, changed=False, outcome="ok" if steps else "skipped", turns=board.turns(),
+                      may_go_back=board.may_go_back())
         if not steps:
             result.update(skipped=True, skipped_reason=why_not[0])
         elif self._task.check_mode and steps[0] not in READING:
@@ -109,7 +111,7 @@ class ActionModule(ActionBase):
         """Run the steps on the host, put what they say into the result, and tell the person who watches."""
         host, steps = arguments["host"], arguments["steps"]
         begun = time.monotonic()
-        done = self._ask_host(arguments, result.get("found"), task_vars)
+        done = self._ask_host(arguments, result, task_vars)
         seconds = time.monotonic() - begun
         result.update({key: done[key] for key in RETURNED if key in done})
         if done.get("findings"):
@@ -154,22 +156,29 @@ class ActionModule(ActionBase):
             message = REFUSED % (board.mode, "\n".join("- " + text for text in against))
             result.update(outcome="failed", failures=dict(result.get("failures") or {}, advise=message))
 
-    def _ask_host(self, arguments, found, task_vars):
-        """Run the module; whatever goes wrong comes back as a result, so that the host stays in the play."""
+    def _ask_host(self, arguments, known, task_vars):
+        """Run the steps, by the module if need be; whatever goes wrong comes back as a result, so that the host stays in the play."""
         try:
             wish = wished(arguments.pop("relay", None))
-            if wish is True or wish and "missing" in (found or {}):  # the latter since its preflight was relayed
-                self._relay(arguments, found)
-            done = self._execute_module("slipway.app.operation_step", module_args=arguments, task_vars=task_vars)
+            if wish is True or wish and "missing" in (known.get("found") or {}):  # the latter since its preflight was relayed
+                self._relay(arguments, known.get("found"))
+            done = self._run_steps(arguments, known, task_vars)
             if wish == "auto" and (done.get("found") or {}).get("store_unreachable"):
-                done = self._again_by_relay(done, arguments, task_vars)
+                done = self._again_by_relay(done, arguments, known, task_vars)
             return done
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": "The host cannot be reached: %s" % error}
         except AnsibleError as error:
             return {"failed": True, "msg": str(error)}
 
-    def _again_by_relay(self, done, arguments, task_vars):
+    def _run_steps(self, arguments, known, task_vars):
+        """Run the steps from the library that lies on the host, else by the module, which then leaves it there."""
+        python = known["shelf"] if "shelf" in known else configured_python(self, task_vars)
+        return run_from_shelf(self, python, arguments) or self._execute_module(
+            "slipway.app.operation_step", module_args=dict(arguments, shelf=NAME if self._is_pipelining_enabled("new") else None),
+            task_vars=task_vars)
+
+    def _again_by_relay(self, done, arguments, known, task_vars):
         """Run the preflight once more for a host that has no way to the store; where we have none either, say both."""
         self._display.display("  %s has no way to the package store: it is relayed." % arguments["host"])
         try:
@@ -177,7 +186,7 @@ class ActionModule(ActionBase):
         except AnsibleError as error:
             done["findings"].append(str(error))
             return done
-        return self._execute_module("slipway.app.operation_step", module_args=arguments, task_vars=task_vars)
+        return self._run_steps(arguments, known, task_vars)
 
     def _relay(self, arguments, found):
         """Bring the host what its steps need of the package, so that it needs no way to the store."""

@@ -151,6 +151,9 @@ options:
   decision:
     description: Set by the action plugin. What V(assess) decided.
     type: dict
+  shelf:
+    description: Set by the action plugin. Under which name the host keeps the library for the steps to come.
+    type: str
 seealso:
   - module: slipway.app.operation_info
 """
@@ -209,6 +212,12 @@ survey:
   description: What this host knows of the operation.
   returned: after survey
   type: dict
+shelf:
+  description:
+    - The Python that runs later steps from the library that lies on the host.
+    - Null where there is no place for it; every step brings the library along then, as it does without pipelining.
+  returned: when steps ran
+  type: str
 operation:
   description: The running operation, its id, fencing number and plan.
   returned: on the leader, after start
@@ -223,16 +232,9 @@ ended:
   type: str
 """
 
-import time
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import redact
-from ansible_collections.slipway.app.plugins.module_utils._operation.engine import run_step
-from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
-from ansible_collections.slipway.app.plugins.module_utils._package.arguments import STORE_ARGUMENTS
-from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS
-from ansible_collections.slipway.app.plugins.module_utils._service.driver import DRIVER_ARGUMENTS
+from ansible_collections.slipway.app.plugins.module_utils._operation.arguments import OPERATION_ARGUMENTS
+from ansible_collections.slipway.app.plugins.module_utils._operation.steps import run_steps
 
 
 def take_secrets(module):
@@ -248,59 +250,21 @@ def take_secrets(module):
     return dict(options, environment_variables=environment)
 
 
-def run(module):
-    """Run the steps one after the other; the first that fails ends it."""
-    site = Site(take_secrets(module))
-    result = {"changed": False, "outcomes": {}, "seconds": {}}
-    for step in module.params["steps"]:
-        begun = time.monotonic()
-        try:
-            result.update(run_step(site, step, module.params, result["outcomes"], module.check_mode))
-        except (SlipwayError, OSError) as error:
-            module.fail_json(msg=redact(str(error), site.secrets()), step=step, **result)
-        result["seconds"][step] = round(time.monotonic() - begun, 3)
-    return result
+def left_on_shelf(module):
+    """Which Python the steps after this one can run the library with, that this one leaves here."""
+    if module.check_mode or not module.params["shelf"]:
+        return {}
+    from ansible_collections.slipway.app.plugins.module_utils._operation.shelf import leave
+
+    return {"shelf": leave(module.params["shelf"])}
 
 
 def main():
-    module = AnsibleModule(
-        argument_spec=dict(
-            dict(STORE_ARGUMENTS, **DRIVER_ARGUMENTS),
-            step=dict(type="list", elements="str"),
-            kind=dict(type="str", choices=["deploy", "upgrade", "recover"]),
-            mode=dict(type="str", choices=["maintenance", "rolling", "source"], default="maintenance"),
-            batch=dict(type="raw", default=1),
-            fall_seconds=dict(type="float", default=8),
-            rise_seconds=dict(type="float", default=5),
-            accept_unsafe_mode=dict(type="raw", default=""),
-            turn=dict(type="int"),
-            package=dict(type="str"),
-            application=dict(type="str", required=True),
-            environment=dict(type="str", choices=["dev", "stag", "uat", "prod"], required=True),
-            root=dict(type="path", required=True),
-            store=dict(type="str", required=True),
-            relay=dict(type="raw", default="auto"),
-            python=dict(type="path"),
-            variables=dict(type="dict", default={}),
-            environment_variables=dict(type="dict", default={}, no_log=True),
-            database=dict(type="dict", required=True, options=POSTGRES_ARGUMENTS),
-            keep_releases=dict(type="int", default=3),
-            skip_check_patches=dict(type="bool", default=False),
-            lock_timeout=dict(type="float", default=5),
-            takeover=dict(type="bool", default=False),
-            direction=dict(type="str", choices=["auto", "forward", "back"], default="auto"),
-            accept_loss=dict(type="bool", default=False),
-            steps=dict(type="list", elements="str"),
-            host=dict(type="str"),
-            roles=dict(type="list", elements="str", choices=["app", "consumer", "leader"]),
-            plan=dict(type="dict"),
-            operation=dict(type="dict"),
-            decision=dict(type="dict"),
-            relayed=dict(type="dict"),
-        ),
-        supports_check_mode=True,
-    )
-    module.exit_json(**run(module))
+    module = AnsibleModule(argument_spec=OPERATION_ARGUMENTS, supports_check_mode=True)
+    result = run_steps(take_secrets(module), module.check_mode)
+    if result.get("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result, **left_on_shelf(module))
 
 
 if __name__ == "__main__":

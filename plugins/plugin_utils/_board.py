@@ -10,6 +10,8 @@ The outcome travels as data in the registered result; this board reads it, and t
 
 from __future__ import annotations
 
+import collections.abc
+
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import (
     BACK, FORWARD, MODES, STEPS, mode_of, runs_on, steps_of)
 
@@ -28,6 +30,31 @@ def hosts_of(groups):
     return hosts
 
 
+class Reports(collections.abc.Mapping):
+    """{host: what it has registered}.
+
+    Read when it is asked for: Ansible makes up all variables of a host for that, and what most steps do not need they
+    would need for every host on behalf of every host.
+    """
+
+    def __init__(self, hosts, task_vars):
+        self._hosts = hosts
+        self._hostvars = task_vars["hostvars"]
+        # A host's own variables are at hand.
+        self._read = {name: dict(task_vars.get(REGISTER) or {}) for name in [task_vars.get("inventory_hostname")] if name}
+
+    def __getitem__(self, host):
+        if host not in self._read:
+            self._read[host] = dict(self._hostvars[host].get(REGISTER) or {})
+        return self._read[host]
+
+    def __iter__(self):
+        return iter(self._hosts)
+
+    def __len__(self):
+        return len(self._hosts)
+
+
 class Board:
     """The reports of all hosts before a step runs."""
 
@@ -38,10 +65,7 @@ class Board:
         self.check_mode = check_mode
         self.hosts = hosts_of(task_vars["groups"])
         self.leader = next(host for host, roles in self.hosts.items() if "leader" in roles)
-        self.reports = {}
-        for host in self.hosts:
-            report = None if fresh else task_vars["hostvars"][host].get(REGISTER)
-            self.reports[host] = dict(report or {})
+        self.reports = {host: {} for host in self.hosts} if fresh else Reports(self.hosts, task_vars)
 
     def serving(self):
         """The hosts that serve users."""
@@ -167,6 +191,15 @@ class Board:
         if step == "assess" and not self.reports[self.leader].get("survey"):
             return "the leader cannot be asked"
         return None
+
+    def may_go_back(self):
+        """Whether a step of the way back may have to run; if not, hosts need not be asked about one after the other."""
+        direction = (self.decision or {}).get("direction")
+        return direction in ("back", "closed") or self._why_not_asked("survey") is None
+
+    def turns(self):
+        """[0, 1, ...], one for each batch of hosts that take turns."""
+        return list(range(len(self.operation["plan"].get("batches") or []))) if self.operation else []
 
     def surveys(self):
         return {host: report["survey"] for host, report in self.reports.items() if report.get("survey")}

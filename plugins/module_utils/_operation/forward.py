@@ -10,8 +10,7 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, tail
-from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages import page_of
-from ansible_collections.slipway.app.plugins.module_utils._operation import patching, services
+from ansible_collections.slipway.app.plugins.module_utils._operation import services
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import now
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, new_id
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, mode_of
@@ -41,6 +40,8 @@ def start(site, plan):
 
 def stage(site, operation):
     """Fetch by digest, verify, unpack beside the live release; write its environment, let the application check itself."""
+    from ansible_collections.slipway.app.plugins.module_utils._operation import patching
+
     operation.begin()
     with operation.step("stage") as outcome:
         store = site.store(operation.plan["package"])
@@ -71,6 +72,8 @@ def drain(site, operation):
 
 def close(site, operation):
     """Turn users away with the maintenance page, then let web end the requests it has."""
+    from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages import page_of
+
     with operation.step("close") as outcome:
         release = site.releases.find(operation.plan["digest"])
         live = site.releases.current()

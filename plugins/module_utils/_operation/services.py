@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import expand
-from ansible_collections.slipway.app.plugins.module_utils._operation.health import HealthCheck
 from ansible_collections.slipway.app.plugins.module_utils._service import record
 
 WORKERS = ("cron", "consumer")  # stopped first, so that nothing new begins while consumers end their work
@@ -78,6 +77,8 @@ def check_live(site, release, seconds=10):
 
 def _health_check(site, config, release):
     """How to see that the application is well, or None where it has no web here."""
+    from ansible_collections.slipway.app.plugins.module_utils._operation.health import HealthCheck
+
     health = config["health"]
     if not site.serves or not health["url"]:
         return None

@@ -28,8 +28,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.files import (
     atomic_write, exclusive, fsync_dir, make_dirs, make_own_dir, read_json, write_json)
 from ansible_collections.slipway.app.plugins.module_utils._core.process import run, tail
-from ansible_collections.slipway.app.plugins.module_utils._release.archive import RESERVED
-from ansible_collections.slipway.app.plugins.module_utils._release.disk import flush, remove_tree
+from ansible_collections.slipway.app.plugins.module_utils._release.disk import RESERVED, flush, remove_tree
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 
 LARGEST = 8 * 1024 * 1024  # bytes of a diff

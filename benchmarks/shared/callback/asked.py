@@ -1,10 +1,10 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write down every module that ran on a host as a line of JSON: task, host, when, commands and bytes it took.
+"""Write down every command that ran on a host as a line of JSON: task, host, when, and the bytes it was fed with.
 
-Workers are forked from the process that loads this plugin, so what it puts around two methods of all action plugins is
-around them in the workers too.
+Workers are forked from the process that loads this plugin, so what it puts around a method of all action plugins is
+around it in the workers too.
 """
 
 from __future__ import annotations
@@ -24,29 +24,21 @@ description: For Slipway's benchmarks only. The environment variable BENCHMARK_A
 requirements: [enabling it in the configuration]
 """
 
-execute_module = ActionBase._execute_module
 execute_command = ActionBase._low_level_execute_command
 
 
-def executed_module(action, *arguments, **options):
-    action.sizes = []  # of what each command is fed with
+def executed_command(action, cmd, *arguments, **options):
     begun = time.time()
     try:
-        return execute_module(action, *arguments, **options)
+        return execute_command(action, cmd, *arguments, **options)
     finally:
         line = {"round": action._task._uuid, "task": action._task.get_name(), "begun": begun, "ended": time.time(),
-                "host": options["task_vars"]["inventory_hostname"],
-                "commands": len(action.sizes), "bytes": sum(action.sizes)}
+                "host": action._templar.available_variables["inventory_hostname"],
+                "bytes": len(options.get("in_data") or b"")}
         with open(os.environ["BENCHMARK_ASKED"], "a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
 
 
-def executed_command(action, cmd, *arguments, **options):
-    getattr(action, "sizes", []).append(len(options.get("in_data") or b""))
-    return execute_command(action, cmd, *arguments, **options)
-
-
-ActionBase._execute_module = executed_module
 ActionBase._low_level_execute_command = executed_command
 
 

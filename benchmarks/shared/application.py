@@ -59,11 +59,17 @@ Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """,
     "sleep.py": "import signal\nsignal.pause()\n",
     "migrate.py": """\
-import os, psycopg
+import os
+
+try:
+    import psycopg
+except ImportError:  # Debian's package is the one before
+    import psycopg2 as psycopg
 
 with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
-    connection.execute("CREATE TABLE IF NOT EXISTS migration (at timestamptz)")
-    connection.execute("INSERT INTO migration VALUES (now())")
+    cursor = connection.cursor()
+    cursor.execute("CREATE TABLE IF NOT EXISTS migration (at timestamptz)")
+    cursor.execute("INSERT INTO migration VALUES (now())")
 """,
 }
 

@@ -15,10 +15,12 @@ PERIOD = 0.05
 
 
 class Probe:
-    """Asks one address every PERIOD seconds. answers: [(when asked, when answered, what: open, closed or broken)]."""
+    """Asks one address every period seconds. answers: [(when asked, when answered, what: open, closed or broken)]."""
 
-    def __init__(self, address):
+    def __init__(self, address, headers=None, period=PERIOD):
         self.address = address
+        self.period = period
+        self.headers = dict(headers or {}, Accept="application/json")
         self.answers = []
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -30,10 +32,10 @@ class Probe:
         return self
 
     def _run(self):
-        while not self._stopped.wait(PERIOD):
+        while not self._stopped.wait(self.period):
             asked = time.time()
             try:
-                status, headers, body = client.request(self.address, "GET", "/", headers={"Accept": "application/json"})
+                status, headers, body = client.request(self.address, "GET", "/", headers=self.headers)
                 refused = client.judge(status, headers, body, "application/json")[0] == "refused"
                 what = "open" if status == 200 else "closed" if refused else "broken"
             except (OSError, http.client.HTTPException):

@@ -1,0 +1,34 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Several steps on one host, one after the other: for the module operation_step, and without it from the shelf."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact
+from ansible_collections.slipway.app.plugins.module_utils._operation.engine import run_step
+from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
+
+
+def run_steps(params, check=False):
+    """Run the steps that params name; the first that fails ends it, and the result says failed, step and msg."""
+    site = Site(params)
+    result = {"changed": False, "outcomes": {}, "seconds": {}}
+    for step in params["steps"]:
+        begun = time.monotonic()
+        try:
+            result.update(run_step(site, step, params, result["outcomes"], check))
+        except (SlipwayError, OSError) as error:
+            return dict(result, failed=True, step=step, msg=redact(str(error), site.secrets()))
+        result["seconds"][step] = round(time.monotonic() - begun, 3)
+    return result
+
+
+def main(text, mark):
+    """Run the steps of params, given as JSON, and print the result, in a line that begins with the mark."""
+    print(mark + json.dumps(run_steps(json.loads(text))), flush=True)
