@@ -5,7 +5,8 @@
 
 1.0.0, 1.1.0 and 1.2.0 are the demo's versions. For tests there are more. Made from 1.1.0: 1.1.1, 1.1.2, ... each with one
 more small migration, and one version for each way an upgrade can go wrong (BROKEN). Made from 1.0.0: 1.0.1, in which only
-code changes, and 1.0.2, 1.0.3, ... each with one more column that the version before it need not know of.
+code changes, and 1.0.2, 1.0.3, ... each with one more column that the version before it need not know of; from 1.1.0 the same
+can be made.
 """
 
 from __future__ import annotations
@@ -83,22 +84,23 @@ def extra_versions(directory, count):
     return tags
 
 
-def rolling_versions(directory, count):
-    """Add 1.0.1 and so many versions after it that can run beside each other; return the tags.
+def rolling_versions(directory, count, base="1.0.0"):
+    """Add 1.0.1 and so many versions after it that can run beside each other; return the tags. Of 1.1.0: 1.1.1 and so on.
 
-    The last one is not well on the host app2.
+    The last one is not well on the host app2 of the demo's lab.
     """
-    git(directory, "checkout", "--quiet", "-B", "rolling", "1.0.0")
+    git(directory, "checkout", "--quiet", "-B", "rolling", base)
     _lay(directory, "1.0.1")
-    commit(directory, "1.0.1")
-    tags, previous = ["1.0.1"], "0001_initial"
+    previous = max(path.stem for path in (directory / "shop/migrations").glob("0*.py"))
+    tags = [base[:-1] + "1"]
+    commit(directory, tags[0])
     for number in range(2, count + 2):
-        name = "%04d_extra_%d" % (number, number)
+        name = "%04d_extra_%d" % (int(previous[:4]) + 1, number)
         (directory / "shop/migrations" / (name + ".py")).write_text(
             COLUMN.format(number=number, previous=previous), encoding="utf-8")
         if number == count + 1:
             _replace(directory, RED_ON_APP2)
-        tags.append("1.0.%d" % number)
+        tags.append("%s%d" % (base[:-1], number))
         commit(directory, tags[-1])
         previous = name
     return tags

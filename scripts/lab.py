@@ -77,6 +77,8 @@ class Result:
 class Lab:
     """The hosts of one name. apps and consumers are numbers of hosts; of the other kinds there is one each."""
 
+    repository = SHOP + "/repository"
+
     def __init__(self, name="lab", apps=2, consumers=2):
         self.name = name
         self.folder = workspace.CACHE / name
@@ -236,7 +238,7 @@ class Lab:
     def _stock(self):
         """Put on the build host what the shop is built from; what is there already is left as it is."""
         build = self.groups["build"][0]
-        if self.inside(build, ["test", "-d", SHOP + "/repository"], check=False).returncode == 0:
+        if self.inside(build, ["test", "-d", self.repository], check=False).returncode == 0:
             return
         self.inside(build, ["mkdir", "-p", SHOP])
         self.copy(setup.wheels(python=HOSTS_PYTHON), build, SHOP + "/wheels")
@@ -326,7 +328,7 @@ class Lab:
             "slipway_user": "shop",
             "slipway_server_name": "shop.test",
             "slipway_service_driver": "systemd",
-            "slipway_repository": SHOP + "/repository",
+            "slipway_repository": self.repository,
             "slipway_build_environment": {
                 "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "file://%s/wheels" % SHOP, "PIP_NO_CACHE_DIR": "1",
                 "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"},
