@@ -49,6 +49,11 @@ SYSTEMD = ("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--security-opt",
 CGROUP_V1 = ("--volume", "/sys/fs/cgroup/systemd:/sys/fs/cgroup/systemd")
 # A folder that all hosts have in common, as real ones would mount a network folder.
 SHARE = "/srv/share"
+# The application's folder. On app hosts it is a file system of its own that is soon full; the build host keeps it while an
+# app host is down, since it is memory.
+ROOT, ROOT_SIZE = "/srv/shop", "600m"
+KEPT = "/srv/kept"
+FILLER = ROOT + "/.filler"
 # On the build host: the repository of the demo's shop, and the wheels that it is built from.
 SHOP = "/srv/build"
 
@@ -116,6 +121,7 @@ class Lab:
             self.down()
             self._write_secrets()
             self._make_network()
+            self._make_volumes()
             self._make_inventory()
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda host: self._run(host, image), self.hosts))
@@ -130,7 +136,7 @@ class Lab:
         if found:
             docker("rm", "--force", "--volumes", *found)
         docker("network", "rm", self.prefix, check=False)
-        docker("volume", "rm", self.prefix, check=False)
+        docker("volume", "rm", *self._volumes(), check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # Faults
@@ -153,6 +159,14 @@ class Lab:
         docker("network", "connect", "--ip", self.address(host), "--alias", host, self.prefix,
                self._container(host))
         self._wait_up(host)
+
+    def fill(self, host):
+        """The disk of an app host has not one byte left where the application is."""
+        self.inside(host, ["dd", "if=/dev/zero", "of=" + FILLER, "bs=1M"], check=False)
+
+    def empty(self, host):
+        """What had filled it goes away."""
+        self.inside(host, ["rm", "-f", FILLER])
 
     # What one does with a host
 
@@ -221,8 +235,23 @@ class Lab:
                "--label", "slipway-lab=" + self.prefix,
                "--network", self.prefix, "--network-alias", host, "--ip", self.address(host),
                "--mount", 'type=bind,"source=%s",target=/etc/slipway-lab,readonly' % self._keys,
-               "--mount", "type=volume,source=%s,target=%s" % (self.prefix, SHARE),
+               *(word for volume, target in self._mounted(host)
+                 for word in ("--mount", "type=volume,source=%s,target=%s" % (volume, target))),
                *SYSTEMD, *(CGROUP_V1 if self._state()["cgroup"] == "1" else ()), image)
+
+    def _volumes(self):
+        """{volume: app host, or none for the one that all share}"""
+        return dict({self.prefix: None}, **{self._container(app): app for app in self.groups["app"]})
+
+    def _mounted(self, host):
+        """[(volume, where it is on the host)]"""
+        for volume, app in self._volumes().items():
+            if app is None:
+                yield volume, SHARE
+            elif host == app:
+                yield volume, ROOT
+            elif host in self.groups["build"]:
+                yield volume, "%s/%s" % (KEPT, app)
 
     def _wait_up(self, host):
         until(lambda: self._greets(host), BOOT, "%s does not answer on its SSH port." % host)
@@ -245,6 +274,11 @@ class Lab:
         with tempfile.TemporaryDirectory(prefix="slipway-shop-") as folder:
             self.copy(repository.make(Path(folder) / "repository"), build, SHOP)
         self.inside(build, ["chown", "-R", "root:root", SHOP])
+
+    def _make_volumes(self):
+        for volume, app in self._volumes().items():
+            memory = ("type=tmpfs", "device=tmpfs", "o=mode=0755,size=" + ROOT_SIZE) if app else ()
+            docker("volume", "create", *(word for option in memory for word in ("--opt", option)), volume)
 
     def _make_network(self):
         """A network with fixed addresses, where the engine finds room for one."""
@@ -324,7 +358,7 @@ class Lab:
             "slipway_application": "shop",
             "slipway_environment": "prod",
             "slipway_profile": "django",
-            "slipway_root": "/srv/shop",
+            "slipway_root": ROOT,
             "slipway_user": "shop",
             "slipway_server_name": "shop.test",
             "slipway_service_driver": "systemd",
