@@ -54,9 +54,9 @@ class Runtime:
         """Run a program in the release to its end, as the user the application belongs to; return a Completed."""
         return run(argv, cwd=self.release.path, env=self.environment(extra), timeout=timeout, owner=self._owner)
 
-    def start(self, program, argv):
+    def start(self, program, argv, extra=None):
         """Start a Detached program in the release, as the user the application belongs to."""
-        program.start(argv, self.release.path, self.environment(), self._owner)
+        program.start(argv, self.release.path, self.environment(extra), self._owner)
 
     def meaning(self, argv, rc):
         """What slipway.yml says an exit status of this command means, with a space before it; else nothing."""
