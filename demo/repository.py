@@ -6,7 +6,7 @@
 1.0.0, 1.1.0 and 1.2.0 are the demo's versions. For tests there are more. Made from 1.1.0: 1.1.1, 1.1.2, ... each with one
 more small migration, and one version for each way an upgrade can go wrong (BROKEN). Made from 1.0.0: 1.0.1, in which only
 code changes, and 1.0.2, 1.0.3, ... each with one more column that the version before it need not know of; from 1.1.0 the same
-can be made.
+can be made. For the recovery matrix: see recovery_versions().
 """
 
 from __future__ import annotations
@@ -58,6 +58,35 @@ class Migration(migrations.Migration):
     ]
 '''
 
+# How long it takes, and whether it ends well, is in a table; what it has done so far stays done.
+WEATHER = '''"""Room for one more number, if the barometer lets it."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [("shop", "{previous}")]
+    operations = [
+        migrations.AddField("order", "recovery_{number}", models.IntegerField(null=True)),
+        migrations.RunSQL("SELECT pg_sleep(seconds), 1 / pressure FROM barometer"),
+    ]
+'''
+# Not well on a host where a file says so; sooner given up than the demo's own.
+WITH_A_BAROMETER = [
+    ("shop/health.py", "wrong = schema_problem()", "wrong = schema_problem() or weather()"),
+    ("shop/health.py", "def schema_problem():", '''def weather():
+    barometer = Path("/run/barometer")
+    falls = barometer.exists() and barometer.read_text() == settings.VERSION
+    return "the barometer is falling" if falls else None
+
+
+def schema_problem():'''),
+    ("shop/health.py", "from django.conf import settings", "from pathlib import Path\n\nfrom django.conf import settings"),
+    ("slipway.yml", "migrate: 600", "migrate: 30"),
+    ("slipway.yml", "contains: '\"status\": \"ok\"'", "contains: '\"status\": \"ok\"'\n  timeout: 20"),
+]
+
 
 def make(directory):
     """Make the repository with the demo's three versions; return its path."""
@@ -104,6 +133,26 @@ def rolling_versions(directory, count, base="1.0.0"):
         commit(directory, tags[-1])
         previous = name
     return tags
+
+
+def recovery_versions(directory, count):
+    """Add recovery-0 to recovery-<count>, each with one more column, and of each a twin in which nothing is new.
+
+    They can run beside each other. How their migrations go is said by a table barometer (seconds, pressure), which is no part of
+    them; which version is not well on a host, by the file /run/barometer there.
+    """
+    git(directory, "checkout", "--quiet", "-B", "recovery", "1.1.0")
+    _lay(directory, "1.0.1")
+    _replace(directory, WITH_A_BAROMETER)
+    previous = "0004_require_number_and_total"
+    for number in range(count + 1):
+        if number:
+            name = "%04d_recovery_%d" % (4 + number, number)
+            (directory / "shop/migrations" / (name + ".py")).write_text(
+                WEATHER.format(number=number, previous=previous), encoding="utf-8")
+            previous = name
+        commit(directory, "recovery-%d" % number)
+        commit(directory, "recovery-%d-twin" % number)
 
 
 def broken_version(directory, name):

@@ -185,6 +185,11 @@ class Lab:
         """The same past the network: for a host that is cut off."""
         return _finished(["docker", "exec", self._container(host), *map(str, argv)], check, options)
 
+    def start_inside(self, host, argv):
+        """Start a command there; a Popen that reads and prints text."""
+        return subprocess.Popen(["docker", "exec", "--interactive", self._container(host), *map(str, argv)],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
     def copy(self, source, host, target):
         """Put a file or folder of this machine on a host; it belongs to root there."""
         docker("cp", source, "%s:%s" % (self._container(host), target))
