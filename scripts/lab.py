@@ -155,7 +155,10 @@ class Lab:
         docker("network", "disconnect", self.prefix, self._container(host))
 
     def heal(self, host):
-        """The network comes back, the host's address with it."""
+        """The network comes back, the host's address with it; nothing happens where it is not away."""
+        networks = docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", self._container(host)).stdout
+        if self.prefix in json.loads(networks):
+            return
         docker("network", "connect", "--ip", self.address(host), "--alias", host, self.prefix,
                self._container(host))
         self._wait_up(host)

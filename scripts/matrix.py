@@ -64,15 +64,21 @@ def known(folder):
     return {outcome["cell"]: outcome for outcome in outcomes}
 
 
-def run_all(cells, lab, folder):
-    """Run cells one after the other; a shop that was left broken is not gone on with, but made anew."""
+def run_left(cells, lab, folder):
+    """Run those cells that have not been run well, in a lab that is taken down again unless it was there before."""
+    there = (lab.folder / "lab.json").exists()
+    before = known(folder)
     shop = None
-    for cell in cells:
-        if shop is None:
-            shop = MatrixShop(lab)
-            shop.ready()
-        if run(shop, cell, folder)["wrong"]:
-            shop = None
+    try:
+        for cell in cells:
+            if before.get(str(cell), {"wrong": True})["wrong"]:
+                if shop is None:
+                    shop = MatrixShop(lab)
+                    shop.ready()
+                if run(shop, cell, folder)["wrong"]:
+                    shop = None  # to be made ready again
+    finally:
+        if not there:
             lab.down()
 
 
@@ -88,17 +94,10 @@ def main(arguments):
     if options.anew:
         shutil.rmtree(options.results, ignore_errors=True)
     options.results.mkdir(parents=True, exist_ok=True)
-    lab = Lab(options.lab)
-    there = (lab.folder / "lab.json").exists()
     wanted = chosen(options.cells, options.covering)
-    before = known(options.results)
-    left = [cell for cell in wanted if before.get(str(cell), {"wrong": True})["wrong"]]
     if not options.table:
-        try:
-            run_all(left, lab, options.results)
-        finally:
-            if not there:
-                lab.down()
+        with workspace.only_one("lab-" + options.lab):
+            run_left(wanted, Lab(options.lab), options.results)
     outcomes = known(options.results)
     if options.results == RESULTS:
         commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=workspace.ROOT, stdout=subprocess.PIPE, text=True,

@@ -105,16 +105,17 @@ class MatrixShop(Shop):
     def _mended(self):
         """Whether all is well; a run that was interrupted, or a cell that failed, may have left anything."""
         for host in self.lab.hosts:
-            with contextlib.suppress(RuntimeError):  # it was not cut off
-                self.lab.heal(host)
+            self.lab.heal(host)
         for host in self.apps:
             self.lab.empty(host)
         if self.left_over():
             self.playbook("recover", takeover=True)
         version, wrong = self.wrong([])
-        if not wrong:
-            self.forget_after(version)
-        return not wrong
+        if wrong:
+            print("slipway: the shop was left broken, and is made anew: %s" % "; ".join(wrong), flush=True)
+            return False
+        self.forget_after(version)
+        return True
 
     def _sources(self):
         """Put the repository with the matrix's versions on the build host."""

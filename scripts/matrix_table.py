@@ -10,6 +10,7 @@ import time
 
 import matrix_cells
 from matrix_cells import FAULTS, MODES, Cell
+from matrix_run import APART
 
 HEAD = """\
 # Recovery matrix
@@ -29,7 +30,8 @@ is left over, the lock is free, every journal is closed, there is no other datab
   cut off. A polite refusal during maintenance is none. Where no serving host is touched by the fault, one failed request is
   a failure of the field.
 - The host of *app host killed* is the second one; it stays down until the upgrade has ended. `status` has to tell of it while
-  it is down, and once it is back it has to serve what the others serve or to keep out of the balancer until `recover` has run.
+  it is down and, where the operation is open, when it is back. In maintenance it has to serve what the others serve, or nobody,
+  until `recover` has brought it in line; otherwise the old and the new release may serve side by side.
 - *database cut off* lasts until the upgrade has ended, at most %d seconds. *disk full* is on the second app host, or on the leader
   where the leader alone does the step.
 - In the rows of the way back, the new release was not well on the second app host before; so the first fault makes the upgrade
@@ -50,6 +52,8 @@ TAIL = """
   point back until that host is within reach; `-e accept_loss=true` says that it may.
 - **The database in the modes rolling and source.** Users have gone on writing, so it never goes back. A migration that failed half-way
   leaves what it had done; the old release goes on with it, and the migration has to be mended before the next upgrade.
+- **One version everywhere, while hosts take turns and one is gone.** The hosts that serve are not taken out of the balancer for the sake
+  of one that cannot come back; old and new release serve side by side, as they did before, until `recover` has run.
 - **Requests on their way to a host that dies**, and those that need a database which cannot be reached. They fail; the balancer keeps
   the ones after them away within two health checks.
 - **A controller that is lost together with its machine**: from another one `recover` cannot see that the owner is dead, and waits for
@@ -61,7 +65,7 @@ def write(path, outcomes, commit):
     """Write the table of all cells; outcomes: {cell: outcome} of those that have been run."""
     footnotes = []
     tables = [_table(mode, outcomes, footnotes) for mode in MODES]
-    text = HEAD % (30, _summary(outcomes, commit)) + "\n".join(tables)
+    text = HEAD % (APART, _summary(outcomes, commit)) + "\n" + "\n".join(tables)
     if footnotes:
         text += "\n" + "\n".join("%d. %s" % footnote for footnote in enumerate(footnotes, 1)) + "\n"
     path.parent.mkdir(exist_ok=True)
