@@ -9,10 +9,10 @@ PYTHON := ./scripts/with-python
 VENV_PYTHON := .venv/bin/python
 ARGS ?=
 
-.PHONY: help demo demo-stop lab lab-down test test-hosts molecule lint build clean
+.PHONY: help demo demo-stop lab lab-down test test-hosts molecule recovery-matrix lint build clean
 
 help: ## what there is
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 demo: ## a real shop on this machine: deployed, upgraded under load, brought back from a failed upgrade
 	@$(PYTHON) scripts/workspace.py run demo
@@ -35,8 +35,11 @@ test: ## all tests; ARGS="tests/unit -k lock" gives one pytest run its arguments
 test-hosts: ## only the tests on real hosts, in a lab of their own (Docker); ARGS as above
 	@$(PYTHON) scripts/test.py tests/hosts $(ARGS)
 
-molecule: ## bare hosts are provisioned, deployed to and looked at (Docker); ARGS="default" runs the named scenarios
+molecule: ## bare hosts are provisioned, deployed to, upgraded, broken and looked at (Docker); ARGS="default" runs the named scenarios
 	@$(PYTHON) scripts/molecule.py $(ARGS)
+
+recovery-matrix: ## upgrades broken in every step in every way, and recovered; goes on where it was (Docker); ARGS="rolling --anew"
+	@$(PYTHON) scripts/matrix.py $(ARGS)
 
 lint: ## ansible-test sanity, ansible-lint, docs, changelog, YAML, licences; ARGS="docs" runs the named gates
 	@$(PYTHON) scripts/lint.py $(ARGS)

@@ -59,11 +59,29 @@ def request(address, method, path, body=None, headers=None):
         connection.close()
 
 
-def place_order(address, customer, product="anchor", quantity=1, order=None):
+class Keeping:
+    """Requests to one server over one connection, opened anew only when the server has said that it closes it."""
+
+    def __init__(self):
+        self._connection = None
+
+    def __call__(self, address, method, path, body=None, headers=None):
+        """(status, headers, body)"""
+        self._connection = self._connection or http.client.HTTPConnection(urlsplit(address).netloc, timeout=TIMEOUT)
+        try:
+            self._connection.request(method, path, body, headers or {})
+            answer = self._connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            raise
+
+
+def place_order(address, customer, product="anchor", quantity=1, order=None, ask=request):
     """Place one order: (status, headers, body)."""
     body = {"id": order or str(uuid.uuid4()), "customer": customer, "email": "customer@example.com",
             "lines": [{"product": product, "quantity": quantity}]}
-    return request(address, "POST", "/orders/", json.dumps(body),
+    return ask(address, "POST", "/orders/", json.dumps(body),
                    {"Content-Type": "application/json", "Accept": "application/json"})
 
 
@@ -77,10 +95,14 @@ def upload_picture(address, token, product, svg):
 
 
 class Client:
-    """Places rate orders a second, round-robin over the hosts' addresses, and looks into the window now and then."""
+    """Places rate orders a second, round-robin over the hosts' addresses, and looks into the window now and then.
 
-    def __init__(self, addresses, rate=6, threads=4):
+    With keep, which is for one address, each of its threads is somebody whose connection is kept.
+    """
+
+    def __init__(self, addresses, rate=6, threads=4, keep=False):
         self.addresses = addresses
+        self.keep = keep
         self.rate = rate
         self.events = []
         self._numbers = itertools.count()
@@ -100,6 +122,7 @@ class Client:
 
     def _run(self):
         hosts = list(self.addresses)
+        ask = Keeping() if self.keep else request
         # next() on a count is atomic, and so is append(): no lock is needed.
         for number in self._numbers:
             wait = self._begun + number / self.rate - time.monotonic()
@@ -107,25 +130,25 @@ class Client:
                 return
             host = hosts[number % len(hosts)]
             if number % 10 in (4, 5):  # one look at each of two hosts for four orders
-                self._look(host)
+                self._look(host, ask)
             else:
-                self.order(host, NAMES[number % len(NAMES)], PRODUCTS[number % len(PRODUCTS)], number % 3 + 1)
+                self.order(host, NAMES[number % len(NAMES)], PRODUCTS[number % len(PRODUCTS)], number % 3 + 1, ask)
 
-    def order(self, host, customer, product="anchor", quantity=1):
+    def order(self, host, customer, product="anchor", quantity=1, ask=request):
         """Place one order and remember what became of it."""
         order = str(uuid.uuid4())
         sent = time.time()
         try:
-            status, headers, body = place_order(self.addresses[host], customer, product, quantity, order)
+            status, headers, body = place_order(self.addresses[host], customer, product, quantity, order, ask)
             kind, detail = ("accepted", "") if status == 201 else judge(status, headers, body, "application/json")
         except (OSError, http.client.HTTPException) as error:
             kind, detail = "error", repr(error)
         self.events.append(Event(sent, time.time(), host, kind, order, detail))
 
-    def _look(self, host):
+    def _look(self, host, ask):
         sent = time.time()
         try:
-            status, headers, body = request(self.addresses[host], "GET", "/", headers={"Accept": "text/html"})
+            status, headers, body = ask(self.addresses[host], "GET", "/", headers={"Accept": "text/html"})
             kind, detail = ("read", "") if status == 200 else judge(status, headers, body, "text/html")
         except (OSError, http.client.HTTPException) as error:
             kind, detail = "error", repr(error)

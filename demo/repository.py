@@ -5,7 +5,8 @@
 
 1.0.0, 1.1.0 and 1.2.0 are the demo's versions. For tests there are more. Made from 1.1.0: 1.1.1, 1.1.2, ... each with one
 more small migration, and one version for each way an upgrade can go wrong (BROKEN). Made from 1.0.0: 1.0.1, in which only
-code changes, and 1.0.2, 1.0.3, ... each with one more column that the version before it need not know of.
+code changes, and 1.0.2, 1.0.3, ... each with one more column that the version before it need not know of; from 1.1.0 the same
+can be made. For the recovery matrix: see recovery_versions().
 """
 
 from __future__ import annotations
@@ -57,6 +58,35 @@ class Migration(migrations.Migration):
     ]
 '''
 
+# How long it takes, and whether it ends well, is in a table; what it has done so far stays done.
+WEATHER = '''"""Room for one more number, if the barometer lets it."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    atomic = False
+    dependencies = [("shop", "{previous}")]
+    operations = [
+        migrations.AddField("order", "recovery_{number}", models.IntegerField(null=True)),
+        migrations.RunSQL("SELECT pg_sleep(seconds), 1 / pressure FROM barometer"),
+    ]
+'''
+# Not well on a host where a file says so; sooner given up than the demo's own.
+WITH_A_BAROMETER = [
+    ("shop/health.py", "wrong = schema_problem()", "wrong = schema_problem() or weather()"),
+    ("shop/health.py", "def schema_problem():", '''def weather():
+    barometer = Path("/run/barometer")
+    falls = barometer.exists() and barometer.read_text() == settings.VERSION
+    return "the barometer is falling" if falls else None
+
+
+def schema_problem():'''),
+    ("shop/health.py", "from django.conf import settings", "from pathlib import Path\n\nfrom django.conf import settings"),
+    ("slipway.yml", "migrate: 600", "migrate: 30"),
+    ("slipway.yml", "contains: '\"status\": \"ok\"'", "contains: '\"status\": \"ok\"'\n  timeout: 20"),
+]
+
 
 def make(directory):
     """Make the repository with the demo's three versions; return its path."""
@@ -83,25 +113,46 @@ def extra_versions(directory, count):
     return tags
 
 
-def rolling_versions(directory, count):
-    """Add 1.0.1 and so many versions after it that can run beside each other; return the tags.
+def rolling_versions(directory, count, base="1.0.0"):
+    """Add 1.0.1 and so many versions after it that can run beside each other; return the tags. Of 1.1.0: 1.1.1 and so on.
 
-    The last one is not well on the host app2.
+    The last one is not well on the host app2 of the demo's lab.
     """
-    git(directory, "checkout", "--quiet", "-B", "rolling", "1.0.0")
+    git(directory, "checkout", "--quiet", "-B", "rolling", base)
     _lay(directory, "1.0.1")
-    commit(directory, "1.0.1")
-    tags, previous = ["1.0.1"], "0001_initial"
+    previous = max(path.stem for path in (directory / "shop/migrations").glob("0*.py"))
+    tags = [base[:-1] + "1"]
+    commit(directory, tags[0])
     for number in range(2, count + 2):
-        name = "%04d_extra_%d" % (number, number)
+        name = "%04d_extra_%d" % (int(previous[:4]) + 1, number)
         (directory / "shop/migrations" / (name + ".py")).write_text(
             COLUMN.format(number=number, previous=previous), encoding="utf-8")
         if number == count + 1:
             _replace(directory, RED_ON_APP2)
-        tags.append("1.0.%d" % number)
+        tags.append("%s%d" % (base[:-1], number))
         commit(directory, tags[-1])
         previous = name
     return tags
+
+
+def recovery_versions(directory, count):
+    """Add recovery-0 to recovery-<count>, each with one more column, and of each a twin in which nothing is new.
+
+    They can run beside each other. How their migrations go is said by a table barometer (seconds, pressure), which is no part of
+    them; which version is not well on a host, by the file /run/barometer there.
+    """
+    git(directory, "checkout", "--quiet", "-B", "recovery", "1.1.0")
+    _lay(directory, "1.0.1")
+    _replace(directory, WITH_A_BAROMETER)
+    previous = "0004_require_number_and_total"
+    for number in range(count + 1):
+        if number:
+            name = "%04d_recovery_%d" % (4 + number, number)
+            (directory / "shop/migrations" / (name + ".py")).write_text(
+                WEATHER.format(number=number, previous=previous), encoding="utf-8")
+            previous = name
+        commit(directory, "recovery-%d" % number)
+        commit(directory, "recovery-%d-twin" % number)
 
 
 def broken_version(directory, name):

@@ -49,6 +49,11 @@ SYSTEMD = ("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--security-opt",
 CGROUP_V1 = ("--volume", "/sys/fs/cgroup/systemd:/sys/fs/cgroup/systemd")
 # A folder that all hosts have in common, as real ones would mount a network folder.
 SHARE = "/srv/share"
+# The application's folder. On app hosts it is a file system of its own that is soon full; the build host keeps it while an
+# app host is down, since it is memory.
+ROOT, ROOT_SIZE = "/srv/shop", "600m"
+KEPT = "/srv/kept"
+FILLER = ROOT + "/.filler"
 # On the build host: the repository of the demo's shop, and the wheels that it is built from.
 SHOP = "/srv/build"
 
@@ -67,6 +72,8 @@ pipelining = true
 
 class Lab:
     """The hosts of one name. apps and consumers are numbers of hosts; of the other kinds there is one each."""
+
+    repository = SHOP + "/repository"
 
     def __init__(self, name="lab", apps=2, consumers=2):
         self.name = name
@@ -105,6 +112,7 @@ class Lab:
             self.down()
             self._write_secrets()
             self._make_network()
+            self._make_volumes()
             self._make_inventory()
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda host: self._run(host, image), self.hosts))
@@ -119,7 +127,7 @@ class Lab:
         if found:
             docker("rm", "--force", "--volumes", *found)
         docker("network", "rm", self.prefix, check=False)
-        docker("volume", "rm", self.prefix, check=False)
+        docker("volume", "rm", *self._volumes(), check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # Faults
@@ -138,10 +146,21 @@ class Lab:
         docker("network", "disconnect", self.prefix, self._container(host))
 
     def heal(self, host):
-        """The network comes back, the host's address with it."""
+        """The network comes back, the host's address with it; nothing happens where it is not away."""
+        networks = docker("inspect", "--format", "{{json .NetworkSettings.Networks}}", self._container(host)).stdout
+        if self.prefix in json.loads(networks):
+            return
         docker("network", "connect", "--ip", self.address(host), "--alias", host, self.prefix,
                self._container(host))
         self._wait_up(host)
+
+    def fill(self, host):
+        """The disk of an app host has not one byte left where the application is."""
+        self.inside(host, ["dd", "if=/dev/zero", "of=" + FILLER, "bs=1M"], check=False)
+
+    def empty(self, host):
+        """What had filled it goes away."""
+        self.inside(host, ["rm", "-f", FILLER])
 
     # What one does with a host
 
@@ -159,6 +178,11 @@ class Lab:
     def inside(self, host, argv, check=True, **options):
         """The same past the network: for a host that is cut off."""
         return _finished(["docker", "exec", self._container(host), *map(str, argv)], check, options)
+
+    def start_inside(self, host, argv):
+        """Start a command there; a Popen that reads and prints text."""
+        return subprocess.Popen(["docker", "exec", "--interactive", self._container(host), *map(str, argv)],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def copy(self, source, host, target):
         """Put a file or folder of this machine on a host; it belongs to root there."""
@@ -202,8 +226,23 @@ class Lab:
                "--label", "slipway-lab=" + self.prefix,
                "--network", self.prefix, "--network-alias", host, "--ip", self.address(host),
                "--mount", 'type=bind,"source=%s",target=/etc/slipway-lab,readonly' % self._keys,
-               "--mount", "type=volume,source=%s,target=%s" % (self.prefix, SHARE),
+               *(word for volume, target in self._mounted(host)
+                 for word in ("--mount", "type=volume,source=%s,target=%s" % (volume, target))),
                *SYSTEMD, *(CGROUP_V1 if self._state()["cgroup"] == "1" else ()), image)
+
+    def _volumes(self):
+        """{volume: app host, or none for the one that all share}"""
+        return dict({self.prefix: None}, **{self._container(app): app for app in self.groups["app"]})
+
+    def _mounted(self, host):
+        """[(volume, where it is on the host)]"""
+        for volume, app in self._volumes().items():
+            if app is None:
+                yield volume, SHARE
+            elif host == app:
+                yield volume, ROOT
+            elif host in self.groups["build"]:
+                yield volume, "%s/%s" % (KEPT, app)
 
     def _wait_up(self, host):
         until(lambda: self._greets(host), BOOT, "%s does not answer on its SSH port." % host)
@@ -219,13 +258,18 @@ class Lab:
     def _stock(self):
         """Put on the build host what the shop is built from; what is there already is left as it is."""
         build = self.groups["build"][0]
-        if self.inside(build, ["test", "-d", SHOP + "/repository"], check=False).returncode == 0:
+        if self.inside(build, ["test", "-d", self.repository], check=False).returncode == 0:
             return
         self.inside(build, ["mkdir", "-p", SHOP])
         self.copy(setup.wheels(python=HOSTS_PYTHON), build, SHOP + "/wheels")
         with tempfile.TemporaryDirectory(prefix="slipway-shop-") as folder:
             self.copy(repository.make(Path(folder) / "repository"), build, SHOP)
         self.inside(build, ["chown", "-R", "root:root", SHOP])
+
+    def _make_volumes(self):
+        for volume, app in self._volumes().items():
+            memory = ("type=tmpfs", "device=tmpfs", "o=mode=0755,size=" + ROOT_SIZE) if app else ()
+            docker("volume", "create", *(word for option in memory for word in ("--opt", option)), volume)
 
     def _make_network(self):
         """A network with fixed addresses, where the engine finds room for one."""
@@ -305,11 +349,11 @@ class Lab:
             "slipway_application": "shop",
             "slipway_environment": "prod",
             "slipway_profile": "django",
-            "slipway_root": "/srv/shop",
+            "slipway_root": ROOT,
             "slipway_user": "shop",
             "slipway_server_name": "shop.test",
             "slipway_service_driver": "systemd",
-            "slipway_repository": SHOP + "/repository",
+            "slipway_repository": self.repository,
             "slipway_build_environment": {
                 "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "file://%s/wheels" % SHOP, "PIP_NO_CACHE_DIR": "1",
                 "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"},

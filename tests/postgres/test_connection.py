@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import time
+
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
@@ -85,3 +89,33 @@ def test_variables_of_the_caller_are_not_used(postgres, monkeypatch):
     monkeypatch.setenv("PGDATABASE", "elsewhere")
     monkeypatch.setenv("PGOPTIONS", "-c search_path=nowhere")
     assert postgres.connection().query("SELECT current_database() AS name") == [{"name": "shop"}]
+
+
+def test_what_a_killed_program_had_sent_is_ended(postgres):
+    """Its sessions go on without it; those of others are left alone."""
+    ours, other = postgres.connection(), postgres.connection()
+    programs = [subprocess.Popen(
+        ["psql", "-XAtq", "-c", "SELECT pg_sleep(600)", "-d", "dbname=shop"], stdout=subprocess.DEVNULL,
+        env=dict(ours.environment(), PATH=os.environ["PATH"], PGAPPNAME=name)) for name in ("slipway one", "slipway two")]
+
+    def at_work():
+        found = other.query("SELECT application_name AS name FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'"
+                            " AND state = 'active' ORDER BY 1")
+        return [row["name"] for row in found]
+
+    until(lambda: at_work() == ["slipway one", "slipway two"])
+    for program in programs:
+        program.kill()
+        program.wait()
+    assert at_work() == ["slipway one", "slipway two"], "the server has not noticed"
+    ours.end_sessions("slipway one")
+    assert at_work() == ["slipway two"]
+    ours.end_sessions("slipway two")
+    assert at_work() == []
+
+
+def until(question):
+    deadline = time.monotonic() + 20
+    while not question():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

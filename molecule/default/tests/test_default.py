@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import shlex
-import time
 import urllib.error
 import urllib.request
 
 import pytest
-from conftest import names
+from conftest import in_rotation, names, until
 
 APPS, CONSUMERS = names("app"), names("consumer")
 RUNNING = [*[(host, "nginx") for host in APPS], ("db1", "postgresql@15-main"), ("lb1", "haproxy"),
@@ -62,20 +61,6 @@ def test_each_app_host_serves_the_shop(address, name):
     status, body = get(address(name))
     assert status == 200
     assert "<html" in body
-
-
-def in_rotation(on):
-    """The app hosts that the balancer sends users to."""
-    asked = "echo show servers state healthy | socat - /run/haproxy/admin.sock"
-    servers = [line.split() for line in on("lb1").check_output(asked).splitlines()]
-    return {server[3] for server in servers if len(server) > 5 and server[5] == "2"}
-
-
-def until(question, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not question():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def test_users_come_in_by_the_balancer_to_every_app_host(on, address):

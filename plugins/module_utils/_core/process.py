@@ -226,9 +226,13 @@ def _as_watcher(detached, argv, cwd, env, owner, writer):
             except (OSError, subprocess.SubprocessError) as error:
                 output.write(("%s: %s\n" % (argv[0], getattr(error, "strerror", None) or error)).encode("utf-8"))
                 os._exit(1)
-            write_json(detached._path("process.json"), {
-                "watcher": os.getpid(), "watcher_ticks": start_ticks(os.getpid()),
-                "pid": process.pid, "ticks": start_ticks(process.pid), "argv0": argv[0], "started": time.time()})
+            try:
+                write_json(detached._path("process.json"), {
+                    "watcher": os.getpid(), "watcher_ticks": start_ticks(os.getpid()),
+                    "pid": process.pid, "ticks": start_ticks(process.pid), "argv0": argv[0], "started": time.time()})
+            except OSError:  # a full disk: what nobody would ever find again is not to run
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
             os.write(writer, b"started")
             os.close(writer)
             rc = process.wait()

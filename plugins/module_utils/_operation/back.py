@@ -139,6 +139,8 @@ def _migration(site, operation, begun, check):
         if state["state"] in ("running", "lost") and not check:
             state = dict(program.kill(), state="lost")
         if state["state"] != "exited" or state["rc"] != 0:
+            if not check:
+                site.connection().end_sessions(operation.session_name)
             return {"state": state["state"], "rc": state.get("rc")}
     return {"state": "exited", "rc": 0}
 

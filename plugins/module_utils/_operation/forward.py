@@ -121,7 +121,7 @@ def migrate(site, operation):
             argv = runtime.argv(command)
             begun = time.monotonic()
             program = operation.detached("migrate-%d" % number)
-            runtime.start(program, argv, extra)
+            runtime.start(program, argv, dict(extra, PGAPPNAME=operation.session_name))
             state = program.wait(max(0, deadline - time.monotonic()), operation.beat)
             hung = state["state"] == "running"
             if hung:

@@ -46,6 +46,11 @@ class Operation:
         """The name of the operation's restore point: short, and the operation can be told from it."""
         return self.id.lower().replace("-", "_")
 
+    @property
+    def session_name(self):
+        """What the sessions of the migration are called on the database server."""
+        return "slipway %s" % self.id
+
     def begin(self):
         """Open this host's journal, once; refused while another operation is open here."""
         self.check_fence()

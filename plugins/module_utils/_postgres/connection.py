@@ -21,6 +21,7 @@ CONNECT_TIMEOUT = 10  # seconds
 LOCK_TIMEOUT = 30  # seconds; whoever holds a lock that long will not let go by itself
 # A dead network must not hang a step for ever, however long its statement may take.
 KEEPALIVES = "keepalives_idle=30 keepalives_interval=10 keepalives_count=3"
+EXIT_TIMEOUT = 10000  # milliseconds a session gets to end when told to
 LOST = "08006"  # SQLSTATE connection_failure: no session, or one that ended in the middle
 
 
@@ -83,6 +84,16 @@ class Connection:
         """Run one statement that returns nothing of interest."""
         with self.session(database) as session:
             session.execute(sql)
+
+    def end_sessions(self, name):
+        """End what sessions of this name are at in login_db.
+
+        The server does not look after a client while a statement runs: what a killed program had sent would go on, keep
+        its locks, and change the database after anybody has looked at it.
+        """
+        self.query("SELECT pg_terminate_backend(pid, %d) FROM pg_stat_activity WHERE application_name = %s AND datname = %s"
+                   " AND pg_has_role(usesysid, 'USAGE')"
+                   % (EXIT_TIMEOUT, quote_literal(name), quote_literal(self.login_db)), self.maintenance_db)
 
     def describe(self, database):
         """Where this leads, in words and without the password."""

@@ -24,7 +24,7 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
-    LOST, PostgresError, quote_ident, quote_literal)
+    EXIT_TIMEOUT, LOST, PostgresError, quote_ident, quote_literal)
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 
@@ -33,7 +33,6 @@ LONGEST = 63  # bytes in a name, unless the server was built otherwise
 IN_USE = "55006"  # SQLSTATE object_in_use
 LOCK_CLASS = 0x736C6970  # first key of our advisory locks: "slip"
 PATIENCE = 2  # seconds an earlier call gets to end by itself
-EXIT_TIMEOUT = 10000  # milliseconds a session gets to end when told to
 # Measured on PostgreSQL 17, ext4, two cores (median seconds, WAL_LOG against FILE_COPY): 7 MB 0.06 and 0.11, 39 MB 0.19
 # and 0.16, 71 MB 0.27 and 0.20, 263 MB 0.94 and 0.57, 1 GB 4.7 and 1.9. FILE_COPY also writes out every changed
 # page of the whole server, so it comes in a little above the crossover.

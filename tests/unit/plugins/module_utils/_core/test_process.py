@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +69,24 @@ def test_detached_whose_watcher_died_is_lost_and_can_be_ended(tmp_path):
 def test_detached_says_why_a_program_does_not_start(tmp_path):
     with pytest.raises(SlipwayError, match="No such file"):
         Detached(str(tmp_path / "d")).start(["/no/such/program"], "/", {})
+
+
+def test_detached_that_cannot_be_written_down_does_not_run(tmp_path):
+    """As on a full disk: an empty file can be made, but nothing be written."""
+    starter = (
+        "import resource, sys; from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "Detached(sys.argv[1]).start(['sh', '-c', 'sleep 60; true', sys.argv[1]], '/', {'PATH': '/usr/bin:/bin'})")
+    done = subprocess.run([sys.executable, "-c", starter, str(tmp_path / "d")], capture_output=True, text=True, timeout=20,
+                          check=False)
+    assert done.returncode and "Cannot start sh" in done.stderr
+    assert not (tmp_path / "d" / "process.json").exists()
+    left = [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path).encode() in read(path)]
+    assert left == []
+
+
+def read(path):
+    try:
+        return path.read_bytes()
+    except OSError:  # it has just ended
+        return b""

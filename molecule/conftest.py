@@ -1,0 +1,93 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab of all scenarios: its hosts as testinfra reaches them, over SSH by the lab's own inventory, and the shop on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import testinfra
+
+PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
+sys.path.insert(0, str(PROJECT / "scripts"))
+from lab import Lab  # noqa: E402  (scripts is no package)
+from lab_shop import Shop  # noqa: E402
+
+FOLDER = PROJECT / ".cache" / "molecule"
+INVENTORY = json.loads((FOLDER / "inventory.yml").read_text(encoding="utf-8"))["all"]
+
+
+def names(group):
+    return list(INVENTORY["children"][group]["hosts"])
+
+
+def until(question, seconds=30):
+    """Wait for something that is to happen; its answer."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, "it did not happen within %d seconds" % seconds
+        time.sleep(0.2)
+
+
+def in_rotation(on):
+    """The app hosts that the balancer sends users to."""
+    asked = "echo show servers state healthy | socat - /run/haproxy/admin.sock"
+    servers = [line.split() for line in on("lb1").check_output(asked).splitlines()]
+    return {server[3] for server in servers if len(server) > 5 and server[5] == "2"}
+
+
+@pytest.fixture(scope="session")
+def on():
+    """on(name) -> the host of that name."""
+    known = {}
+
+    def host(name):
+        if name not in known:
+            known[name] = testinfra.get_host("ansible://" + name, ansible_inventory=str(FOLDER / "inventory.yml"))
+        return known[name]
+
+    return host
+
+
+@pytest.fixture(scope="session")
+def variables():
+    return INVENTORY["vars"]
+
+
+@pytest.fixture(scope="session")
+def address():
+    """address(name) -> the IP address of the host of that name."""
+    hosts = {name: facts for group in INVENTORY["children"].values() for name, facts in group["hosts"].items()}
+    return lambda name: hosts[name]["ansible_host"]
+
+
+@pytest.fixture(scope="session")
+def shop(on):
+    """The shop on the lab, in what version a scenario before has left it; 1.0.0 where there was none."""
+    found = Shop(Lab("molecule"))
+    if not on("app1").file("/srv/shop/current").exists:
+        for playbook, variables in (("provision", {}), ("deploy", {"reference": "1.0.0"})):
+            done = found.playbook(playbook, **variables)
+            assert done.rc == 0, done.output
+    return found
+
+
+@pytest.fixture(scope="session")
+def say(request):
+    """say(text): on a line of its own among the results."""
+    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+
+    def line(text):
+        reporter.ensure_newline()
+        reporter.write_line(text)
+
+    return line

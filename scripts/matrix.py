@@ -1,0 +1,112 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""make recovery-matrix: break upgrades in every step in every way, recover, look from outside; docs/recovery-matrix.md.
+
+Cells that have been run are kept in .cache/recovery-matrix, and a run that was interrupted goes on with the others; --anew
+begins again. Arguments name cells, whole or in part: rolling, rolling/migrate, maintenance/open/controller. --covering
+runs a small choice that has every fault and every mode in it, --table only writes the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "demo")]  # the lab is that of the scripts
+import matrix_cells  # noqa: E402  (scripts find each other by this path)
+import matrix_table  # noqa: E402
+import workspace  # noqa: E402
+from lab import Lab  # noqa: E402
+from matrix_run import Run  # noqa: E402
+from matrix_shop import MatrixShop  # noqa: E402
+
+RESULTS = workspace.CACHE / "recovery-matrix"
+
+
+def chosen(names, covering):
+    """The cells that arguments name; of all of them where there are none."""
+    all_cells = [cell for cell in matrix_cells.cells() if not cell.why_not]
+    found = [cell for cell in all_cells if not names or any((str(cell) + "/").startswith(name + "/") for name in names)]
+    if not found:
+        workspace.fail("no cell is called %s" % ", ".join(names))
+    return matrix_cells.covering(found) if covering else found
+
+
+def run(shop, cell, folder):
+    """Run a cell and keep what became of it."""
+    word = str(cell).replace("/", "-")
+    begun = time.monotonic()
+    with open(folder / (word + ".log"), "w", encoding="utf-8") as log:
+        try:
+            outcome = dataclasses.asdict(Run(shop, cell, log.write).run())
+        except (OSError, RuntimeError, ValueError) as error:
+            outcome = {"cell": str(cell), "how": "", "wrong": ["the run itself failed: %s" % error]}
+    outcome["whole"] = round(time.monotonic() - begun, 1)
+    part = folder / (".part-" + word)
+    part.write_text(json.dumps(outcome, indent=2), encoding="utf-8")
+    part.rename(folder / (word + ".json"))
+    said = "FAILED: %s" % "; ".join(outcome["wrong"]) if outcome["wrong"] else "%(how)s by %(by)s, %(seconds).0f s" % outcome
+    print("%-34s %s  %s (%.0f s)" % (cell, said, outcome.get("requests", ""), outcome["whole"]), flush=True)
+    return outcome
+
+
+def known(folder):
+    """{cell: outcome} of the cells that have been run."""
+    outcomes = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    return {outcome["cell"]: outcome for outcome in outcomes}
+
+
+def run_left(cells, lab, folder):
+    """Run those cells that have not been run well, in a lab that is taken down again unless it was there before."""
+    there = (lab.folder / "lab.json").exists()
+    before = known(folder)
+    shop = None
+    try:
+        for cell in cells:
+            if before.get(str(cell), {"wrong": True})["wrong"]:
+                if shop is None:
+                    shop = MatrixShop(lab)
+                    shop.ready()
+                if run(shop, cell, folder)["wrong"]:
+                    shop = None  # to be made ready again
+    finally:
+        if not there:
+            lab.down()
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(description="The recovery matrix.")
+    parser.add_argument("cells", nargs="*", help="what to run, such as rolling/migrate")
+    parser.add_argument("--covering", action="store_true", help="a small choice of them")
+    parser.add_argument("--anew", action="store_true", help="forget what has been run")
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    parser.add_argument("--lab", default="matrix", help="the lab to use; one that is there is left as it was found")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args(arguments)
+    if options.anew:
+        shutil.rmtree(options.results, ignore_errors=True)
+    options.results.mkdir(parents=True, exist_ok=True)
+    wanted = chosen(options.cells, options.covering)
+    if not options.table:
+        with workspace.only_one("lab-" + options.lab):
+            run_left(wanted, Lab(options.lab), options.results)
+    outcomes = known(options.results)
+    if options.results == RESULTS:
+        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=workspace.ROOT, stdout=subprocess.PIPE, text=True,
+                                check=True).stdout.strip()
+        matrix_table.write(workspace.ROOT / "docs" / "recovery-matrix.md", outcomes, commit)
+    bad = [cell for cell in map(str, wanted) if outcomes.get(cell, {"wrong": True})["wrong"]]
+    print("recovery matrix: %d cells are as they should be, %d are not" % (len(wanted) - len(bad), len(bad)))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The recovery matrix asks about every step that an operation journals, and its table tells of each."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import matrix_cells  # noqa: E402  (scripts is no package)
+
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES  # noqa: E402
+
+CELLS = matrix_cells.cells()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_step_that_changes_something_has_its_row(mode):
+    reading = {"preflight", "survey"}
+    assert set(matrix_cells.steps(mode)) == (set(MODES[mode].forward) | set(MODES[mode].back)) - reading
+    table = (ROOT / "docs" / "recovery-matrix.md").read_text(encoding="utf-8").partition("## %s\n" % mode)[2]
+    assert re.findall(r"^\| `(\w+)`", table.partition("\n## ")[0], re.MULTILINE) == matrix_cells.steps(mode)
+
+
+def test_what_means_nothing_says_why():
+    silent = [str(cell) for cell in CELLS if cell.why_not == "" and cell.fault == "failing" and cell.step != "migrate"]
+    assert silent == []
+    assert {cell.fault for cell in CELLS if cell.why_not} == {"registry", "failing", "hanging"}
+
+
+def test_the_covering_choice_has_every_fault_and_every_mode_and_steps_that_differ():
+    chosen = matrix_cells.covering(CELLS)
+    assert sorted(cell.fault for cell in chosen) == sorted(matrix_cells.FAULTS)
+    assert {cell.mode for cell in chosen} == set(MODES)
+    assert len({cell.step for cell in chosen}) >= len(chosen) - 1
+    assert not any(cell.why_not for cell in chosen)
+
+
+def test_a_choice_is_made_of_what_there_is():
+    assert {cell.mode for cell in matrix_cells.covering([cell for cell in CELLS if cell.mode == "source"])} == {"source"}
