@@ -16,7 +16,7 @@ import testinfra
 
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 sys.path.insert(0, str(PROJECT / "scripts"))
-from lab import Lab  # noqa: E402  (scripts is no package)
+from lab import ROOT, Lab  # noqa: E402  (scripts is no package)
 from lab_shop import Shop  # noqa: E402
 
 FOLDER = PROJECT / ".cache" / "molecule"
@@ -74,7 +74,7 @@ def address():
 def shop(on):
     """The shop on the lab, in what version a scenario before has left it; 1.0.0 where there was none."""
     found = Shop(Lab("molecule"))
-    if not on("app1").file("/srv/shop/current").exists:
+    if not on("app1").file(ROOT + "/current").exists:
         for playbook, variables in (("provision", {}), ("deploy", {"reference": "1.0.0"})):
             done = found.playbook(playbook, **variables)
             assert done.rc == 0, done.output
