@@ -21,6 +21,7 @@ from lab_shop import Shop  # noqa: E402
 
 FOLDER = PROJECT / ".cache" / "molecule"
 INVENTORY = json.loads((FOLDER / "inventory.yml").read_text(encoding="utf-8"))["all"]
+SAID = pytest.StashKey[list]()
 
 
 def names(group):
@@ -83,11 +84,10 @@ def shop(on):
 
 @pytest.fixture(scope="session")
 def say(request):
-    """say(text): on a line of its own among the results."""
-    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+    """say(text): a line at the end of the run."""
+    return request.config.stash.setdefault(SAID, []).append
 
-    def line(text):
-        reporter.ensure_newline()
-        reporter.write_line(text)
 
-    return line
+def pytest_terminal_summary(terminalreporter, config):
+    for line in config.stash.get(SAID, []):
+        terminalreporter.write_line(line)
