@@ -16,11 +16,12 @@ import testinfra
 
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 sys.path.insert(0, str(PROJECT / "scripts"))
-from lab import Lab  # noqa: E402  (scripts is no package)
+from lab import ROOT, Lab  # noqa: E402  (scripts is no package)
 from lab_shop import Shop  # noqa: E402
 
 FOLDER = PROJECT / ".cache" / "molecule"
 INVENTORY = json.loads((FOLDER / "inventory.yml").read_text(encoding="utf-8"))["all"]
+SAID = pytest.StashKey[list]()
 
 
 def names(group):
@@ -74,7 +75,7 @@ def address():
 def shop(on):
     """The shop on the lab, in what version a scenario before has left it; 1.0.0 where there was none."""
     found = Shop(Lab("molecule"))
-    if not on("app1").file("/srv/shop/current").exists:
+    if not on("app1").file(ROOT + "/current").exists:
         for playbook, variables in (("provision", {}), ("deploy", {"reference": "1.0.0"})):
             done = found.playbook(playbook, **variables)
             assert done.rc == 0, done.output
@@ -83,11 +84,10 @@ def shop(on):
 
 @pytest.fixture(scope="session")
 def say(request):
-    """say(text): on a line of its own among the results."""
-    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+    """say(text): a line at the end of the run."""
+    return request.config.stash.setdefault(SAID, []).append
 
-    def line(text):
-        reporter.ensure_newline()
-        reporter.write_line(text)
 
-    return line
+def pytest_terminal_summary(terminalreporter, config):
+    for line in config.stash.get(SAID, []):
+        terminalreporter.write_line(line)

@@ -17,9 +17,8 @@ from pathlib import Path
 
 import repository
 
-ROOT = "/srv/shop"
 # The balancer asks every half second and believes two answers; the rest is room for a machine that is busy.
-BALANCED = {"slipway_fall_seconds": 4, "slipway_rise_seconds": 3}
+BALANCED = {"slipway_fall_seconds": 4, "slipway_rise_seconds": 4}
 
 
 class Shop:
