@@ -212,6 +212,15 @@ survey:
   description: What this host knows of the operation.
   returned: after survey
   type: dict
+turns:
+  description: One number for each batch of hosts that take turns, from 0.
+  returned: always
+  type: list
+  elements: int
+may_go_back:
+  description: Whether steps of the way back may have to run.
+  returned: always
+  type: bool
 shelf:
   description:
     - The Python that runs later steps from the library that lies on the host.
