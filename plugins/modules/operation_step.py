@@ -261,11 +261,11 @@ def take_secrets(module):
 
 def left_on_shelf(module):
     """Which Python the steps after this one can run the library with, that this one leaves here."""
-    if module.check_mode or not module.params["shelf"]:
+    if not module.params["shelf"]:
         return {}
     from ansible_collections.slipway.app.plugins.module_utils._operation.shelf import leave
 
-    return {"shelf": leave(module.params["shelf"])}
+    return {"shelf": leave(module.params["shelf"], check=module.check_mode)}
 
 
 def main():
