@@ -157,12 +157,12 @@ class ActionModule(ActionBase):
             result.update(outcome="failed", failures=dict(result.get("failures") or {}, advise=message))
 
     def _ask_host(self, arguments, known, task_vars):
-        """Run the steps, by the module if need be; whatever goes wrong comes back as a result, so that the host stays in the play."""
+        """Run the steps; whatever goes wrong comes back as a result, so that the host stays in the play."""
         try:
-            wish = wished(arguments.pop("relay", None))
-            if wish is True or wish and "missing" in (known.get("found") or {}):  # the latter since its preflight was relayed
-                self._relay(arguments, known.get("found"))
-            done = self._run_steps(arguments, known, task_vars)
+            wish, found = wished(arguments.pop("relay", None)), known.get("found") or {}
+            if wish is True or wish and "missing" in found:  # the latter since its preflight was relayed
+                self._relay(arguments, found)
+            done = self._run_on_host(arguments, known, task_vars)
             if wish == "auto" and (done.get("found") or {}).get("store_unreachable"):
                 done = self._again_by_relay(done, arguments, known, task_vars)
             return done
@@ -171,12 +171,12 @@ class ActionModule(ActionBase):
         except AnsibleError as error:
             return {"failed": True, "msg": str(error)}
 
-    def _run_steps(self, arguments, known, task_vars):
-        """Run the steps from the library that lies on the host, else by the module, which then leaves it there."""
+    def _run_on_host(self, arguments, known, task_vars):
+        """The result of the steps: from the library that lies on the host, else by the module, which leaves it there."""
         python = known["shelf"] if "shelf" in known else configured_python(self, task_vars)
+        shelf = NAME if self._is_pipelining_enabled("new") else None
         return run_from_shelf(self, python, arguments) or self._execute_module(
-            "slipway.app.operation_step", module_args=dict(arguments, shelf=NAME if self._is_pipelining_enabled("new") else None),
-            task_vars=task_vars)
+            "slipway.app.operation_step", module_args=dict(arguments, shelf=shelf), task_vars=task_vars)
 
     def _again_by_relay(self, done, arguments, known, task_vars):
         """Run the preflight once more for a host that has no way to the store; where we have none either, say both."""
@@ -186,7 +186,7 @@ class ActionModule(ActionBase):
         except AnsibleError as error:
             done["findings"].append(str(error))
             return done
-        return self._run_steps(arguments, known, task_vars)
+        return self._run_on_host(arguments, known, task_vars)
 
     def _relay(self, arguments, found):
         """Bring the host what its steps need of the package, so that it needs no way to the store."""

@@ -212,6 +212,15 @@ survey:
   description: What this host knows of the operation.
   returned: after survey
   type: dict
+turns:
+  description: One number for each batch of hosts that take turns, from 0.
+  returned: always
+  type: list
+  elements: int
+may_go_back:
+  description: Whether steps of the way back may have to run.
+  returned: always
+  type: bool
 shelf:
   description:
     - The Python that runs later steps from the library that lies on the host.
@@ -252,11 +261,11 @@ def take_secrets(module):
 
 def left_on_shelf(module):
     """Which Python the steps after this one can run the library with, that this one leaves here."""
-    if module.check_mode or not module.params["shelf"]:
+    if not module.params["shelf"]:
         return {}
     from ansible_collections.slipway.app.plugins.module_utils._operation.shelf import leave
 
-    return {"shelf": leave(module.params["shelf"])}
+    return {"shelf": leave(module.params["shelf"], check=module.check_mode)}
 
 
 def main():

@@ -24,8 +24,8 @@ KEPT = 24 * 3600  # seconds that a library of another version stays after its la
 PACKAGE = "ansible_collections/"
 
 
-def leave(name, base=None, archive=None):
-    """Put the library on the shelf under a name that stands for its content.
+def leave(name, base=None, archive=None, check=False):
+    """Put the library on the shelf under a name that stands for its content; only pretend to with check.
 
     Returns the Python that can run it; None where there is no shelf.
     """
@@ -34,7 +34,8 @@ def leave(name, base=None, archive=None):
     if not archive or not sys.executable or not os.path.isdir(base):
         return None
     try:
-        _fill(_shelf(base), name, archive)
+        if not check:
+            _fill(_shelf(base), name, archive)
     except OSError:
         return None  # no room, or another's: every step brings the library itself then
     return sys.executable

@@ -33,6 +33,7 @@ class Site:
         self.maintenance = Maintenance(self.root)
         self.drain = Drain(self.root)
         self.lock = Lock(self.root)
+        self._stores = {}  # {package: where it is read from}, which keeps what it has read
 
     @property
     def leads(self):
@@ -47,7 +48,9 @@ class Site:
         """Where this host reads a package from."""
         from ansible_collections.slipway.app.plugins.module_utils._package.store import open_on_host
 
-        return open_on_host(self.params, self.root, package)
+        if package not in self._stores:
+            self._stores[package] = open_on_host(self.params, self.root, package)
+        return self._stores[package]
 
     def tidy_store(self):
         """Of what was fetched, keep what belongs to a release that is here."""

@@ -51,6 +51,7 @@ class RegistryStore(PackageStore):
         base, self._prefix = _parse(self.location)
         self._client = Client(base, auth)
         self._repository = None
+        self._manifests = {}  # {digest: bytes} of those that a tag led to
 
     def of(self, name):
         if not name.repository:
@@ -64,7 +65,11 @@ class RegistryStore(PackageStore):
 
     def tag_digest(self, name):
         data = self._manifest(name.repository, name.tag)
-        return artifact.digest_of(data) if data is not None else None
+        if data is None:
+            return None
+        digest = artifact.digest_of(data)
+        self._manifests[digest] = data
+        return digest
 
     def has_manifest(self, digest):
         with self._ask("HEAD", self._repository, "manifests/" + digest, {"Accept": MANIFESTS}, (200, 404)) as response:
@@ -82,7 +87,7 @@ class RegistryStore(PackageStore):
         return sorted(found, key=lambda entry: (entry["pushed_at"], entry["package"]), reverse=True)
 
     def read_manifest(self, digest):
-        data = self._manifest(self._repository, digest)
+        data = self._manifests.get(digest) or self._manifest(self._repository, digest)
         if data is None:
             raise self._missing(digest)
         if artifact.digest_of(data) != digest:
