@@ -83,6 +83,7 @@ WITH_A_BAROMETER = [
 
 def schema_problem():'''),
     ("shop/health.py", "from django.conf import settings", "from pathlib import Path\n\nfrom django.conf import settings"),
+    ("slipway.yml", '    - "{python} manage.py check"\n', ""),  # the second one loads all of it as well
     ("slipway.yml", "migrate: 600", "migrate: 30"),
     ("slipway.yml", "contains: '\"status\": \"ok\"'", "contains: '\"status\": \"ok\"'\n  timeout: 20"),
 ]

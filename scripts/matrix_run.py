@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import threading
@@ -177,9 +178,9 @@ class Run:
         else:
             wrong += self.shop.schema_is(version, more=among_users and version == self.before)
             self.shop.forget_after(version)
-        if outcome.requests["error"] and self.cell.fault in GENTLE:
-            errors = sorted({event.detail for event in client.since(0) if event.kind == "error"})
-            wrong.append("%d requests failed: %s" % (outcome.requests["error"], "; ".join(errors[:2])))
+        errors = collections.Counter(event.detail for event in client.since(0) if event.kind == "error").most_common(4)
+        (wrong if self.cell.fault in GENTLE else outcome.notes).extend(
+            "%d requests failed: %s" % (number, detail) for detail, number in errors)
         if among_users and outcome.requests["refused"] and self.cell.fault in GENTLE:
             wrong.append("%d requests were refused" % outcome.requests["refused"])
         outcome.wrong += wrong

@@ -99,6 +99,8 @@ class MatrixShop(Shop):
         if not self.live().startswith("recovery-"):
             self._must("upgrade" if self.live() else "deploy", package=self.package("recovery-0"))
         self.weather("fair")
+        for host, units in RUNNING.items():
+            self.lab.inside(host, ["systemctl", "start", *units])
         host, unit = STOPPED
         self.lab.inside(host, ["systemctl", "stop", unit])
 

@@ -6,25 +6,15 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from pathlib import Path
 
 import pytest
-import testinfra
+from conftest import PROJECT, names
 
-PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
-INVENTORY = PROJECT / ".cache" / "molecule" / "inventory.yml"
+import matrix_cells
+
 RESULTS = PROJECT / ".cache" / "recovery-covering"
-sys.path.insert(0, str(PROJECT / "scripts"))
-import matrix_cells  # noqa: E402  (scripts is no package)
-
 CELLS = matrix_cells.covering(matrix_cells.cells())
-
-
-@pytest.fixture(scope="module", params=["app1", "app2", "jobs1", "jobs2"])
-def host(request):
-    return testinfra.get_host("ansible://" + request.param, ansible_inventory=str(INVENTORY))
+HOSTS = [*names("app"), *names("consumer")]
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
@@ -35,17 +25,20 @@ def test_recovered(cell):
     assert outcome["requests"]["accepted"] > 0 and outcome["requests"]["read"] > 0
 
 
-def test_nobody_is_kept_out_and_nothing_is_locked(host):
-    for name in ("state/lock.json", "maintenance/on", "maintenance/drain"):
-        assert not host.file("/srv/shop/" + name).exists
+@pytest.mark.parametrize("name", HOSTS)
+def test_nobody_is_kept_out_and_nothing_is_locked(on, name):
+    for path in ("state/lock.json", "maintenance/on", "maintenance/drain"):
+        assert not on(name).file("/srv/shop/" + path).exists
 
 
-def test_every_journal_is_closed(host):
-    lasts = host.check_output("tail -qn 1 /srv/shop/state/journal/*.jsonl").splitlines()
+@pytest.mark.parametrize("name", HOSTS)
+def test_every_journal_is_closed(on, name):
+    lasts = on(name).check_output("tail -qn 1 /srv/shop/state/journal/*.jsonl").splitlines()
     records = [json.loads(line) for line in lasts]
     assert {record["step"] for record in records} == {"operation"}
     assert "begin" not in {record["event"] for record in records}
 
 
-def test_no_unit_has_failed(host):
-    assert host.run("systemctl is-system-running").stdout.strip() == "running"
+@pytest.mark.parametrize("name", HOSTS)
+def test_no_unit_has_failed(on, name):
+    assert on(name).run("systemctl is-system-running").stdout.strip() == "running"

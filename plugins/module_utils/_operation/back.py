@@ -177,9 +177,12 @@ def quiesce(site, operation):
 
 def restore(site, operation, decision):
     """Put the restore point in the place of the database, or open the database again where it was not changed."""
+    done = operation.outcome_of("restore")
     with operation.step("restore") as outcome:
         point = site.restore_point(operation.restore_point)
-        if decision["restore"]:
+        if done and "restored" in done:  # the last step may have dropped the restore point since
+            outcome.update(done)
+        elif decision["restore"]:
             outcome["restored"] = point.restored()
         else:
             point.reopen()
