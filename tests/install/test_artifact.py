@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.slipway.app.tests.integration.packages import derive
+
 ROOT = Path(__file__).resolve().parents[2]
 DEPENDENCIES = ROOT / ".build" / "dependencies"
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
@@ -50,11 +52,12 @@ def collections(artifact, tmp_path_factory):
 
 @pytest.fixture
 def playbook(collections, tmp_path):
-    """playbook(name, *options) -> the finished ansible-playbook of the installed collection."""
+    """playbook(names, *options) -> the finished ansible-playbook of the installed collection, of one name or several."""
 
-    def runner(name, *options):
+    def runner(names, *options):
+        named = ["slipway.app." + name for name in ([names] if isinstance(names, str) else names)]
         return subprocess.run(
-            [sys.executable, "-m", "ansible", "playbook", "slipway.app." + name, *options], cwd=tmp_path, text=True,
+            [sys.executable, "-m", "ansible", "playbook", *named, *options], cwd=tmp_path, text=True,
             env=environment(ANSIBLE_COLLECTIONS_PATH=os.pathsep.join([str(collections), str(DEPENDENCIES)]),
                             ANSIBLE_HOME=str(tmp_path / "home")),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
@@ -78,10 +81,10 @@ def test_the_artifact_is_small(artifact):
     assert artifact.stat().st_size < 1_000_000
 
 
-@pytest.mark.parametrize("name", PLAYBOOKS)
-def test_every_playbook_is_found_and_parses(playbook, name):
-    done = playbook(name, "--syntax-check", "-i", "localhost,")
+def test_every_playbook_is_found_and_parses(playbook):
+    done = playbook(PLAYBOOKS, "--syntax-check", "-i", "localhost,")
     assert done.returncode == 0, done.stdout
+    assert [name for name in PLAYBOOKS if "/playbooks/%s.yml\n" % name not in done.stdout] == [], done.stdout
 
 
 @pytest.mark.parametrize("name", PLAYBOOKS)
@@ -92,7 +95,7 @@ def test_an_inventory_without_hosts_is_an_error(playbook, name):
     assert "no host in the group app" in done.stdout
 
 
-@pytest.mark.timeout(900)  # two builds, a database, and a machine that may have other work
+@pytest.mark.timeout(900)  # a build, a database, and a machine that may have other work
 def test_deploy_and_upgrade_run_from_the_artifact(collections, tmp_path):
     sys.path.insert(0, str(ROOT / "demo"))
     from lab import Lab
@@ -100,7 +103,8 @@ def test_deploy_and_upgrade_run_from_the_artifact(collections, tmp_path):
     with Lab(tmp_path / "lab", apps=1, consumers=1, collections=collections, settings={"fsync": "off"}) as lab:
         deployed = lab.playbook("deploy", reference="1.0.0")
         assert deployed.rc == 0, deployed.output
-        upgraded = lab.playbook("upgrade", reference="1.1.0")
+        (package,) = derive(lab, "shop:1.0.0", "1.1.0")
+        upgraded = lab.playbook("upgrade", package=package)
         assert upgraded.rc == 0, upgraded.output
         assert os.readlink(lab.root("app1") / "current").startswith("releases/1.1.0-")
         assert os.readlink(lab.root("consumer1") / "current").startswith("releases/1.1.0-")

@@ -39,12 +39,10 @@ def locks(lab):
 
 def wait_for_record(lab, host, step, event, upgrade, timeout=180):
     """Wait until the newest journal of a host has this record."""
-    known = {path.name for path in lab.root(host).glob("state/journal/*.jsonl")}
+    known = set(lab.root(host).glob("state/journal/*.jsonl"))
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        for path in lab.root(host).glob("state/journal/*.jsonl"):
-            if path.name in known:
-                continue
+        for path in set(lab.root(host).glob("state/journal/*.jsonl")) - known:
             for line in path.read_text(encoding="utf-8").splitlines():
                 with contextlib.suppress(ValueError):
                     record = json.loads(line)
@@ -52,7 +50,7 @@ def wait_for_record(lab, host, step, event, upgrade, timeout=180):
                         return
         if upgrade.poll() is not None:
             pytest.fail("the upgrade ended before %s %s on %s:\n%s" % (step, event, host, upgrade.stdout.read()))
-        time.sleep(0.002)
+        time.sleep(0.01)
     pytest.fail("no %s %s on %s in time" % (step, event, host))
 
 

@@ -18,18 +18,14 @@ import check  # noqa: E402
 import repository  # noqa: E402
 from balancer import Balancer  # noqa: E402
 from client import Client  # noqa: E402
-from lab import Lab  # noqa: E402
 
 from ansible_collections.slipway.app.tests.integration.crashes import (  # noqa: E402
     kill_tree, live, locks, wait_for_record, wait_until)
+from ansible_collections.slipway.app.tests.integration.packages import derive  # noqa: E402
+from ansible_collections.slipway.app.tests.integration.two_hosts import TwoHosts  # noqa: E402
 
 pytestmark = pytest.mark.timeout(600)
 
-SERVICES = {
-    "app1": {"web": True, "cron": True},
-    "app2": {"web": True},
-    "consumer1": {"consumer@1": True, "consumer@2": False},
-}
 # The balancer of these tests needs less than half a second for either.
 BALANCED = {"slipway_fall_seconds": 2, "slipway_rise_seconds": 1}
 IN_TURNS = [(host, is_in) for host in ("app1", "app2") for is_in in (False, True)]
@@ -38,15 +34,10 @@ IN_TURNS = [(host, is_in) for host in ("app1", "app2") for is_in in (False, True
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """The shop with 1.0.1 live, one consumer stopped by hand; 1.0.2, 1.0.3, and 1.0.4 that is not well on app2, are built."""
-    with Lab(tmp_path_factory.mktemp("modes") / "lab") as lab:
-        versions = repository.rolling_versions(lab.repository, 3)
-        deployed = lab.playbook("deploy", reference=versions[0])
-        assert deployed.rc == 0, deployed.output
-        for version in versions[1:]:
-            built = lab.playbook("package_build", reference=version)
-            assert built.rc == 0, built.output
-        stopped = lab.playbook("service_stop", services="consumer@2")
-        assert stopped.rc == 0, stopped.output
+    with TwoHosts(tmp_path_factory.mktemp("modes") / "lab") as lab:
+        first, *others = repository.rolling_versions(lab.repository, 3)
+        lab.deploy(first)
+        derive(lab, "shop:" + first, *others)
         with Balancer({host: lab.address(host) for host in lab.apps}) as lab.balancer:
             yield lab
 
@@ -55,7 +46,7 @@ def shop(tmp_path_factory):
 def customers(shop):
     """Customers at the balancer, during the test and a moment longer; not one of their requests may fail."""
     shop.balancer.changes.clear()
-    client = Client({"balancer": shop.balancer.address}, rate=10).start()
+    client = Client({"balancer": shop.balancer.address}).start()
     try:
         yield client
         seen = len(client.events)
@@ -76,7 +67,7 @@ def wrong_with(lab, version):
     """All that is not as it should be when this version is live and nothing is at work."""
     assert live(lab) == version
     drained = [str(path) for host in lab.hosts for path in lab.root(host).glob("maintenance/drain")]
-    return (check.serves(lab, version) + check.services_are(lab, SERVICES) + check.databases_are(lab, ["shop"]) + locks(lab)
+    return (check.serves(lab, version) + check.services_are(lab, lab.services) + check.databases_are(lab, ["shop"]) + locks(lab)
             + drained)
 
 

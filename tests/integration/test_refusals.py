@@ -1,40 +1,22 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person gets who asks for something that cannot be: what is wrong, what was left as it was, what to do next.
-
-And what becomes of a shop whose upgrade fails: the version before, with its data and its services, and nobody's help.
-"""
+"""What a person gets who asks for something that cannot be: what is wrong, what was left as it was, what to do next."""
 
 from __future__ import annotations
 
 import contextlib
-import getpass
 import hashlib
 import json
-import os
-import re
-import signal
-import socket
-import stat
-import subprocess
-import time
-from pathlib import Path
 
 import pytest
 import repository
-from check import databases_are, jobs_done_once, schema_is, services_are, serves
-from client import ONE_NAME, place_order
-from playbook_run import Result
+
+from ansible_collections.slipway.app.plugins.module_utils._package.artifact import REF_NAME
+from ansible_collections.slipway.app.tests.integration.aftermath import came_back, everything_is, told
+from ansible_collections.slipway.app.tests.integration.packages import blob, commit, derive, manifest
 
 pytestmark = pytest.mark.timeout(900)
-
-# The services of the shop that the upgrades below fail on: one consumer was stopped by hand.
-SERVICES = {"app1": {"web": True, "cron": True}, "app2": {"web": True},
-            "consumer1": {"consumer@1": True, "consumer@2": False}}
-# What an upgrade that was undone leaves: its journals, what it had fetched, and the processes it started anew.
-UNDONE = {"journals", "releases", "pids"}
-REF_NAME = "org.opencontainers.image.ref.name"
 
 
 @pytest.fixture
@@ -51,27 +33,6 @@ def refused(shop, run, state, changes):
         return said
 
     return runner
-
-
-@pytest.fixture(scope="module")
-def hanging(upgraded):
-    """A version whose migration changes a table, then never ends; it is given a few seconds."""
-    return repository.broken_version(upgraded.repository, "hanging")
-
-
-def commit(lab, tag, base, path, old, new):
-    """Add a version to the shop's repository that differs from another one in one text."""
-    def git(*arguments):
-        subprocess.run(["git", "-c", "user.name=Shop developer", "-c", "user.email=developer@shop.example", *arguments],
-                       cwd=lab.repository, check=True)
-
-    git("checkout", "--quiet", "--detach", base)
-    text = (lab.repository / path).read_text(encoding="utf-8")
-    assert old in text
-    (lab.repository / path).write_text(text.replace(old, new), encoding="utf-8")
-    git("commit", "--quiet", "--all", "--message", tag)
-    git("tag", tag)
-    return tag
 
 
 def database(lab, **other):
@@ -196,11 +157,12 @@ def test_a_layer_with_a_flipped_bit(shop, refused, package):
         assert "stage on %s: " % host in said
 
 
-def test_a_health_check_that_never_turns_green(shop, run, state, changes):
+def test_a_health_check_that_never_turns_green(shop, package, run, state, changes):
     repository.broken_version(shop.repository, "unhealthy")
-    patient = commit(shop, "patient", "unhealthy", "slipway.yml", "timeout: 5", "timeout: 15")  # for a busy machine
+    commit(shop, "patient", "unhealthy", "slipway.yml", "timeout: 5", "timeout: 15")  # for a busy machine
+    (patient,) = derive(shop, package, "patient")
     before = state(shop)
-    result = run(shop, "upgrade", reference=patient)
+    result = run(shop, "upgrade", package=patient)
     says = ["was undone", "never turned green in 15 seconds", "the barometer is falling", "The step activate failed",
             "The database was changed", "The release before is live again, with its data"]
     came_back(shop, result, before, state(shop), changes, says, restored=True)
@@ -208,148 +170,7 @@ def test_a_health_check_that_never_turns_green(shop, run, state, changes):
                                   "consumer1": {"consumer@1": True, "consumer@2": True}})
 
 
-def test_a_migration_that_fails_as_a_whole(upgraded, run, state, changes):
-    """PostgreSQL has taken everything back, and Slipway can prove it: the database is the one it was, no copy of it."""
-    before = state(upgraded)
-    result = run(upgraded, "upgrade", reference=repository.broken_version(upgraded.repository, "failing-atomic"))
-    says = ["was undone", "division by zero", "exit status 1", "The database is provably unchanged",
-            "The release before is live again"]
-    came_back(upgraded, result, before, state(upgraded), changes, says, restored=False)
-    everything_is(upgraded, "1.1.0", SERVICES)
-
-
-def test_a_migration_that_fails_half_way(upgraded, run, state, changes):
-    """1.2.0 splits names, row by row and each for good, until it meets a customer who has only one."""
-    order = place(upgraded, ONE_NAME)
-    before = state(upgraded)
-    result = run(upgraded, "upgrade", reference="1.2.0")
-    says = ["was undone", "cannot split the name '%s'" % ONE_NAME, "exit status 1", "The database was changed",
-            "The release before is live again, with its data"]
-    came_back(upgraded, result, before, state(upgraded), changes, says, restored=True)
-    assert upgraded.sql("SELECT customer FROM shop_order WHERE id::text = %s", order) == [{"customer": ONE_NAME}]
-    everything_is(upgraded, "1.1.0", SERVICES)
-
-
-def test_a_migration_that_hangs(upgraded, hanging, run, state, changes):
-    before = state(upgraded)
-    result = run(upgraded, "upgrade", reference=hanging)
-    says = ["was undone", "did not end within", "seconds and was killed", "The database was changed",
-            "The release before is live again, with its data"]
-    came_back(upgraded, result, before, state(upgraded), changes, says, restored=True)
-    assert migrations(upgraded) == []
-    everything_is(upgraded, "1.1.0", SERVICES)
-
-
-def test_a_migration_that_is_killed_and_others_who_come_meanwhile(upgraded, hanging, run, state, changes):
-    """The migration hangs: time enough for others to come, and to be told who is at work."""
-    slow = commit(upgraded, "slow", hanging, "slipway.yml", repository.BROKEN["hanging"][0][2], "migrate: 600")
-    before = state(upgraded)
-    upgrade = upgraded.start_playbook("upgrade", reference=slow)  # says little: nobody reads it yet
-    migration = wait_for_migration(upgraded, upgrade)
-    meanwhile = state(upgraded)
-    who = ["%s on %s" % (getpass.getuser(), socket.gethostname()), time.strftime("%Y-%m-%d", time.gmtime()),
-           "-upgrade-"]
-    for playbook, variables, says in (
-            ("upgrade", {"package": "shop:1.0.0"}, ["nothing was changed", "holds the lock", "Wait until it", *who]),
-            ("recover", {}, ["nothing was changed", "holds the lock", "may still be at work", "takeover=true", *who]),
-            ("maintenance_off", {}, ["nothing was changed", "is open on this host", "Wait until it ends", *who]),
-            ("service_start", {}, ["nothing was changed", "is open on this host", "Wait until it ends", *who])):
-        other = run(upgraded, playbook, **variables)
-        said = told(other.output)
-        assert other.rc != 0, other.output
-        assert [words for words in says if words.lower() not in said.lower()] == [], said
-        assert changes(meanwhile, state(upgraded)) == {}
-    os.kill(migration, signal.SIGKILL)
-    result = Result(output=upgrade.communicate(timeout=300)[0], rc=upgrade.returncode, seconds=0)
-    says = ["was undone", "was killed by signal 9", "The database was changed",
-            "The release before is live again, with its data"]
-    came_back(upgraded, result, before, state(upgraded), changes, says, restored=True)
-    everything_is(upgraded, "1.1.0", SERVICES)
-
-
-# Secrets
-
-
-def test_no_secret_is_told(upgraded):
-    """Not on any command line while all the steps of an upgrade ran, nor in a file that others can read."""
-    assert upgraded.told == set()
-    assert [name for name, secret in upgraded.secrets.items() if secret in upgraded.result.output] == []
-    holders = [path for path in files(upgraded) if any(secret.encode() in path.read_bytes()
-                                                       for secret in upgraded.secrets.values())]
-    assert [path for path in holders if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
-    known = [upgraded.directory / "lab.json", upgraded.directory / "inventories/demo/group_vars/all/secrets.yml"]
-    strange = [path for path in holders if path not in known and path.parent.name not in ("environments", "conf.d")]
-    assert strange == []
-    states = [upgraded.root(host) / "state" for host in upgraded.hosts]
-    assert [path for path in states if stat.S_IMODE(path.stat().st_mode) != 0o700] == []
-
-
 # How it is looked at
-
-
-def told(output):
-    """The message that a playbook ended with; Ansible prints it as JSON."""
-    messages = re.findall(r'"msg": ("(?:[^"\\]|\\.)*")', output)
-    return json.loads(messages[-1]) if messages else output
-
-
-def came_back(lab, result, before, after, changes, says, restored):
-    """An upgrade has failed, said why, and left nothing but its traces."""
-    said = told(result.output)
-    assert result.rc != 0, result.output
-    assert [words for words in says if words not in said] == [], said
-    assert [name for name, secret in lab.secrets.items() if secret in result.output] == []
-    differences = changes(before, after)
-    assert set(differences) - {"packages"} == UNDONE | ({"database"} if restored else set()), differences
-
-
-def everything_is(lab, version, services):
-    """The shop of this version serves, takes orders and packs them, and nothing else is there."""
-    wrong = serves(lab, version) + schema_is(lab, version) + services_are(lab, services) + databases_are(lab, ["shop"])
-    assert wrong == []
-    place(lab, "Grace Hopper")
-
-
-def place(lab, customer):
-    """An order that is placed and packed; its id."""
-    status, _headers, body = place_order(lab.address("app2"), customer)
-    assert status == 201, body
-    order = json.loads(body)["id"]
-    assert jobs_done_once(lab, [order]) == []
-    return order
-
-
-def migrations(lab):
-    """The pids of migrations that run in a release of the lab."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            argv = (folder / "cmdline").read_bytes().split(b"\0")
-            inside = (folder / "cwd").readlink().is_relative_to(lab.directory)
-            if inside and b"manage.py" in argv and b"migrate" in argv:
-                found.append(int(folder.name))
-    return found
-
-
-def wait_for_migration(lab, upgrade):
-    """Wait until the migration of version "hanging" hangs, its first change made; return its pid."""
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline and upgrade.poll() is None:
-        found = migrations(lab)
-        if found and lab.sql("SELECT 1 FROM information_schema.columns WHERE column_name = 'gift'"):
-            return found[0]
-        time.sleep(0.2)
-    pytest.fail("no migration hangs:\n%s" % (upgrade.stdout.read() if upgrade.poll() is not None else ""))
-
-
-def blob(lab, digest):
-    return lab.store / "blobs" / "sha256" / digest.partition(":")[2]
-
-
-def manifest(lab, package):
-    index = json.loads((lab.store / "index.json").read_text(encoding="utf-8"))
-    (entry,) = (entry for entry in index["manifests"] if entry["annotations"][REF_NAME] == package)
-    return json.loads(blob(lab, entry["digest"]).read_text(encoding="utf-8"))
 
 
 @contextlib.contextmanager
@@ -390,10 +211,3 @@ def stating(lab, package, size):
         index.write_bytes(before)
         for path in made:
             path.unlink()
-
-
-def files(lab):
-    """Every file of the lab but what pip has installed, and those of the database server, kept from all others."""
-    for folder, folders, names in os.walk(lab.directory):
-        folders[:] = [name for name in folders if name not in ("vendor", "postgres")]
-        yield from (path for name in names if (path := Path(folder, name)).is_file() and not path.is_symlink())

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, owner
+from ansible_collections.slipway.app.tests.integration.packages import derive
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application
 
 pytestmark = pytest.mark.timeout(900)
@@ -38,7 +39,7 @@ def patches(shop, run, tmp_path):
 
 
 @pytest.fixture
-def next_package(shop, run):
+def next_package(shop):
     """1.0.1: it has news.txt, and no migration, so that one can go back to 1.0.0."""
     def git(*arguments):
         subprocess.run(["git", "-c", "user.name=Shop developer", "-c", "user.email=developer@shop.example", *arguments],
@@ -49,9 +50,8 @@ def next_package(shop, run):
     git("add", "news.txt")
     git("commit", "--quiet", "--message", "1.0.1")
     git("tag", "1.0.1")
-    built = run(shop, "package_build", reference="1.0.1")
-    assert built.rc == 0, built.output
-    return "shop:1.0.1"
+    (package,) = derive(shop, "shop:1.0.0", "1.0.1")
+    return package
 
 
 def where(lab, name):

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Upgrades whose migration fails: the version before, with its data and its services, and nobody's help."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+import repository
+from client import ONE_NAME
+from playbook_run import Result
+
+from ansible_collections.slipway.app.tests.integration.aftermath import came_back, everything_is, place, told
+from ansible_collections.slipway.app.tests.integration.packages import commit, derive
+from ansible_collections.slipway.app.tests.integration.two_hosts import TwoHosts
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """The shop with 1.1.0 live, one consumer stopped by hand."""
+    with TwoHosts(tmp_path_factory.mktemp("undone") / "lab") as lab:
+        lab.deploy("1.1.0")
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def hanging(shop):
+    """A package whose migration changes a table, then never ends; it is given a few seconds."""
+    (hanging,) = derive(shop, "shop:1.1.0", repository.broken_version(shop.repository, "hanging"))
+    return hanging
+
+
+def test_a_migration_that_fails_as_a_whole(shop, run, state, changes):
+    """PostgreSQL has taken everything back, and Slipway can prove it: the database is the one it was, no copy of it."""
+    before = state(shop)
+    result = run(shop, "upgrade", reference=repository.broken_version(shop.repository, "failing-atomic"))
+    says = ["was undone", "division by zero", "exit status 1", "The database is provably unchanged",
+            "The release before is live again"]
+    came_back(shop, result, before, state(shop), changes, says, restored=False)
+    everything_is(shop, "1.1.0", shop.services)
+
+
+def test_a_migration_that_fails_half_way(shop, run, state, changes):
+    """1.2.0 splits names, row by row and each for good, until it meets a customer who has only one."""
+    (package,) = derive(shop, "shop:1.1.0", "1.2.0")
+    order = place(shop, ONE_NAME)
+    before = state(shop)
+    result = run(shop, "upgrade", package=package)
+    says = ["was undone", "cannot split the name '%s'" % ONE_NAME, "exit status 1", "The database was changed",
+            "The release before is live again, with its data"]
+    came_back(shop, result, before, state(shop), changes, says, restored=True)
+    assert shop.sql("SELECT customer FROM shop_order WHERE id::text = %s", order) == [{"customer": ONE_NAME}]
+    everything_is(shop, "1.1.0", shop.services)
+
+
+def test_a_migration_that_hangs(shop, hanging, run, state, changes):
+    before = state(shop)
+    result = run(shop, "upgrade", package=hanging)
+    says = ["was undone", "did not end within", "seconds and was killed", "The database was changed",
+            "The release before is live again, with its data"]
+    came_back(shop, result, before, state(shop), changes, says, restored=True)
+    assert migrations(shop) == []
+    everything_is(shop, "1.1.0", shop.services)
+
+
+def test_a_migration_that_is_killed_and_others_who_come_meanwhile(shop, hanging, run, state, changes):
+    """The migration hangs: time enough for others to come, and to be told who is at work."""
+    commit(shop, "slow", "hanging", "slipway.yml", repository.BROKEN["hanging"][0][2], "migrate: 600")
+    (slow,) = derive(shop, hanging, "slow")
+    before = state(shop)
+    upgrade = shop.start_playbook("upgrade", package=slow)  # says little: nobody reads it yet
+    migration = wait_for_migration(shop, upgrade)
+    meanwhile = state(shop)
+    who = ["%s on %s" % (getpass.getuser(), socket.gethostname()), time.strftime("%Y-%m-%d", time.gmtime()),
+           "-upgrade-"]
+    for playbook, variables, says in (
+            ("upgrade", {"package": hanging}, ["nothing was changed", "holds the lock", "Wait until it", *who]),
+            ("recover", {}, ["nothing was changed", "holds the lock", "may still be at work", "takeover=true", *who]),
+            ("maintenance_off", {}, ["nothing was changed", "is open on this host", "Wait until it ends", *who]),
+            ("service_start", {}, ["nothing was changed", "is open on this host", "Wait until it ends", *who])):
+        other = run(shop, playbook, **variables)
+        said = told(other.output)
+        assert other.rc != 0, other.output
+        assert [words for words in says if words.lower() not in said.lower()] == [], said
+        assert changes(meanwhile, state(shop)) == {}
+    os.kill(migration, signal.SIGKILL)
+    result = Result(output=upgrade.communicate(timeout=300)[0], rc=upgrade.returncode, seconds=0)
+    says = ["was undone", "was killed by signal 9", "The database was changed",
+            "The release before is live again, with its data"]
+    came_back(shop, result, before, state(shop), changes, says, restored=True)
+    everything_is(shop, "1.1.0", shop.services)
+
+
+# How it is looked at
+
+
+def migrations(lab):
+    """The pids of migrations that run in a release of the lab."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            argv = (folder / "cmdline").read_bytes().split(b"\0")
+            inside = (folder / "cwd").readlink().is_relative_to(lab.directory)
+            if inside and b"manage.py" in argv and b"migrate" in argv:
+                found.append(int(folder.name))
+    return found
+
+
+def wait_for_migration(lab, upgrade):
+    """Wait until the migration of version "hanging" hangs, its first change made; return its pid."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and upgrade.poll() is None:
+        found = migrations(lab)
+        if found and lab.sql("SELECT 1 FROM information_schema.columns WHERE column_name = 'gift'"):
+            return found[0]
+        time.sleep(0.2)
+    pytest.fail("no migration hangs:\n%s" % (upgrade.stdout.read() if upgrade.poll() is not None else ""))
