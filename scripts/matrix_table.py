@@ -79,7 +79,7 @@ def _summary(outcomes, commit):
     ran = [outcomes[cell] for cell in possible if cell in outcomes]
     failed = [outcome for outcome in ran if outcome["wrong"]]
     by_itself = [outcome for outcome in ran if outcome.get("by") == "itself"]
-    return ("%s, commit %s, Debian 12, PostgreSQL 15, systemd 252, HAProxy 2.6: of %d fields that mean something **%d were run, "
+    return ("Written on %s at commit %s; Debian 12, PostgreSQL 15, systemd 252, HAProxy 2.6: of %d fields that mean something **%d were run, "
             "%d of them failed**, %d were not run. In %d nobody had to run `recover`." % (
                 time.strftime("%Y-%m-%d", time.gmtime()), commit, len(possible), len(ran), len(failed),
                 len(possible) - len(ran), len(by_itself)))
