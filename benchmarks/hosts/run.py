@@ -53,9 +53,9 @@ def compare(site, runs, checkout, only):
 def tell(size, found):
     """Tables of what compare() found; ratios are of runs that took turns."""
     rows = [[size, name, *(measure.spread(one[key] for one in many) for key in ("wall", "cpu", "cpu_hosts")),
-             many[0].get("per_host", ""), *(_ratio(found, name, peer) for peer in ("Capistrano", "Ansistrano"))]
+             many[0].get("per_host", ""), many[0].get("commands", ""), *(_ratio(found, name, peer) for peer in ("Capistrano", "Ansistrano"))]
             for name, many in found.items()]
-    lines = [measure.table(["hosts", "", "wall s", "CPU s, controller", "CPU s, hosts", "remote tasks on one host",
+    lines = [measure.table(["hosts", "", "wall s", "CPU s, controller", "CPU s, hosts", "remote tasks on one host", "commands",
                             "wall, of Capistrano's", "wall, of Ansistrano's"], rows)]
     upgrades = found.get("upgrade")
     if upgrades:

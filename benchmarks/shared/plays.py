@@ -27,7 +27,8 @@ def play(playbook, variables, folder, environment):
 
 
 def rounds(asked):
-    """In how many tasks any host was asked, in how many the host that was asked most; commands and bytes of all hosts."""
-    per_host = collections.Counter(host for host, _round in {(line["host"], line["round"]) for line in asked})
-    return {"rounds": len({line["round"] for line in asked}), "per_host": max(per_host.values()),
-            "commands": len(asked), "bytes": sum(line["bytes"] for line in asked)}
+    """In how many tasks any host was asked, in how many the host that was asked most, by how many commands; bytes to all hosts."""
+    tasks = collections.Counter(host for host, _round in {(line["host"], line["round"]) for line in asked})
+    commands = collections.Counter(line["host"] for line in asked)
+    return {"rounds": len({line["round"] for line in asked}), "per_host": max(tasks.values()),
+            "commands": max(commands.values()), "bytes": sum(line["bytes"] for line in asked)}

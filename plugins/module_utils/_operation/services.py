@@ -45,14 +45,14 @@ def stop(site, definitions, kinds, drain):
 
 
 def start(site, definitions, kinds, timeout, healthy=None):
-    """Start services kind after kind; their names. healthy() may tell earlier than their service manager that they are up."""
-    started = []
-    for kind in kinds:
-        wanted = [definition for definition in definitions if definition.kind == kind]
-        if wanted:
-            site.driver().start(wanted, timeout, healthy)
-            started += [definition.name for definition in wanted]
-    return started
+    """Start services of these kinds, in their order, and wait for all of them together; their names.
+
+    healthy() may tell earlier than their service manager that they are up.
+    """
+    wanted = [definition for kind in kinds for definition in definitions if definition.kind == kind]
+    if wanted:
+        site.driver().start(wanted, timeout, healthy)
+    return [definition.name for definition in wanted]
 
 
 def start_web(site, operation, release):
