@@ -13,6 +13,7 @@ import urllib.request
 
 import pytest
 
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 from ansible_collections.slipway.app.tests.hosts.machine import until
 
 PORTAL = {"slipway_application": "portal", "slipway_root": "/srv/portal", "slipway_user": "portal",
@@ -136,7 +137,7 @@ def said_back(connection):
     return answer
 
 
-def test_a_websocket_goes_all_the_way_and_new_ones_are_kept_out_by_maintenance(portal):
+def test_a_websocket_goes_all_the_way_and_new_ones_are_kept_out_by_maintenance(portal, tmp_path):
     portal.ssh("app2", ["systemd-run", "--quiet", "--unit=portal-websocket", "python3", "-c", WEBSOCKET])
     until(lambda: portal.ssh("app2", ["ss", "-Htln", "sport = :8080"]).stdout)
     until(lambda: get(portal, "/", "lb1")[0] == 200)
@@ -145,13 +146,12 @@ def test_a_websocket_goes_all_the_way_and_new_ones_are_kept_out_by_maintenance(p
             assert answer[0].split()[1] == "101" and "upgrade: websocket" in answer
             assert re.search(r"\nx-seen: portal\.test [0-9]+\.[0-9.]+(, [0-9.]+)?\n", "\n".join(answer)), answer
             assert said_back(connection) == FRAME
-    switched = portal.playbook("maintenance_on", "--limit", "app2,localhost", **PORTAL)
-    assert switched.rc == 0, switched.output
+    Maintenance(str(tmp_path)).on("We are updating this site.", 60, "ann")  # the portal's releases are none of Slipway's
+    portal.copy(tmp_path / "maintenance", "app2", "/srv/portal")
     for door in ("app2", "lb1"):
         with websocket(portal, door) as (answer, _connection):
             assert answer[0].split()[1] == "503" and any(line.startswith("retry-after: ") for line in answer)
-    switched = portal.playbook("maintenance_off", "--limit", "app2,localhost", **PORTAL)
-    assert switched.rc == 0, switched.output
+    portal.ssh("app2", ["rm", "/srv/portal/maintenance/on"])
     with websocket(portal, "app2") as (answer, connection):
         assert answer[0].split()[1] == "101" and said_back(connection) == FRAME
 
