@@ -82,7 +82,7 @@ def place_order(address, customer, product="anchor", quantity=1, order=None, ask
     body = {"id": order or str(uuid.uuid4()), "customer": customer, "email": "customer@example.com",
             "lines": [{"product": product, "quantity": quantity}]}
     return ask(address, "POST", "/orders/", json.dumps(body),
-                   {"Content-Type": "application/json", "Accept": "application/json"})
+               {"Content-Type": "application/json", "Accept": "application/json"})
 
 
 def upload_picture(address, token, product, svg):

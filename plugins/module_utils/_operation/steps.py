@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
@@ -31,4 +32,5 @@ def run_steps(params, check=False):
 
 def main(text, mark):
     """Run the steps of params, given as JSON, and print the result, in a line that begins with the mark."""
-    print(mark + json.dumps(run_steps(json.loads(text))), flush=True)
+    sys.stdout.write(mark + json.dumps(run_steps(json.loads(text))) + "\n")
+    sys.stdout.flush()
