@@ -6,47 +6,6 @@
 
 from __future__ import annotations
 
-# How to reach it, where that is one option among others.
-_DATABASE = r"""
-options:
-  database:
-    description: How to reach the application's database.
-    type: dict
-    suboptions:
-      login_host:
-        description: Host of the server, or folder of its socket.
-        type: str
-        default: ""
-      login_port:
-        description: Port of the server.
-        type: int
-        default: 5432
-      login_user:
-        description: Role that owns the database and may create databases.
-        type: str
-        default: ""
-      login_password:
-        description: Password of the role; handed to the client programs in their environment only.
-        type: str
-        default: ""
-      login_db:
-        description: Name of the database.
-        type: str
-        required: true
-      maintenance_db:
-        description: Database to connect to while the application's is copied or swapped.
-        type: str
-        default: postgres
-      ssl_mode:
-        description: Whether and how TLS is used, as libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-        default: prefer
-      ca_cert:
-        description: File with the certificate authorities the server's certificate must be signed by.
-        type: path
-"""
-
 
 class ModuleDocFragment:
 
@@ -100,7 +59,47 @@ notes:
   - Supports PostgreSQL 14 and later.
 """
 
-    DATABASE = _DATABASE
+    # How to reach it, where that is one option among others.
+    DATABASE = r"""
+options:
+  database:
+    description: How to reach the application's database.
+    type: dict
+    suboptions:
+      login_host:
+        description: Host of the server, or folder of its socket.
+        type: str
+        default: ""
+      login_port:
+        description: Port of the server.
+        type: int
+        default: 5432
+      login_user:
+        description: Role that owns the database and may create databases.
+        type: str
+        default: ""
+      login_password:
+        description: Password of the role; handed to the client programs in their environment only.
+        type: str
+        default: ""
+      login_db:
+        description: Name of the database.
+        type: str
+        required: true
+      maintenance_db:
+        description: Database to connect to while the application's is copied or swapped.
+        type: str
+        default: postgres
+      ssl_mode:
+        description: Whether and how TLS is used, as libpq's C(sslmode).
+        type: str
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+        default: prefer
+      ca_cert:
+        description: File with the certificate authorities the server's certificate must be signed by.
+        type: path
+"""
 
-    # Options are merged by their names, so one that is required is another text.
-    REQUIRED_DATABASE = _DATABASE.replace("    suboptions:", "    required: true\n    suboptions:")
+
+# Options are merged by their names, so one that is required is another text. (The linters read only plain texts in a class.)
+ModuleDocFragment.REQUIRED_DATABASE = ModuleDocFragment.DATABASE.replace("    suboptions:", "    required: true\n    suboptions:")
