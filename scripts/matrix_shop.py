@@ -45,13 +45,17 @@ for path in sorted(glob.glob(root + "state/journal/*.jsonl")):
         journals.append("%s: %s %s" % (last["operation"], last["step"], last["event"]))
 listed = subprocess.run(["systemctl", "list-units", "--plain", "--no-legend", "--state=active,activating,deactivating",
                          "shop-*.service"], stdout=subprocess.PIPE, universal_newlines=True).stdout
+# As the application: root of a container may not look into processes of others.
+inside = subprocess.run(["runuser", "-u", "shop", "--", "find", "/proc", "-maxdepth", "2", "-name", "cwd", "-lname",
+                         root + "releases/*", "-printf", r"%h\n"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                        universal_newlines=True).stdout.split()
 strays = []
-for path in glob.glob("/proc/[0-9]*"):
+for path in inside:
     try:
-        if os.readlink(path + "/cwd").startswith(root + "releases/") and not re.search(r"shop-[^/]*\.service", text(path + "/cgroup")):
+        if not re.search(r"shop-[^/]*\.service", text(path + "/cgroup")):
             strays.append(text(path + "/cmdline").replace("\0", " ").strip())
     except OSError:
-        pass
+        pass  # it has ended
 print(json.dumps({
     "version": current.rpartition("-")[0], "open": journals, "running": sorted(line.split()[0] for line in listed.splitlines()),
     "strays": strays, "lock": os.path.exists(root + "state/lock.json"),
