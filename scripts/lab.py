@@ -195,7 +195,7 @@ class Lab:
 
     def start_playbook(self, name, *options, **variables):
         """Start a playbook in a session of its own; a Popen whose stdout has all that it prints."""
-        python = workspace.install("run")
+        python = workspace.install("run", "modes")
         workspace.dependencies()
         return playbook_run.start([python, "-m", "ansible", "playbook"], name, options, variables, self.folder,
                                   self.ansible_environment(python))
