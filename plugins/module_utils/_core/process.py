@@ -17,6 +17,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, make_own_dir, read_json, write_json
 
 GRACE = 10  # seconds between SIGTERM and SIGKILL
+_ENDED = b"ended\n"  # what tells a guardian that there is nothing left to do
 
 
 class Completed:
@@ -43,56 +44,77 @@ def run(argv, cwd=None, env=None, timeout=None, stdin=None, owner=None, dies_wit
     this process is, too.
     """
     begun = time.monotonic()
-    try:
-        process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-                                   preexec_fn=becoming(owner))
-    except (OSError, subprocess.SubprocessError) as error:  # the latter when it cannot become the owner
-        raise SlipwayError("Cannot start %s: %s." % (argv[0], getattr(error, "strerror", None) or error)) from error
     data = stdin.encode("utf-8") if isinstance(stdin, str) else stdin
     timed_out = False
-    try:
-        with _killed_with_us(process.pid) if dies_with_us else contextlib.nullcontext():
+    with _guardian() if dies_with_us else contextlib.nullcontext() as writer:
+        try:
+            process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+                                       preexec_fn=_announcing(writer, becoming(owner)))
+        except (OSError, subprocess.SubprocessError) as error:  # the latter when it cannot become the owner
+            raise SlipwayError("Cannot start %s: %s." % (argv[0], getattr(error, "strerror", None) or error)) from error
+        try:
             stdout, stderr = process.communicate(data, timeout)
-    except subprocess.TimeoutExpired:
-        timed_out = True
-        stop_group(process.pid)
-        stdout, stderr = process.communicate()
-    except BaseException:
-        stop_group(process.pid, grace=0)
-        raise
+        except subprocess.TimeoutExpired:
+            timed_out = True
+            stop_group(process.pid)
+            stdout, stderr = process.communicate()
+        except BaseException:
+            stop_group(process.pid, grace=0)
+            raise
     return Completed(argv, process.returncode, _text(stdout), _text(stderr), time.monotonic() - begun, timed_out)
 
 
 @contextlib.contextmanager
-def _killed_with_us(pgid):
-    """Kill a process group if this process ends within the block, however it ends.
+def _guardian():
+    """Kill the process group that is announced to the yielded file if this process ends within the block, however it ends.
 
-    A guardian waits at one end of a pipe. We alone have the other end: it is closed when we are gone.
+    A guardian waits at the other end of a pipe, whose writing end is closed when we are gone.
     """
-    ticks = start_ticks(pgid)
     reader, writer = os.pipe()
     guardian = os.fork()
     if guardian == 0:
-        _as_guardian(pgid, ticks, reader, writer)
+        _as_guardian(reader, writer)
     os.close(reader)
     try:
-        yield
+        yield writer
     finally:
         with contextlib.suppress(BrokenPipeError):
-            os.write(writer, b"ended")
+            os.write(writer, _ENDED)
         os.close(writer)
         os.waitpid(guardian, 0)
 
 
-def _as_guardian(pgid, ticks, reader, writer):
-    """In the forked child: wait for a word, or for the end of whoever would have said it."""
+def _announcing(writer, become):
+    """What a new process does before it becomes the program: nobody is killed before the guardian knows whom to kill."""
+    if writer is None:
+        return become
+
+    def prepare():
+        os.write(writer, b"%d\n" % os.getpid())
+        if become:
+            become()
+
+    return prepare
+
+
+def _as_guardian(reader, writer):
+    """In the forked child: learn of a process group, then wait for a word, or for the end of whoever would have said it."""
     try:
         os.setsid()  # what ends the process group of the other one leaves us alone
         os.close(writer)
         _let_go_of_files(reader)
-        if not os.read(reader, 1) and start_ticks(pgid) in (ticks, None):  # not another process of the same number
-            stop_group(pgid, grace=0)
+        said, pgid, ticks = b"", None, None
+        while not said.endswith(_ENDED):
+            heard = os.read(reader, 64)
+            said += heard
+            if pgid is None and b"\n" in said and said != _ENDED:
+                pgid = int(said.partition(b"\n")[0])
+                ticks = start_ticks(pgid)
+            if not heard:
+                if pgid and start_ticks(pgid) in (ticks, None):  # not another process of the same number
+                    stop_group(pgid, grace=0)
+                break
     finally:
         os._exit(0)
 

@@ -28,6 +28,40 @@ def test_run_ends_the_whole_group_on_timeout(tmp_path):
     assert start_ticks(int(pid_file.read_text())) is None
 
 
+# Dies as soon as its program has been started, before it gets to do anything else.
+DIES_AT_ONCE = """
+import os, signal, subprocess, sys
+from ansible_collections.slipway.app.plugins.module_utils._core import process
+
+class Popen(subprocess.Popen):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+process.subprocess.Popen = Popen
+process.run(["sh", "-c", "echo $$ > '%s.part'; mv '%s.part' '%s'; sleep 60" % tuple(sys.argv[1:] * 3)], dies_with_us=True)
+"""
+
+
+def test_run_leaves_no_program_behind_that_is_to_die_with_it(tmp_path):
+    pid_file = tmp_path / "pid"
+    assert subprocess.run([sys.executable, "-c", DIES_AT_ONCE, pid_file], check=False).returncode == -signal.SIGKILL
+    begun = time.monotonic()
+    while time.monotonic() < begun + 30:
+        if pid_file.exists() and start_ticks(int(pid_file.read_text())) is None:
+            return
+        if not pid_file.exists() and time.monotonic() > begun + 2:  # it was killed before it had written anything
+            return
+        time.sleep(0.05)
+    pytest.fail("the program still runs")
+
+
+def test_run_that_dies_with_us_is_like_any_other():
+    assert run(["sh", "-c", "echo out; exit 3"], dies_with_us=True).rc == 3
+    with pytest.raises(SlipwayError, match="Cannot start /no/such/program: No such file"):
+        run(["/no/such/program"], dies_with_us=True)
+
+
 def test_run_names_the_missing_program():
     with pytest.raises(SlipwayError, match="Cannot start /no/such/program: No such file"):
         run(["/no/such/program"])
