@@ -206,8 +206,8 @@ class MatrixShop(Shop):
         """Whether an operation is open anywhere."""
         return any(found["open"] or found["lock"] for found in map(self.probe, self.hosts))
 
-    def wrong(self, accepted):
-        """(the version that is live, everything that is not as it should be when nothing is at work)."""
+    def wrong(self, accepted, again=False):
+        """(the version that is live, everything that is not as it should be when nothing is at work); again: see check.py."""
         seen = {host: self.probe(host) for host in self.hosts}
         versions = {found["version"] for found in seen.values()}
         version = seen[self.apps[0]]["version"]
@@ -219,7 +219,7 @@ class MatrixShop(Shop):
             if found["running"] != RUNNING[host]:
                 wrong.append("%s runs %s" % (host, ", ".join(found["running"])))
         wrong += self._rotation() + check.serves(self, version) + check.orders_are_there(self, accepted)
-        return version, wrong + check.jobs_done_once(self, accepted) + check.databases_are(self, ["shop"]) + self._sessions()
+        return version, wrong + check.jobs_done_once(self, accepted, again=again) + check.databases_are(self, ["shop"]) + self._sessions()
 
     def _rotation(self):
         """Whether the balancer sends users to every app host; it needs a moment to see that one is back."""
