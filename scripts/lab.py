@@ -94,16 +94,20 @@ class Lab:
     # The whole
 
     def __enter__(self):
-        """A new lab: nothing of an earlier one of this name is kept."""
-        self.down()
         try:
-            return self.up()
+            return self.anew()
         except BaseException:
             self.down()
             raise
 
     def __exit__(self, *_error):
         self.down()
+
+    def anew(self):
+        """Bring all hosts up; nothing of an earlier lab of this name is kept."""
+        lab_engine.ready()  # without it nobody knows what is there
+        self.down()
+        return self.up()
 
     def up(self):
         """Bring all hosts up and wait until each can be reached; what is there and runs is left as it is."""

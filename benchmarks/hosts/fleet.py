@@ -46,8 +46,7 @@ class Fleet(Lab):
 
     def prepare(self, versions):
         """Provision, make versions 0 to versions - 1, build their packages, deploy the first."""
-        self.down()
-        self.up()
+        self.anew()
         self.everywhere(["apt-get", "-o", "DPkg::Lock::Timeout=120", "update", "-qq"])
         self.play("provision")
         self.everywhere(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "rsync"])  # for Ansistrano
