@@ -100,6 +100,10 @@ class Connection:
         return 'database "%s" on %s:%s as user "%s"' % (
             database, self.login_host or "the local socket", self.login_port, self.login_user or "(default)")
 
+    def conninfo(self, database):
+        """What names a database to a client program; all else is in its environment."""
+        return "dbname='%s' %s" % (database.replace("\\", "\\\\").replace("'", "\\'"), KEEPALIVES)
+
     def environment(self):
         """The environment of psql: nothing of PostgreSQL is inherited, the password is in no argument list."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
@@ -122,10 +126,9 @@ class Session:
         self.database = database
         self._mark = uuid.uuid4().hex
         self._errors = tempfile.TemporaryFile()
-        target = "dbname='%s' %s" % (database.replace("\\", "\\\\").replace("'", "\\'"), KEEPALIVES)
         try:
             self._process = subprocess.Popen(
-                ["psql", "-X", "-A", "-t", "-q", "-w", "-d", target], env=connection.environment(),
+                ["psql", "-X", "-A", "-t", "-q", "-w", "-d", connection.conninfo(database)], env=connection.environment(),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True)
         except OSError as error:
             self._errors.close()

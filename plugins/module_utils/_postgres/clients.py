@@ -1,0 +1,140 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The client programs of PostgreSQL on a host: which there are, and which of them suits a server."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import run, tail
+
+# Where packages of Debian and of PostgreSQL for Red Hat keep one folder for each major. What stands on PATH in Debian
+# is a wrapper that takes a version by rules of its own, so these come first.
+FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
+# First major whose pg_dump writes the version of archives that the ones before cannot read.
+ARCHIVES = (12, 16, 17)
+COMPRESSIONS = ("zstd", "lz4", "gzip", "none")
+NEEDS = 16  # major from which on pg_dump knows compressions by their names
+
+
+class Clients:
+    """pg_dump, pg_restore and psql of one folder, and their version as server_version_num has it: 170011 for 17.11."""
+
+    def __init__(self, folder, version):
+        self.folder = folder
+        self.version = version
+
+    @property
+    def major(self):
+        return self.version // 10000
+
+    @property
+    def pg_dump(self):
+        return os.path.join(self.folder, "pg_dump")
+
+    @property
+    def pg_restore(self):
+        return os.path.join(self.folder, "pg_restore")
+
+    @property
+    def psql(self):
+        return os.path.join(self.folder, "psql")
+
+    def compressions(self):
+        """The compressions that this pg_dump was built with, the best first."""
+        if self.major < NEEDS:
+            return ["gzip", "none"]
+        return [method for method in COMPRESSIONS if method == "none" or self._knows(method)]
+
+    def _knows(self, method):
+        # The compression is looked at first; then it is refused, before any server is asked, for what else is wrong.
+        done = run([self.pg_dump, "--format=plain", "--jobs=2", "--compress=" + method], env=dict(os.environ, LC_ALL="C"))
+        return "parallel backup" in done.stderr
+
+
+def find(bin_dir=None):
+    """The Clients of a folder, or where none is named all that are on this host."""
+    if bin_dir:
+        version = _version(bin_dir)
+        if version is None:
+            raise SlipwayError("There is no PostgreSQL client pg_dump that runs in %s." % bin_dir, untouched="Nothing was changed.")
+        return [Clients(bin_dir, version)]
+    found = {}
+    for folder in [folder for pattern in FOLDERS for folder in glob.glob(pattern)] + os.environ.get("PATH", os.defpath).split(os.pathsep):
+        folder = os.path.abspath(folder)
+        if folder not in found and os.path.exists(os.path.join(folder, "pg_dump")):
+            found[folder] = _version(folder)
+    clients = [Clients(folder, version) for folder, version in found.items() if version is not None]
+    if not clients:
+        raise SlipwayError("There is no PostgreSQL client on this host.", untouched="Nothing was changed.",
+                           hint="Install it (package postgresql-client on Debian, postgresql on Red Hat), or name its folder as bin_dir.")
+    return clients
+
+
+def for_dump(server_version, bin_dir=None):
+    """The Clients to dump a server of this server_version_num with: of its own major, else of the next newer one."""
+    major = server_version // 10000
+    clients = find(bin_dir)
+    fit = [client for client in clients if client.major >= major]
+    if not fit:
+        raise SlipwayError(
+            "The server is PostgreSQL %s; pg_dump of an older version cannot dump it, and here is only %s."
+            % (spoken(server_version), _list(clients)), untouched="Nothing was changed.",
+            hint="Install the client of PostgreSQL %d or later on this host, or name its folder as bin_dir." % major)
+    return _nearest(fit)
+
+
+def for_restore(dump_server_version, dump_client_version, target_version, bin_dir=None):
+    """The Clients to restore an archive with.
+
+    The versions are those of the server it came from, of the pg_dump that wrote it and of the server it is meant for, as
+    server_version_num has them. A client newer than the target may send settings the target does not know.
+    """
+    target = target_version // 10000
+    if dump_server_version // 10000 > target:
+        raise SlipwayError("The dump is of PostgreSQL %s and the server is %s: a newer database cannot be restored into an older server."
+                           % (spoken(dump_server_version), spoken(target_version)), untouched="Nothing was changed.",
+                           hint="Restore it into a server of PostgreSQL %d or later." % (dump_server_version // 10000))
+    clients = find(bin_dir)
+    fit = [client for client in clients if _archive(client.major) >= _archive(dump_client_version // 10000)]
+    if not fit:
+        needed = max(first for first in ARCHIVES if first <= dump_client_version // 10000)
+        raise SlipwayError("The archive was written by pg_dump %s; pg_restore of an older version cannot read it, and here is only %s."
+                           % (spoken(dump_client_version), _list(clients)), untouched="Nothing was changed.",
+                           hint="Install the client of PostgreSQL %d or later on this host, or name its folder as bin_dir." % needed)
+    return _nearest([client for client in fit if client.major >= target] or [max(fit, key=lambda client: client.version)])
+
+
+def spoken(version):
+    """A server_version_num as people say it: 17.11."""
+    return "%d.%d" % (version // 10000, version % 10000)
+
+
+def _nearest(clients):
+    """The newest of the oldest major."""
+    major = min(client.major for client in clients)
+    return max((client for client in clients if client.major == major), key=lambda client: client.version)
+
+
+def _archive(major):
+    """The number of the version of archives that a major writes."""
+    return sum(1 for first in ARCHIVES if first <= major)
+
+
+def _version(folder):
+    """The version of a folder's pg_dump, or None where it does not run."""
+    try:
+        done = run([os.path.join(folder, "pg_dump"), "--version"])
+    except SlipwayError:
+        return None
+    said = re.search(r"\) (\d+)(?:\.(\d+))?", tail(done.stdout, 1)) if done.ok else None
+    return int(said.group(1)) * 10000 + int(said.group(2) or 0) if said else None
+
+
+def _list(clients):
+    return " and ".join(sorted("%s in %s" % (spoken(client.version), client.folder) for client in clients))

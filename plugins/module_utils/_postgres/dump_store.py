@@ -1,0 +1,214 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Where dumps are kept: <store>/<instance>/<database>/<config>/<timestamp>/ with archive/ and manifest.json.
+
+A dump is written beside its place, in a folder whose name begins with .part-, and gets there by one rename when all of
+it is on the disk. Whoever writes holds a lock in that folder, which the kernel drops when he ends, however he ends: a
+folder that nobody holds is a leftover.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import tempfile
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, fsync_dir, make_dirs, write_json
+from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
+from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
+from ansible_collections.slipway.app.plugins.module_utils._release.disk import remove_tree
+
+ARCHIVE = "archive"
+PART = ".part-"
+LOCK = "lock"
+
+
+def open_store(location):
+    """The store at a location: a folder."""
+    if "://" in location:
+        raise SlipwayError("%s is no store of dumps: it has to be a folder." % location, untouched="Nothing was changed.")
+    return FolderStore(location)
+
+
+class Dump:
+    """A whole dump: key, folder, archive (the folder that pg_dump wrote) and manifest."""
+
+    def __init__(self, key, folder, manifest):
+        self.key = key
+        self.folder = folder
+        self.archive = os.path.join(folder, ARCHIVE)
+        self.manifest = manifest
+
+    def verify(self):
+        """Read all of the archive and compare it with the manifest; a difference is an error."""
+        manifests.verify(self.archive, self.manifest)
+
+
+class FolderStore:
+    """Dumps in a folder of this host."""
+
+    def __init__(self, location):
+        self.location = os.path.abspath(location)
+
+    def path(self, key):
+        return os.path.join(self.location, *key.parts)
+
+    def list(self, prefix=""):
+        """The keys of the dumps below a prefix, newest first."""
+        wanted = Prefix(prefix)
+        keys = (self._key(parts) for parts in self._folders())
+        return sorted((key for key in keys if key and wanted.matches(key) and os.path.lexists(os.path.join(self.path(key), manifests.NAME))),
+                      key=lambda key: key.order, reverse=True)
+
+    def strangers(self):
+        """[(path in the store, what is wrong with it)] of what stands where a dump would and is none."""
+        return sorted(filter(None, (self._strange(parts) for parts in self._folders())))
+
+    def newest(self, prefix=""):
+        """The key of the newest dump below a prefix."""
+        keys = self.list(prefix)
+        if not keys:
+            raise SlipwayError("There is no dump %s in %s." % (("below %s" % prefix) if prefix else "at all", self.location),
+                               untouched="Nothing was changed.")
+        return keys[0]
+
+    def open(self, key):
+        """The Dump of a key, its manifest looked at; its files are verified by verify()."""
+        folder = self.path(key)
+        if not os.path.isdir(folder):
+            raise SlipwayError("There is no dump %s in %s." % (key, self.location), untouched="Nothing was changed.")
+        return Dump(key, folder, manifests.read(folder, key))
+
+    # Writing
+
+    @contextlib.contextmanager
+    def new(self, instance, database, config):
+        """A Part to write a dump of this moment into; it is removed unless it was finished within the block."""
+        key = Key.now(instance, database, config)
+        place = os.path.dirname(self.path(key))
+        make_dirs(place, 0o700)
+        with self._alone():  # between a folder and its lock nobody is to take it for a leftover
+            folder = tempfile.mkdtemp(prefix=PART, dir=place)
+            lock = _lock(folder)
+        try:
+            yield Part(self, key, folder)
+        finally:
+            os.close(lock)
+            remove_tree(folder)
+
+    def leftovers(self):
+        """Paths in the store of what dumps left behind that were killed."""
+        found = []
+        for folder in self._parts():
+            lock = _lock(folder, make=False)
+            if lock is not None:
+                os.close(lock)
+            if lock is not None or not os.path.exists(os.path.join(folder, LOCK)):
+                found.append(os.path.relpath(folder, self.location))
+        return found
+
+    def remove_leftovers(self):
+        """Remove them, and return their paths. One that this user may not remove stays, and is named again next time."""
+        if not os.path.isdir(self.location):
+            return []
+        with self._alone():
+            left = {folder: _lock(folder) for folder in self._parts()}
+        left = {folder: lock for folder, lock in left.items() if lock is not None}
+        for folder, lock in left.items():
+            with contextlib.suppress(OSError):
+                remove_tree(folder)
+            os.close(lock)
+        return [os.path.relpath(folder, self.location) for folder in left]
+
+    def _alone(self):
+        return exclusive(os.path.join(self.location, ".lock"))
+
+    # Looking
+
+    def _folders(self, depth=4):
+        """The names, four at a time, of all folders that are as deep as dumps are."""
+        found = [()]
+        for _level in range(depth):
+            found = [parts + (name,) for parts in found for name in _names(os.path.join(self.location, *parts)) if not name.startswith(".")]
+        return found
+
+    def _parts(self):
+        return sorted(os.path.join(self.location, *parts, name) for parts in self._folders(3)
+                      for name in _names(os.path.join(self.location, *parts)) if name.startswith(PART))
+
+    def _key(self, parts):
+        """The key of a folder, or None where its name is not exactly that of one."""
+        try:
+            key = Key.parse("/".join(parts))
+        except SlipwayError:
+            return None
+        return key if key.parts == parts else None
+
+    def _strange(self, parts):
+        key = self._key(parts)
+        if key is None:
+            return "/".join(parts), "Its name is no key of a dump."
+        try:
+            self.open(key)
+            return None
+        except SlipwayError as error:
+            return str(key), str(error)
+
+
+class Part:
+    """A dump that is being written: key, and archive, the folder that pg_dump is to make."""
+
+    def __init__(self, store, key, folder):
+        self.key = key
+        self.archive = os.path.join(folder, ARCHIVE)
+        self._store = store
+        self._folder = folder
+
+    def finish(self, manifest):
+        """Put the dump in its place with its manifest, which gets its key here; return the key."""
+        for name in os.listdir(self.archive):
+            os.chmod(os.path.join(self.archive, name), 0o600)
+        while True:
+            write_json(os.path.join(self._folder, manifests.NAME), dict(manifest, key=str(self.key)))
+            place = self._store.path(self.key)
+            try:
+                os.rename(self._folder, place)
+                break
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # there is a dump of that very moment
+                    raise
+                self.key = Key.now(self.key.instance, self.key.database, self.key.config, after=self.key)
+        fsync_dir(os.path.dirname(place))
+        os.unlink(os.path.join(place, LOCK))
+        return self.key
+
+
+def _names(folder):
+    """The names of the folders in a folder; nothing where there is none."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise SlipwayError("Cannot read %s: %s." % (folder, error.strerror)) from error
+
+
+def _lock(folder, make=True):
+    """The descriptor that holds the lock of a part, or None where another holds it."""
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if make else 0)
+    try:
+        descriptor = os.open(os.path.join(folder, LOCK), flags, 0o600)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return descriptor
+    except OSError:
+        os.close(descriptor)
+        return None

@@ -1,0 +1,178 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What is known of a dump, beside its archive: from where, how, how many rows, and the digest of every file.
+
+Whoever can write to a store can write a manifest, so nothing of one is used before it was looked at.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import stat
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+
+FORMAT = 1
+SLIPWAY = "0.1.0"  # the version of this collection
+NAME = "manifest.json"
+LARGEST = 256 * 1024 * 1024  # bytes of a manifest: a hundred thousand tables take some 40 MB
+CHUNK = 1024 * 1024
+THREADS = 4  # that compute digests at the same time
+_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}\Z")
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+
+
+def _text(value):
+    return isinstance(value, str) and "\0" not in value
+
+
+def _count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _optional(check):
+    return lambda value: value is None or check(value)
+
+
+def _list_of(check):
+    return lambda value: isinstance(value, list) and all(check(item) for item in value)
+
+
+def _dict_of(**fields):
+    return lambda value: isinstance(value, dict) and all(name in value and check(value[name]) for name, check in fields.items())
+
+
+# What a manifest has, and what each value has to be. Sizes are bytes, versions are server_version_num.
+FIELDS = {
+    "key": _text,
+    "server_version": _count,
+    "client_version": _count,
+    "database": _text,
+    "encoding": _text,
+    "collate": _text,
+    "ctype": _text,
+    "locale_provider": lambda value: value in ("libc", "icu", "builtin"),
+    "icu_locale": _optional(_text),  # that of the builtin provider, too
+    "owner": _text,
+    "size": _count,
+    "jobs": _count,
+    "compression": _text,
+    "excluded": _list_of(_dict_of(schema=_text, name=_text)),
+    "excluded_data": _list_of(_dict_of(schema=_text, name=_text)),
+    "extensions": lambda value: isinstance(value, dict) and all(map(_text, value)) and all(map(_text, value.values())),
+    "roles": _list_of(_text),
+    "tables": _list_of(_dict_of(schema=_text, name=_text, rows=_optional(_count), bytes=_count)),
+    "files": _list_of(_dict_of(name=lambda value: isinstance(value, str) and bool(_FILE.match(value)), size=_count,
+                               sha256=lambda value: isinstance(value, str) and bool(_DIGEST.match(value)))),
+    "started": _text,
+    "seconds": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0,
+    "who": _text,
+    "slipway": _text,
+}
+
+
+def read(folder, key):
+    """The manifest in the folder of a dump, provided it is one and of the dump of this key."""
+    path = os.path.join(folder, NAME)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise SlipwayError("%s is no ordinary file." % path)
+            data = stream.read(LARGEST + 1)
+    except OSError as error:
+        raise SlipwayError("Cannot read %s: %s." % (path, error.strerror)) from error
+    if len(data) > LARGEST:
+        raise SlipwayError("%s is larger than a manifest can be." % path)
+    try:
+        manifest = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise SlipwayError("%s is not valid JSON: %s." % (path, error)) from error
+    found = problem(manifest, key)
+    if found:
+        raise SlipwayError("%s is not the manifest of this dump: %s" % (path, found))
+    return manifest
+
+
+def problem(manifest, key):
+    """What is wrong with a manifest of the dump of a key, as a sentence, or None."""
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        return "its format is not %d, the only one this version of Slipway knows." % FORMAT
+    for name, check in FIELDS.items():
+        if name not in manifest:
+            return "it lacks %s." % name
+        if not check(manifest[name]):
+            return "its %s is not what it has to be." % name
+    if manifest["key"] != str(key):
+        return "it is that of %r." % manifest["key"]
+    names = [item["name"] for item in manifest["files"]]
+    if len(set(names)) != len(names) or "toc.dat" not in names:
+        return "its list of files is not that of an archive."
+    return None
+
+
+def describe_files(archive):
+    """[{name, size, sha256}] of every file of an archive, read by several threads."""
+    sizes = _sizes(archive)
+    digests = _digests(archive, sorted(sizes, key=sizes.get, reverse=True))
+    return [{"name": name, "size": sizes[name], "sha256": digests[name]} for name in sorted(sizes)]
+
+
+def verify(archive, manifest):
+    """Compare every file of an archive with its manifest; the first difference is an error."""
+    expected = {item["name"]: item for item in manifest["files"]}
+    sizes = _sizes(archive)
+    for what, names in (("lacks", set(expected) - set(sizes)), ("has beside those of its manifest", set(sizes) - set(expected))):
+        if names:
+            raise _damaged(archive, "it %s %s" % (what, ", ".join(sorted(names)[:5])))
+    for name, size in sizes.items():
+        if size != expected[name]["size"]:
+            raise _damaged(archive, "%s has %d bytes instead of %d" % (name, size, expected[name]["size"]))
+    digests = _digests(archive, sorted(sizes, key=sizes.get, reverse=True))
+    for name, digest in digests.items():
+        if digest != expected[name]["sha256"]:
+            raise _damaged(archive, "the content of %s is not what was written" % name)
+
+
+def _damaged(archive, how):
+    return SlipwayError("The archive %s is damaged: %s." % (archive, how), untouched="Nothing was changed.", hint="Use another dump.")
+
+
+def _sizes(archive):
+    """{name: bytes} of the files of an archive, which has nothing but files."""
+    sizes = {}
+    try:
+        with os.scandir(archive) as entries:
+            for entry in entries:
+                if not entry.is_file(follow_symlinks=False):
+                    raise _damaged(archive, "%r in it is no ordinary file" % entry.name)
+                sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
+    except OSError as error:
+        raise SlipwayError("Cannot read the archive %s: %s." % (archive, error.strerror)) from error
+    return sizes
+
+
+def _digests(archive, names):
+    """{name: SHA-256}; hashlib lets other threads work meanwhile."""
+    with concurrent.futures.ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
+        try:
+            return dict(zip(names, pool.map(lambda name: _sha256(os.path.join(archive, name)), names)))
+        except OSError as error:
+            raise SlipwayError("Cannot read %s: %s." % (error.filename or archive, error.strerror)) from error
+
+
+def _sha256(path):
+    digest = hashlib.sha256()
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb", buffering=0) as stream:
+        buffer = memoryview(bytearray(CHUNK))
+        while True:
+            size = stream.readinto(buffer)
+            if not size:
+                return digest.hexdigest()
+            digest.update(buffer[:size])
