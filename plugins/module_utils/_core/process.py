@@ -65,6 +65,28 @@ def run(argv, cwd=None, env=None, timeout=None, stdin=None, owner=None, dies_wit
     return Completed(argv, process.returncode, _text(stdout), _text(stderr), time.monotonic() - begun, timed_out)
 
 
+def follow(argv, heard, env=None):
+    """Run a program to its end and let heard(line) have each line of its output, errors too, as it comes; return its exit status.
+
+    What heard raises ends the program. Its process group is killed when this process is.
+    """
+    with _guardian() as writer:
+        try:
+            process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                       start_new_session=True, preexec_fn=_announcing(writer, None))
+        except OSError as error:
+            raise SlipwayError("Cannot start %s: %s." % (argv[0], error.strerror)) from error
+        with process.stdout:
+            try:
+                for line in process.stdout:
+                    heard(_text(line).rstrip("\n"))
+            except BaseException:
+                stop_group(process.pid, grace=0)
+                process.wait()
+                raise
+        return process.wait()
+
+
 @contextlib.contextmanager
 def _guardian():
     """Kill the process group that is announced to the yielded file if this process ends within the block, however it ends.

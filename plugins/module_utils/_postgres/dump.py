@@ -1,0 +1,312 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Dump a database into a store: pg_dump writes the archive, on a snapshot of ours that the manifest's rows belong to."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import datetime
+import getpass
+import os
+import shlex
+import socket
+import threading
+import time
+import uuid
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import follow, redact, run, tail
+from ansible_collections.slipway.app.plugins.module_utils._postgres import clients as programs
+from ansible_collections.slipway.app.plugins.module_utils._postgres import compression
+from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOCK_TIMEOUT, PostgresError, quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Selection, exactly, names, spoken
+
+OLDEST = 14
+MOST_JOBS = 8  # that are taken when nobody says how many
+AT_ONCE = 50  # tables in one statement
+BEAT = 1  # seconds between two looks at how far pg_dump is
+UNTOUCHED = "No dump was made, and nothing of it is left in the store."
+
+LOOK = """
+SELECT current_setting('server_version_num')::int AS server_version, d.datname AS database, pg_is_in_recovery() AS standby,
+       pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS "collate", d.datctype AS ctype,
+       CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END AS locale_provider,
+       coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS icu_locale,
+       pg_get_userbyid(d.datdba) AS owner, pg_database_size(d.oid) AS size,
+       (SELECT coalesce(json_object_agg(extname, extversion), '{}') FROM pg_extension) AS extensions
+FROM pg_database d WHERE d.datname = current_database()"""
+
+# Roles that objects of the database belong or are granted to. Those of the server itself are on every server, but for
+# the superuser that the cluster was made with: its name differs, and nobody keeps book of what it owns.
+ROLES = """
+SELECT DISTINCT r.rolname AS name FROM pg_roles r
+WHERE r.oid >= 16384 AND r.oid IN (
+    SELECT s.refobjid FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid
+    WHERE d.datname = current_database() AND s.refclassid = 'pg_authid'::regclass)
+   OR r.oid = 10 AND EXISTS (
+    SELECT FROM (SELECT 'pg_class'::regclass, oid FROM pg_class WHERE relowner = 10 AND relnamespace <> 'pg_toast'::regnamespace
+                 UNION ALL SELECT 'pg_namespace'::regclass, oid FROM pg_namespace WHERE nspowner = 10 AND nspname !~ '^pg_'
+                 UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE proowner = 10
+                 UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_type WHERE typowner = 10) o (classid, objid)
+    WHERE o.objid >= 16384 AND NOT EXISTS (
+        SELECT FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'e'))
+ORDER BY 1"""
+
+COPYING = """
+SELECT p.relid::bigint AS oid, p.tuples_processed AS rows
+FROM pg_stat_progress_copy p JOIN pg_stat_activity a USING (pid) WHERE a.application_name = '%s'"""
+
+# What Python calls encodings that it knows by other names than PostgreSQL.
+_CODECS = {"SQL_ASCII": "utf-8", "KOI8R": "koi8_r", "KOI8U": "koi8_u", "WIN866": "cp866", "WIN874": "cp874", "UHC": "cp949"}
+
+
+class Wish:
+    """What a dump is to be; every list may be empty.
+
+    exclude_tables and exclude_table_data are patterns of tables. hooks are commands, each a text or a list of words, that
+    are run before, with what libpq needs to reach the database in their environment. jobs None means as many as there
+    are cores, compression is a text for the module of this name, who a text for the manifest.
+    """
+
+    def __init__(self, instance, config="none", jobs=None, compression="auto", exclude_tables=(), exclude_table_data=(), hooks=(),
+                 bin_dir=None, who=None):
+        if jobs is not None and jobs < 1:
+            raise SlipwayError("%d jobs cannot dump anything; at least 1 is needed." % jobs, untouched="Nothing was changed.")
+        self.instance = instance
+        self.config = config
+        self.jobs = jobs or min(os.cpu_count() or 1, MOST_JOBS)
+        self.compression = compression
+        self.exclude_tables = exclude_tables
+        self.exclude_table_data = exclude_table_data
+        self.hooks = [shlex.split(hook) if isinstance(hook, str) else [str(word) for word in hook] for hook in hooks]
+        self.bin_dir = bin_dir
+        self.who = who or "%s@%s" % (getpass.getuser(), socket.gethostname())
+
+
+def dump(connection, store, wish, check=False, report=None):
+    """Dump the connection's database into a store and return what became of it; with check only what would.
+
+    report, where there is one, gets the progress about every second: {phase, table, bytes, total_bytes, rows}.
+    """
+    begun = time.monotonic()
+    with connection.session() as session:
+        facts = session.query(LOOK)[0]
+        if facts["server_version"] // 10000 < OLDEST:
+            raise SlipwayError("The server is PostgreSQL %s; dumps need %d or later." % (programs.spoken(facts["server_version"]), OLDEST),
+                               untouched="Nothing was changed.")
+        clients = programs.for_dump(facts["server_version"], wish.bin_dir)
+        settled = compression.settle(wish.compression, clients)
+        if check:
+            selection = Selection(session, wish.exclude_tables, wish.exclude_table_data)
+            return _result(None, store, _manifest(facts, clients, wish, settled, selection), store.leftovers(), selection.warnings, begun)
+    _run_hooks(connection, wish.hooks)
+    try:
+        leftovers = store.remove_leftovers()
+        with store.new(wish.instance, connection.login_db, wish.config) as part:
+            manifest, warnings = _written(connection, part, wish, clients, settled, report)
+            manifest["files"] = manifests.describe_files(part.archive)
+            manifest["seconds"] = round(time.monotonic() - begun, 3)
+            key = part.finish(manifest)
+    except OSError as error:
+        raise SlipwayError("The dump cannot be written to %s: %s." % (store.location, error.strerror), untouched=UNTOUCHED) from error
+    return _result(key, store, manifest, leftovers, warnings, begun)
+
+
+def _run_hooks(connection, hooks):
+    environment = dict(connection.environment(), PGDATABASE=connection.login_db)
+    for hook in hooks:
+        done = run(hook, env=environment, dies_with_us=True)
+        if not done.ok:
+            said = redact(tail(done.stderr + done.stdout, 10), [connection.login_password])
+            raise SlipwayError("The pre-dump hook %s failed with exit status %d. It printed: %s" % (shlex.join(hook), done.rc, said),
+                               untouched="No dump was made.")
+
+
+def _written(connection, part, wish, clients, settled, report):
+    """Let pg_dump write the archive of a part; return the manifest, as far as it is known by then, and warnings."""
+    started = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with connection.session() as session:
+        session.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'")  # from 17 on
+        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        snapshot = session.query("SELECT pg_export_snapshot() AS id")[0]["id"]
+        facts = session.query(LOOK)[0]
+        selection = Selection(session, wish.exclude_tables, wish.exclude_table_data)
+        _lock(session, selection)
+        manifest = dict(_manifest(facts, clients, wish, settled, selection), started=started)
+        manifest["roles"] = [row["name"] for row in session.query(ROLES)]
+        arguments = _arguments(wish, settled, clients, selection, snapshot, facts) + ["--file=" + part.archive]
+        counting = _Counting(session, selection, facts["standby"])
+        warnings = _run_pg_dump(connection, clients, arguments, selection, counting, report)
+        for told, table in zip(manifest["tables"], selection.tables):
+            told["rows"] = counting.rows.get(table["oid"])
+    return manifest, selection.warnings + counting.warnings + warnings
+
+
+def _lock(session, selection):
+    """Keep the tables as the snapshot has them: one that is emptied now would be empty in the snapshot, too."""
+    tables = ["ONLY %s.%s" % (quote_ident(table["schema"]), quote_ident(table["name"])) for table in selection.tables]
+    for first in range(0, len(tables), AT_ONCE):
+        session.execute("LOCK TABLE %s IN ACCESS SHARE MODE" % ", ".join(tables[first:first + AT_ONCE]))
+
+
+def _arguments(wish, settled, clients, selection, snapshot, facts):
+    """What pg_dump is told, but for where."""
+    arguments = [clients.pg_dump, "--format=directory", "--no-password", "--jobs=%d" % wish.jobs, "--snapshot=" + snapshot,
+                 "--lock-wait-timeout=%ds" % LOCK_TIMEOUT, compression.argument(settled, clients)]
+    try:
+        codec = codecs.lookup(_CODECS.get(facts["encoding"], facts["encoding"].replace("WIN", "cp"))).name
+        for option, relations in (("--exclude-table=", selection.excluded), ("--exclude-table-data=", selection.excluded_data)):
+            # pg_dump speaks the encoding of the database, whatever that is: some cannot be put in another one.
+            arguments += [(option + exactly(relation)).encode(codec) for relation in relations]
+    except (LookupError, UnicodeError) as error:
+        raise SlipwayError("A table to leave out cannot be named in the database's encoding %s: %s." % (facts["encoding"], error),
+                           untouched=UNTOUCHED) from error
+    return arguments
+
+
+def _run_pg_dump(connection, clients, arguments, selection, counting, report):
+    """Run pg_dump to its end, and count meanwhile; return its warnings."""
+    environment = dict(connection.environment(), PGAPPNAME="slipway dump %s" % uuid.uuid4().hex)
+    del environment["PGCLIENTENCODING"]  # the archive is in the encoding of the database
+    heard = _Heard(selection)
+    beside = [counting] + ([_Watching(connection, environment["PGAPPNAME"], selection, heard, report)] if report else [])
+
+    def hear(line):
+        while beside:  # not before pg_dump runs: a process with threads should not fork
+            stack.enter_context(beside.pop())
+        heard(line)
+
+    with contextlib.ExitStack() as stack:
+        rc = follow(arguments + ["--verbose", "--dbname=" + connection.conninfo(connection.login_db)], hear, environment)
+        if rc != 0:
+            raise SlipwayError("pg_dump %s failed (exit status %d) on %s: %s" % (
+                programs.spoken(clients.version), rc, connection.describe(connection.login_db),
+                redact("; ".join(heard.errors) or "no reason given", [connection.login_password])), untouched=UNTOUCHED)
+        counting.finish()
+    return heard.warnings
+
+
+class _Heard:
+    """What pg_dump says, line by line: errors and warnings to pass on, and the tables it began."""
+
+    BEGUN = 'dumping contents of table "'
+
+    def __init__(self, selection):
+        self.begun = []
+        self.errors = []
+        self.warnings = []
+        self._tables = {spoken(table): table for table in selection.with_rows}
+        self._said = self.errors  # where the next lines of what was said last belong
+
+    def __call__(self, line):
+        program, _colon, text = line.partition(": ")
+        if program != "pg_dump":  # the second line of a message, or the word of a library that cannot be loaded
+            self._said.append(line)
+            return
+        kind, _colon, words = text.partition(": ")
+        if kind in ("error", "warning"):
+            self._said = self.errors if kind == "error" else self.warnings
+            self._said.append(words)
+        elif kind in ("detail", "hint"):
+            self._said.append(words)
+        else:
+            self._said = []
+            if text.startswith(self.BEGUN) and text[len(self.BEGUN):-1] in self._tables:
+                self.begun.append(self._tables[text[len(self.BEGUN):-1]])
+
+
+class _Beside:
+    """Something that is done in a thread of its own while pg_dump is at work."""
+
+    def __init__(self):
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+
+    def __exit__(self, *_error):
+        self._ended.set()
+        self._thread.join()
+
+
+class _Counting(_Beside):
+    """Count the rows of the tables in the session of the snapshot."""
+
+    def __init__(self, session, selection, standby):
+        super().__init__()
+        self.rows = {}  # by oid
+        self.warnings = []
+        self._session = session
+        # Rows of unlogged tables are not on a standby.
+        self._tables = [table for table in selection.with_rows if not (standby and table["unlogged"])]
+
+    def finish(self):
+        """Wait until all are counted."""
+        self._thread.join()
+
+    def _work(self):
+        try:
+            for first in range(0, len(self._tables), AT_ONCE):
+                if self._ended.is_set():
+                    return
+                counts = self._session.query(" UNION ALL ".join(
+                    "SELECT %d AS oid, count(*) AS n FROM ONLY %s.%s" % (table["oid"], quote_ident(table["schema"]), quote_ident(table["name"]))
+                    for table in self._tables[first:first + AT_ONCE]))
+                self.rows.update((row["oid"], row["n"]) for row in counts)
+        except PostgresError as error:  # the dump itself can be whole all the same
+            self.warnings.append("The rows of some tables could not be counted: %s" % error)
+
+
+class _Watching(_Beside):
+    """Report about every second how far pg_dump is, by the sizes of the tables it is done with and the rows of those it is at."""
+
+    def __init__(self, connection, name, selection, heard, report):
+        super().__init__()
+        self._connection = connection
+        self._name = name
+        self._heard = heard
+        self._report = report
+        self._total = sum(table["bytes"] for table in selection.with_rows)
+        self._most = 0
+
+    def _work(self):
+        with contextlib.suppress(PostgresError, OSError):  # a dump does not fail for want of being watched
+            with self._connection.session() as session:
+                while not self._ended.wait(BEAT):
+                    self._report(self._look({row["oid"]: row["rows"] for row in session.query(COPYING % self._name)}))
+
+    def _look(self, copying):
+        begun = list(self._heard.begun)
+        size, rows = 0, 0
+        for table in begun:
+            done = min(1.0, copying[table["oid"]] / max(table["estimate"], 1)) if table["oid"] in copying else 1.0
+            size += int(table["bytes"] * done)
+            rows += copying.get(table["oid"], table["estimate"])
+        # A table that was begun this moment is not seen being copied yet, and seems to be done.
+        self._most = max(self._most, size)
+        at = [spoken(table) for table in begun if table["oid"] in copying]
+        return {"phase": "dump", "table": at[-1] if at else "", "bytes": self._most, "total_bytes": self._total, "rows": rows}
+
+
+def _manifest(facts, clients, wish, settled, selection):
+    """The manifest as far as it is known before the dump."""
+    known = ("server_version", "database", "encoding", "collate", "ctype", "locale_provider", "icu_locale", "owner", "size", "extensions")
+    return dict({name: facts[name] for name in known}, format=manifests.FORMAT, client_version=clients.version, jobs=wish.jobs,
+                compression=settled, excluded=names(selection.excluded), excluded_data=names(selection.excluded_data), who=wish.who,
+                slipway=manifests.SLIPWAY, tables=[{"schema": table["schema"], "name": table["name"], "rows": None, "bytes": table["bytes"]}
+                                                   for table in selection.tables])
+
+
+def _result(key, store, manifest, leftovers, warnings, begun):
+    """key, path, archive_size and rows are None for a dump that was not made."""
+    told = ("database", "server_version", "client_version", "size", "jobs", "compression", "excluded", "excluded_data")
+    rows = [table["rows"] for table in manifest["tables"] if table["rows"] is not None]
+    return dict({name: manifest[name] for name in told}, changed=True, key=str(key) if key else None,
+                path=store.path(key) if key else None, tables=len(manifest["tables"]), rows=sum(rows) if key else None,
+                archive_size=sum(item["size"] for item in manifest["files"]) if key else None,
+                leftovers=leftovers, warnings=list(warnings), seconds=round(time.monotonic() - begun, 3))

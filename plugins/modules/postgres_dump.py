@@ -1,0 +1,293 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: postgres_dump
+short_description: Dump a PostgreSQL database into a store
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Dumps a database with C(pg_dump) in the directory format, by several jobs at a time, and puts a manifest beside the archive that
+    says where it came from, how many rows each table has, and the SHA-256 of every file.
+  - The rows are counted on the very snapshot the dump is made of.
+  - A dump gets its name, its key C(<instance>/<database>/<config>/<timestamp>), when all of it is on the disk. What a killed dump
+    leaves behind is no dump to anybody; the next one names it and removes it.
+extends_documentation_fragment:
+  - slipway.app._attributes
+  - slipway.app._postgres
+  - slipway.app._dump
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Says what would be dumped how. RV(key), RV(path), RV(rows) and RV(archive_size) are null, since nobody can know them.
+  diff_mode:
+    support: none
+  idempotent:
+    support: none
+    details:
+      - Every run makes a dump.
+options:
+  instance:
+    description:
+      - First part of the key, such as the name of the environment; that of the host where neither call nor config says one.
+    type: str
+  config:
+    description:
+      - Name of a set of options in O(configs); V(none) is the name of no set. It is the third part of the key, unless what is in
+        the dump was said with the call (O(exclude_tables), O(exclude_table_data), O(pre_dump_hooks)), then that is V(none).
+    type: str
+    default: none
+  configs:
+    description:
+      - Sets of options by their names, each a dict of the options O(instance), O(jobs), O(compression), O(exclude_tables),
+        O(exclude_table_data) and O(pre_dump_hooks).
+      - What is said with the call comes first, then what the config says, then the default.
+    type: dict
+    default: {}
+  jobs:
+    description:
+      - How many tables are dumped at the same time, each over a connection of its own; one connection more is needed for each two
+        tasks beside them, counting rows and showing progress.
+      - As many as the host has cores, at most 8, where neither call nor config says it.
+    type: int
+  compression:
+    description:
+      - V(auto) takes C(zstd:3) where pg_dump knows it (from 16 on), else C(gzip:6).
+      - V(none), or one of C(zstd), C(lz4) and C(gzip) with or without a level, such as V(gzip:1).
+      - V(auto) where neither call nor config says it.
+    type: str
+  exclude_tables:
+    description:
+      - Patterns of tables that are left out as a whole.
+      - A pattern is V([schema.]name) with V(*) for any characters and V(?) for any one. Upper case means lower case as in SQL, but for
+        what stands in double quotes, which is meant to the letter. Without a schema it means all schemas.
+      - The partitions of a table that is left out are left out with it.
+    type: list
+    elements: str
+  exclude_table_data:
+    description:
+      - Patterns of tables that are dumped without their rows.
+    type: list
+    elements: str
+  pre_dump_hooks:
+    description:
+      - Commands that are run on the host, one after the other, before the dump. Each is a text that is split into words as a shell does
+        it, or a list of words; there is no shell. One that fails keeps the dump from being made.
+      - They find the database in the environment variables of libpq (C(PGHOST), C(PGDATABASE), C(PGPASSWORD) and so on).
+    type: list
+    elements: raw
+  environment:
+    description:
+      - The environment the database belongs to. One that is not named counts as V(prod).
+    type: str
+    choices: [dev, stag, uat, prod]
+  allow_dump:
+    description:
+      - Whether the database may be dumped. When not set it may, except in V(prod).
+    type: bool
+  progress:
+    description:
+      - A file to write the progress to, about every second and each time as a whole.
+    type: path
+  by:
+    description:
+      - Who makes the dump, for its manifest; the user and the host the module runs as when not set.
+    type: str
+notes:
+  - The role must be able to read every table that is dumped; row security that would hide rows from it is an error.
+  - The dump has the encoding of the database. It holds all rows as they are, and the passwords in subscriptions and user mappings where
+    the role may read them.
+seealso:
+  - module: slipway.app.postgres_dump_info
+"""
+
+EXAMPLES = r"""
+---
+- name: Dump the shop's database
+  slipway.app.postgres_dump:
+    login_host: db.example.com
+    login_user: shop
+    login_password: "{{ shop_database_password }}"
+    login_db: shop
+    store: /srv/dumps
+    instance: uat
+    environment: uat
+
+- name: Dump it small, as the config says, without sessions and the rows of all logs
+  slipway.app.postgres_dump:
+    login_host: db.example.com
+    login_user: shop
+    login_password: "{{ shop_database_password }}"
+    login_db: shop
+    store: /srv/dumps
+    instance: prod
+    environment: prod
+    allow_dump: true
+    config: small
+    configs:
+      small:
+        exclude_tables: [public.django_session]
+        exclude_table_data: ['log_*', 'audit."Trail"']
+        pre_dump_hooks:
+          - [psql, -c, REFRESH MATERIALIZED VIEW public.top_ten]
+"""
+
+RETURN = r"""
+key:
+  description: The key of the dump; null in check mode.
+  type: str
+  returned: success
+  sample: uat/shop/none/20261126T031500.123456Z
+path:
+  description: The folder of the dump; null in check mode.
+  type: str
+  returned: success
+  sample: /srv/dumps/uat/shop/none/20261126T031500.123456Z
+database:
+  description: The database.
+  type: str
+  returned: success
+  sample: shop
+server_version:
+  description: Version of the server, as its setting C(server_version_num).
+  type: int
+  returned: success
+  sample: 170011
+client_version:
+  description: Version of pg_dump, in the same form.
+  type: int
+  returned: success
+  sample: 170011
+size:
+  description: Size of the database in bytes.
+  type: int
+  returned: success
+  sample: 1508900000
+archive_size:
+  description: Size of the archive in bytes; null in check mode.
+  type: int
+  returned: success
+  sample: 184500000
+tables:
+  description: How many tables are in the dump, those of extensions not counted.
+  type: int
+  returned: success
+  sample: 42
+rows:
+  description: How many rows they have; null in check mode.
+  type: int
+  returned: success
+  sample: 7600000
+jobs:
+  description: How many tables were dumped at a time.
+  type: int
+  returned: success
+  sample: 2
+compression:
+  description: How the archive is compressed.
+  type: str
+  returned: success
+  sample: zstd:3
+excluded:
+  description: The tables, views and so on that were left out.
+  type: list
+  elements: dict
+  returned: success
+  contains: &table
+    schema:
+      description: Schema of the table.
+      type: str
+      sample: public
+    name:
+      description: Name of the table.
+      type: str
+      sample: django_session
+excluded_data:
+  description: The tables whose rows were left out.
+  type: list
+  elements: dict
+  returned: success
+  contains: *table
+leftovers:
+  description: What killed dumps had left in the store, as paths in it. It was removed, as far as the user may.
+  type: list
+  elements: str
+  returned: success
+  sample: []
+seconds:
+  description: How long it took.
+  type: float
+  returned: success
+  sample: 21.4
+"""
+
+import socket
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.files import write_json
+from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
+from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
+from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed
+from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
+
+
+def wish_from(params):
+    """What the parameters and their config ask for."""
+    chosen = configs.effective(params, params["configs"], params["config"], configs.DUMP)
+    return Wish(instance=chosen["instance"] or socket.gethostname(), config=configs.key_part(params, params["config"]), jobs=chosen["jobs"],
+                compression=chosen["compression"] or "auto", exclude_tables=chosen["exclude_tables"] or [],
+                exclude_table_data=chosen["exclude_table_data"] or [], hooks=chosen["pre_dump_hooks"] or [], bin_dir=params["bin_dir"],
+                who=params["by"])
+
+
+def run(module):
+    params = module.params
+    require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump")
+    progress = params["progress"]
+    result = dump(connection_from(params), open_store(params["store"]), wish_from(params), check=module.check_mode,
+                  report=(lambda state: write_json(progress, state)) if progress else None)
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    return result
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            POSTGRES_ARGUMENTS,
+            store={"type": "path", "required": True},
+            bin_dir={"type": "path"},
+            instance={"type": "str"},
+            config={"type": "str", "default": NO_CONFIG},
+            configs={"type": "dict", "default": {}},
+            jobs={"type": "int"},
+            compression={"type": "str"},
+            exclude_tables={"type": "list", "elements": "str"},
+            exclude_table_data={"type": "list", "elements": "str"},
+            pre_dump_hooks={"type": "list", "elements": "raw"},
+            environment={"type": "str", "choices": list(ENVIRONMENTS)},
+            allow_dump={"type": "bool"},
+            progress={"type": "path"},
+            by={"type": "str"},
+        ),
+        supports_check_mode=True,
+    )
+    try:
+        result = run(module)
+    except SlipwayError as error:
+        module.fail_json(msg=str(error), **error.facts)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
