@@ -52,8 +52,7 @@ options:
     default: {}
   jobs:
     description:
-      - How many tables are dumped at the same time, each over a connection of its own; one connection more is needed for each two
-        tasks beside them, counting rows and showing progress.
+      - How many tables are dumped at the same time, each over a connection of its own. Three further connections are used beside them.
       - As many as the host has cores, at most 8, where neither call nor config says it.
     type: int
   compression:

@@ -1,16 +1,385 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""Dumps of real databases, and what stock pg_restore makes of them."""
+
 from __future__ import annotations
-from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
-from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
+
 import json
-def test_try(postgres, tmp_path):
-    store = open_store(str(tmp_path))
-    seen = []
-    r = dump(postgres.connection(), store, Wish("uat"), report=seen.append)
-    print(json.dumps(r, indent=1)); print(seen)
-    d = store.open(store.newest())
-    print(json.dumps(d.manifest, indent=1)); d.verify()
-    os = __import__("os"); os.system("find %s -ls" % tmp_path)
-    assert 0
+import os
+import pathlib
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumping
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore, open_store
+
+ODD = "It's \"my\" Shöp\\ 100%/.."
+WORLD = """
+    CREATE SCHEMA "My.Schema";
+    CREATE EXTENSION citext; CREATE EXTENSION hstore;
+    CREATE TYPE mood AS ENUM ('so', 'so so');
+    CREATE TABLE "My.Schema"."it's ""a"" Täble" (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, t citext, m mood, h hstore,
+        twice int GENERATED ALWAYS AS (length(t::text) * 2) STORED);
+    INSERT INTO "My.Schema"."it's ""a"" Täble" (t, m, h) VALUES (E'a\\tb\\n\\\\.', 'so so', 'a=>1'), (NULL, NULL, NULL), ('', 'so', '');
+    CREATE TABLE nothing (id int);
+    CREATE TABLE columnless (); INSERT INTO columnless SELECT FROM generate_series(1, 7);
+    CREATE TABLE parts (id int, kind text) PARTITION BY LIST (kind);
+    CREATE TABLE parts_a PARTITION OF parts FOR VALUES IN ('a');
+    CREATE TABLE parts_b PARTITION OF parts FOR VALUES IN ('b') PARTITION BY RANGE (id);
+    CREATE TABLE parts_b1 PARTITION OF parts_b FOR VALUES FROM (0) TO (100);
+    INSERT INTO parts SELECT g, CASE WHEN g % 3 = 0 THEN 'a' ELSE 'b' END FROM generate_series(1, 99) g;
+    CREATE TABLE parent (id int); CREATE TABLE child (more text) INHERITS (parent);
+    INSERT INTO parent VALUES (1), (2); INSERT INTO child VALUES (3, 'x');
+    CREATE UNLOGGED TABLE quick (id int); INSERT INTO quick VALUES (1);
+    CREATE MATERIALIZED VIEW top AS SELECT * FROM parts;
+    CREATE TABLE kept (id int PRIMARY KEY);
+    CREATE TABLE refers (id int REFERENCES kept);
+    INSERT INTO kept VALUES (1); INSERT INTO refers VALUES (1);
+    CREATE TABLE guarded (id int); INSERT INTO guarded VALUES (1), (2);
+    ALTER TABLE guarded ENABLE ROW LEVEL SECURITY; CREATE POLICY none ON guarded TO guest USING (false);
+    SELECT lo_from_bytea(0, '\\x00ff00'), lo_from_bytea(0, 'two');
+"""
+COUNTS = {"My.Schema.it's \"a\" Täble": 3, "public.nothing": 0, "public.columnless": 7, "public.parts_a": 33, "public.parts_b1": 66,
+          "public.parent": 2, "public.child": 1, "public.quick": 1, "public.kept": 1, "public.refers": 1, "public.guarded": 2}
+
+
+def execute(postgres, text, database, user="shop"):
+    """Run a script as a role, which psql's own -c does not stop at the first statement of."""
+    environment = dict(postgres.connection(user, database).environment(), PGDATABASE=database)
+    subprocess.run(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1"], input=text, text=True, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def world(postgres):
+    """A connection to a database whose names and tables are as odd as can be."""
+    postgres.sql("CREATE DATABASE %s OWNER shop" % quote_ident(ODD))
+    execute(postgres, WORLD, ODD)
+    return postgres.connection(database=ODD)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_store(str(tmp_path / "dumps"))
+
+
+def restored(postgres, whole, name="copy"):
+    """A connection to a fresh database that stock pg_restore made of a dump, stopping at the first error."""
+    postgres.sql("CREATE DATABASE %s OWNER shop TEMPLATE template0 ENCODING '%s' LOCALE 'C'" % (quote_ident(name), whole.manifest["encoding"]))
+    connection = postgres.connection(database=name)
+    subprocess.run([os.path.join(postgres.bin_dir, "pg_restore"), "--exit-on-error", "--jobs=2", "--dbname=" + connection.conninfo(name),
+                    whole.archive], env=connection.environment(), check=True)
+    return connection
+
+
+def counted(manifest):
+    return {"%(schema)s.%(name)s" % table: table["rows"] for table in manifest["tables"]}
+
+
+def counts_in(connection, tables):
+    return {"%(schema)s.%(name)s" % table: connection.query(
+        "SELECT count(*) AS n FROM ONLY %s.%s" % (quote_ident(table["schema"]), quote_ident(table["name"])))[0]["n"] for table in tables}
+
+
+def test_all_that_a_database_can_have(postgres, world, store):
+    result = dump(world, store, Wish("Prod/1", who="ann"))
+    whole = store.open(store.newest("Prod%2F1") if False else store.newest())
+    whole.verify()
+    manifest = whole.manifest
+    assert counted(manifest) == COUNTS and result["rows"] == sum(COUNTS.values()) and result["tables"] == len(COUNTS)
+    assert (manifest["database"], manifest["owner"], manifest["who"], manifest["roles"]) == (ODD, "shop", "ann", ["guest", "shop"])
+    assert set(manifest["extensions"]) == {"plpgsql", "citext", "hstore"} and manifest["encoding"] == "UTF8"
+    assert result["warnings"] == [] and result["leftovers"] == []
+    copy = restored(postgres, whole)
+    assert counts_in(copy, manifest["tables"]) == COUNTS
+    for query in ('SELECT * FROM "My.Schema"."it\'s ""a"" Täble"', "SELECT data FROM pg_largeobject ORDER BY data", "SELECT * FROM public.top"):
+        postgres_rows = postgres.connection(postgres.superuser, ODD).query(query)
+        assert postgres.connection(postgres.superuser, "copy").query(query) == postgres_rows and postgres_rows
+
+
+def test_what_is_left_out_is_exactly_what_was_named(postgres, world, store):
+    wish = Wish("uat", exclude_tables=["nothing", '"My.Schema"."it\'s ""a"" T*"', '"My.Schema"."it\'s ""a"" Täble"', "gone*"],
+                exclude_table_data=["parts", "kept", "nothing"])
+    told = dump(world, store, wish, check=True)
+    assert not os.path.exists(store.location) and told["key"] is None and told["tables"] == len(COUNTS) - 2
+    result = dump(world, store, wish)
+    out, empty = [["%(schema)s.%(name)s" % table for table in result[name]] for name in ("excluded", "excluded_data")]
+    assert out == ["My.Schema.it's \"a\" Täble", "public.nothing"]
+    assert empty == ["public.kept", "public.parts", "public.parts_a", "public.parts_b", "public.parts_b1"]
+    assert [result[name] for name in ("excluded", "excluded_data", "warnings", "tables")] == [
+        told[name] for name in ("excluded", "excluded_data", "warnings", "tables")]
+    said = " ".join(result["warnings"])
+    assert "No table matches gone*" in said and 'T*"' in said and "refers_id_fkey of table public.refers refers to table public.kept" in said
+    left = {name: None if name in empty else number for name, number in COUNTS.items() if name not in out}
+    assert counted(store.open(store.newest()).manifest) == left
+    # The key that cannot be made is what the warning was about; all else is there.
+    execute(postgres, "DELETE FROM refers", ODD)
+    whole = store.open(store.list("uat")[0]) if not dump(world, store, wish) else store.open(store.newest())
+    copy = restored(postgres, whole)
+    assert counts_in(copy, whole.manifest["tables"]) == dict({name: number or 0 for name, number in left.items()}, **{"public.refers": 0})
+
+
+def test_rows_are_those_of_the_snapshot(postgres, store, monkeypatch):
+    """Who writes while the dump is made is neither in it nor in its manifest; who would empty a table has to wait."""
+    follow = dumping.follow
+
+    def after_others_wrote(*arguments):
+        postgres.connection().execute("INSERT INTO public.orders (note) SELECT 'late' FROM generate_series(1, 50)")
+        with pytest.raises(SlipwayError, match="lock timeout"):
+            postgres.connection().execute("SET lock_timeout = '50ms';\nTRUNCATE public.orders")
+        return follow(*arguments)
+
+    monkeypatch.setattr(dumping, "follow", after_others_wrote)
+    dump(postgres.connection(), store, Wish("uat"))
+    whole = store.open(store.newest())
+    assert counted(whole.manifest)["public.orders"] == 1000
+    assert counts_in(restored(postgres, whole), whole.manifest["tables"]) == {"public.orders": 1000, "public.django_migrations": 1}
+    assert postgres.connection().query("SELECT count(*) AS n FROM public.orders")[0]["n"] == 1050
+
+
+@pytest.mark.parametrize("encoding, name", [("LATIN1", "läden"), ("SQL_ASCII", "laeden")])
+def test_other_encodings(postgres, store, encoding, name):
+    postgres.sql("CREATE DATABASE old OWNER shop TEMPLATE template0 ENCODING '%s' LOCALE 'C'" % encoding)
+    execute(postgres, "CREATE TABLE %s (t text); CREATE TABLE words (t text)" % name, "old")
+    # A byte that is a letter in one of them and nothing at all in UTF-8.
+    environment = dict(postgres.connection().environment(), PGDATABASE="old", PGCLIENTENCODING=encoding)
+    subprocess.run(["psql", "-Xq"], input=b"COPY words FROM stdin;\ncaf\xe9\n\\.\n", env=environment, check=True)
+    dump(postgres.connection(database="old"), store, Wish("uat", exclude_tables=[name]))
+    whole = store.open(store.newest())
+    assert whole.manifest["encoding"] == encoding and counted(whole.manifest) == {"public.words": 1}
+    copy = restored(postgres, whole)
+    assert copy.query("SELECT encode(t::bytea, 'hex') AS hex FROM public.words")[0]["hex"] == "636166e9"
+    assert copy.query("SELECT count(*) AS n FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")[0]["n"] == 1
+
+
+@pytest.mark.parametrize("text, kind", [("none", ".dat"), ("gzip:1", ".dat.gz"), ("auto", ".dat.zst")])
+def test_compressions(postgres, store, text, kind):
+    result = dump(postgres.connection(), store, Wish("uat", compression=text, jobs=1))
+    names = [item["name"] for item in store.open(store.newest()).manifest["files"]]
+    assert result["compression"] == {"auto": "zstd:3"}.get(text, text) and any(name.endswith(kind) for name in names)
+
+
+# The module
+
+@pytest.fixture
+def run(postgres, tmp_path, run_module):
+    """run(check=False, **changes) -> the result of the module as the real process it is on a host."""
+
+    def runner(check=False, **changes):
+        params = dict({"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret",
+                       "login_db": "shop", "store": str(tmp_path / "dumps"), "instance": "uat", "environment": "uat"}, **changes)
+        result = run_module("postgres_dump", params, check)
+        assert "no secret" not in json.dumps(result)
+        return result
+
+    return runner
+
+
+@pytest.fixture
+def wrapper(postgres, tmp_path):
+    """wrapper(text) -> a folder with a pg_dump that runs a text of shell before or after the real one, which is $real "$@"."""
+
+    def make(text):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        (folder / "pg_dump").write_text("#!/bin/sh\nreal=%s\n%s\n" % (os.path.join(postgres.bin_dir, "pg_dump"), text))
+        (folder / "pg_dump").chmod(0o755)
+        return str(folder)
+
+    return make
+
+
+def test_the_password_is_in_no_argument_and_progress_is_written(postgres, run, wrapper, tmp_path):
+    progress, seen = tmp_path / "progress", tmp_path / "seen"
+    bin_dir = wrapper("""case $1 in --format=directory) echo "$@" >%(seen)s; esac
+        $real "$@" || exit
+        case $1 in --format=directory) for i in $(seq 600); do [ -s %(progress)s ] && exit; sleep 0.05; done; exit 9; esac
+        """ % {"seen": seen, "progress": progress})
+    result = run(bin_dir=bin_dir, progress=str(progress), jobs=3)
+    assert not result.get("failed"), result
+    said = seen.read_text()
+    assert "--jobs=3" in said and "dbname='shop'" in said and "secret" not in said
+    state = json.loads(progress.read_text())
+    assert state["phase"] == "dump" and 0 < state["bytes"] <= state["total_bytes"]
+    assert stat_mode(progress) == 0o600
+
+
+def stat_mode(path):
+    return path.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("changes, message", [
+    ({"environment": None}, "counts as prod"),
+    ({"environment": "prod"}, "environment prod is not allowed"),
+    ({"allow_dump": False}, "allow_dump forbids it"),
+    ({"login_db": "nowhere"}, 'database "nowhere" does not exist'),
+    ({"login_password": "wrong"}, "password authentication failed"),
+    ({"config": "small"}, "no config small"),
+    ({"compression": "zip"}, "is no compression"),
+    ({"jobs": 0}, "at least 1"),
+    ({"exclude_tables": ["a.b.c"]}, "is no pattern"),
+    ({"store": "s3://bucket/dumps"}, "has to be a folder"),
+])
+def test_what_stands_against_it_is_said_and_leaves_nothing(run, tmp_path, check, changes, message):
+    result = run(check, **changes)
+    assert result["failed"] and message in result["msg"]
+    assert [path for path in (tmp_path / "dumps").rglob("*") if not path.is_dir() and path.name != ".lock"] == []
+
+
+def test_an_older_client_is_refused_before_anything_is_done(run, wrapper, tmp_path):
+    result = run(bin_dir=wrapper("echo 'pg_dump (PostgreSQL) 14.1'"), pre_dump_hooks=["touch %s/hook" % shlex.quote(str(tmp_path))])
+    assert result["failed"] and "The server is PostgreSQL 1" in result["msg"] and "14.1 in" in result["msg"]
+    assert not (tmp_path / "dumps").exists() and not (tmp_path / "hook").exists()
+
+
+def test_hooks_of_a_config_run_on_the_database(postgres, run, tmp_path):
+    small = {"pre_dump_hooks": [["psql", "-qc", "DELETE FROM orders WHERE id > 10"]], "exclude_table_data": ["django_migrations"]}
+    told = run(check=True, config="small", configs={"small": small})
+    assert postgres.connection().query("SELECT count(*) AS n FROM public.orders")[0]["n"] == 1000  # check mode runs none
+    done = run(config="small", configs={"small": small})
+    assert done["key"].startswith("uat/shop/small/") and done["rows"] == 10 and told["excluded_data"] == done["excluded_data"]
+    assert run(config="small", configs={"small": small}, exclude_tables=[])["key"].startswith("uat/shop/none/")
+    failed = run(pre_dump_hooks=["psql -c 'SELECT nonsense'"])
+    assert failed["failed"] and 'column "nonsense" does not exist' in failed["msg"] and "No dump was made" in failed["msg"]
+
+
+def test_a_table_that_may_not_be_read_fails_the_dump(postgres, run, tmp_path):
+    postgres.sql("CREATE TABLE public.secret (id int)", "shop")
+    result = run()
+    assert result["failed"] and "permission denied for table secret" in result["msg"]
+    assert FolderStore(str(tmp_path / "dumps")).list() == []
+
+
+# When it does not come to its end
+
+def in_child(work):
+    """Run work in a process of its own; return whether it came to its end, or by what signal it died."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitpid(pid, 0)[1]
+
+
+CHANGES = ("os.mkdir", "os.rename", "os.chmod", "os.remove", "subprocess.Popen", "tempfile.mkdtemp", "shutil.rmtree")
+
+
+def dies_at(number, work):
+    """Run work in a child that is killed before its change of this number to the disk; return whether it was."""
+    def counting():
+        seen = [0]
+
+        def hook(event, _arguments):
+            if event in CHANGES:
+                seen[0] += 1
+                if seen[0] == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        work()
+
+    status = in_child(counting)
+    assert status in (0, signal.SIGKILL)
+    return status == signal.SIGKILL
+
+
+def parts(store):
+    return sorted(str(path.relative_to(store.location)) for path in pathlib.Path(store.location).glob("*/*/*/.part-*"))
+
+
+def test_killed_at_each_step(postgres, store):
+    """No step leaves what a list takes for whole, and the next dump names and removes what is left."""
+    number = 1
+    deaths_with_parts = 0
+    while dies_at(number, lambda: dump(postgres.connection(), store, Wish("uat", jobs=1, compression="none"))):
+        for key in store.list():  # killed after the rename: then it is whole
+            store.open(key).verify()
+        left = parts(store)
+        deaths_with_parts += len(left)
+        assert store.remove_leftovers() == left and parts(store) == []
+        number += 1
+    assert number > 12 and deaths_with_parts > 4
+    store.open(store.newest()).verify()
+
+
+def test_killed_while_pg_dump_writes(postgres, store, wrapper, tmp_path):
+    pid_file = tmp_path / "pid"
+    bin_dir = wrapper('case $1 in --format=directory) $real "$@"; echo $$ >%s; sleep 600;; *) $real "$@"; esac' % pid_file)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            dump(postgres.connection(), store, Wish("uat", bin_dir=bin_dir, compression="none"))
+        finally:
+            os._exit(0)
+    wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"))
+    left = parts(store)
+    assert len(left) == 1 and store.leftovers() == [] and store.remove_leftovers() == []  # it is at work
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert store.list() == []
+    assert dump(postgres.connection(), store, Wish("uat"), check=True)["leftovers"] == left
+    result = dump(postgres.connection(), store, Wish("uat"))
+    assert result["leftovers"] == left and parts(store) == [] and store.list() == [store.newest()]
+    wait_until(lambda: not os.path.exists("/proc/%s" % pid_file.read_text().strip()))  # and pg_dump died with it
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_server_that_dies_in_the_middle(postgres, store, monkeypatch):
+    follow = dumping.follow
+
+    def dying(*arguments):
+        postgres.kill()
+        return follow(*arguments)
+
+    monkeypatch.setattr(dumping, "follow", dying)
+    try:
+        with pytest.raises(SlipwayError, match="nothing of it is left"):
+            dump(postgres.connection(), store, Wish("uat"))
+    finally:
+        postgres.start()
+    assert store.list() == [] and parts(store) == []
+
+
+@pytest.fixture
+def full(tmp_path):
+    """A store on a disk of its own with room for next to nothing."""
+    folder = tmp_path / "small disk"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("needs a user who may mount a file system")
+    yield open_store(str(folder))
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk(postgres, full):
+    postgres.connection().execute("INSERT INTO public.orders (note) SELECT repeat('x', 500) FROM generate_series(1, 500)")
+    with pytest.raises(SlipwayError, match="No space left on device.*nothing of it is left"):
+        dump(postgres.connection(), full, Wish("uat", compression="none"))
+    assert full.list() == [] and parts(full) == []
+    dump(postgres.connection(), full, Wish("uat", exclude_table_data=["orders"]))
+    full.open(full.newest()).verify()
+
+
+def test_a_store_that_cannot_be_written(postgres, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SlipwayError, match="cannot be written to .*/file/dumps: "):
+        dump(postgres.connection(), open_store(str(tmp_path / "file" / "dumps")), Wish("uat"))

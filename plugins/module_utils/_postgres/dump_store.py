@@ -171,6 +171,7 @@ class Part:
 
     def finish(self, manifest):
         """Put the dump in its place with its manifest, which gets its key here; return the key."""
+        os.chmod(self.archive, 0o700)
         for name in os.listdir(self.archive):
             os.chmod(os.path.join(self.archive, name), 0o600)
         while True:

@@ -1,0 +1,33 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What dumps there are in a store, as people ask for it."""
+
+from __future__ import annotations
+
+import datetime
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+
+TOLD = ("server_version", "client_version", "size", "compression", "excluded", "excluded_data", "started", "who")
+
+
+def dumps(store, prefix=""):
+    """The dumps below a prefix, newest first, as dicts, and sentences about those whose manifest cannot be used."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    found, broken = [], []
+    for key in store.list(prefix):
+        try:
+            found.append(_described(store.open(key), now))
+        except SlipwayError as error:
+            broken.append("%s is left out: %s" % (key, error))
+    return found, broken
+
+
+def _described(dump, now):
+    """age and archive_size: seconds and bytes. rows is the sum over the tables whose rows were counted."""
+    key, manifest = dump.key, dump.manifest
+    return dict({name: manifest[name] for name in TOLD}, key=str(key), instance=key.instance, database=key.database, config=key.config,
+                path=dump.folder, age=max(0, int((now - key.moment).total_seconds())), tables=len(manifest["tables"]),
+                rows=sum(table["rows"] or 0 for table in manifest["tables"]), archive_size=sum(item["size"] for item in manifest["files"]))

@@ -1,0 +1,215 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: postgres_dump_info
+short_description: List the dumps in a store
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Lists the dumps of M(slipway.app.postgres_dump) in a store, newest first. No server is asked.
+extends_documentation_fragment:
+  - slipway.app._attributes.info_module
+options:
+  store:
+    description:
+      - Folder of dumps on the host. One that does not exist has no dumps.
+    type: path
+    required: true
+  prefix:
+    description:
+      - Which dumps, by the beginning of their keys; C(<instance>), C(<instance>/<database>), C(<instance>/<database>/<config>), or
+        that with a timestamp or the beginning of one. When empty, all are listed.
+    type: str
+    default: ''
+  validate_keys:
+    description:
+      - Whether what stands in the place of a dump without being one is passed over. With V(false) it is told in RV(others).
+    type: bool
+    default: true
+  verify:
+    description:
+      - Read all files of the dumps that are listed, and compare them with their digests. A difference is an error.
+    type: bool
+    default: false
+seealso:
+  - module: slipway.app.postgres_dump
+"""
+
+EXAMPLES = r"""
+---
+- name: List the dumps of the shop in uat
+  slipway.app.postgres_dump_info:
+    store: /srv/dumps
+    prefix: uat/shop
+  register: found
+
+- name: Show the newest
+  ansible.builtin.debug:
+    var: found.newest
+"""
+
+RETURN = r"""
+dumps:
+  description: The dumps, newest first.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    key:
+      description: Its key.
+      type: str
+      sample: uat/shop/none/20261126T031500.123456Z
+    instance:
+      description: First part of the key, as people write it.
+      type: str
+      sample: uat
+    database:
+      description: The database.
+      type: str
+      sample: shop
+    config:
+      description: The config it was made by, or V(none).
+      type: str
+      sample: none
+    path:
+      description: Its folder.
+      type: str
+      sample: /srv/dumps/uat/shop/none/20261126T031500.123456Z
+    started:
+      description: When it was begun, in UTC.
+      type: str
+      sample: "2026-11-26T03:15:00Z"
+    age:
+      description: Seconds since then.
+      type: int
+      sample: 86400
+    who:
+      description: Who made it.
+      type: str
+      sample: ann@control
+    server_version:
+      description: Version of the server, as its setting C(server_version_num).
+      type: int
+      sample: 170011
+    client_version:
+      description: Version of pg_dump, in the same form.
+      type: int
+      sample: 170011
+    size:
+      description: Size of the database in bytes.
+      type: int
+      sample: 1508900000
+    archive_size:
+      description: Size of the archive in bytes.
+      type: int
+      sample: 184500000
+    tables:
+      description: How many tables are in it, those of extensions not counted.
+      type: int
+      sample: 42
+    rows:
+      description: How many rows they have.
+      type: int
+      sample: 7600000
+    compression:
+      description: How the archive is compressed.
+      type: str
+      sample: zstd:3
+    excluded:
+      description: The tables, views and so on that were left out, each as a dict of schema and name.
+      type: list
+      elements: dict
+      sample: []
+    excluded_data:
+      description: The tables whose rows were left out, likewise.
+      type: list
+      elements: dict
+      sample: []
+newest:
+  description: Key of the newest of them, or null when there is none.
+  type: str
+  returned: success
+  sample: uat/shop/none/20261126T031500.123456Z
+instances:
+  description: The instances they are of.
+  type: list
+  elements: str
+  returned: success
+  sample: [uat]
+databases:
+  description: The databases they are of.
+  type: list
+  elements: str
+  returned: success
+  sample: [shop]
+configs:
+  description: The configs they were made by.
+  type: list
+  elements: str
+  returned: success
+  sample: [none]
+others:
+  description: What stands in the place of a dump without being one.
+  type: list
+  elements: dict
+  returned: when O(validate_keys=false)
+  contains:
+    path:
+      description: Where it is in the store.
+      type: str
+      sample: uat/Shop/none/yesterday
+    problem:
+      description: What is wrong with it.
+      type: str
+      sample: Its name is no key of a dump.
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list import dumps
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
+
+
+def run(module):
+    store = open_store(module.params["store"])
+    if module.params["verify"]:
+        for key in store.list(module.params["prefix"]):
+            store.open(key).verify()
+    found, broken = dumps(store, module.params["prefix"])
+    result = {"changed": False, "dumps": found, "newest": found[0]["key"] if found else None}
+    for part in ("instance", "database", "config"):
+        result[part + "s"] = sorted({dump[part] for dump in found})
+    if module.params["validate_keys"]:
+        for sentence in broken:
+            module.warn(sentence)
+    else:
+        result["others"] = [{"path": path, "problem": problem} for path, problem in store.strangers()]
+    return result
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "store": {"type": "path", "required": True},
+            "prefix": {"type": "str", "default": ""},
+            "validate_keys": {"type": "bool", "default": True, "no_log": False},
+            "verify": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = run(module)
+    except SlipwayError as error:
+        module.fail_json(msg=str(error), **error.facts)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

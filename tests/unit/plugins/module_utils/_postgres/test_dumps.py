@@ -1,0 +1,326 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names of dumps, their manifests and their store, which need no server."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pathlib
+import stat
+
+import pytest
+import yaml
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres import clients, compression, configs, guard, manifest
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list import dumps
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
+from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Pattern, exactly
+
+MOMENT = "20261126T031500.123456Z"
+CONTENT = {
+    "format": 1, "server_version": 170011, "client_version": 170011, "database": "shop", "encoding": "UTF8", "collate": "C", "ctype": "C",
+    "locale_provider": "libc", "icu_locale": None, "owner": "shop", "size": 7640755, "jobs": 2, "compression": "zstd:3", "excluded": [],
+    "excluded_data": [{"schema": "public", "name": "log"}], "extensions": {"plpgsql": "1.0"}, "roles": ["shop"],
+    "tables": [{"schema": "public", "name": "orders", "rows": 3, "bytes": 8192}, {"schema": "public", "name": "log", "rows": None, "bytes": 0}],
+    "started": "2026-11-26T03:15:00Z", "seconds": 0.4, "who": "ann@control", "slipway": "0.1.0"}
+
+# Names
+
+NAMES = ["shop", "Shop", "it's a \"shop\"", "../../etc", "..", ".hidden", "a/b", "läden", "買", "100%", "%2e", "new\nline", "-rf", " "]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_has_a_key_of_its_own_that_stays_in_the_store(name, tmp_path):
+    key = Key(name, name, name, MOMENT)
+    assert Key.parse(str(key)) == key and Key.parse(str(key)).database == name
+    path = open_store(str(tmp_path)).path(key)
+    assert os.path.normpath(path) == path and os.path.relpath(path, tmp_path).split("/") == list(key.parts)
+    assert all(not part.startswith(".") and part == part.encode("ascii").decode().strip() for part in key.parts)
+
+
+def test_no_two_names_share_a_key_even_where_case_is_not_told_apart():
+    written = [str(Key("i", name, "c", MOMENT)).lower() for name in NAMES]
+    assert len(set(written)) == len(NAMES)
+
+
+@pytest.mark.parametrize("text, words", [
+    ("shop", "four parts"), ("a/b/c/d/e", "four parts"), ("a//c/" + MOMENT, "cannot be part"), ("a/b/c/yesterday", "no timestamp"),
+    ("a/b/c/20261341T031500.123456Z", "no timestamp"), ("a/%62/c/" + MOMENT, "percent signs"), ("a/%ff/c/" + MOMENT, "percent signs"),
+    ("a/%2e/c/" + MOMENT, "percent signs"), ("a/b\0/c/" + MOMENT, "cannot be part"), ("a/%/c/" + MOMENT, "percent signs"),
+    ("a/%s/c/%s" % ("x" * 241, MOMENT), "too long")])
+def test_what_is_no_key_is_said_so(text, words):
+    with pytest.raises(SlipwayError, match=words):
+        Key.parse(text)
+
+
+def test_keys_sort_by_time_and_a_later_one_is_later():
+    first = Key.now("z", "shop", "none")
+    second = Key.now("a", "shop", "none", after=first)
+    future = Key("z", "shop", "none", "29991231T235959.999998Z")
+    assert first.order < second.order < future.order < Key.now("a", "shop", "none", after=future).order
+
+
+@pytest.mark.parametrize("prefix, matches", [
+    ("", True), ("uat", True), ("uat/", True), ("ua", False), ("uat/Shop", True), ("uat/%53hop/none", True), ("uat/shop", False),
+    ("uat/Shop/none/2026", True), ("uat/Shop/none/2027", False), ("uat/Shop/none/" + MOMENT, True)])
+def test_a_prefix_is_of_whole_parts(prefix, matches):
+    assert Prefix(prefix).matches(Key("uat", "Shop", "none", MOMENT)) is matches
+
+
+# Manifests and the store
+
+@pytest.fixture
+def store(tmp_path):
+    return open_store(str(tmp_path / "dumps"))
+
+
+def write(store, instance="uat", config="none", **changes):
+    """A dump of no real archive; its key."""
+    with store.new(instance, "shop", config) as part:
+        os.mkdir(part.archive)
+        for name in ("toc.dat", "12.dat.zst"):
+            pathlib.Path(part.archive, name).write_bytes(name.encode() * 1000)
+        return part.finish(dict(copy.deepcopy(CONTENT), files=manifest.describe_files(part.archive), **changes))
+
+
+def test_a_dump_comes_back_as_it_was_written(store):
+    key = write(store)
+    dump = store.open(Key.parse(str(key)))
+    dump.verify()
+    assert {name: dump.manifest[name] for name in CONTENT} == CONTENT
+    assert sorted(os.listdir(dump.folder)) == ["archive", "manifest.json"]
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in pathlib.Path(store.location).rglob("*") if path.is_dir()}
+    assert modes == {0o700}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in pathlib.Path(dump.folder).rglob("*.*")} == {0o600}
+
+
+def test_newest_and_lists(store):
+    assert store.list() == [] and store.strangers() == [] and store.leftovers() == []
+    with pytest.raises(SlipwayError, match="no dump at all"):
+        store.newest()
+    keys = [write(store, instance, config) for instance, config in (("uat", "none"), ("prod", "small"), ("uat", "small"))]
+    assert store.list() == keys[::-1] and store.newest("uat/shop/none") == keys[0]
+    found, broken = dumps(store, "uat")
+    assert [(dump["key"], dump["instance"], dump["config"], dump["rows"], dump["archive_size"]) for dump in found] == [
+        (str(keys[2]), "uat", "small", 3, 17000), (str(keys[0]), "uat", "none", 3, 17000)] and broken == []
+    with pytest.raises(SlipwayError, match="no dump below dev"):
+        store.newest("dev")
+
+
+def test_two_dumps_of_one_moment_both_stay(store, monkeypatch):
+    first = write(store)
+    monkeypatch.setattr(Key, "now", classmethod(
+        lambda cls, *parts, after=None, now=Key.now: now(*parts, after=after) if after else first))
+    second = write(store)
+    assert second.order > first.order and store.list() == [second, first]
+    assert store.open(first).manifest["key"] == str(first) and store.open(second).manifest["key"] == str(second)
+
+
+def test_a_dump_that_is_not_finished_is_nowhere(store):
+    with store.new("uat", "shop", "none") as part:
+        os.mkdir(part.archive)
+        assert store.list() == [] and store.strangers() == []
+        assert store.leftovers() == [] and store.remove_leftovers() == []  # somebody is at it
+        assert os.path.isdir(part.archive)
+    assert [path.name for path in pathlib.Path(store.location, "uat/shop/none").iterdir()] == []
+
+
+def test_leftovers_are_named_and_removed(store):
+    key = write(store)
+    left = []
+    for number, held in enumerate((True, False)):  # killed with the lock made, and before that
+        folder = pathlib.Path(store.location, "uat/shop/none/.part-%d" % number)
+        (folder / "archive").mkdir(parents=True)
+        if held:
+            (folder / "lock").touch()
+        left.append("uat/shop/none/" + folder.name)
+    assert store.leftovers() == left
+    assert store.remove_leftovers() == left
+    assert store.leftovers() == [] and store.list() == [key]
+
+
+def break_with(**changes):
+    return lambda content: content.update(changes)
+
+
+@pytest.mark.parametrize("change, words", [
+    (break_with(format=2), "format is not 1"),
+    (break_with(key="uat/shop/none/20261126T031500.123457Z"), "is that of"),
+    (break_with(tables=[{"schema": "a", "name": "b", "rows": -1, "bytes": 0}]), "its tables"),
+    (break_with(tables=[{"schema": "a", "name": "b", "bytes": 0}]), "its tables"),
+    (break_with(extensions=["plpgsql"]), "its extensions"),
+    (break_with(roles=["a\0b"]), "its roles"),
+    (break_with(server_version=True), "its server_version"),
+    (break_with(locale_provider="-c"), "its locale_provider"),
+    (lambda content: content.pop("files"), "lacks files"),
+    (lambda content: content["files"][0].update(name="../../../etc/passwd"), "its files"),
+    (lambda content: content["files"][0].update(name=".."), "its files"),
+    (lambda content: content["files"][0].update(name="-e"), "its files"),
+    (lambda content: content["files"].append(dict(content["files"][0])), "list of files"),
+    (lambda content: content.update(files=[item for item in content["files"] if item["name"] != "toc.dat"]), "list of files"),
+])
+def test_a_manifest_from_hostile_hands_is_refused(store, change, words):
+    key = write(store)
+    path = pathlib.Path(store.path(key), "manifest.json")
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(SlipwayError, match=words):
+        store.open(key)
+    assert len(dumps(store)[1]) == 1 and [path for path, _problem in store.strangers()] == [str(key)]
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100000, "{}", "null", '{"format": 1}', "\udcff"])
+def test_what_is_no_manifest_at_all_is_refused(store, text):
+    key = write(store)
+    pathlib.Path(store.path(key), "manifest.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(SlipwayError):
+        store.open(key)
+
+
+def test_a_manifest_that_is_a_link_is_refused(store, tmp_path):
+    key = write(store)
+    path = pathlib.Path(store.path(key), "manifest.json")
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SlipwayError, match="Cannot read"):
+        store.open(key)
+
+
+@pytest.mark.parametrize("harm, words", [
+    (lambda archive: (archive / "12.dat.zst").write_bytes(b"x" * 10000), "content of 12.dat.zst"),
+    (lambda archive: (archive / "12.dat.zst").write_bytes(b"x"), "1 bytes instead of 10000"),
+    (lambda archive: (archive / "12.dat.zst").unlink(), "lacks 12.dat.zst"),
+    (lambda archive: (archive / "13.dat").touch(), "beside those of its manifest 13.dat"),
+    (lambda archive: (archive / "sub").mkdir(), "no ordinary file"),
+    (lambda archive: ((archive / "12.dat.zst").unlink(), (archive / "12.dat.zst").symlink_to("toc.dat")), "no ordinary file")])
+def test_a_damaged_archive_is_found_out(store, harm, words):
+    dump = store.open(write(store))
+    harm(pathlib.Path(dump.archive))
+    with pytest.raises(SlipwayError, match=words):
+        dump.verify()
+
+
+def test_what_else_stands_in_a_store_is_passed_over(store):
+    key = write(store)
+    for name in ("uat/Shop/none/" + MOMENT, "uat/shop/none/yesterday", "uat/shop/none/" + MOMENT):
+        pathlib.Path(store.location, name).mkdir(parents=True)
+    pathlib.Path(store.location, "README").touch()
+    assert store.list() == [key]
+    assert [path for path, _problem in store.strangers()] == ["uat/Shop/none/" + MOMENT, "uat/shop/none/" + MOMENT, "uat/shop/none/yesterday"]
+
+
+def test_the_version_is_that_of_the_collection():
+    galaxy = yaml.safe_load((pathlib.Path(__file__).resolve().parents[5] / "galaxy.yml").read_text())
+    assert manifest.SLIPWAY == galaxy["version"]
+
+
+# Patterns of tables
+
+@pytest.mark.parametrize("pattern, schema, name, matches", [
+    ("orders", "audit", "orders", True), ("Orders", "public", "orders", True), ("Orders", "public", "Orders", False),
+    ('"Orders"', "public", "Orders", True), ("public.order*", "public", "orders", True), ("audit.order*", "public", "orders", False),
+    ("order?", "public", "orders", True), ("order?", "public", "order", False), ('"a*"', "public", "ab", False), ('"a*"', "public", "a*", True),
+    ('"My.Schema"."it""s"', "My.Schema", 'it"s', True), ('"""x"', "public", '"x', True), ("a.b", "a", "b", True), ("a+", "public", "aa", False),
+    ("log_*", "public", "log_\n1", True), ('p"UB"lic.x', "pUBlic", "x", True)])
+def test_patterns(pattern, schema, name, matches):
+    assert Pattern(pattern).matches({"schema": schema, "name": name}) is matches
+
+
+@pytest.mark.parametrize("pattern", ["", ".", "a.", ".a", "a.b.c", '"a', 'a"', '"'])
+def test_what_is_no_pattern(pattern):
+    with pytest.raises(SlipwayError, match="is no pattern of tables"):
+        Pattern(pattern)
+
+
+def test_a_relation_is_named_exactly():
+    assert exactly({"schema": "My.Schema", "name": 'it"s*'}) == '"My.Schema"."it""s*"'
+
+
+# Clients
+
+def fakes(tmp_path, monkeypatch, *versions):
+    """Folders with a pg_dump that says it is of these versions; nothing else is found."""
+    for version in versions:
+        folder = tmp_path / version
+        folder.mkdir()
+        (folder / "pg_dump").write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) %s'\n" % version)
+        (folder / "pg_dump").chmod(0o755)
+    monkeypatch.setattr(clients, "FOLDERS", (str(tmp_path / "*"),))
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("server, taken", [(140023, 140023), (150001, 160015), (160000, 160015), (170011, 180006), (180001, 180006)])
+def test_the_client_is_of_the_major_of_the_server_or_the_next_one(tmp_path, monkeypatch, server, taken):
+    fakes(tmp_path, monkeypatch, "14.23", "16.13", "16.15 (Debian 16.15-1)", "18.6")
+    assert clients.for_dump(server).version == taken
+
+
+def test_an_older_client_is_refused_with_both_versions(tmp_path, monkeypatch):
+    fakes(tmp_path, monkeypatch, "14.23", "15.2")
+    with pytest.raises(SlipwayError, match=r"PostgreSQL 17\.11; .* only 14\.23 in .*/14\.23 and 15\.2 in"):
+        clients.for_dump(170011)
+    with pytest.raises(SlipwayError, match="only 14.23"):
+        clients.for_dump(150001, str(tmp_path / "14.23"))
+    with pytest.raises(SlipwayError, match="no PostgreSQL client pg_dump that runs"):
+        clients.for_dump(150001, str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("dumped, by, target, taken", [
+    (140000, 140000, 140000, 140023), (140000, 140000, 150000, 150002), (140000, 160000, 150000, 160015), (140000, 180000, 160000, 180006),
+    (140000, 170011, 180000, 180006)])
+def test_the_client_to_restore_with(tmp_path, monkeypatch, dumped, by, target, taken):
+    fakes(tmp_path, monkeypatch, "14.23", "15.2", "16.15", "18.6")
+    assert clients.for_restore(dumped, by, target).version == taken
+
+
+def test_what_cannot_be_restored(tmp_path, monkeypatch):
+    fakes(tmp_path, monkeypatch, "14.23", "16.15")
+    with pytest.raises(SlipwayError, match=r"dump is of PostgreSQL 16\.1 and the server is 15\.2"):
+        clients.for_restore(160001, 160001, 150002)
+    with pytest.raises(SlipwayError, match=r"written by pg_dump 17\.11.*PostgreSQL 17 or later"):
+        clients.for_restore(160001, 170011, 160001)
+
+
+# Compression, configs, guards
+
+@pytest.mark.parametrize("text", ["", "zip", "zstd:0", "zstd:23", "gzip:10", "none:1", "auto:3", "zstd:3; rm", "lz4:-1"])
+def test_what_is_no_compression(text):
+    with pytest.raises(SlipwayError):
+        compression.check(text)
+
+
+def test_the_call_comes_before_the_config():
+    sets = {"small": {"jobs": "3", "exclude_tables": ["log_*"], "compression": None}}
+    said = {"jobs": None, "exclude_tables": ["sessions"], "compression": "none"}
+    found = configs.effective(said, sets, "small", configs.DUMP)
+    assert (found["jobs"], found["exclude_tables"], found["compression"], found["instance"]) == (3, ["sessions"], "none", None)
+    assert configs.key_part(said, "small") == "none"
+    assert configs.key_part({"jobs": 1}, "small") == "small"
+
+
+@pytest.mark.parametrize("sets, config, words", [
+    ({"small": {}}, "smal", "no config smal. Did you mean small"), ({}, "small", "no config small"),
+    ({"small": {"exclude_table": []}}, "none", "unknown option exclude_table. Did you mean exclude_tables"),
+    ({"small": []}, "none", "is no mapping"), ({"none": {}}, "none", "stands for no config"),
+    ({"small": {"jobs": "many"}}, "small", "'many' as jobs"), ({"small": {"exclude_tables": "a"}}, "small", "'a' as exclude_tables"),
+    ({"small": {"pre_dump_hooks": [[]]}}, "small", "as pre_dump_hooks")])
+def test_a_config_that_is_wrong(sets, config, words):
+    with pytest.raises(SlipwayError, match=words):
+        configs.effective({}, sets, config, configs.DUMP)
+
+
+@pytest.mark.parametrize("environment, said, allowed", [
+    ("dev", None, True), ("uat", None, True), ("prod", None, False), (None, None, False), ("prod", True, True), (None, True, True),
+    ("dev", False, False)])
+def test_who_may_dump(environment, said, allowed):
+    if allowed:
+        guard.require_allowed("dump", environment, said, "allow_dump")
+    else:
+        with pytest.raises(SlipwayError, match="is not allowed"):
+            guard.require_allowed("dump", environment, said, "allow_dump")
