@@ -35,7 +35,7 @@ attributes:
 options:
   instance:
     description:
-      - First part of the key, such as the name of the environment; that of the host where neither call nor config says one.
+      - First part of the key. Where neither call nor config says it, it is O(environment), or the name of the host when that is not set.
     type: str
   config:
     description:
@@ -92,7 +92,7 @@ options:
     type: bool
   progress:
     description:
-      - A file to write the progress to, about every second and each time as a whole.
+      - A file to write the progress to, about every second and each time as a whole. It is removed in the end.
     type: path
   by:
     description:
@@ -231,7 +231,7 @@ import socket
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import write_json
+from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
@@ -243,7 +243,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.key import N
 def wish_from(params):
     """What the parameters and their config ask for."""
     chosen = configs.effective(params, params["configs"], params["config"], configs.DUMP)
-    return Wish(instance=chosen["instance"] or socket.gethostname(), config=configs.key_part(params, params["config"]), jobs=chosen["jobs"],
+    return Wish(instance=chosen["instance"] or params["environment"] or socket.gethostname(), config=configs.key_part(params, params["config"]), jobs=chosen["jobs"],
                 compression=chosen["compression"] or "auto", exclude_tables=chosen["exclude_tables"] or [],
                 exclude_table_data=chosen["exclude_table_data"] or [], hooks=chosen["pre_dump_hooks"] or [], bin_dir=params["bin_dir"],
                 who=params["by"])
@@ -252,9 +252,9 @@ def wish_from(params):
 def run(module):
     params = module.params
     require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump")
-    progress = params["progress"]
-    result = dump(connection_from(params), open_store(params["store"]), wish_from(params), check=module.check_mode,
-                  report=(lambda state: write_json(progress, state)) if progress else None)
+    with Progress(params["progress"]) as progress:
+        result = dump(connection_from(params), open_store(params["store"]), wish_from(params), check=module.check_mode,
+                      report=progress if params["progress"] else None)
     for warning in result.pop("warnings"):
         module.warn(warning)
     return result

@@ -296,3 +296,18 @@ def postgres_restore_point_absent(world):
     options = dict(world.postgres(), name="before")
     world.do("postgres_restore_point", **options)
     return dict(options, state="absent")
+
+
+def dump_of(world):
+    return dict(world.postgres(), store=world.store + "/dumps", instance="here", environment="dev", jobs=1, exclude_tables=["nothing"])
+
+
+@of("postgres_dump", changes_again=True)
+def postgres_dump_new(world):
+    return dump_of(world)
+
+
+@of("postgres_dump_info", changes=False)
+def postgres_dump_info_one(world):
+    world.do("postgres_dump", **dump_of(world))
+    return {"store": world.store + "/dumps", "validate_keys": False, "verify": True}

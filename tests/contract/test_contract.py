@@ -19,7 +19,7 @@ from ansible_collections.slipway.app.tests.contract.scenarios import SCENARIOS
 # Keys that Ansible adds to a result, unless the module documents one as its own.
 ADDED = {"deprecations", "exception", "failed", "invocation", "msg", "stderr_lines", "stdout_lines", "warnings"}
 # Keys whose value passes: clocks and process numbers.
-PASSING = {"acquired", "at", "begun", "expires", "pid", "pushed_at", "seconds", "since", "unpacked_at"}
+PASSING = {"acquired", "age", "at", "begun", "expires", "pid", "pushed_at", "seconds", "since", "unpacked_at"}
 
 
 @pytest.fixture(params=SCENARIOS, ids=str)

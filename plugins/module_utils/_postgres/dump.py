@@ -90,7 +90,7 @@ class Wish:
 def dump(connection, store, wish, check=False, report=None):
     """Dump the connection's database into a store and return what became of it; with check only what would.
 
-    report, where there is one, gets the progress about every second: {phase, table, bytes, total_bytes, rows}.
+    report, where there is one, is a Progress: while pg_dump is at work it is told of table, bytes, total_bytes and rows.
     """
     begun = time.monotonic()
     with connection.session() as session:
@@ -108,6 +108,8 @@ def dump(connection, store, wish, check=False, report=None):
         leftovers = store.remove_leftovers()
         with store.new(wish.instance, connection.login_db, wish.config) as part:
             manifest, warnings = _written(connection, part, wish, clients, settled, report)
+            if report:
+                report("digests")
             manifest["files"] = manifests.describe_files(part.archive)
             manifest["seconds"] = round(time.monotonic() - begun, 3)
             key = part.finish(manifest)
@@ -278,7 +280,7 @@ class _Watching(_Beside):
         with contextlib.suppress(PostgresError, OSError):  # a dump does not fail for want of being watched
             with self._connection.session() as session:
                 while not self._ended.wait(BEAT):
-                    self._report(self._look({row["oid"]: row["rows"] for row in session.query(COPYING % self._name)}))
+                    self._report("dump", **self._look({row["oid"]: row["rows"] for row in session.query(COPYING % self._name)}))
 
     def _look(self, copying):
         begun = list(self._heard.begun)
@@ -290,7 +292,7 @@ class _Watching(_Beside):
         # A table that was begun this moment is not seen being copied yet, and seems to be done.
         self._most = max(self._most, size)
         at = [spoken(table) for table in begun if table["oid"] in copying]
-        return {"phase": "dump", "table": at[-1] if at else "", "bytes": self._most, "total_bytes": self._total, "rows": rows}
+        return {"table": at[-1] if at else "", "bytes": self._most, "total_bytes": self._total, "rows": rows}
 
 
 def _manifest(facts, clients, wish, settled, selection):
