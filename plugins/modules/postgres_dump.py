@@ -25,7 +25,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Says what would be dumped how. RV(key), RV(path), RV(rows) and RV(archive_size) are null, since nobody can know them.
+      - Says what would be dumped how. RV(key), RV(folder), RV(rows) and RV(archive_size) are null, since nobody can know them.
   diff_mode:
     support: none
   idempotent:
@@ -143,7 +143,7 @@ key:
   type: str
   returned: success
   sample: uat/shop/none/20261126T031500.123456Z
-path:
+folder:
   description: The folder of the dump; null in check mode.
   type: str
   returned: success

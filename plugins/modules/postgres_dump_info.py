@@ -77,7 +77,7 @@ dumps:
       description: The config it was made by, or V(none).
       type: str
       sample: none
-    path:
+    folder:
       description: Its folder.
       type: str
       sample: /srv/dumps/uat/shop/none/20261126T031500.123456Z

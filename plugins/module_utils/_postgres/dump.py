@@ -305,10 +305,10 @@ def _manifest(facts, clients, wish, settled, selection):
 
 
 def _result(key, store, manifest, leftovers, warnings, begun):
-    """key, path, archive_size and rows are None for a dump that was not made."""
+    """key, folder, archive_size and rows are None for a dump that was not made."""
     told = ("database", "server_version", "client_version", "size", "jobs", "compression", "excluded", "excluded_data")
     rows = [table["rows"] for table in manifest["tables"] if table["rows"] is not None]
     return dict({name: manifest[name] for name in told}, changed=True, key=str(key) if key else None,
-                path=store.path(key) if key else None, tables=len(manifest["tables"]), rows=sum(rows) if key else None,
+                folder=store.path(key) if key else None, tables=len(manifest["tables"]), rows=sum(rows) if key else None,
                 archive_size=sum(item["size"] for item in manifest["files"]) if key else None,
                 leftovers=leftovers, warnings=list(warnings), seconds=round(time.monotonic() - begun, 3))

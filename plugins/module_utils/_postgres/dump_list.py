@@ -29,5 +29,5 @@ def _described(dump, now):
     """age and archive_size: seconds and bytes. rows is the sum over the tables whose rows were counted."""
     key, manifest = dump.key, dump.manifest
     return dict({name: manifest[name] for name in TOLD}, key=str(key), instance=key.instance, database=key.database, config=key.config,
-                path=dump.folder, age=max(0, int((now - key.moment).total_seconds())), tables=len(manifest["tables"]),
+                folder=dump.folder, age=max(0, int((now - key.moment).total_seconds())), tables=len(manifest["tables"]),
                 rows=sum(table["rows"] or 0 for table in manifest["tables"]), archive_size=sum(item["size"] for item in manifest["files"]))
