@@ -129,22 +129,36 @@ def test_what_is_left_out_is_exactly_what_was_named(postgres, world, store):
     assert counts_in(copy, whole.manifest["tables"]) == dict({name: number or 0 for name, number in left.items()}, **{"public.refers": 0})
 
 
-def test_rows_are_those_of_the_snapshot(postgres, store, monkeypatch):
-    """Who writes while the dump is made is neither in it nor in its manifest; who would empty a table has to wait."""
-    follow = dumping.follow
+@pytest.fixture
+def meanwhile(postgres, monkeypatch):
+    """meanwhile(sql) lets it be run when the snapshot is taken and pg_dump has not begun."""
 
-    def after_others_wrote(*arguments):
-        postgres.connection().execute("INSERT INTO public.orders (note) SELECT 'late' FROM generate_series(1, 50)")
-        with pytest.raises(SlipwayError, match="lock timeout"):
-            postgres.connection().execute("SET lock_timeout = '50ms';\nTRUNCATE public.orders")
-        return follow(*arguments)
+    def make(sql):
+        def after(*arguments, follow=dumping.follow):
+            postgres.connection().execute(sql)
+            return follow(*arguments)
 
-    monkeypatch.setattr(dumping, "follow", after_others_wrote)
+        monkeypatch.setattr(dumping, "follow", after)
+
+    return make
+
+
+def test_rows_are_those_of_the_snapshot(postgres, store, meanwhile):
+    """Who writes while the dump is made is neither in it nor in its manifest."""
+    meanwhile("INSERT INTO public.orders (note) SELECT 'late' FROM generate_series(1, 50); DELETE FROM public.orders WHERE id <= 20")
     dump(postgres.connection(), store, Wish("uat"))
     whole = store.open(store.newest())
     assert counted(whole.manifest)["public.orders"] == 1000
     assert counts_in(restored(postgres, whole), whole.manifest["tables"]) == {"public.orders": 1000, "public.django_migrations": 1}
-    assert postgres.connection().query("SELECT count(*) AS n FROM public.orders")[0]["n"] == 1050
+    assert postgres.connection().query("SELECT count(*) AS n FROM public.orders")[0]["n"] == 1030
+
+
+def test_a_table_that_is_emptied_before_pg_dump_locks_it_fails_the_dump(postgres, store, meanwhile):
+    """To pg_dump it is empty: TRUNCATE takes the rows away from older snapshots, too."""
+    meanwhile("TRUNCATE public.orders")
+    with pytest.raises(SlipwayError, match="public.orders was emptied .* Dump again"):
+        dump(postgres.connection(), store, Wish("uat"))
+    assert store.list() == [] and parts(store) == []
 
 
 @pytest.mark.parametrize("encoding, name", [("LATIN1", "läden"), ("SQL_ASCII", "laeden")])

@@ -31,6 +31,8 @@ AT_ONCE = 50  # tables in one statement
 BEAT = 1  # seconds between two looks at how far pg_dump is
 UNTOUCHED = "No dump was made, and nothing of it is left in the store."
 
+BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
 LOOK = """
 SELECT current_setting('server_version_num')::int AS server_version, d.datname AS database, pg_is_in_recovery() AS standby,
        pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS "collate", d.datctype AS ctype,
@@ -55,6 +57,11 @@ WHERE r.oid >= 16384 AND r.oid IN (
     WHERE o.objid >= 16384 AND NOT EXISTS (
         SELECT FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'e'))
 ORDER BY 1"""
+
+# Tables whose files are others than in the snapshot: emptied or rewritten since, their rows of then are gone.
+MOVED = """
+SELECT c.oid::bigint FROM pg_class c
+WHERE c.relkind = 'r' AND c.oid >= 16384 AND c.relpersistence <> 't' AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode"""
 
 COPYING = """
 SELECT p.relid::bigint AS oid, p.tuples_processed AS rows
@@ -133,26 +140,18 @@ def _written(connection, part, wish, clients, settled, report):
     started = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     with connection.session() as session:
         session.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'")  # from 17 on
-        session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        session.execute(BEGIN)
         snapshot = session.query("SELECT pg_export_snapshot() AS id")[0]["id"]
         facts = session.query(LOOK)[0]
         selection = Selection(session, wish.exclude_tables, wish.exclude_table_data)
-        _lock(session, selection)
         manifest = dict(_manifest(facts, clients, wish, settled, selection), started=started)
         manifest["roles"] = [row["name"] for row in session.query(ROLES)]
         arguments = _arguments(wish, settled, clients, selection, snapshot, facts) + ["--file=" + part.archive]
-        counting = _Counting(session, selection, facts["standby"])
+        counting = _Counting(connection, snapshot, selection, facts["standby"])
         warnings = _run_pg_dump(connection, clients, arguments, selection, counting, report)
         for told, table in zip(manifest["tables"], selection.tables):
             told["rows"] = counting.rows.get(table["oid"])
     return manifest, selection.warnings + counting.warnings + warnings
-
-
-def _lock(session, selection):
-    """Keep the tables as the snapshot has them: one that is emptied now would be empty in the snapshot, too."""
-    tables = ["ONLY %s.%s" % (quote_ident(table["schema"]), quote_ident(table["name"])) for table in selection.tables]
-    for first in range(0, len(tables), AT_ONCE):
-        session.execute("LOCK TABLE %s IN ACCESS SHARE MODE" % ", ".join(tables[first:first + AT_ONCE]))
 
 
 def _arguments(wish, settled, clients, selection, snapshot, facts):
@@ -174,16 +173,12 @@ def _run_pg_dump(connection, clients, arguments, selection, counting, report):
     """Run pg_dump to its end, and count meanwhile; return its warnings."""
     environment = dict(connection.environment(), PGAPPNAME="slipway dump %s" % uuid.uuid4().hex)
     del environment["PGCLIENTENCODING"]  # the archive is in the encoding of the database
-    heard = _Heard(selection)
-    beside = [counting] + ([_Watching(connection, environment["PGAPPNAME"], selection, heard, report)] if report else [])
-
-    def hear(line):
-        while beside:  # not before pg_dump runs: a process with threads should not fork
-            stack.enter_context(beside.pop())
-        heard(line)
-
+    beside = [counting]
+    heard = _Heard(selection, lambda: [stack.enter_context(work) for work in beside])
+    if report:
+        beside.append(_Watching(connection, environment["PGAPPNAME"], selection, heard, report))
     with contextlib.ExitStack() as stack:
-        rc = follow(arguments + ["--verbose", "--dbname=" + connection.conninfo(connection.login_db)], hear, environment)
+        rc = follow(arguments + ["--verbose", "--dbname=" + connection.conninfo(connection.login_db)], heard, environment)
         if rc != 0:
             raise SlipwayError("pg_dump %s failed (exit status %d) on %s: %s" % (
                 programs.spoken(clients.version), rc, connection.describe(connection.login_db),
@@ -193,16 +188,22 @@ def _run_pg_dump(connection, clients, arguments, selection, counting, report):
 
 
 class _Heard:
-    """What pg_dump says, line by line: errors and warnings to pass on, and the tables it began."""
+    """What pg_dump says, line by line: errors and warnings to pass on, and the tables it began.
 
+    locked() is called once, when pg_dump has got the locks of all its tables, which it keeps to its end.
+    """
+
+    LOCKING = "reading user-defined tables"
     BEGUN = 'dumping contents of table "'
 
-    def __init__(self, selection):
+    def __init__(self, selection, locked):
         self.begun = []
         self.errors = []
         self.warnings = []
         self._tables = {spoken(table): table for table in selection.with_rows}
         self._said = self.errors  # where the next lines of what was said last belong
+        self._locked = locked
+        self._locking = False
 
     def __call__(self, line):
         program, _colon, text = line.partition(": ")
@@ -217,6 +218,9 @@ class _Heard:
             self._said.append(words)
         else:
             self._said = []
+            if self._locking:
+                self._locked()
+            self._locking = text == self.LOCKING
             if text.startswith(self.BEGUN) and text[len(self.BEGUN):-1] in self._tables:
                 self.begun.append(self._tables[text[len(self.BEGUN):-1]])
 
@@ -237,31 +241,52 @@ class _Beside:
 
 
 class _Counting(_Beside):
-    """Count the rows of the tables in the session of the snapshot."""
+    """Count the rows of the tables as the snapshot has them.
 
-    def __init__(self, session, selection, standby):
+    In one transaction for a few tables at a time: a server has room for the locks of a limited number of them.
+    """
+
+    def __init__(self, connection, snapshot, selection, standby):
         super().__init__()
         self.rows = {}  # by oid
         self.warnings = []
-        self._session = session
+        self._begin = (BEGIN, "SET TRANSACTION SNAPSHOT '%s'" % snapshot)
+        self._connection = connection
         # Rows of unlogged tables are not on a standby.
-        self._tables = [table for table in selection.with_rows if not (standby and table["unlogged"])]
+        self._tables = {table["oid"]: table for table in selection.with_rows if not (standby and table["unlogged"])}
+        self._moved = []
 
     def finish(self):
-        """Wait until all are counted."""
+        """Wait until all are counted; an error when pg_dump cannot have seen the rows that there were."""
+        if not self._thread.ident:
+            self.warnings.append("pg_dump did not say when it had locked its tables, so their rows were not counted.")
+            return
         self._thread.join()
+        if self._moved:
+            raise SlipwayError("Table %s was emptied or rewritten just as the dump began, so its rows are not in it."
+                               % ", ".join(sorted(spoken(self._tables[oid]) for oid in self._moved)), untouched=UNTOUCHED, hint="Dump again.")
 
     def _work(self):
         try:
-            for first in range(0, len(self._tables), AT_ONCE):
-                if self._ended.is_set():
-                    return
-                counts = self._session.query(" UNION ALL ".join(
-                    "SELECT %d AS oid, count(*) AS n FROM ONLY %s.%s" % (table["oid"], quote_ident(table["schema"]), quote_ident(table["name"]))
-                    for table in self._tables[first:first + AT_ONCE]))
-                self.rows.update((row["oid"], row["n"]) for row in counts)
+            with self._connection.session() as session:
+                session.execute(*self._begin)
+                self._moved = [row["oid"] for row in session.query(MOVED) if row["oid"] in self._tables]
+                session.execute("COMMIT")
+                oids = list(self._tables)
+                for first in range(0, 0 if self._moved else len(oids), AT_ONCE):
+                    if self._ended.is_set():
+                        return
+                    self._count(session, oids[first:first + AT_ONCE])
         except PostgresError as error:  # the dump itself can be whole all the same
             self.warnings.append("The rows of some tables could not be counted: %s" % error)
+
+    def _count(self, session, oids):
+        session.execute(*self._begin)
+        counts = session.query(" UNION ALL ".join("SELECT %d AS oid, count(*) AS n FROM ONLY %s.%s" % (
+            oid, quote_ident(self._tables[oid]["schema"]), quote_ident(self._tables[oid]["name"])) for oid in oids))
+        moved = {row["oid"] for row in session.query(MOVED)}  # pg_dump may have ended, and its locks with it
+        session.execute("COMMIT")
+        self.rows.update((row["oid"], row["n"]) for row in counts if row["oid"] not in moved)
 
 
 class _Watching(_Beside):
