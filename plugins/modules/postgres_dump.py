@@ -251,7 +251,7 @@ def wish_from(params):
 
 def run(module):
     params = module.params
-    require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump")
+    require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump (slipway_allow_dump in an inventory)")
     with Progress(params["progress"]) as progress:
         result = dump(connection_from(params), open_store(params["store"]), wish_from(params), check=module.check_mode,
                       report=progress if params["progress"] else None)
