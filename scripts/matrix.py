@@ -35,9 +35,10 @@ RESULTS = workspace.CACHE / "recovery-matrix"
 
 
 def chosen(names, covering):
-    """The cells that arguments name; of all of them where there are none."""
+    """The cells that arguments name, in their order; all where there are none."""
     all_cells = [cell for cell in matrix_cells.cells() if not cell.why_not]
-    found = [cell for cell in all_cells if not names or any((str(cell) + "/").startswith(name + "/") for name in names)]
+    found = all_cells if not names else list(dict.fromkeys(
+        cell for name in names for cell in all_cells if (str(cell) + "/").startswith(name + "/")))
     if not found:
         workspace.fail("no cell is called %s" % ", ".join(names))
     return matrix_cells.covering(found) if covering else found
