@@ -32,8 +32,8 @@ lab-down: ## remove them
 test: ## all tests; ARGS="tests/unit -k lock" gives one pytest run its arguments
 	@$(PYTHON) scripts/test.py $(ARGS)
 
-test-hosts: ## only the tests on real hosts, in a lab of their own (Docker); ARGS as above
-	@$(PYTHON) scripts/test.py tests/hosts $(ARGS)
+test-hosts: ## only the tests on real hosts, in labs of their own (Docker); ARGS as above
+	@$(PYTHON) scripts/test.py tests/hosts tests/oro $(ARGS)
 
 molecule: ## bare hosts are provisioned, deployed to, upgraded, broken and looked at (Docker); ARGS="default" runs the named scenarios
 	@$(PYTHON) scripts/molecule.py $(ARGS)

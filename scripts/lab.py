@@ -71,7 +71,10 @@ pipelining = true
 
 
 class Lab:
-    """The hosts of one name. apps and consumers are numbers of hosts; of the other kinds there is one each."""
+    """The hosts of one name. apps and consumers are numbers of hosts; of the other kinds there is one each.
+
+    They are for the demo's shop; a subclass says by _stock and _application what else they are for.
+    """
 
     repository = SHOP + "/repository"
 

@@ -58,13 +58,17 @@ class Shop:
 
     def sql(self, query, *values):
         """Rows of the shop's database as dictionaries, asked as the superuser; a value is a list of strings."""
-        # psql quotes what it knows as a variable.
-        sets = "".join("\\set v%d '%s'\n" % (number, _array(value)) for number, value in enumerate(values))
-        query = query % tuple(":'v%d'" % number for number in range(len(values)))
-        asked = "%sSELECT coalesce(json_agg(found), '[]') FROM (%s) found;\n" % (sets, query)
-        done = self.lab.ssh("db1", ["runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "shop"],
-                            input=asked)
-        return json.loads(done.stdout)
+        return rows(self.lab, "shop", query, *values)
+
+
+def rows(lab, database, query, *values):
+    """Rows of a database of a lab as dictionaries, asked as the superuser; a value is a list of strings."""
+    # psql quotes what it knows as a variable.
+    sets = "".join("\\set v%d '%s'\n" % (number, _array(value)) for number, value in enumerate(values))
+    query = query % tuple(":'v%d'" % number for number in range(len(values)))
+    asked = "%sSELECT coalesce(json_agg(found), '[]') FROM (%s) found;\n" % (sets, query)
+    done = lab.ssh("db1", ["runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", database], input=asked)
+    return json.loads(done.stdout)
 
 
 def _array(strings):

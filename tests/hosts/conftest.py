@@ -1,15 +1,13 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real hosts for tests: one lab for all tests of a run."""
+"""What tests on real hosts build on: the lab."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
 from pathlib import Path
-
-import pytest
 
 
 def load(name, path):
@@ -21,18 +19,3 @@ def load(name, path):
 
 
 hosts_lab = load("slipway_hosts_lab", Path(__file__).resolve().parents[2] / "scripts" / "lab.py")
-
-
-@pytest.fixture(scope="session")
-def lab():
-    """A Lab with all hosts up and nothing provisioned; gone after the run. A test leaves it without faults."""
-    with hosts_lab.Lab("test-hosts") as hosts:
-        yield hosts
-
-
-@pytest.fixture(scope="session")
-def provisioned(lab):
-    """The same, provisioned for the demo's shop."""
-    done = lab.playbook("provision")
-    assert done.rc == 0, done.output
-    return lab

@@ -1,62 +1,69 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One installation of the stand-in for the session, and what happens to it: each stage once, in this order.
+"""One installation of the stand-in on real hosts for the session, and what happens to it: each stage once, in this order.
 
 A test that asks for a stage gets what was seen in it; tests that change nothing come between stages in any order.
 """
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import json
-import os
-import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from oro_lab import OroLab  # noqa: E402  (this folder is no package, its files find each other by this path)
-from check import service_states  # noqa: E402
-from client import request  # noqa: E402
+# This folder is no package, its files find each other by this path.
+from oro_lab import ROOT, OroLab, lab_shop, play, until  # noqa: E402
 
-PATIENCE = 20  # seconds until something that must come is missed
+@pytest.fixture(scope="session")
+def lab():
+    """The hosts, bare."""
+    with OroLab("test-oro") as hosts:
+        yield hosts
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory):
-    with OroLab(tmp_path_factory.mktemp("oro") / "lab", apps=1, consumers=1) as lab:
-        yield lab
+def provisioned(lab):
+    """The hosts, ready for the application."""
+    play(lab, "provision")
+    lab.mount()
+    return lab
 
 
 @pytest.fixture(scope="session")
-def deployed(lab):
-    """5.1.0 was installed; then its second consumer was stopped by hand."""
+def deployed(provisioned):
+    """5.1.0 was installed; then a consumer was stopped by hand."""
+    lab = provisioned
     result = play(lab, "deploy", reference="5.1.0")
-    seen = snapshot(lab)
-    supervisor = lab.supervisor("consumer1")
-    name = next(info["name"] for info in supervisor.getAllProcessInfo() if info["name"].endswith("-consumer@2"))
-    supervisor.stopProcess("%s:%s" % (name, name))
+    done = "SELECT * FROM standin_done WHERE topic = 'oro.search.reindex'"
+    until(lambda: lab.sql(done))
+    seen = dict(snapshot(lab), reindexed=lab.sql(done))
+    lab.ssh("jobs1", ["systemctl", "stop", "oro-consumer@2.service"])
     return SimpleNamespace(result=result, **seen)
 
 
 @pytest.fixture(scope="session")
 def upgraded(lab, deployed):
-    """It was upgraded to 6.0.0."""
+    """It was upgraded to 6.0.0, in maintenance."""
     before = snapshot(lab)
     result = play(lab, "upgrade", reference="6.0.0")
     until(lambda: lab.sql("SELECT id FROM standin_done WHERE subject = 'ended'"))
-    return SimpleNamespace(result=result, before=before, **snapshot(lab))
+    looks = {row["what"]: row for row in lab.sql("SELECT * FROM standin_seen ORDER BY id")}
+    return SimpleNamespace(result=result, before=before, journal=lab.journal(), looks=looks, **snapshot(lab))
 
 
 @pytest.fixture(scope="session")
 def edited(lab, upgraded):
-    """A file of the live release was changed in place, then services were restarted."""
-    page = lab.release("app1") / "public" / "index.php"
-    page.write_text(page.read_text(encoding="utf-8").replace("'6.0.0'", "'edited'"), encoding="utf-8")
+    """A file of the live release was changed in place on all app hosts, then services were restarted."""
+    for host in lab.apps:
+        lab.ssh(host, ["sed", "-i", "s/'6.0.0'/'edited'/", lab.live(host) + "/public/index.php"])
     before = snapshot(lab)
     play(lab, "service_restart")
     return SimpleNamespace(before=before, **snapshot(lab))
@@ -71,57 +78,75 @@ def refused(lab, edited):
 
 
 @pytest.fixture(scope="session")
-def locked(lab, refused):
+def rolled(lab, refused):
+    """It was upgraded to 6.0.2, which has a migration, in the mode rolling, while users came."""
+    return in_front_of_users(lab, "rolling", "6.0.2")
+
+
+@pytest.fixture(scope="session")
+def swapped(lab, rolled):
+    """It was upgraded to 6.0.3, in which only code has changed, in the mode source, while users came."""
+    return in_front_of_users(lab, "source", "6.0.3")
+
+
+@pytest.fixture(scope="session")
+def locked(lab, swapped):
     """Somebody has locked the application by hand, the consumer has noticed it, and the whole cache is deleted."""
-    lab.lock.touch()
-    until(lambda: "The maintenance mode has been activated." in lab.log("consumer1", "consumer@1"))
+    lab.ssh("app1", ["runuser", "-u", "oro", "--", "touch", ROOT + "/shared/var/maintenance/maintenance_lock"])
+    until(lambda: "The maintenance mode has been activated." in lab.log("jobs1", "consumer@1"))
     until(lambda: "maintenance mode, aborting" in lab.log("app1", "cron"))
-    subprocess.run(["rm", "-r", str(lab.release("app1") / "var" / "cache")], check=True)
+    lab.ssh("app1", ["rm", "-r", lab.live("app1") + "/var/cache"])
     return SimpleNamespace(**snapshot(lab))
 
 
 @pytest.fixture(scope="session")
 def undone(lab, locked):
-    """While it was locked, an upgrade to 6.1.0 was tried, whose migration fails half-way."""
+    """While it was locked, an upgrade to 6.1.0 was tried in maintenance; its migration fails half-way."""
     result = lab.playbook("upgrade", reference="6.1.0")
     return SimpleNamespace(result=result, **snapshot(lab))
 
 
-def play(lab, playbook, **variables):
-    result = lab.playbook(playbook, **variables)
-    assert result.rc == 0, result.output
-    return result
-
-
-def until(happened):
-    """Wait for something that must come."""
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.05)
-
-
 def snapshot(lab):
     """What is seen of the installation from outside."""
-    status, _headers, body = request(lab.address("app1"), "GET", "/")
-    inside, _headers, _body = request("http://127.0.0.1:%d" % lab.ports["app1"]["web"], "GET", "/")
+    status, body = lab.get()
     return {
-        "front": status, "inside": inside, "page": json.loads(body) if status == 200 else {},
-        "services": {host: service_states(lab, host) for host in lab.hosts},
-        "lock": lab.lock.exists(),
-        "current": {host: os.readlink(lab.root(host) / "current") for host in lab.hosts},
+        "front": status, "inside": lab.status_inside(), "page": json.loads(body) if status == 200 else {},
+        "services": {host: lab.services(host) for host in lab.apps + lab.consumers},
+        "lock": lab.locked(),
+        "current": {host: lab.live(host) for host in lab.apps + lab.consumers},
         "migrations": [row["version"] for row in lab.sql("SELECT version FROM oro_migrations ORDER BY id")],
         "products": lab.sql("SELECT * FROM standin_product ORDER BY id"),
         "cron": lab.log("app1", "cron"),
     }
 
 
-@pytest.fixture
-def journal(lab):
-    """journal() -> the records of the last operation on app1."""
+def in_front_of_users(lab, mode, reference):
+    """Upgrade while users come; what was seen, and in visits (status, version, platform, metadata): how many."""
+    until(lambda: lab.in_rotation() == len(lab.apps))
+    before = snapshot(lab)
+    with users(lab) as visits:
+        result = play(lab, "upgrade", reference=reference, mode=mode, **lab_shop.BALANCED)
+    return SimpleNamespace(result=result, before=before, visits=visits, **snapshot(lab))
 
-    def read():
-        newest = max((lab.root("app1") / "state" / "journal").glob("*.jsonl"))
-        return [json.loads(line) for line in newest.read_text(encoding="utf-8").splitlines()]
 
-    return read
+@contextlib.contextmanager
+def users(lab):
+    """Users who come to the balancer all the time, and what they get."""
+    visits, stop = collections.Counter(), threading.Event()
+
+    def come():
+        while not stop.wait(0.2):
+            try:
+                status, body = lab.get()
+                page = json.loads(body) if status == 200 else {}
+                visits[status, page.get("version"), page.get("platform"), page.get("metadata")] += 1
+            except OSError as error:
+                visits[str(error), None, None, None] += 1
+
+    thread = threading.Thread(target=come)
+    thread.start()
+    try:
+        yield visits
+    finally:
+        stop.set()
+        thread.join()

@@ -1,20 +1,23 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The demo's lab with the stand-in for an Oro application in the place of the shop: PHP-FPM behind nginx."""
+"""The hosts of a lab with the stand-in for an Oro application in the place of the shop: PHP-FPM behind nginx, by systemd."""
 
 from __future__ import annotations
 
-import os
+import json
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
+from ansible_collections.slipway.app.tests.hosts.conftest import hosts_lab, load
+
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "demo")]
-import needs  # noqa: E402  (these folders are no packages, their files find each other by this path)
-from lab import Lab  # noqa: E402
+lab_shop = load("slipway_lab_shop", Path(hosts_lab.__file__).with_name("lab_shop.py"))
+from client import request  # noqa: E402  (the demo's; the lab has made its folder known)
 from repository import commit, git  # noqa: E402
 
 # version: (of the platform, {file: its content}); each lies on the one before it.
@@ -25,131 +28,170 @@ ALTER TABLE standin_product ADD COLUMN name text;
 UPDATE standin_product SET name = initcap(sku);
 """}),
     "6.0.1": ("6.0.3", {"config/requirements.json": '{"php": "9.9"}\n'}),
-    "6.1.0": ("6.1.0", {
+    "6.0.2": ("6.0.4", {
         "config/requirements.json": '{"php": "8.1"}\n',
-        "migrations/v1_2.sql": """\
+        "migrations/v1_2.sql": "ALTER TABLE standin_product ADD COLUMN note text;\n",
+    }),
+    "6.0.3": ("6.0.5", {}),
+    "6.1.0": ("6.1.0", {"migrations/v1_3.sql": """\
 ALTER TABLE standin_product DROP COLUMN price;
 ALTER TABLE standin_product ALTER COLUMN name TYPE integer USING name::integer;
 """}),
 }
 
-SERVERS = """\
-server {{
-        listen 127.0.0.1:{front};
-        include "{folder}/maintenance.conf";
-        {location}
-    }}
-    server {{  # for the health check alone, past the maintenance page
-        listen 127.0.0.1:{web};
-        {location}
-    }}"""
-LOCATION = """\
-root "{root}/current/public";
-        location / {{
-            fastcgi_pass "unix:{socket}";
-            # The real path: another release is another file to the opcache.
-            fastcgi_param SCRIPT_FILENAME $realpath_root/index.php;
-            fastcgi_param REQUEST_METHOD $request_method;
-            fastcgi_param REQUEST_URI $request_uri;
-            fastcgi_param QUERY_STRING $query_string;
-        }}"""
-POOL = """\
-[global]
-error_log = /proc/self/fd/2
-[www]
-{user}
-listen = {socket}
-pm = static
-pm.max_children = 2
-clear_env = no
-catch_workers_output = yes
-php_admin_flag[opcache.enable] = on
-php_admin_flag[opcache.validate_timestamps] = off
-"""
+NAME = "oro.test"
+ROOT = "/srv/oro"
+# On all hosts the same, as a network file system would be.
+MOUNTS = ("public/media", "var/data", "var/maintenance")
+PORT, WEBSOCKET_PORT = 8001, 8080
+DATABASE = "oro"
+PATIENCE = 60  # seconds until something that must come is missed
 
 
-class OroLab(Lab):
-    application = "oro"
-    mounts = ("public/media", "var/data", "var/maintenance")
-    port_names = ("front", "web", "websocket")
+def play(lab, playbook, *options, **variables):
+    """The Result of a playbook that must end well."""
+    result = lab.playbook(playbook, *options, **variables)
+    assert result.rc == 0, result.output
+    return result
 
-    def make_repository(self):
-        self.repository.mkdir(parents=True)
-        git(self.repository, "init", "--quiet", "--initial-branch", "main")
-        shutil.copytree(HERE / "application", self.repository, dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns("vendor", "var"))
-        was = {"platform": "5.1.8", "version": "5.1.0"}
-        for version, (platform, files) in VERSIONS.items():
-            for name in ("platform/composer.json", "composer.lock"):
-                self._replace(name, '"version": "%s"' % was["platform"], '"version": "%s"' % platform)
-            self._replace("public/index.php", "'%s'" % was["version"], "'%s'" % version)
-            for name, content in files.items():
-                (self.repository / name).parent.mkdir(exist_ok=True)
-                (self.repository / name).write_text(content, encoding="utf-8")
-            commit(self.repository, version)
-            was = {"platform": platform, "version": version}
 
-    def _replace(self, name, old, new):
-        path = self.repository / name
-        text = path.read_text(encoding="utf-8")
-        if text.count(old) != 1:
-            raise ValueError("%s has %r %d times" % (name, old, text.count(old)))
-        path.write_text(text.replace(old, new), encoding="utf-8")
+def until(happened):
+    """Wait for something that must come."""
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.1)
 
-    def front_servers(self, host):
-        self._write_pool(host)
-        location = LOCATION.format(root=self.root(host), socket=self._pool_socket(host))
-        return SERVERS.format(folder=self.home(host) / "nginx", location=location, **self.ports[host])
 
-    def _pool_socket(self, host):
-        return os.path.join(self.sockets, host + "-php.sock")
+def make_repository(folder):
+    """The stand-in's git repository in a new folder, with a tag for each version."""
+    folder.mkdir(parents=True)
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    shutil.copytree(HERE / "application", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("vendor", "var"))
+    was = {"platform": "5.1.8", "version": "5.1.0"}
+    for version, (platform, files) in VERSIONS.items():
+        for name in ("platform/composer.json", "composer.lock"):
+            _replace(folder / name, '"version": "%s"' % was["platform"], '"version": "%s"' % platform)
+        _replace(folder / "public/index.php", "'%s'" % was["version"], "'%s'" % version)
+        for name, content in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(content, encoding="utf-8")
+        commit(folder, version)
+        was = {"platform": platform, "version": version}
+    return folder
 
-    def _write_pool(self, host):
-        """The pool of the host, and a program that lets PHP-FPM be root where the lab is."""
-        root = os.geteuid() == 0
-        user = "user = root\ngroup = root" if root else ""
-        pool = POOL.format(user=user, socket=self._pool_socket(host))
-        (self.root(host) / "php-fpm.conf").write_text(pool, encoding="utf-8")
-        launcher = self.home(host) / "php-fpm"
-        launcher.write_text('#!/bin/sh\nexec "%s" %s "$@"\n' % (
-            needs.php_fpm(), "--allow-to-run-as-root" if root else ""), encoding="utf-8")
-        launcher.chmod(0o755)
 
-    def placeholders(self, host):
-        ports = self.ports[host if host in self.ports else self.apps[0]]
-        return {"port": ports["web"], "front": ports["front"], "websocket": ports["websocket"],
-                "php_fpm": str(self.home(host) / "php-fpm")}
+def _replace(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    if text.count(old) != 1:
+        raise ValueError("%s has %r %d times" % (path, old, text.count(old)))
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
-    def variables(self):
+
+class OroLab(hosts_lab.Lab):
+    """Two app hosts, so that one can take over from the other, and one consumer host."""
+
+    repository = "/srv/build/oro"
+
+    def __init__(self, name):
+        super().__init__(name, apps=2, consumers=1)
+        self.apps, self.consumers = self.groups["app"], self.groups["consumer"]
+
+    # What there is to be deployed
+
+    def _stock(self):
+        self.inside("build1", ["mkdir", "-p", Path(self.repository).parent])
+        with tempfile.TemporaryDirectory(prefix="slipway-oro-") as folder:
+            self.copy(make_repository(Path(folder) / "oro"), "build1", Path(self.repository).parent)
+        self.inside("build1", ["chown", "-R", "root:root", self.repository])
+
+    def _application(self):
+        password = self.secrets["database"]
+        shop = super()._application()
+        kept = ("slipway_environment", "slipway_service_driver", "slipway_store", "slipway_store_auth", "slipway_repository")
         return {
+            **{name: shop[name] for name in kept},
+            "slipway_application": "oro",
+            "slipway_profile": "oro",
+            "slipway_root": ROOT,
+            "slipway_server_name": NAME,
+            "slipway_health_path": "/user/login",
+            "slipway_variables": {"port": PORT, "websocket_port": WEBSOCKET_PORT, "php_fpm": "php-fpm8.2"},
+            "slipway_database": {"login_host": "db1", "login_port": 5432, "login_user": "oro", "login_db": DATABASE,
+                                 "login_password": password},
             "slipway_environment_variables": {
-                "ORO_DB_URL": "{{ oro_database_url }}",
-                "ORO_USER_PASSWORD": "{{ oro_user_password }}",
+                "ORO_DB_URL": "postgresql://oro:%s@db1:5432/%s" % (password, DATABASE),
+                "ORO_USER_PASSWORD": self.secrets["upload_token"],
             },
             "slipway_build_environment": {
-                "COMPOSER_ALLOW_SUPERUSER": "1",
-                "COMPOSER_DISABLE_NETWORK": "1",
-                "COMPOSER_HOME": str(self.directory / "composer"),
-            },
-        }, {
-            "oro_database_password": self.secrets["database"],
-            "oro_database_url": self.database_url(),
-            "oro_user_password": self.secrets["upload_token"],
+                "COMPOSER_ALLOW_SUPERUSER": "1", "COMPOSER_DISABLE_NETWORK": "1", "COMPOSER_HOME": "/var/cache/composer"},
         }
+
+    def mount(self):
+        """Let the hosts have folders in common; provisioned, they know whose they are."""
+        for host in self.apps + self.consumers:
+            for path in MOUNTS:
+                common, place = Path(hosts_lab.SHARE, path), Path(ROOT, "shared", path)
+                self.ssh(host, ["install", "-d", "-o", "oro", "-g", "oro", ROOT + "/shared", place.parent, common])
+                self.ssh(host, ["ln", "-s", common, place])
+
+    @property
+    def placeholders(self):
+        return self._application()["slipway_variables"]
+
+    def module(self, host, name, **options):
+        """The result of a module of the collection on a host."""
+        argv = [sys.executable, "-m", "ansible", "adhoc", host, "-m", "slipway.app." + name, "-a", json.dumps(options)]
+        done = subprocess.run(argv, cwd=self.folder, env=self.ansible_environment(), capture_output=True, text=True, check=False)
+        return json.loads(done.stdout[done.stdout.index("=> {") + 3:])
 
     # What can be seen of it
 
-    @property
-    def lock(self):
-        """The application's own lock, where all hosts have it."""
-        return self.mount("var/maintenance") / "maintenance_lock"
+    def get(self, path="/", host="lb1"):
+        """(status, body) of a request to the balancer, or to the web server of an app host."""
+        status, _headers, body = request("http://" + self.address(host), "GET", path, headers={"Host": NAME})
+        return status, body.decode()
+
+    def page(self, host="lb1", path="/"):
+        """What the application says of itself to whoever asks; nothing when it does not."""
+        status, body = self.get(path, host)
+        return json.loads(body) if status == 200 else {}
+
+    def in_rotation(self):
+        """How many app hosts the balancer believes to be well."""
+        shown = self.ssh("lb1", ["sh", "-c", "echo show servers state healthy | socat - /run/haproxy/admin.sock"]).stdout
+        return len([server for server in map(str.split, shown.splitlines()) if len(server) > 5 and server[5] == "2"])
+
+    def status_inside(self):
+        """The status that the application gives past the maintenance page, as its health check asks it."""
+        asked = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1:%d/" % PORT]
+        return int(self.ssh("app1", asked).stdout)
+
+    def sql(self, query):
+        """Rows of the application's database as dictionaries."""
+        return lab_shop.rows(self, DATABASE, query)
+
+    def services(self, host):
+        """{service: (state, pid)} by systemd; of one with a schedule, its timer's."""
+        shown = self.ssh(host, ["sh", "-c", "cd /etc/systemd/system && systemctl show --property Id,ActiveState,MainPID oro-*"])
+        units = [dict(line.split("=", 1) for line in unit.splitlines()) for unit in shown.stdout.split("\n\n")]
+        timers = {unit["Id"].rpartition(".")[0] for unit in units if unit["Id"].endswith(".timer")}
+        return {unit["Id"].rpartition(".")[0][len("oro-"):]: (unit["ActiveState"], int(unit.get("MainPID", 0)))
+                for unit in units if unit["Id"].endswith(".timer") or unit["Id"].rpartition(".")[0] not in timers}
+
+    def locked(self):
+        """Whether the application's own lock is there."""
+        path = "%s/var/maintenance/maintenance_lock" % hosts_lab.SHARE
+        return self.ssh("app1", ["test", "-e", path], check=False).returncode == 0
 
     def log(self, host, service):
-        path = self.root(host) / "logs" / (service + ".log")
-        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        return self.ssh(host, ["journalctl", "--quiet", "--output=cat", "--unit=oro-%s.service" % service]).stdout
 
-    def php(self, code, *arguments):
-        return subprocess.run(["php", "-r", code, *arguments], capture_output=True, text=True, check=False)
+    def live(self, host):
+        """The folder of the live release."""
+        return self.ssh(host, ["readlink", "-f", ROOT + "/current"]).stdout.strip()
 
-    def release(self, host):
-        return (self.root(host) / "current").resolve()
+    def journal(self):
+        """The leader's records of the last operation."""
+        text = self.ssh("app1", ["sh", "-c", "cat $(ls %s/state/journal/*.jsonl | tail -n 1)" % ROOT]).stdout
+        return [json.loads(line) for line in text.splitlines()]

@@ -27,6 +27,8 @@ RUNTIME_ARGUMENTS = {
     "python": {"type": "path"},
 }
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+# Of its package's digest, at the end of a release's id: the same on all hosts, another one for another content.
+DIGITS = 12
 
 
 class Runtime:
@@ -42,7 +44,7 @@ class Runtime:
         self.config = config
         self.variables = dict(config["variables"], **variables or {})
         self.variables.update(python=python or sys.executable, release=release.path, root=self.root,
-                              shared=os.path.join(self.root, "shared"))
+                              shared=os.path.join(self.root, "shared"), namespace=release.id[-DIGITS:])
         self._private = environment_file.read(self.root, release.id)
         self._owner = owner_of(self.root)
 

@@ -57,7 +57,8 @@ ORO = {
     },
     # All hosts mount public/media, var/data and var/maintenance from one place.
     "shared": ["public/media", "var/data", "var/logs", "var/maintenance", "var/sessions"],
-    "writable": ["var/cache"],
+    # Nobody writes to what is public after the build, but oro:check-requirements asks whether it could.
+    "writable": ["var/cache", "public/bundles", "public/js"],
     "environment": {
         "APP_ENV": "prod",
         "COLUMNS": "200",  # the console breaks the lines of error messages there
@@ -65,6 +66,9 @@ ORO = {
         # var/cache, where clearing the cache would let users in.
         "ORO_MAINTENANCE_LOCK_FILE_PATH": "{shared}/var/maintenance/maintenance_lock",
         "ORO_GLOBAL_LOCK_FILE_PATH": "{shared}/var/maintenance/global_lock",
+        # A prefix for the keys in a Redis that all releases share. The platform has no variable of its own for it: the
+        # application's config.yml has to name this one.
+        "SLIPWAY_CACHE_NAMESPACE": "{namespace}",
     },
     "commands": {
         "check": [CONSOLE + "oro:check-requirements"],

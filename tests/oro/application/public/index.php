@@ -6,6 +6,7 @@
 declare(strict_types=1);
 
 use Oro\StandIn\Application;
+use Oro\StandIn\Cache;
 use Oro\StandIn\Maintenance;
 
 require __DIR__ . '/../vendor/autoload.php';
@@ -20,6 +21,9 @@ header('Content-Type: application/json');
 const VERSION = '5.1.0';
 echo json_encode([
     'version' => VERSION,
+    'path' => $_SERVER['REQUEST_URI'],
+    'user' => posix_getpwuid(posix_geteuid())['name'],
+    'metadata' => Cache::ofEnvironment()->get('metadata', [Application::class, 'platform']),
     'platform' => Application::platform(),
     'validates' => (bool) ini_get('opcache.validate_timestamps'),
     'cached' => function_exists('opcache_is_script_cached') && opcache_is_script_cached(__FILE__),

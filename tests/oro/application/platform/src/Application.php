@@ -65,7 +65,11 @@ final class Application
         )->fetchColumn();
     }
 
-    /** What config/requirements.json asks of this machine and does not get; Oro asks for versions of PHP and the like. */
+    private const EXTENSIONS = ['ctype', 'curl', 'gd', 'iconv', 'intl', 'json', 'mbstring', 'openssl', 'pcntl', 'pdo_pgsql',
+        'simplexml', 'tokenizer', 'zip'];
+    private const WRITABLE = ['public/bundles', 'public/js', 'public/media', 'var/cache', 'var/data', 'var/logs'];
+
+    /** What of Oro's requirements this machine does not meet; config/requirements.json may ask for another version of PHP. */
     public function missing(): array
     {
         $file = $this->path('config/requirements.json');
@@ -74,9 +78,14 @@ final class Application
         if (version_compare(PHP_VERSION, $wanted['php'] ?? '8.0', '<')) {
             $missing[] = sprintf('PHP version must be at least %s (%s is installed)', $wanted['php'], PHP_VERSION);
         }
-        foreach ($wanted['extensions'] ?? ['pdo_pgsql'] as $extension) {
+        foreach (self::EXTENSIONS as $extension) {
             if (!extension_loaded($extension)) {
                 $missing[] = sprintf('Extension %s must be installed', $extension);
+            }
+        }
+        foreach (self::WRITABLE as $path) {
+            if (!is_writable($this->path($path))) {
+                $missing[] = sprintf('%s directory must be writable', $path);
             }
         }
         return $missing;

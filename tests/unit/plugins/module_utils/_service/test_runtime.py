@@ -52,6 +52,16 @@ def test_definitions_are_complete(runtime, application):
     assert found["mailer@1"].stop_timeout == 90 and found["web"].stop_timeout == 30
 
 
+def test_each_release_has_a_namespace_of_its_own(application):
+    """For caches that all releases share, such as Redis: their keys must not mix, on whatever host they are."""
+    found = set()
+    for number in (1, 2):
+        application.release({}, number=number, environment={"PREFIX": "shop:{namespace}:"})
+        options = {"root": application.root, "environment": None, "variables": {"namespace": "mine"}, "python": None}
+        found.add(open_runtime(options).environment()["PREFIX"])
+    assert found == {"shop:000000000001:", "shop:000000000002:"}
+
+
 def test_the_environment_is_made_and_not_inherited(runtime, application, monkeypatch):
     monkeypatch.setenv("LEAKED", "1")
     environment = runtime(python="/srv/shop/venv/bin/python").environment({"MORE": "1"})

@@ -25,9 +25,11 @@ final class CacheClearCommand extends Command
     {
         $folder = $this->application->path('var/cache/' . $input->getOption('env'));
         array_map('unlink', glob("$folder/*"));
+        \Oro\StandIn\Cache::ofEnvironment()->clear();
         if (!$input->getOption('no-warmup')) {
             @mkdir($folder, 0777, true);
             file_put_contents("$folder/container", \Oro\StandIn\Application::platform());
+            \Oro\StandIn\Cache::ofEnvironment()->set('metadata', \Oro\StandIn\Application::platform());
         }
         $this->application->execute("INSERT INTO oro_message_queue_state VALUES ('cache', clock_timestamp())
             ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at");

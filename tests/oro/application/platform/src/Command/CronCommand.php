@@ -25,7 +25,9 @@ final class CronCommand extends Command
             $output->writeln('<error>System is in maintenance mode, aborting</error>');
             return 1;
         }
-        (new Queue($this->application))->send('oro.cron.run_command', ['subject' => 'oro:cron:cleanup']);
+        $queue = new Queue($this->application);
+        $queue->send('oro.cron.run_command', ['subject' => 'oro:cron:cleanup']);
+        $queue->send('oro.search.reindex', ['subject' => 'standin_product'], 'oro.index');
         $output->writeln('Scheduling run for command oro:cron:cleanup');
         return 0;
     }
