@@ -191,6 +191,23 @@ def test_what_only_a_superuser_may_have_is_left_out_and_said(postgres, tmp_path)
     assert postgres.sql("SELECT count(*) FROM pg_event_trigger", "shop") == "0"
 
 
+def test_code_in_a_dump_may_do_no_more_than_the_owner_of_the_database(postgres, tmp_path):
+    """An index calls a function, which runs while the index is made; a superuser who restores is none meanwhile. psql commands are text."""
+    mark = tmp_path / "mark"
+    postgres.sql("""CREATE FUNCTION public.trap(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';
+        CREATE TABLE public.trapped (id int, note text); CREATE INDEX ON public.trapped (public.trap(id));
+        INSERT INTO public.trapped VALUES (1, E'\\n\\\\! touch %(mark)s\\n'); ALTER TABLE public.trapped OWNER TO shop;
+        COMMENT ON TABLE public.trapped IS E'\\n\\\\! touch %(mark)s\\n'""" % {"mark": mark}, "shop")
+    restore(postgres, DumpSource(dumped(postgres, tmp_path / "plain")), user="postgres")
+    assert postgres.sql("SELECT obj_description('public.trapped'::regclass)", "shop") == "\\! touch %s" % mark
+    postgres.sql("""CREATE FUNCTION public.spring() RETURNS void VOLATILE LANGUAGE plpgsql AS $$
+        BEGIN COPY (SELECT 1) TO PROGRAM 'touch %s'; END$$;
+        CREATE OR REPLACE FUNCTION public.trap(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
+        BEGIN PERFORM public.spring(); RETURN $1; END$$""" % mark, "shop")
+    refused(postgres, DumpSource(dumped(postgres, tmp_path / "hostile")), "permission denied to COPY to or from an external program", "postgres")
+    assert not mark.exists()
+
+
 def test_a_dump_is_restored_where_there_is_no_database_yet(postgres, dump):
     postgres.sql("DROP DATABASE shop")
     result = restore(postgres, DumpSource(dump), reversible=True)
