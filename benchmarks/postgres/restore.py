@@ -43,10 +43,15 @@ CREATE INDEX ON t%(number)d (customer); CREATE INDEX ON t%(number)d (name);
 
 
 class Clients:
-    """Clients that ask for one row all the time and come back at once when they are thrown out; the longest time one got no answer."""
+    """Clients that ask for one row all the time and come back at once when they are thrown out.
+
+    nobody is the longest time in which none of them got an answer, longest that of the one who waited longest: it has
+    the time in which all of them log in again.
+    """
 
     def __init__(self, server, number):
-        self.longest = 0.0
+        self.longest = self.nobody = 0.0
+        self._answered, self._lock = time.monotonic(), threading.Lock()
         self._server = server
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._ask, daemon=True) for _number in range(number)]
@@ -55,7 +60,7 @@ class Clients:
         for thread in self._threads:
             thread.start()
         time.sleep(1)
-        self.longest = 0.0
+        self.longest = self.nobody = 0.0
         return self
 
     def __exit__(self, *_error):
@@ -72,9 +77,12 @@ class Clients:
                                      autocommit=True) as connection:
                     while not self._ended.is_set():
                         connection.execute("SELECT 1").fetchone()
-                        now = time.monotonic()
-                        if refused:
-                            self.longest = max(self.longest, now - answered)
+                        with self._lock:
+                            now = time.monotonic()
+                            self.nobody = max(self.nobody, now - self._answered)
+                            self._answered = now
+                            if refused:
+                                self.longest = max(self.longest, now - answered)
                         answered, refused = now, False
                         time.sleep(0.005)
             except psycopg.Error:
@@ -135,26 +143,27 @@ def run(server, folder, options):
     figures = []
     for _run in range(options.runs):
         server.sql("DROP DATABASE IF EXISTS byhand; CHECKPOINT")
-        hand, _none = measured(server, lambda: by_pg_restore(server, made["path"] + "/archive", options.jobs))
+        hand, _none = measured(server, lambda: by_pg_restore(server, made["folder"] + "/archive", options.jobs))
         server.sql("DROP DATABASE byhand; CHECKPOINT")
         wishes = Wishes(reversible=True, jobs=options.jobs, swap=False)
         ours, result = measured(server, lambda: Restore(connection, wishes).run(DumpSource(store.open(Key.parse(made["key"])))))
         with Clients(server, options.clients) as clients:
             swap, _result = measured(server, lambda: Restore(connection, wishes).put_in_place())
-        refused = clients.longest
+        refused, nobody = clients.longest, clients.nobody
         with Clients(server, options.clients) as clients:
             back, _result = measured(server, lambda: Restore(connection, wishes).go(":pre"))
-        figures.append({"hand": hand, "ours": ours, "swap": swap["wall"], "refused": refused, "back": back["wall"],
-                        "refused_back": clients.longest, "parts": result["seconds"]})
+        figures.append({"hand": hand, "ours": ours, "swap": swap["wall"], "refused": refused, "nobody": nobody, "back": back["wall"],
+                        "refused_back": clients.longest, "nobody_back": clients.nobody, "parts": result["seconds"]})
         print(json.dumps(figures[-1]))
         server.sql("DROP DATABASE IF EXISTS shop__post WITH (FORCE)")
     median = lambda key, part: statistics.median(figure[key][part] for figure in figures)  # noqa: E731
     for part in ("wall", "cpu"):
         print("restore %s: %.1f s by hand, %.1f s ours, ratio %.2f" % (
             part, median("hand", part), median("ours", part), median("ours", part) / median("hand", part)))
-    print("clients refused at the swap %.3f s, going back %.3f s (call %.3f s, %.4f of a restore)" % (
-        statistics.median(figure["refused"] for figure in figures), statistics.median(figure["refused_back"] for figure in figures),
-        statistics.median(figure["back"] for figure in figures), statistics.median(figure["back"] for figure in figures) / median("ours", "wall")))
+    one = lambda key: statistics.median(figure[key] for figure in figures)  # noqa: E731
+    print("nobody answered at the swap %.3f s, going back %.3f s; the last client after %.3f s, %.3f s" % (
+        one("nobody"), one("nobody_back"), one("refused"), one("refused_back")))
+    print("going back took %.3f s, %.4f of a restore" % (one("back"), one("back") / median("ours", "wall")))
     if options.json:
         with open(options.json, "a", encoding="utf-8") as stream:
             stream.writelines(json.dumps(figure) + "\n" for figure in figures)

@@ -65,8 +65,8 @@ def alone(session, statements, *databases):
     others = ("FROM pg_stat_activity WHERE datname IN (%s) AND usesysid IS NOT NULL"
               % ", ".join(quote_literal(database) for database in databases))
     for attempt in range(3):
-        session.execute("SELECT count(pg_terminate_backend(pid)) " + others,
-                        "SELECT count(pg_terminate_backend(pid, %d)) %s" % (EXIT_TIMEOUT, others))
+        session.execute(together("SELECT count(pg_terminate_backend(pid)) " + others,
+                                 "SELECT count(pg_terminate_backend(pid, %d)) %s" % (EXIT_TIMEOUT, others)))
         try:
             # CREATE DATABASE cannot be part of a transaction and is one by itself.
             return session.execute(*statements) if len(statements) == 1 else session.transaction(*statements)
@@ -74,6 +74,11 @@ def alone(session, statements, *databases):
             # A session that was still logging in when we closed the database is not in the list at first.
             if error.sqlstate != IN_USE or attempt == 2:
                 raise
+
+
+def together(*statements):
+    """Statements as one: psql sends them at once, and the server runs all of them or none."""
+    return "\\; ".join(statements)
 
 
 def close(session, database):

@@ -23,7 +23,7 @@ import contextlib
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import (
-    SWAPPING, allow, alone, close, drop, fit, rename, take_turn)
+    SWAPPING, allow, alone, close, drop, fit, rename, take_turn, together)
 
 RESTORING = 0x736C6972  # first key of the advisory lock of who restores a database: "slir"
 PATIENCE = 20  # seconds that a restore point being taken gets to be done, before the swap is given up
@@ -86,7 +86,7 @@ class Place:
             moves.append(rename(self.pre, self.old))
         if self.database in found:
             moves.append(rename(self.database, self.pre if reversible else self.old))
-        self._move(session, moves + [rename(name, self.database)], [each for each in (self.pre, name, self.database) if each in found])
+        self._move(session, moves + [rename(name, self.database)], [each for each in (self.database, self.pre, name) if each in found])
         # The way back from an earlier restore led to data that is older than what is replaced now.
         useless = [self.old, self.post] if reversible else [self.old, self.pre, self.post]
         there = self.found(session)
@@ -102,7 +102,7 @@ class Place:
     def go(self, session, where):
         """Put what is kept as :pre or :post in the place of the live database, which is kept as the other one."""
         there, back = self.kept[where], self.kept[WAY[where]]
-        self._move(session, [rename(self.database, back), rename(there, self.database)], [there, self.database])
+        self._move(session, [rename(self.database, back), rename(there, self.database)], [self.database, there])
 
     def _discard(self, session, name):
         """Drop a database that stands beside; a crash in the middle leaves it under the name of what is to be dropped."""
@@ -113,16 +113,16 @@ class Place:
         drop(session, name)
 
     def _move(self, session, moves, involved):
-        """Run renames that end with a live database, all of them or none, with nobody in the databases involved, the live one last."""
+        """Run renames that end with a live database, all of them or none, with nobody in the databases involved."""
         holder = take_turn(session, self.database, SWAPPING, PATIENCE)
         if holder:
             raise SlipwayError("Database %s is being copied or swapped by process %s of the server." % (
                 quote_ident(self.database), holder["pid"]), untouched="It was left as it was.")
         with self._open_on_error(session):
-            for name in involved:
-                close(session, name)
+            # From here on clients are refused, and they may be many: the server is asked as few times as can be.
+            session.execute(together(*(allow(name, False) for name in involved)))
             # One transaction: there is a live database at every moment, and it is one of the two whole ones.
-            alone(session, moves + [allow(self.database, True)], *involved)
+            alone(session, [together(*(moves + [allow(self.database, True)]))], *involved)
 
     @contextlib.contextmanager
     def _open_on_error(self, session):
