@@ -123,8 +123,8 @@ def main():
     programs = postgres_server.binaries(str(ROOT / ".cache"))
     os.environ["PATH"] = programs + os.pathsep + os.environ["PATH"]
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
-        server = postgres_server.Server(folder + "/server", programs, settings={"autovacuum": "off", "max_connections": 200,
-                                                                              "shared_buffers": "1GB", "max_wal_size": "4GB"}).start()
+        server = postgres_server.Server(folder + "/server", programs, settings={
+            "autovacuum": "off", "max_connections": 200, "shared_buffers": "1GB", "max_wal_size": "4GB"}).start()
         try:
             run(server, folder, options)
         finally:
@@ -156,11 +156,16 @@ def run(server, folder, options):
                         "refused_back": clients.longest, "nobody_back": clients.nobody, "parts": result["seconds"]})
         print(json.dumps(figures[-1]))
         server.sql("DROP DATABASE IF EXISTS shop__post WITH (FORCE)")
-    median = lambda key, part: statistics.median(figure[key][part] for figure in figures)  # noqa: E731
+
+    def median(key, part):
+        return statistics.median(figure[key][part] for figure in figures)
+
+    def one(key):
+        return statistics.median(figure[key] for figure in figures)
+
     for part in ("wall", "cpu"):
         print("restore %s: %.1f s by hand, %.1f s ours, ratio %.2f" % (
             part, median("hand", part), median("ours", part), median("ours", part) / median("hand", part)))
-    one = lambda key: statistics.median(figure[key] for figure in figures)  # noqa: E731
     print("nobody answered at the swap %.3f s, going back %.3f s; the last client after %.3f s, %.3f s" % (
         one("nobody"), one("nobody_back"), one("refused"), one("refused_back")))
     print("going back took %.3f s, %.4f of a restore" % (one("back"), one("back") / median("ours", "wall")))

@@ -117,7 +117,8 @@ def test_all_that_is_in_the_way_is_said_at_once(postgres, tmp_path):
     postgres.sql("CREATE DATABASE shop__new OWNER shop; CREATE DATABASE shop__old OWNER shop")
     findings = refused(postgres, DumpSource(dump, postgres.bin_dir), "somebody", properties="dump")
     assert len(findings) == 7
-    for words in ("PostgreSQL 18.1 and the server is", 'Role "somebody"', 'Role "Some "one""', '"no_such_thing", which the dump needs, is not installed',
+    for words in ("PostgreSQL 18.1 and the server is", 'Role "somebody"', 'Role "Some "one""',
+                  '"no_such_thing", which the dump needs, is not installed',
                   '"pageinspect", which the dump needs, may only be made by a superuser', '"shop__new" is left', '"shop__old" is left'):
         assert any(words in finding for finding in findings), words
 

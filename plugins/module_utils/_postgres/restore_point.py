@@ -94,7 +94,7 @@ class RestorePoint:
                 close(session, self.copy)
                 # One transaction: there is a live database at every moment, and it is one of the two whole ones.
                 alone(session, [rename(self.database, self.failed), rename(self.copy, self.database),
-                                      allow(self.database, True)], self.database, self.copy)
+                                allow(self.database, True)], self.database, self.copy)
             return _result(True, before, "restored", facts["size"], time.monotonic() - begun)
 
     def absent(self, check=False):

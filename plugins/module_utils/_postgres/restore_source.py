@@ -115,7 +115,8 @@ class DumpSource:
     def fill(self, restore, session, facts):
         new = restore.place.new
         session.execute(_creating(new, facts, self.manifest if restore.wishes.properties == "dump" or not facts["here"] else None))
-        argv = [self._clients.pg_restore, "--verbose", "--no-password", "--jobs=%d" % restore.wishes.jobs, "--dbname=" + restore.connection.conninfo(new)]
+        argv = [self._clients.pg_restore, "--verbose", "--no-password", "--jobs=%d" % restore.wishes.jobs,
+                "--dbname=" + restore.connection.conninfo(new)]
         if restore.wishes.properties == "target":
             argv += ["--no-owner", "--no-acl", "--role=" + facts["new_owner"]]
         reader = _Reader(facts["major"], self.manifest, restore.watch)
@@ -141,9 +142,10 @@ class DumpSource:
         self.checked = len(tables)
         wrong = [(table, found[table]) for table in expected if found.get(table, expected[table]) != expected[table]]
         if wrong:
-            raise SlipwayError("What was restored is not what was dumped: %s%s." % (", ".join(
-                "%s.%s has %s rows instead of %d" % (quote_ident(table[0]), quote_ident(table[1]), "no" if rows is None else rows, expected[table])
-                for table, rows in wrong[:5]), " and %d more tables" % (len(wrong) - 5) if len(wrong) > 5 else ""))
+            said = ["%s.%s has %s rows instead of %d" % (quote_ident(table[0]), quote_ident(table[1]), "no" if rows is None else rows,
+                                                         expected[table]) for table, rows in wrong[:5]]
+            raise SlipwayError("What was restored is not what was dumped: %s%s." % (
+                ", ".join(said), " and %d more tables" % (len(wrong) - 5) if len(wrong) > 5 else ""))
 
     def grants(self, restore, new, facts):
         """Privileges inside the database as the live one has them; what is lacking, as sentences."""
