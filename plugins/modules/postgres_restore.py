@@ -143,6 +143,7 @@ notes:
   - Archives are read by pg_restore only; psql, whose commands in a dump could run programs, never sees them. Every file is compared with the
     manifest, which shows damage. It is no signature, so whoever can write to the store can make a dump of his own.
   - Subscriptions are never restored, and publications and event triggers only by a superuser. What was left out is returned as RV(left_out).
+  - Databases named as O(login_db) with C(__new), C(__ready), C(__old), C(__pre) or C(__post) behind it are those of this module.
   - A run that was killed may leave the live database closed for the moment of the swap; the next run lets connections in again. What else it
     leaves, it leaves under other names.
   - While it is restored, the database takes its room on the server twice, and three times where V(:pre) is kept from an earlier restore.
