@@ -236,7 +236,12 @@ def test_the_password_is_in_no_argument_and_progress_is_written(postgres, run, w
     progress, seen = tmp_path / "progress", tmp_path / "seen"
     bin_dir = wrapper("""case $1 in --format=directory) echo "$@" >%(seen)s; esac
         $real "$@" || exit
-        case $1 in --format=directory) for i in $(seq 600); do grep -qs '"bytes": [1-9]' %(progress)s && cp -p %(progress)s %(progress)s.seen && exit; sleep 0.05; done; exit 9; esac
+        case $1 in --format=directory) ;; *) exit; esac
+        for i in $(seq 600); do
+            grep -qs '"bytes": [1-9]' %(progress)s && cp -p %(progress)s %(progress)s.seen && exit
+            sleep 0.05
+        done
+        exit 9
         """ % {"seen": seen, "progress": progress})
     result = run(bin_dir=bin_dir, progress=str(progress), jobs=3)
     assert not result.get("failed"), result

@@ -173,11 +173,11 @@ def _run_pg_dump(connection, clients, arguments, selection, counting, report):
     """Run pg_dump to its end, and count meanwhile; return its warnings."""
     environment = dict(connection.environment(), PGAPPNAME="slipway dump %s" % uuid.uuid4().hex)
     del environment["PGCLIENTENCODING"]  # the archive is in the encoding of the database
-    beside = [counting]
-    heard = _Heard(selection, lambda: [stack.enter_context(work) for work in beside])
-    if report:
-        beside.append(_Watching(connection, environment["PGAPPNAME"], selection, heard, report))
     with contextlib.ExitStack() as stack:
+        beside = [counting]
+        heard = _Heard(selection, lambda: [stack.enter_context(work) for work in beside])
+        if report:
+            beside.append(_Watching(connection, environment["PGAPPNAME"], selection, heard, report))
         rc = follow(arguments + ["--verbose", "--dbname=" + connection.conninfo(connection.login_db)], heard, environment)
         if rc != 0:
             raise SlipwayError("pg_dump %s failed (exit status %d) on %s: %s" % (
