@@ -50,6 +50,7 @@ options:
     description:
       - Folder of dumps on the host. Needed unless O(source) begins with a colon.
     type: path
+    required: false
   jobs:
     description:
       - How many tables are restored at the same time, each over a connection of its own. As many as the host has cores, at most 8, where
@@ -316,7 +317,8 @@ def run(module):
             result = restore.run(source_from(params), module.check_mode)
     for warning in result.pop("warnings"):
         module.warn(warning)
-    return dict(result, database=params["login_db"])
+    result["database"] = params["login_db"]
+    return result
 
 
 def main():

@@ -24,7 +24,6 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import 
 HERE = """
 SELECT row_to_json(d) AS here, pg_encoding_to_char(d.encoding) AS encoding, nullif(t.spcname, 'pg_default') AS tablespace
 FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = %s"""
-NOTHING_DONE = {"leftovers": [], "left_out": [], "seconds": {}, "ignored": [], "dropped": [], "warnings": [], "checked": 0}
 NOTHING_HERE = {"here": None, "encoding": None, "tablespace": None}
 
 
@@ -106,14 +105,16 @@ class Restore:
                                    hint="A restore with swap=false leaves it.")
             left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.ready]
             self._raise_findings(problems(session, self.database, look(session, self.database), may_lack=True) + self._in_the_way(left))
-            result = dict(NOTHING_DONE, changed=True, restored=":ready", leftovers=left,
-                          kept=self.place.pre if self.wishes.reversible and self.database in found else None)
+            result = _nothing_but(changed=True, restored=":ready", leftovers=left,
+                                  kept=self.place.pre if self.wishes.reversible and self.database in found else None)
             if check:
-                return dict(result, dropped=None)
+                result["dropped"] = None
+                return result
             for leftover in left:
                 drop(session, leftover["database"])
             dropped, warnings = self._swap(session, self.place.ready)
-            return dict(result, dropped=dropped, warnings=warnings, seconds=self.seconds)
+            result.update(dropped=dropped, warnings=warnings, seconds=self.seconds)
+            return result
 
     def go(self, where, check=False):
         """Go back to :pre, or forth again to :post; nothing is copied."""
@@ -121,12 +122,13 @@ class Restore:
             was = self.place.found(session)
             found = self._found(session, check)
             there, back = self.place.kept[where], self.place.kept[WAY[where]]
-            result = dict(NOTHING_DONE, changed=True, restored=where, kept=back, leftovers=self.place.leftovers(found))
+            result = _nothing_but(changed=True, restored=where, kept=back, leftovers=self.place.leftovers(found))
             if there not in found:
                 if back not in found:
                     raise SlipwayError("There is no database %s to go to." % quote_ident(there), untouched="Nothing was changed.",
                                        hint="It is kept when a restore is reversible, until the next restore.")
-                return dict(result, changed=was.get(self.database) is False)  # it is open again
+                result["changed"] = was.get(self.database) is False  # it is open again
+                return result
             if back in found:
                 raise SlipwayError("There is a database %s already, where the live one would go." % quote_ident(back),
                                    untouched="Nothing was changed.", hint="Drop the one that is not needed.")
@@ -134,7 +136,8 @@ class Restore:
             if not check:
                 with self._timed("swap"):
                     self.place.go(session, where)
-            return dict(result, seconds=self.seconds)
+            result["seconds"] = self.seconds
+            return result
 
     def _swap(self, session, name):
         with self._timed("swap"):
@@ -237,3 +240,10 @@ class Restore:
         begun = time.monotonic()
         yield
         self.seconds[what] = round(time.monotonic() - begun, 3)
+
+
+def _nothing_but(**told):
+    """A result of a call that has filled nothing, and what is to be told beside."""
+    result = {"leftovers": [], "left_out": [], "seconds": {}, "ignored": [], "dropped": [], "warnings": [], "checked": 0}
+    result.update(told)
+    return result
