@@ -5,13 +5,16 @@
 
 Cells that have been run are kept in .cache/recovery-matrix, and a run that was interrupted goes on with the others; --anew
 begins again. Arguments name cells, whole or in part: rolling, rolling/migrate, maintenance/open/controller. --covering
-runs a small choice that has every fault and every mode in it, --table only writes the table.
+runs a small choice that has every fault and every mode in it, --table only writes the table. A second run beside the first,
+with --lab another, takes cells that the first has not begun.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import fcntl
 import json
 import shutil
 import subprocess
@@ -32,12 +35,19 @@ RESULTS = workspace.CACHE / "recovery-matrix"
 
 
 def chosen(names, covering):
-    """The cells that arguments name; of all of them where there are none."""
+    """The cells that arguments name, in their order; all where there are none."""
     all_cells = [cell for cell in matrix_cells.cells() if not cell.why_not]
-    found = [cell for cell in all_cells if not names or any((str(cell) + "/").startswith(name + "/") for name in names)]
+    found = all_cells if not names else list(dict.fromkeys(
+        cell for name in names for cell in all_cells if (str(cell) + "/").startswith(name + "/")))
     if not found:
         workspace.fail("no cell is called %s" % ", ".join(names))
     return matrix_cells.covering(found) if covering else found
+
+
+def commit():
+    """What is tested, as git names it."""
+    return subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=workspace.ROOT, stdout=subprocess.PIPE, text=True,
+                          check=True).stdout.strip()
 
 
 def run(shop, cell, folder):
@@ -49,7 +59,7 @@ def run(shop, cell, folder):
             outcome = dataclasses.asdict(Run(shop, cell, log.write).run())
         except (OSError, RuntimeError, ValueError) as error:
             outcome = {"cell": str(cell), "how": "", "wrong": ["the run itself failed: %s" % error]}
-    outcome["whole"] = round(time.monotonic() - begun, 1)
+    outcome.update(whole=round(time.monotonic() - begun, 1), ended=time.time(), commit=commit())
     part = folder / (".part-" + word)
     part.write_text(json.dumps(outcome, indent=2), encoding="utf-8")
     part.rename(folder / (word + ".json"))
@@ -64,14 +74,30 @@ def known(folder):
     return {outcome["cell"]: outcome for outcome in outcomes}
 
 
+@contextlib.contextmanager
+def claimed(cell, folder):
+    """Whether nobody else is at this cell; then nobody else gets it."""
+    with open(folder / (".claim-" + str(cell).replace("/", "-")), "w", encoding="utf-8") as claim:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
 def run_left(cells, lab, folder):
-    """Run those cells that have not been run well, in a lab that is taken down again unless it was there before."""
-    there = (lab.folder / "lab.json").exists()
-    before = known(folder)
-    shop = None
+    """Run those cells that have not been run well, in a lab that is taken down again unless it was there before.
+
+    A cell that fails is not tried again, neither here nor by a run beside this one.
+    """
+    there, begun, shop = (lab.folder / "lab.json").exists(), time.time(), None
     try:
         for cell in cells:
-            if before.get(str(cell), {"wrong": True})["wrong"]:
+            with claimed(cell, folder) as free:
+                outcome = known(folder).get(str(cell))
+                if not free or outcome and (not outcome["wrong"] or outcome["ended"] > begun):
+                    continue
                 if shop is None:
                     shop = MatrixShop(lab)
                     shop.ready()
@@ -100,9 +126,7 @@ def main(arguments):
             run_left(wanted, Lab(options.lab), options.results)
     outcomes = known(options.results)
     if options.results == RESULTS:
-        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=workspace.ROOT, stdout=subprocess.PIPE, text=True,
-                                check=True).stdout.strip()
-        matrix_table.write(workspace.ROOT / "docs" / "recovery-matrix.md", outcomes, commit)
+        matrix_table.write(workspace.ROOT / "docs" / "recovery-matrix.md", outcomes)
     bad = [cell for cell in map(str, wanted) if outcomes.get(cell, {"wrong": True})["wrong"]]
     print("recovery matrix: %d cells are as they should be, %d are not" % (len(wanted) - len(bad), len(bad)))
     return 1 if bad else 0

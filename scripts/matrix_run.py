@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import threading
 import time
+from functools import partial
 
 import processes
 from client import Client
@@ -50,7 +51,7 @@ class Run:
         self.cell = cell
         self.log = log
         self.outcome = Outcome(str(cell))
-        self.cut = False  # whether the database is without its network just now
+        self.mending = contextlib.ExitStack()  # takes the fault away again, once it has struck
         self.before = shop.live()
         self.version = shop.after(self.before, cell.mode)
         self.package = shop.package(self.version)
@@ -79,7 +80,7 @@ class Run:
         down = DOWN.get(self.cell.fault)
         if down and struck:
             self._tell_status(down, "down")
-        self._heal()
+        self.mending.close()
         if down and struck:
             self._refuses(down)
             self._tell_status(down, "back")
@@ -111,41 +112,35 @@ class Run:
         return struck
 
     def _strike(self, running):
-        fault, lab = self.cell.fault, self.lab
-        if fault == "controller":
+        faults = self._faults()
+        if self.cell.fault == "controller":
             processes.kill([processes.identity(running.pid)])
-        elif fault in DOWN:
-            lab.kill(DOWN[fault])
-        elif fault == "database":
-            lab.partition(DATABASE)
-            self.cut = True
-        elif fault == "registry":
-            lab.kill(REGISTRY)
-        elif fault == "disk":
-            lab.fill(self.cell.record[0])
+        elif self.cell.fault in faults:
+            strike, mend = faults[self.cell.fault]
+            self.mending.callback(mend)
+            strike()
+
+    def _faults(self):
+        """{name: (what strikes, what takes it away)}; the others are faults of the controller and of migrations."""
+        lab, host = self.lab, self.cell.record[0]
+        return {
+            "app": (partial(lab.kill, OTHER), partial(lab.start, OTHER)),
+            "leader": (partial(lab.kill, LEADER), partial(lab.start, LEADER)),
+            "database": (partial(lab.partition, DATABASE), partial(lab.heal, DATABASE)),
+            "registry": (partial(lab.kill, REGISTRY), partial(lab.start, REGISTRY)),
+            "disk": (partial(lab.fill, host), partial(lab.empty, host)),
+        }
 
     def _wait(self, running, begun):
         """Wait until the upgrade has ended; what hangs on a network that was cut gets it back, what hangs on is killed."""
         while running.poll() is None:
             passed = time.monotonic() - begun
-            if self.cut and passed > APART:
-                self._heal()
+            if self.cell.fault == "database" and passed > APART:
+                self.mending.close()
             if passed > UPGRADE:
                 processes.kill([processes.identity(running.pid)])
                 self.outcome.notes.append("the upgrade hung for %d seconds and was killed" % UPGRADE)
             time.sleep(0.05)
-
-    def _heal(self):
-        fault, lab = self.cell.fault, self.lab
-        if fault in DOWN:
-            lab.start(DOWN[fault])
-        elif self.cut:
-            lab.heal(DATABASE)
-            self.cut = False
-        elif fault == "registry":
-            lab.start(REGISTRY)
-        elif fault == "disk":
-            lab.empty(self.cell.record[0])
 
     # What is seen
 

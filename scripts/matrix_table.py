@@ -64,11 +64,11 @@ TAIL = """
 """
 
 
-def write(path, outcomes, commit):
+def write(path, outcomes):
     """Write the table of all cells; outcomes: {cell: outcome} of those that have been run."""
     footnotes = []
     tables = [_table(mode, outcomes, footnotes) for mode in MODES]
-    text = HEAD % (APART, _summary(outcomes, commit)) + "\n" + "\n".join(tables)
+    text = HEAD % (APART, _summary(outcomes)) + "\n" + "\n".join(tables)
     if footnotes:
         text += "\n" + "\n".join("%d. %s" % footnote for footnote in enumerate(footnotes, 1)) + "\n"
     path.parent.mkdir(exist_ok=True)
@@ -77,14 +77,15 @@ def write(path, outcomes, commit):
     os.rename(part, path)
 
 
-def _summary(outcomes, commit):
+def _summary(outcomes):
     possible = [str(cell) for cell in matrix_cells.cells() if not cell.why_not]
     ran = [outcomes[cell] for cell in possible if cell in outcomes]
     failed = [outcome for outcome in ran if outcome["wrong"]]
     by_itself = [outcome for outcome in ran if outcome.get("by") == "itself"]
-    return ("Written on %s at commit %s; Debian 12, PostgreSQL 15, systemd 252, HAProxy 2.6: of %d fields that mean something **%d were run, "
+    commits = list(dict.fromkeys(outcome["commit"] for outcome in sorted(ran, key=lambda outcome: outcome["ended"])))
+    return ("Written on %s, run at %s; Debian 12, PostgreSQL 15, systemd 252, HAProxy 2.6: of %d fields that mean something **%d were run, "
             "%d of them failed**, %d were not run. In %d nobody had to run `recover`." % (
-                time.strftime("%Y-%m-%d", time.gmtime()), commit, len(possible), len(ran), len(failed),
+                time.strftime("%Y-%m-%d", time.gmtime()), ", ".join(commits) or "no commit", len(possible), len(ran), len(failed),
                 len(possible) - len(ran), len(by_itself)))
 
 
