@@ -311,3 +311,24 @@ def postgres_dump_new(world):
 def postgres_dump_info_one(world):
     world.do("postgres_dump", **dump_of(world))
     return {"store": world.store + "/dumps", "validate_keys": False, "verify": True}
+
+
+def dumped(world):
+    """Options to restore the world's database from a dump of it, which is older than what is in it."""
+    options = world.postgres()
+    world.sql("CREATE TABLE orders (id int); INSERT INTO orders VALUES (1); ALTER TABLE orders OWNER TO contract")
+    world.do("postgres_dump", **options, store=world.store + "/dumps", instance="here", environment="dev")
+    world.sql("DELETE FROM orders")
+    return dict(options, store=world.store + "/dumps", source="here", environment="dev")
+
+
+@of("postgres_restore", changes_again=True)
+def postgres_restore_a_dump(world):
+    return dumped(world)
+
+
+@of("postgres_restore")
+def postgres_restore_going_back(world):
+    options = dumped(world)
+    world.do("postgres_restore", reversible=True, **options)
+    return dict(options, source=":pre")

@@ -14,6 +14,9 @@ import pytest
 from check import service_states, services_are, serves
 from client import request
 
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.tests.integration.packages import derive
 
 pytestmark = pytest.mark.timeout(900)
@@ -168,3 +171,32 @@ def test_the_database_is_dumped_by_a_config_and_listed(shop, play, tmp_path):
     output = play("database_list", **there)
     assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d +[\d.]+ MB +[\d.]+ kB +\d+  " + re.escape(key), output)
     assert changed_hosts(output) == []
+
+
+def test_the_database_is_restored_under_the_application_and_brought_back(shop, play, state, changes, tmp_path):
+    """A hook waits until the playbook has shown that it waits, so there is something to watch."""
+    before = state(shop)
+    connection = Connection("127.0.0.1", shop.postgres.port, "shop", shop.secrets["database"], "shop")
+    dump(connection, open_store(str(tmp_path)), Wish("here", jobs=1, bin_dir=shop.postgres.bin_dir))
+    shop.sql("CREATE TABLE later (); ALTER TABLE later OWNER TO shop")
+    there = "SELECT to_regclass('later') IS NOT NULL AS later"
+
+    def watch(line):
+        if re.match(r"  app1 +hook, sh, for \d+ s$", line.rstrip()):
+            (tmp_path / "seen").touch()
+
+    hook = ["sh", "-c", "for i in $(seq 600); do [ -e %s/seen ] && exit 0; sleep 0.1; done; exit 1" % tmp_path]
+    done = shop.playbook("database_restore", echo=watch, source="here/shop", confirm="shop", reversible=True,
+                         slipway_dump_store=str(tmp_path), database_pre_swap_hooks=[hook])
+    assert done.rc == 0, done.output
+    assert "here/shop/none/" in done.output and "kept as shop__pre" in done.output
+    restored = state(shop)
+    assert set(changes(before, restored)) == {"databases", "database", "pids"}
+    assert serves(shop, "1.0.0") == []
+    assert shop.sql(there) == [{"later": False}]
+
+    play("database_reverse", confirm="shop")
+    assert shop.sql(there) == [{"later": True}]
+    shop.postgres.sql("DROP DATABASE shop__post")
+    shop.sql("DROP TABLE later")
+    assert set(changes(before, state(shop))) == {"pids"}

@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_point
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres import databases
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import RestorePoint
 
@@ -102,7 +103,7 @@ def point(postgres):
 
 @pytest.fixture(params=["WAL_LOG", "FILE_COPY"])
 def either_strategy(request, monkeypatch):
-    monkeypatch.setattr(restore_point, "FILE_COPY_FROM", 1 if request.param == "FILE_COPY" else 10 ** 12)
+    monkeypatch.setattr(databases, "FILE_COPY_FROM", 1 if request.param == "FILE_COPY" else 10 ** 12)
 
 
 def check_present(postgres, point):
@@ -234,7 +235,7 @@ def test_a_call_that_loses_its_server_says_what_to_do(postgres, point, monkeypat
         return send(session, statement)
 
     monkeypatch.setattr(Session, "_send", killing)
-    with pytest.raises(restore_point.SlipwayError, match="may refuse connections until this is run again"):
+    with pytest.raises(SlipwayError, match="may refuse connections until this is run again"):
         point.present()
     monkeypatch.undo()
     postgres.start()

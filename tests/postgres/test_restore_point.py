@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_point
+from ansible_collections.slipway.app.plugins.module_utils._postgres import databases
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import RestorePoint
 
@@ -195,11 +195,11 @@ def test_every_call_lets_connections_in_again(postgres, point):
 @pytest.mark.parametrize("size, clone, expected", [
     (1000, "copy", "WAL_LOG"), (10 ** 9, None, "FILE_COPY"), (1000, "clone", "FILE_COPY")])
 def test_strategy(size, clone, expected):
-    assert restore_point.strategy(size, clone) == expected
+    assert databases.strategy(size, clone) == expected
 
 
 def test_both_strategies_copy_all(postgres, point, monkeypatch):
-    monkeypatch.setattr(restore_point, "FILE_COPY_FROM", 1)
+    monkeypatch.setattr(databases, "FILE_COPY_FROM", 1)
     point.present()
     point.restored()
     assert orders(postgres) == 1000

@@ -2,7 +2,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Named sets of options for dumps: what is said with the call comes first, then the config, then the default."""
+"""Named sets of options for dumps and restores: what is said with the call comes first, then the config, then the default."""
 
 from __future__ import annotations
 
@@ -28,9 +28,19 @@ def commands(value):
     return value if fine else None
 
 
-# Options of a dump, and what makes a value of each of what stands in a config: None where it cannot be one.
+def flag(value):
+    return value if isinstance(value, bool) else None
+
+
+def properties(value):
+    return value if value in PROPERTIES else None
+
+
+PROPERTIES = ("target", "dump")
+# Options of a dump and of a restore, and what makes a value of each of what stands in a config: None where it cannot be one.
 DUMP = {"instance": text, "jobs": number, "compression": text, "exclude_tables": texts, "exclude_table_data": texts,
         "pre_dump_hooks": commands}
+RESTORE = {"jobs": number, "reversible": flag, "properties": properties, "pre_swap_sql": texts, "pre_swap_hooks": commands}
 CONTENT = ("exclude_tables", "exclude_table_data", "pre_dump_hooks")  # what changes what is in a dump
 
 

@@ -53,7 +53,7 @@ WHERE r.oid >= 16384 AND r.oid IN (
     SELECT FROM (SELECT 'pg_class'::regclass, oid FROM pg_class WHERE relowner = 10 AND relnamespace <> 'pg_toast'::regnamespace
                  UNION ALL SELECT 'pg_namespace'::regclass, oid FROM pg_namespace WHERE nspowner = 10 AND nspname !~ '^pg_'
                  UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE proowner = 10
-                 UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_type WHERE typowner = 10 AND typcategory <> 'A') o (classid, objid)
+                 UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_type WHERE typowner = 10) o (classid, objid)
     WHERE o.objid >= 16384 AND NOT EXISTS (
         SELECT FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'e'))
 ORDER BY 1"""

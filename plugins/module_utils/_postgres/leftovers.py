@@ -50,7 +50,7 @@ def carry_over(session, database, copy):
         except PostgresError as error:
             if not error.sqlstate.startswith(("42", "22")):  # not refused as such: no room, no connection, ...
                 raise
-            warnings.append("The restore point lacks %s: %s" % (subject, error))
+            warnings.append("The copy lacks %s: %s" % (subject, error))
     for what, count in (("security labels", others["labels"]), ("subscriptions", others["subscriptions"]),
                         ("replication slots", others["slots"])):
         if count:

@@ -36,18 +36,21 @@ def look(session, database):
     return session.query(LOOK % quote_literal(database))[0]
 
 
-def problems(session, database, facts):
-    """Sentences on what keeps this role from copying and renaming the database; empty when nothing does."""
+def problems(session, database, facts, may_lack=False):
+    """Sentences on what keeps this role from copying and renaming the database; empty when nothing does.
+
+    With may_lack it is none that there is no such database yet.
+    """
     found = []
     if facts["major"] < OLDEST:
-        found.append("The server is PostgreSQL %d; restore points need %d or later." % (facts["major"], OLDEST))
+        found.append("The server is PostgreSQL %d; Slipway needs %d or later." % (facts["major"], OLDEST))
     if facts["standby"]:
         found.append("The server is a standby and read-only; name the primary.")
     if not (facts["createdb"] or facts["superuser"]):
-        found.append('Role "%s" may not create databases, which a restore point needs; a superuser can allow it: '
+        found.append('Role "%s" may not create databases, which this needs; a superuser can allow it: '
                      'ALTER ROLE "%s" CREATEDB.' % (facts["role"], facts["role"]))
     if facts["oid"] is None:
-        return found + ['There is no database "%s" on this server.' % database]
+        return found if may_lack else found + ['There is no database "%s" on this server.' % database]
     if database == session.database:
         found.append('Database "%s" is also the maintenance database; name another one as maintenance_db.' % database)
     if facts["template"]:

@@ -18,25 +18,17 @@ every call here opens it again, reopen() does only that.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
-    EXIT_TIMEOUT, LOST, PostgresError, quote_ident, quote_literal)
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import (
+    SWAPPING, allow, alone, close, copying, drop, fit, insist_on_turn, rename)
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 
 NAME = re.compile(r"(?!part_|failed_)[A-Za-z0-9][A-Za-z0-9._-]*\Z")
-LONGEST = 63  # bytes in a name, unless the server was built otherwise
-IN_USE = "55006"  # SQLSTATE object_in_use
-LOCK_CLASS = 0x736C6970  # first key of our advisory locks: "slip"
-PATIENCE = 2  # seconds an earlier call gets to end by itself
-# Measured on PostgreSQL 17, ext4, two cores (median seconds, WAL_LOG against FILE_COPY): 7 MB 0.06 and 0.11, 39 MB 0.19
-# and 0.16, 71 MB 0.27 and 0.20, 263 MB 0.94 and 0.57, 1 GB 4.7 and 1.9. FILE_COPY also writes out every changed
-# page of the whole server, so it comes in a little above the crossover.
-FILE_COPY_FROM = 64 * 1024 * 1024  # bytes
 
 
 class RestorePoint:
@@ -51,7 +43,7 @@ class RestorePoint:
         self.database = database
         self.name = name
         self.part, self.copy, self.failed = (
-            _fit("%s__slipway_%s%s" % (database, kind, name)) for kind in ("part_", "", "failed_"))
+            fit("%s__slipway_%s%s" % (database, kind, name)) for kind in ("part_", "", "failed_"))
 
     def status(self):
         """Which of absent, partial, present and restored it is, and what there is of it."""
@@ -72,13 +64,13 @@ class RestorePoint:
             facts = self._facts(session)
             if check:
                 return _result(True, before, "present", facts["size"])
-            self._drop(session, self.part)
+            drop(session, self.part)
             begun = time.monotonic()
             with self._undone_on_error(session):
-                self._close(session, self.database)
-                self._alone(session, [self._copying(facts)], self.database)
+                close(session, self.database)
+                alone(session, [copying(self.database, self.part, facts)], self.database)
                 warnings = carry_over(session, self.database, self.part)
-                session.transaction(_rename(self.part, self.copy), _allow(self.database, True))
+                session.transaction(rename(self.part, self.copy), allow(self.database, True))
             return _result(True, before, "present", facts["size"], time.monotonic() - begun, warnings)
 
     def restored(self, check=False):
@@ -98,11 +90,11 @@ class RestorePoint:
                 return _result(True, before, "restored", facts["size"])
             begun = time.monotonic()
             with self._undone_on_error(session):
-                self._close(session, self.database)
-                self._close(session, self.copy)
+                close(session, self.database)
+                close(session, self.copy)
                 # One transaction: there is a live database at every moment, and it is one of the two whole ones.
-                self._alone(session, [_rename(self.database, self.failed), _rename(self.copy, self.database),
-                                      _allow(self.database, True)], self.database, self.copy)
+                alone(session, [rename(self.database, self.failed), rename(self.copy, self.database),
+                                allow(self.database, True)], self.database, self.copy)
             return _result(True, before, "restored", facts["size"], time.monotonic() - begun)
 
     def absent(self, check=False):
@@ -118,13 +110,13 @@ class RestorePoint:
             begun = time.monotonic()
             if not check:
                 self._open(session, before)
-                self._drop(session, self.part)
+                drop(session, self.part)
                 for kept in (self.copy, self.failed):
                     if kept in before["databases"]:
                         # A crash while a database is dropped can leave its name with half its files.
-                        self._close(session, kept)
-                        self._alone(session, [_rename(kept, self.part)], kept)
-                        self._drop(session, self.part)
+                        close(session, kept)
+                        alone(session, [rename(kept, self.part)], kept)
+                        drop(session, self.part)
             size = look(session, self.database)["size"]
             return _result(True, before, "absent", size, 0 if check else time.monotonic() - begun)
 
@@ -163,26 +155,9 @@ class RestorePoint:
         """A session in the maintenance database; one that may change something is the only one of its kind."""
         with self.connection.session(self.connection.maintenance_db) as session:
             if not check:
-                self._take_turn(session)
+                # Two living calls at once are kept apart by the lock of the operation; what is in the way was killed.
+                insist_on_turn(session, self.database, SWAPPING)
             yield session
-
-    def _take_turn(self, session):
-        """Wait for an earlier call about this database, or end it.
-
-        A killed call leaves its psql at the statement it had sent, which may be a copy that takes minutes. Two
-        living calls at once are kept apart by the lock of the operation.
-        """
-        key = int.from_bytes(hashlib.sha256(self.database.encode("utf-8")).digest()[:4], "big", signed=True)
-        lock = "SELECT pg_try_advisory_lock(%d, %d) AS ours" % (LOCK_CLASS, key)
-        holder = ("SELECT pg_terminate_backend(pid, %d) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-                  " AND classid::bigint = %d AND objid::bigint = %d AND objsubid = 2 AND database ="
-                  " (SELECT oid FROM pg_database WHERE datname = current_database())"
-                  % (EXIT_TIMEOUT, LOCK_CLASS, key & 0xFFFFFFFF))
-        deadline = time.monotonic() + PATIENCE
-        while not session.query(lock)[0]["ours"]:
-            if time.monotonic() > deadline:
-                session.execute(holder)
-            time.sleep(0.05)
 
     @contextlib.contextmanager
     def _undone_on_error(self, session):
@@ -195,8 +170,8 @@ class RestorePoint:
                     str(error), hint="Database %s may refuse connections until this is run again or recovered."
                     % quote_ident(self.database))
             else:
-                session.execute(_allow(self.database, True))
-                self._drop(session, self.part)
+                session.execute(allow(self.database, True))
+                drop(session, self.part)
                 error = SlipwayError(str(error), untouched="Database %s is as it was and accepts connections."
                                      % quote_ident(self.database))
             raise error from None
@@ -208,58 +183,8 @@ class RestorePoint:
     def _open(self, session, status):
         closed = status["live"] and not status["open"]
         if closed:
-            session.execute(_allow(self.database, True))
+            session.execute(allow(self.database, True))
         return closed
-
-    def _close(self, session, database):
-        session.execute(_allow(database, False))
-
-    def _alone(self, session, statements, *databases):
-        """Run statements that need databases to themselves, after ending the sessions there; they must be closed."""
-        others = ("FROM pg_stat_activity WHERE datname IN (%s) AND usesysid IS NOT NULL"
-                  % ", ".join(quote_literal(database) for database in databases))
-        for attempt in range(3):
-            session.execute("SELECT count(pg_terminate_backend(pid)) " + others,
-                            "SELECT count(pg_terminate_backend(pid, %d)) %s" % (EXIT_TIMEOUT, others))
-            try:
-                # CREATE DATABASE cannot be part of a transaction and is one by itself.
-                return session.execute(*statements) if len(statements) == 1 else session.transaction(*statements)
-            except PostgresError as error:
-                # A session that was still logging in when we closed the database is not in the list at first.
-                if error.sqlstate != IN_USE or attempt == 2:
-                    raise
-
-    def _copying(self, facts):
-        options = "TEMPLATE %s OWNER %s ALLOW_CONNECTIONS false CONNECTION LIMIT %d" % (
-            quote_ident(self.database), quote_ident(facts["owner"]), facts["connection_limit"])
-        if facts["major"] >= 15:
-            options += " STRATEGY " + strategy(facts["size"], facts["file_copy_method"])
-        return "CREATE DATABASE %s %s" % (quote_ident(self.part), options)
-
-    def _drop(self, session, database):
-        session.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % quote_ident(database))
-
-
-def strategy(size, file_copy_method):
-    """How CREATE DATABASE copies fastest."""
-    return "FILE_COPY" if size >= FILE_COPY_FROM or file_copy_method == "clone" else "WAL_LOG"
-
-
-def _rename(old, new):
-    return "ALTER DATABASE %s RENAME TO %s" % (quote_ident(old), quote_ident(new))
-
-
-def _allow(database, allowed):
-    return "ALTER DATABASE %s ALLOW_CONNECTIONS %s" % (quote_ident(database), "true" if allowed else "false")
-
-
-def _fit(name):
-    """The name, or when it is too long for PostgreSQL its beginning and a hash of all of it."""
-    data = name.encode("utf-8")
-    if len(data) <= LONGEST:
-        return name
-    tail = "_" + hashlib.sha256(data).hexdigest()[:12]
-    return data[:LONGEST - len(tail)].decode("utf-8", "ignore") + tail
 
 
 def _result(changed, before, after, size, seconds=0.0, warnings=()):

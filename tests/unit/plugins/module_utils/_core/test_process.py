@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached, redact, run, start_ticks
+from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached, follow, redact, run, start_ticks
 
 
 def test_run_returns_output_and_rc():
@@ -124,3 +124,26 @@ def read(path):
         return path.read_bytes()
     except OSError:  # it has just ended
         return b""
+
+
+def test_lines_are_heard_as_they_come_and_the_status_is_told():
+    heard = []
+    assert follow(["sh", "-c", "echo one; echo two >&2; echo $WORD; exit 3"], heard.append, {"WORD": "three"}) == 3
+    assert heard == ["one", "two", "three"]
+
+
+def test_what_the_listener_raises_ends_the_program_and_what_it_started():
+    def listener(line):
+        raise SlipwayError("enough of it", child=int(line))
+
+    with pytest.raises(SlipwayError, match="enough of it") as caught:
+        follow(["sh", "-c", "sleep 600 & echo $!; wait"], listener)
+    deadline = time.monotonic() + 10
+    while start_ticks(caught.value.facts["child"]) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_program_that_is_not_there_is_said():
+    with pytest.raises(SlipwayError, match="Cannot start nothing-of-the-kind"):
+        follow(["nothing-of-the-kind"], print)

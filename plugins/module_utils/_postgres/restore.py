@@ -1,0 +1,249 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Restore a database: fill a fresh one beside the live one, prove it, and put it in its place.
+
+Everything that can be known before is looked at before, and all that is wrong is said at once. The live database is
+closed for the moment of the swap only; whatever fails earlier leaves it alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import drop
+from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
+from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
+from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY, Place
+
+HERE = """
+SELECT row_to_json(d) AS here, pg_encoding_to_char(d.encoding) AS encoding, nullif(t.spcname, 'pg_default') AS tablespace
+FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = %s"""
+NOTHING_HERE = {"here": None, "encoding": None, "tablespace": None}
+
+
+SAFE = ("dev", "stag", "uat")
+
+
+def require_confirmed(environment, allowed, confirm, database):
+    """Refuse a restore that is not allowed, or into prod without its database's own name; an environment of no known name is prod."""
+    if not allowed:
+        raise SlipwayError("Database %s may not be restored: allow_restore forbids it." % quote_ident(database), untouched="Nothing was changed.")
+    if environment not in SAFE and confirm != database:
+        raise SlipwayError(
+            "Database %s belongs to %s, and nothing is restored there without its name said once more%s." % (
+                quote_ident(database), "prod" if environment == "prod" else "no environment that is named, which counts as prod",
+                "; %r is not its name" % confirm if confirm else ""), untouched="Nothing was changed.", hint="confirm=%s says it." % database)
+
+
+class Wishes:
+    """How to restore.
+
+    reversible keeps what was live, as source :pre. properties says whose owner, grants, encoding and locale the database
+    has afterwards: those of the "target", or of the "dump". remove_leftovers drops what restores that did not end have
+    left. keep_failed leaves what could not be restored for people to look at. sql and commands (argument lists) are run
+    on the new database before it is live. jobs is how many tables are restored at the same time. Without swap the new
+    database is left beside the live one, as source :ready.
+    """
+
+    def __init__(self, reversible=False, properties="target", remove_leftovers=False, keep_failed=False, sql=(), commands=(), jobs=1,
+                 swap=True):
+        self.reversible = reversible
+        self.swap = swap
+        self.properties = properties
+        self.remove_leftovers = remove_leftovers
+        self.keep_failed = keep_failed
+        self.sql = sql
+        self.commands = commands
+        self.jobs = jobs
+
+
+class Restore:
+    """A restore into the place of the connection's login_db."""
+
+    def __init__(self, connection, wishes, watch=None):
+        self.connection = connection
+        self.wishes = wishes
+        self.watch = watch or (lambda phase, **more: None)
+        self.place = Place(connection.login_db)
+        self.database = connection.login_db
+        self.seconds = {}
+
+    def run(self, source, check=False):
+        """Restore from a source (DumpSource, CopySource) and return the result."""
+        with self._session(check) as session:
+            found = self._found(session, check)
+            facts = self._facts(session, source, found)
+            leftovers = self.place.leftovers(found)
+            result = {"changed": True, "restored": source.name, "leftovers": leftovers, "left_out": source.left_out,
+                      "kept": self.place.pre if self.wishes.swap and self.wishes.reversible and self.database in found else None}
+            if check:
+                return dict(result, seconds={}, ignored=None, dropped=None, checked=None, warnings=[])
+            for leftover in leftovers:
+                drop(session, leftover["database"])
+            with self._dropped_on_error(session):
+                with self._timed("restore"):
+                    source.fill(self, session, facts)
+                warnings = self._prepare(session, source, facts)
+                if not self.wishes.swap:
+                    self.place.set_ready(session)
+            dropped, undropped = self._swap(session, self.place.new) if self.wishes.swap else ([], [])
+            return dict(result, seconds=self.seconds, ignored=source.ignored, dropped=dropped, warnings=warnings + undropped,
+                        checked=source.checked)
+
+    def put_in_place(self, check=False):
+        """Put what a restore without swap has left as :ready in the place of the live database."""
+        with self._session(check) as session:
+            found = self._found(session, check)
+            if self.place.ready not in found:
+                raise SlipwayError("There is no database %s to put in place." % quote_ident(self.place.ready), untouched="Nothing was changed.",
+                                   hint="A restore with swap=false leaves it.")
+            left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.ready]
+            self._raise_findings(problems(session, self.database, look(session, self.database), may_lack=True) + self._in_the_way(left))
+            result = _nothing_but(changed=True, restored=":ready", leftovers=left,
+                                  kept=self.place.pre if self.wishes.reversible and self.database in found else None)
+            if check:
+                result["dropped"] = None
+                return result
+            for leftover in left:
+                drop(session, leftover["database"])
+            dropped, warnings = self._swap(session, self.place.ready)
+            result.update(dropped=dropped, warnings=warnings, seconds=self.seconds)
+            return result
+
+    def go(self, where, check=False):
+        """Go back to :pre, or forth again to :post; nothing is copied."""
+        with self._session(check) as session:
+            was = self.place.found(session)
+            found = self._found(session, check)
+            there, back = self.place.kept[where], self.place.kept[WAY[where]]
+            result = _nothing_but(changed=True, restored=where, kept=back, leftovers=self.place.leftovers(found))
+            if there not in found:
+                if back not in found:
+                    raise SlipwayError("There is no database %s to go to." % quote_ident(there), untouched="Nothing was changed.",
+                                       hint="It is kept when a restore is reversible, until the next restore.")
+                result["changed"] = was.get(self.database) is False  # it is open again
+                return result
+            if back in found:
+                raise SlipwayError("There is a database %s already, where the live one would go." % quote_ident(back),
+                                   untouched="Nothing was changed.", hint="Drop the one that is not needed.")
+            self._raise_findings(problems(session, self.database, look(session, self.database)))
+            if not check:
+                with self._timed("swap"):
+                    self.place.go(session, where)
+            result["seconds"] = self.seconds
+            return result
+
+    def _swap(self, session, name):
+        with self._timed("swap"):
+            return self.place.swap(session, name, self.wishes.reversible)
+
+    # Looking
+
+    @contextlib.contextmanager
+    def _session(self, check):
+        """A session in the maintenance database; one that may change something is the only one that restores this one."""
+        with self.connection.session(self.connection.maintenance_db) as session:
+            if not check:
+                self.place.take(session)
+            yield session
+
+    def _found(self, session, check):
+        """What there is of the place; a live database that a killed call has left closed is open again."""
+        found = self.place.found(session)
+        if not check:
+            self.place.reopen(session, found)
+        return found
+
+    def _facts(self, session, source, found):
+        """What is known of server, role and target, or an error that says everything that is in the way."""
+        facts = look(session, self.database)
+        facts.update((session.query(HERE % quote_literal(self.database)) or [NOTHING_HERE])[0])
+        wrong = problems(session, self.database, facts, may_lack=True)
+        facts["new_owner"] = source.owner(session) if self.wishes.properties == "dump" else facts["owner"] or facts["role"]
+        wrong += source.problems(self, session, facts)
+        self._raise_findings(wrong + self._in_the_way(self.place.leftovers(found)))
+        return facts
+
+    def _in_the_way(self, leftovers):
+        """A sentence for each thing an earlier restore has left that nobody has asked to drop."""
+        return [] if self.wishes.remove_leftovers else [
+            'Database "%s" is left of an earlier restore (%s); it is dropped with remove_leftovers=true.'
+            % (leftover["database"], leftover["what"]) for leftover in leftovers]
+
+    def _raise_findings(self, found):
+        if found:
+            raise SlipwayError(" ".join(found), untouched="Nothing was changed.", findings=found)
+
+    # Filling
+
+    def _prepare(self, session, source, facts):
+        """Make the filled database what the live one is to be; return a sentence for each thing it lacks."""
+        new = self.place.new
+        self.watch("check")
+        with self._timed("check"):
+            source.check(self, new)
+        as_target = self.wishes.properties == "target" and facts["oid"]
+        warnings = source.grants(self, new, facts) if as_target else []
+        origin = source.database if source.database and not as_target else self.database
+        if facts["oid"] or source.database:
+            # Not earlier: a setting such as default_transaction_read_only would have kept all of it out.
+            warnings += carry_over(session, origin, new)
+        with self._timed("hooks"):
+            self._run_hooks(new, facts)
+        with self._timed("analyze"):
+            self.watch("analyze")
+            self.connection.execute("ANALYZE", new)
+        if facts["oid"] and facts["connection_limit"] != -1:  # not earlier: what fills it may need more
+            session.execute("ALTER DATABASE %s CONNECTION LIMIT %d" % (quote_ident(new), facts["connection_limit"]))
+        return warnings
+
+    def _run_hooks(self, new, facts):
+        if self.wishes.sql:
+            with self.connection.session(new) as session:
+                session.execute("SET ROLE " + quote_ident(facts["new_owner"]), "RESET search_path", *self.wishes.sql)
+        environment = dict(self.connection.environment(), PGDATABASE=new)
+        for argv in self.wishes.commands:
+            self.watch("hook", table=argv[0])
+            done = run(argv, env=environment, dies_with_us=True)
+            if not done.ok:
+                said = redact(tail(done.stderr or done.stdout, 20), [self.connection.login_password])
+                raise SlipwayError("The command %s ended with %d: %s" % (argv[0], done.rc, said or "it said nothing."))
+
+    @contextlib.contextmanager
+    def _dropped_on_error(self, session):
+        """Drop what was half restored when the block fails, as far as we still can; the live database was not touched."""
+        untouched = "Database %s was not touched." % quote_ident(self.database)
+        try:
+            yield
+        except SlipwayError as error:
+            lost = isinstance(error, PostgresError) and error.sqlstate == LOST
+            hint = error.hint
+            if self.wishes.keep_failed or lost:
+                hint = "Database %s may be left, half restored; remove_leftovers=true drops it." % quote_ident(self.place.new)
+            else:
+                with contextlib.suppress(PostgresError):  # the next run names it
+                    drop(session, self.place.new)
+            raise SlipwayError(error.message, untouched=untouched, hint=hint, **error.facts) from None
+        except BaseException:
+            with contextlib.suppress(PostgresError):
+                drop(session, self.place.new)
+            raise
+
+    @contextlib.contextmanager
+    def _timed(self, what):
+        begun = time.monotonic()
+        yield
+        self.seconds[what] = round(time.monotonic() - begun, 3)
+
+
+def _nothing_but(**told):
+    """A result of a call that has filled nothing, and what is to be told beside."""
+    result = {"leftovers": [], "left_out": [], "seconds": {}, "ignored": [], "dropped": [], "warnings": [], "checked": 0}
+    result.update(told)
+    return result

@@ -1,0 +1,157 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What pg_restore says went wrong, and whether that matters.
+
+Two tables are all the judgement there is: what of an archive is left out before pg_restore begins, and which errors
+are known to be harmless. An error that is in neither is fatal.
+"""
+
+from __future__ import annotations
+
+import re
+
+NEWEST = 99
+
+# Entries of an archive that are never asked of the server: their kind, which of them, for whom, and why.
+# rights "superuser" means that a superuser restores them, "nobody" that they are left out whoever restores.
+LEFT_OUT = (
+    {"kind": "SUBSCRIPTION", "tag": "", "rights": "nobody",
+     "reason": "a restored copy must not take changes from the publisher of the original"},
+    {"kind": "PUBLICATION", "tag": "", "rights": "superuser",
+     "reason": "only a superuser may publish all tables; a publication is of no use without its subscribers"},
+    {"kind": "EVENT TRIGGER", "tag": "", "rights": "superuser", "reason": "only a superuser may make event triggers"},
+    # The restoring role owns an extension it makes, but a trusted one belongs to the bootstrap superuser in parts.
+    {"kind": "COMMENT", "tag": r"- EXTENSION ", "rights": "superuser",
+     "reason": "the comment of an extension comes with the extension"},
+    {"kind": "COMMENT", "tag": r"- SUBSCRIPTION ", "rights": "nobody", "reason": "the subscription itself is left out"},
+    {"kind": "COMMENT", "tag": r"- (PUBLICATION|EVENT TRIGGER) ", "rights": "superuser", "reason": "what it describes is left out"},
+    {"kind": "EXTENSION", "tag": r"- (pg_stat_statements|pg_stat_kcache|pg_buffercache|pgstattuple|pg_wait_sampling) ", "rights": "superuser",
+     "reason": "it watches the server and holds nothing of the application; only a superuser may install it"},
+)
+
+# Errors known to be harmless: their text, the command they answer, the majors of the server that say them, and why.
+BENIGN = (
+    {"text": r'unrecognized configuration parameter "transaction_timeout"', "command": r"SET transaction_timeout = 0;",
+     "since": 10, "until": 16,
+     "reason": "pg_restore 17 and later turns off a timeout that servers before 17 do not have"},
+    {"text": r'schema "public" already exists', "command": r"CREATE SCHEMA public;",
+     "since": 10, "until": NEWEST,
+     "reason": "an archive of pg_dump before 15 can ask for the schema that every database has from the beginning"},
+    {"text": r"must be owner of schema public", "command": r"COMMENT ON SCHEMA public IS ",
+     "since": 10, "until": NEWEST,
+     "reason": "the comment that every schema public has; since PostgreSQL 15 the schema belongs to the database's owner"},
+    {"text": r"must be owner of extension \S+", "command": r"COMMENT ON EXTENSION ",
+     "since": 10, "until": NEWEST,
+     "reason": "the comment of an extension comes with the extension"},
+)
+
+# What to do about errors that matter.
+HINTS = (
+    (r'role "[^"]*" does not exist', "Roles belong to the server, not to a database: make it there first."),
+    (r'extension "[^"]*" is not available', "Install the extension's package on the server's machine."),
+    (r"must be able to SET ROLE|must be member of role|must be owner of|permission denied",
+     "Restore as a role that may do this, or with properties=target, which gives everything to the owner of the database."),
+    (r"could not load library", "The server's package was upgraded while it ran: restart the server."),
+    (r"No space left on device|could not extend file", "The disk of the server is full; what was restored is dropped again."),
+    (r"unsupported version", "The archive was written by a newer pg_dump: install the client of that version on this host."),
+)
+
+_BEGINS = re.compile(r"pg_restore: (?:error|fatal): (?P<text>.*)", re.DOTALL)
+_ENTRY = re.compile(r"pg_restore: from TOC entry \d+; \d+ \d+ (?P<entry>.*)", re.DOTALL)
+_ANSWER = re.compile(r"could not execute query: (?:ERROR|FATAL|PANIC):  (?P<text>.*)", re.DOTALL)
+_IN_LIST = re.compile(r"(?P<id>\d+); \d+ \d+ (?P<entry>.*)")
+
+
+class RestoreError:
+    """One error: the entry of the archive it is about, what was said, and the command it answers ("" where not told)."""
+
+    def __init__(self, entry, said):
+        self.entry = entry
+        text, _separator, self.command = said.partition("\nCommand was: ")
+        answer = _ANSWER.match(text)
+        self.by_server = answer is not None
+        self.text = (answer.group("text") if answer else text).strip()
+        self.command = self.command.strip()
+
+    def benign_for(self, major):
+        """Why the error does not matter on a server of this major version; None when it does, as far as we know."""
+        if not self.by_server:
+            return None
+        said = self.text.splitlines()[0]
+        for known in BENIGN:
+            if (known["since"] <= major <= known["until"] and re.fullmatch(known["text"], said)
+                    and re.match(known["command"], self.command)):
+                return known["reason"]
+        return None
+
+    def __str__(self):
+        return "%s%s" % (self.entry + ": " if self.entry else "", " ".join(self.text.split()))
+
+
+class ErrorReader:
+    """Takes pg_restore's messages line by line and cuts the errors out of them."""
+
+    def __init__(self):
+        self._entry = ""
+        self._said = None
+
+    def feed(self, line):
+        """Take one line (without its end); return the error that ended before it, or None."""
+        if self._said is not None and not line.startswith("pg_restore: "):
+            self._said.append(line)
+            return None
+        ended = self.end()
+        entry, begun = _ENTRY.match(line), _BEGINS.match(line)
+        if line.startswith("pg_restore: while "):
+            self._entry = ""
+        elif entry:
+            self._entry = entry.group("entry").strip()
+        elif begun:
+            self._said = [begun.group("text")]
+        return ended
+
+    def end(self):
+        """The error that was being read when the messages ended, or None."""
+        said, self._said = self._said, None
+        return RestoreError(self._entry, "\n".join(said)) if said is not None else None
+
+
+def read_errors(text):
+    """All errors in the output of a pg_restore."""
+    reader = ErrorReader()
+    found = [reader.feed(line) for line in text.splitlines()] + [reader.end()]
+    return [error for error in found if error]
+
+
+def chosen(listing, superuser):
+    """What to restore of an archive whose list (pg_restore --list) this is.
+
+    Returns the lines to ask for, as one text, and what is left out: [{entry, reason}].
+    """
+    lines, left_out = [], []
+    for line in listing.splitlines():
+        entry = _IN_LIST.match(line)
+        if not entry:
+            continue
+        reason = _why_not(entry.group("entry"), superuser)
+        if reason:
+            left_out.append({"entry": entry.group("entry").strip(), "reason": reason})
+        else:
+            lines.append(line)
+    return "".join(line + "\n" for line in lines), left_out
+
+
+def _why_not(entry, superuser):
+    for rule in LEFT_OUT:
+        kind = rule["kind"] + " "
+        if (entry.startswith(kind) and re.match(rule["tag"], entry[len(kind):])
+                and not (superuser and rule["rights"] == "superuser")):
+            return rule["reason"]
+    return None
+
+
+def hint_for(error):
+    """What to do about an error, or None."""
+    return next((hint for text, hint in HINTS if re.search(text, error.text)), None)

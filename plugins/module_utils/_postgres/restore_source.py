@@ -1,0 +1,279 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What a database can be restored from: a dump, or another database of the same server."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import follow, redact, run, tail
+from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_restore
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying
+from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import copy_grants
+from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import ErrorReader, chosen, hint_for
+
+COUNTED_AT_ONCE = 200  # tables in one statement
+_FINISHED = re.compile(r"pg_restore: finished item \d+ TABLE DATA (?P<table>.*)")
+_PROCESSING = re.compile(r'pg_restore: processing data for table "(?P<table>.*)"')
+_POLICY = re.compile(r"\d+; \d+ \d+ POLICY ")
+
+# Which of these tables this role can see all rows of.
+COUNTABLE = """
+SELECT n.nspname AS schema, c.relname AS name, has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid) AS countable
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'm', 'f')"""
+
+# The extensions of the server and whether a role that is no superuser may install them in a database of its own.
+AVAILABLE = """
+SELECT e.name, bool_or(v.trusted OR NOT v.superuser) AS trusted
+FROM pg_available_extensions e JOIN pg_available_extension_versions v USING (name) GROUP BY 1"""
+
+
+class DumpSource:
+    """A dump of a store. The archive is verified, filtered and restored by pg_restore; psql never sees any of it."""
+
+    database = None
+
+    def __init__(self, dump, bin_dir=None):
+        self.dump = dump
+        self.manifest = dump.manifest
+        self.name = str(dump.key)
+        self.bin_dir = bin_dir
+        self.left_out, self.ignored, self.checked = [], [], 0
+        self._clients = None
+        self._asked_for = ""
+
+    def owner(self, _session):
+        return self.manifest["owner"]
+
+    # Looking
+
+    def problems(self, restore, session, facts):
+        """What speaks against restoring this dump there, as sentences."""
+        found = []
+        try:
+            self.dump.verify()
+            version = session.query("SELECT current_setting('server_version_num')::int AS n")[0]["n"]
+            self._clients = for_restore(self.manifest["server_version"], self.manifest["client_version"], version, self.bin_dir)
+            self._choose(_is_superuser(session, facts["new_owner"]))
+        except SlipwayError as error:
+            found.append(" ".join(part for part in (error.message, error.hint) if part))
+        return found + self._roles(restore, session) + self._extensions(session, facts) + self._encoding(restore, facts)
+
+    def _choose(self, superuser):
+        listing = self._run("--list")
+        self._asked_for, self.left_out = chosen(listing, superuser)
+
+    def _roles(self, restore, session):
+        """Roles that the dump needs and the server lacks."""
+        here = {row["rolname"] for row in session.query("SELECT rolname FROM pg_roles")}
+        as_dumped = restore.wishes.properties == "dump"
+        missing = sorted(set(self.manifest["roles"] + [self.manifest["owner"]] * as_dumped) - here)
+        if not as_dumped:
+            # Owners and grants are not taken over; policies name roles all the same.
+            policies = "".join(line + "\n" for line in self._asked_for.splitlines() if _POLICY.match(line))
+            text = self._listed(policies, "--file=-") if policies and missing else ""
+            missing = [role for role in missing if re.search(r"(?<!\w)%s(?!\w)" % re.escape(role.replace('"', '""')), text)]
+        return ['Role "%s", which the dump needs, is not on this server.' % role for role in missing]
+
+    def _extensions(self, session, facts):
+        available = {row["name"]: row["trusted"] for row in session.query(AVAILABLE)}
+        superuser = _is_superuser(session, facts["new_owner"])
+        left_out = {out["entry"].split()[2] for out in self.left_out if out["entry"].startswith("EXTENSION ")}
+        found = []
+        for name in sorted(set(self.manifest["extensions"]) - left_out - {"plpgsql"}):
+            if name not in available:
+                found.append('Extension "%s", which the dump needs, is not installed on the server\'s machine.' % name)
+            elif not (available[name] or superuser):
+                found.append('Extension "%s", which the dump needs, may only be made by a superuser, and role "%s" is none.'
+                             % (name, facts["new_owner"]))
+        return found
+
+    def _encoding(self, restore, facts):
+        there = self.manifest["encoding"]
+        here = facts["encoding"]
+        if restore.wishes.properties == "dump" or here is None or here in (there, "UTF8") and there != "SQL_ASCII":
+            return []
+        if here == there:
+            return []
+        return ["The database has the encoding %s and the dump %s, whose characters may not fit; properties=dump takes that of the dump."
+                % (here, there)]
+
+    def _counted(self):
+        without = {(table["schema"], table["name"]) for table in self.manifest["excluded_data"] + self.manifest["excluded"]}
+        return {(table["schema"], table["name"]): table["rows"] for table in self.manifest["tables"]
+                if table["rows"] is not None and (table["schema"], table["name"]) not in without}
+
+    # Filling
+
+    def fill(self, restore, session, facts):
+        new = restore.place.new
+        session.execute(_creating(new, facts, self.manifest if restore.wishes.properties == "dump" or not facts["here"] else None))
+        argv = [self._clients.pg_restore, "--verbose", "--no-password", "--jobs=%d" % restore.wishes.jobs,
+                "--dbname=" + restore.connection.conninfo(new)]
+        if restore.wishes.properties == "target":
+            argv += ["--no-owner", "--no-acl", "--role=" + facts["new_owner"]]
+        reader = _Reader(facts["major"], self.manifest, restore.watch)
+        with _file(self._asked_for) as listed:
+            rc = follow(argv + ["--use-list=" + listed, self.dump.archive], reader.hear, restore.connection.environment())
+        reader.end()
+        self.ignored = reader.ignored
+        if rc and not reader.ignored:
+            said = redact(reader.last, [restore.connection.login_password])
+            raise SlipwayError("pg_restore ended with %d: %s" % (rc, said or "it said nothing."))
+
+    def check(self, restore, new):
+        """Compare the number of rows of each table with the manifest; a difference is an error."""
+        expected = self._counted()
+        with restore.connection.session(new) as session:
+            there = {(row["schema"], row["name"]): row["countable"] for row in session.query(COUNTABLE)}
+            tables = [table for table in expected if there.get(table, True)]
+            lacking = [table for table in tables if table not in there]
+            found = dict.fromkeys(lacking)
+            tables = [table for table in tables if table in there]
+            for first in range(0, len(tables), COUNTED_AT_ONCE):
+                found.update(_count(session, tables[first:first + COUNTED_AT_ONCE]))
+        self.checked = len(tables)
+        wrong = [(table, found[table]) for table in expected if found.get(table, expected[table]) != expected[table]]
+        if wrong:
+            said = ["%s.%s has %s rows instead of %d" % (quote_ident(table[0]), quote_ident(table[1]), "no" if rows is None else rows,
+                                                         expected[table]) for table, rows in wrong[:5]]
+            raise SlipwayError("What was restored is not what was dumped: %s%s." % (
+                ", ".join(said), " and %d more tables" % (len(wrong) - 5) if len(wrong) > 5 else ""))
+
+    def grants(self, restore, new, facts):
+        """Privileges inside the database as the live one has them; what is lacking, as sentences."""
+        return copy_grants(self._clients, restore.connection, facts, restore.database, new)
+
+    # Programs
+
+    def _run(self, *options):
+        done = run([self._clients.pg_restore, *options, self.dump.archive], dies_with_us=True)
+        if not done.ok:
+            raise SlipwayError("pg_restore cannot read the archive of %s: %s" % (self.name, tail(done.stderr, 3)))
+        return done.stdout
+
+    def _listed(self, lines, *options):
+        with _file(lines) as listed:
+            return self._run("--use-list=" + listed, *options)
+
+
+class CopySource:
+    """A database of the same server, copied as it is. Nobody may be connected to it."""
+
+    def __init__(self, database):
+        self.database = database
+        self.name = ":" + database
+        self.left_out, self.ignored, self.checked = [], [], 0
+        self._facts = None
+
+    def owner(self, session):
+        self._facts = look(session, self.database)
+        return self._facts["owner"]
+
+    def problems(self, restore, session, _facts):
+        self._facts = look(session, self.database)
+        if self.database == restore.database:
+            return ["A database cannot be restored from itself."]
+        return problems(session, self.database, self._facts)
+
+    def fill(self, restore, session, facts):
+        new = restore.place.new
+        owner = {"owner": facts["new_owner"]}
+        try:
+            session.execute(copying(self.database, new, dict(self._facts, connection_limit=-1, **owner)), allow(new, True))
+        except PostgresError as error:
+            if error.sqlstate != IN_USE:
+                raise
+            raise SlipwayError("Database %s is in use, so it cannot be copied: %s" % (quote_ident(self.database), error.message)) from error
+
+    def check(self, restore, new):
+        """A copy by the server itself has all rows."""
+
+    def grants(self, restore, new, facts):
+        """A copy has the privileges of what it was copied from, and no owner was changed in it."""
+        return []
+
+
+class _Reader:
+    """Listens to pg_restore: stops it at the first error that matters, and says how far it is."""
+
+    def __init__(self, major, manifest, watch):
+        self._errors = ErrorReader()
+        self._major = major
+        self._watch = watch
+        self._sizes = {}
+        for table in manifest["tables"]:
+            self._sizes[table["name"]] = self._sizes.get(table["name"], 0) + table["bytes"]
+        self._done, self._total = 0, sum(self._sizes.values())
+        self._known = set()
+        self.ignored = []
+        self.last = ""
+
+    def hear(self, line):
+        self._judge(self._errors.feed(line))
+        self.last = line or self.last
+        finished, begun = _FINISHED.match(line), _PROCESSING.match(line)
+        if finished:
+            self._done += self._sizes.pop(finished.group("table"), 0)
+        if begun or finished:
+            self._watch("restore", table=(begun or finished).group("table"), bytes=self._done, total_bytes=self._total)
+
+    def end(self):
+        self._judge(self._errors.end())
+
+    def _judge(self, error):
+        if error is None:
+            return
+        reason = error.benign_for(self._major)
+        if reason is None:
+            raise SlipwayError("pg_restore cannot restore %s" % error, hint=hint_for(error))
+        if error.text not in self._known:  # each job says it once more
+            self._known.add(error.text)
+            self.ignored.append({"error": str(error), "reason": reason})
+
+
+def _is_superuser(session, role):
+    rows = session.query("SELECT rolsuper AS super FROM pg_roles WHERE rolname = %s" % quote_literal(role))
+    return bool(rows and rows[0]["super"])
+
+
+def _creating(new, facts, manifest):
+    """The statement that makes the empty database: as the manifest says, else as the live database is."""
+    if manifest:
+        encoding, collate, ctype, provider, locale, rules, tablespace = (
+            [manifest[key] for key in ("encoding", "collate", "ctype", "locale_provider", "icu_locale")] + [None, None])
+    else:
+        here = facts["here"]
+        provider = {"i": "icu", "b": "builtin"}.get(here.get("datlocprovider"), "libc")
+        encoding, collate, ctype, locale, rules, tablespace = (
+            facts["encoding"], here["datcollate"], here["datctype"], here.get("datlocale") or here.get("daticulocale"),
+            here.get("daticurules"), facts["tablespace"])
+    options = [("ENCODING", encoding), ("LC_COLLATE", collate), ("LC_CTYPE", ctype)]
+    if provider != "libc":
+        options += [("LOCALE_PROVIDER", provider), (provider.upper() + "_LOCALE", locale), ("ICU_RULES", rules)]
+    text = " ".join("%s %s" % (name, quote_literal(value)) for name, value in options if value is not None)
+    return "CREATE DATABASE %s TEMPLATE template0 OWNER %s %s%s" % (
+        quote_ident(new), quote_ident(facts["new_owner"]), text, " TABLESPACE " + quote_ident(tablespace) if tablespace else "")
+
+
+def _count(session, tables):
+    """{(schema, name): rows} of some tables, those of their children not counted in."""
+    rows = session.query("\nUNION ALL ".join("SELECT %d AS number, count(*) AS rows FROM ONLY %s.%s" % (
+        number, quote_ident(schema), quote_ident(name)) for number, (schema, name) in enumerate(tables)))
+    return {tables[row["number"]]: row["rows"] for row in rows}
+
+
+@contextlib.contextmanager
+def _file(text):
+    """The path of a file with this text, for as long as the block runs."""
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="surrogateescape", prefix="slipway-restore-") as stream:
+        stream.write(text)
+        stream.flush()
+        yield stream.name

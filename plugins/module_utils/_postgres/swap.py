@@ -1,0 +1,138 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Another database in the place of the live one, and the way back.
+
+All state is in the names of databases, so that it can be told after a crash at any moment:
+
+  <database>         the live one; there is one at every moment
+  <database>__new    one that is being filled, worth nothing before it is in its place
+  <database>__ready  one that is restored and proved, and waits to be put in its place (source ":ready")
+  <database>__old    one that is about to be dropped
+  <database>__pre    what was live before the last restore (source ":pre"), whole and closed to everybody
+  <database>__post   what was live before going back to :pre (source ":post"), whole and closed to everybody
+
+The live database is closed for the moment of the swap. A crash can leave it closed; every call here opens it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import (
+    SWAPPING, allow, alone, close, drop, fit, rename, take_turn, together)
+
+RESTORING = 0x736C6972  # first key of the advisory lock of who restores a database: "slir"
+PATIENCE = 20  # seconds that a restore point being taken gets to be done, before the swap is given up
+WAY = {":pre": ":post", ":post": ":pre"}  # what the live database becomes when we go there
+
+
+class Place:
+    """The place of one live database: what stands there and beside it."""
+
+    def __init__(self, database):
+        self.database = database
+        self.new, self.ready, self.old, self.pre, self.post = (
+            fit("%s__%s" % (database, kind)) for kind in ("new", "ready", "old", "pre", "post"))
+        self.kept = {":pre": self.pre, ":post": self.post}
+
+    def found(self, session):
+        """{name: whether it lets connections in} of the live database and those beside it, as far as they are there."""
+        ours = (self.database, self.new, self.ready, self.old, self.pre, self.post)
+        rows = session.query("SELECT datname AS name, datallowconn AS open FROM pg_database WHERE datname IN (%s)"
+                             % ", ".join(quote_literal(name) for name in ours))
+        return {row["name"]: row["open"] for row in rows}
+
+    def take(self, session):
+        """Be the only one to restore this database for as long as the session lives."""
+        session.execute("SET idle_session_timeout = 0")  # the session waits while pg_restore works
+        holder = take_turn(session, self.database, RESTORING)
+        if holder:
+            raise SlipwayError(
+                "Database %s is being restored already, by process %s of the server: role %s, from %s, since %s." % (
+                    quote_ident(self.database), holder["pid"], holder["role"] or "(not shown)",
+                    holder["address"] or "the server itself or not shown", holder["since"] or "(not shown)"),
+                untouched="Nothing was changed.", hint="Wait until that is done, or end it.")
+
+    def leftovers(self, found):
+        """Databases that a restore which did not end has left, and what they are."""
+        what = {self.new: "half restored, worth nothing", self.ready: "restored, and never put in its place",
+                self.old: "what was to be dropped after an earlier restore"}
+        return [{"database": name, "what": what[name]} for name in what if name in found]
+
+    def reopen(self, session, found):
+        """Let connections in again where a killed call has left the live database closed; return whether it was."""
+        closed = found.get(self.database) is False
+        if closed:
+            session.execute(allow(self.database, True))
+        return closed
+
+    def set_ready(self, session):
+        """Say of the new database that it is whole, and close it until it is put in its place."""
+        close(session, self.new)
+        alone(session, [rename(self.new, self.ready)], self.new)
+
+    def swap(self, session, name, reversible):
+        """Put a database that stands beside in the place of the live one, and drop what is no longer kept.
+
+        Returns the names dropped, and a sentence for each that could not be: what is live is live all the same.
+        """
+        found = self.found(session)
+        moves = []
+        if reversible and self.pre in found and self.database in found:
+            moves.append(rename(self.pre, self.old))
+        if self.database in found:
+            moves.append(rename(self.database, self.pre if reversible else self.old))
+        self._move(session, moves + [rename(name, self.database)], [each for each in (self.database, self.pre, name) if each in found])
+        # The way back from an earlier restore led to data that is older than what is replaced now.
+        useless = [self.old, self.post] if reversible else [self.old, self.pre, self.post]
+        there = self.found(session)
+        dropped, warnings = [], []
+        for each in (each for each in useless if each in there):
+            try:
+                self._discard(session, each)
+                dropped.append(each)
+            except PostgresError as error:  # it may have a replication slot, for one
+                warnings.append("What was live before is left as %s: %s" % (quote_ident(self.old), error))
+        return dropped, warnings
+
+    def go(self, session, where):
+        """Put what is kept as :pre or :post in the place of the live database, which is kept as the other one."""
+        there, back = self.kept[where], self.kept[WAY[where]]
+        self._move(session, [rename(self.database, back), rename(there, self.database)], [self.database, there])
+
+    def _discard(self, session, name):
+        """Drop a database that stands beside; a crash in the middle leaves it under the name of what is to be dropped."""
+        if name != self.old:
+            close(session, name)
+            alone(session, [rename(name, self.old)], name)
+            name = self.old
+        drop(session, name)
+
+    def _move(self, session, moves, involved):
+        """Run renames that end with a live database, all of them or none, with nobody in the databases involved."""
+        holder = take_turn(session, self.database, SWAPPING, PATIENCE)
+        if holder:
+            raise SlipwayError("Database %s is being copied or swapped by process %s of the server." % (
+                quote_ident(self.database), holder["pid"]), untouched="It was left as it was.")
+        with self._open_on_error(session):
+            # From here on clients are refused, and they may be many: the server is asked as few times as can be.
+            session.execute(together(*(allow(name, False) for name in involved)))
+            # One transaction: there is a live database at every moment, and it is one of the two whole ones.
+            alone(session, [together(*(moves + [allow(self.database, True)]))], *involved)
+
+    @contextlib.contextmanager
+    def _open_on_error(self, session):
+        """Go back to an open live database when the block fails, as far as we still can."""
+        try:
+            yield
+        except PostgresError as error:
+            if error.sqlstate == LOST:
+                raise SlipwayError(str(error), hint="Database %s may refuse connections until this is run again."
+                                   % quote_ident(self.database)) from None
+            self.reopen(session, self.found(session))
+            raise SlipwayError(str(error), untouched="Database %s is as it was and accepts connections."
+                               % quote_ident(self.database)) from None

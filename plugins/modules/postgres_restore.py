@@ -1,0 +1,356 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: postgres_restore
+short_description: Restore a PostgreSQL database from a dump or a local copy, and go back to what was live before
+version_added: 0.1.0
+author: Slipway contributors (@slipway)
+description:
+  - Fills a fresh database beside the live one, proves it, and puts it in the place of the live one by renaming, in one transaction.
+    Until then nobody notices; what fails until then leaves the live database alone.
+  - Before anything begins, the archive is compared with its manifest, and versions, roles, extensions, encoding and rights are looked
+    at. All that is in the way is said at once.
+  - For the moment of the swap the database is closed and sessions in it are ended, so that clients which come back at once do not get
+    in between. There is one whole database under O(login_db) at every moment.
+  - What pg_restore says is judged. Errors that are known to be harmless are returned as RV(ignored), each with the reason. The first
+    other one ends the restore.
+extends_documentation_fragment:
+  - slipway.app._attributes
+  - slipway.app._postgres
+  - slipway.app._dump
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Looks at everything that a restore looks at before it begins, and says what would be restored. RV(ignored), RV(dropped) and
+        RV(checked) are null, since nobody can know them.
+  diff_mode:
+    support: none
+  idempotent:
+    support: partial
+    details:
+      - With O(source=:pre) and O(source=:post) nothing changes when that is what is live. Everything else is restored every time.
+options:
+  source:
+    description:
+      - The key of a dump, C(<instance>/<database>/<config>/<timestamp>), or the beginning of keys; of those below it the newest is taken.
+      - V(:pre) is what was live before the last restore with O(reversible=true), and V(:post) what was live before going back to it.
+        They are put in place by renaming, within milliseconds, each with all that was written to it since.
+      - V(:ready) is what a restore with O(swap=false) has left.
+      - A colon and the name of another database of the server restores a copy of that database, to which nobody may be connected.
+    type: str
+    required: true
+  store:
+    description:
+      - Folder of dumps on the host. Needed unless O(source) begins with a colon.
+    type: path
+    required: false
+  jobs:
+    description:
+      - How many tables are restored at the same time, each over a connection of its own. As many as the host has cores, at most 8, where
+        neither call nor config says it.
+    type: int
+  config:
+    description:
+      - Name of a set of options in O(configs); V(none) is the name of no set.
+    type: str
+    default: none
+  configs:
+    description:
+      - Sets of options by their names, each a dict of the options O(jobs), O(reversible), O(properties), O(pre_swap_sql) and
+        O(pre_swap_hooks), and of those that M(slipway.app.postgres_dump) takes from there.
+      - What is said with the call comes first, then what the config says, then the default.
+    type: dict
+    default: {}
+  swap:
+    description:
+      - Whether to put the restored database in its place. Otherwise it stays beside the live one, closed to everybody, and a call with
+        O(source=:ready) puts it in place within milliseconds, so that the application has to be stopped for no longer than that.
+    type: bool
+    default: true
+  reversible:
+    description:
+      - Whether to keep what is live now, closed to everybody, as V(:pre). It needs the room of a second database.
+      - Otherwise it is dropped after the swap, and so are V(:pre) and V(:post) of an earlier restore.
+      - V(false) where neither call nor config says it.
+    type: bool
+  properties:
+    description:
+      - Whose owner, privileges, encoding and locale the restored database has.
+      - V(target) means those of the database that is replaced. All objects belong to its owner, and those that were in it already have the
+        privileges they had; roles that only the dump knows are not needed. Where there is no database yet, the connecting role owns it
+        and encoding and locale are those of the dump.
+      - V(dump) means those of the dump. Its roles must be there, and the connecting role must be allowed to give them what is theirs.
+      - With both of them, settings (C(ALTER DATABASE ... SET)), comment, connection limit and the privileges on the database itself are
+        those of the database that is replaced; they are not part of a dump's archive in a form that could be restored under another name.
+      - V(target) where neither call nor config says it.
+    type: str
+    choices: [target, dump]
+  pre_swap_sql:
+    description:
+      - Statements that are run on the restored database before it is live, one after the other, as its owner.
+    type: list
+    elements: str
+  pre_swap_hooks:
+    description:
+      - Commands that are run on the host before the restored database is live, such as the application's migrations. Each is a text that
+        is split into words as a shell does it, or a list of words; there is no shell. One that fails ends the restore.
+      - They find the restored database in the environment variables of libpq (C(PGHOST), C(PGDATABASE), C(PGPASSWORD) and so on).
+    type: list
+    elements: raw
+  remove_leftovers:
+    description:
+      - Whether to drop what restores that did not end have left. Otherwise it is named, and nothing is restored.
+    type: bool
+    default: false
+  keep_failed:
+    description:
+      - Whether to keep a database that could not be restored, for you to look into.
+    type: bool
+    default: false
+  environment:
+    description:
+      - The environment the database belongs to. One that is not named counts as V(prod).
+    type: str
+    choices: [dev, stag, uat, prod]
+  allow_restore:
+    description:
+      - Whether the database may be restored at all. When V(true), V(prod) still needs O(confirm).
+    type: bool
+    default: true
+  confirm:
+    description:
+      - The name of the database. Nothing is restored into V(prod) unless it is said once more here.
+    type: str
+    default: ''
+  progress:
+    description:
+      - A file to write the progress to, about every second and each time as a whole. It is removed in the end.
+      - Without it, the playbook shows a line every few seconds all the same.
+    type: path
+notes:
+  - The role needs C(CREATEDB), must own the database or be a member of the role that does, and must be able to end the sessions of other
+    roles in it (C(pg_signal_backend)). It should not be a superuser. A superuser restores as the owner of the database (C(SET ROLE)), but
+    code in a dump can take that back.
+  - A dump is a program. Functions, triggers, defaults and indexes in it are run by the server, while it is restored and later, with the rights
+    of the role that restores it and of those who use it. A role that is no superuser confines it to what this role may do, in this and in
+    other databases. Restore dumps of hostile hands as a role that may do nothing else, on a server that has nothing else.
+  - Archives are read by pg_restore only; psql, whose commands in a dump could run programs, never sees them. Every file is compared with the
+    manifest, which shows damage. It is no signature, so whoever can write to the store can make a dump of his own.
+  - Subscriptions are never restored, and publications and event triggers only by a superuser. What was left out is returned as RV(left_out).
+  - Databases named as O(login_db) with C(__new), C(__ready), C(__old), C(__pre) or C(__post) behind it are those of this module.
+  - A run that was killed may leave the live database closed for the moment of the swap; the next run lets connections in again. What else it
+    leaves, it leaves under other names.
+  - While it is restored, the database takes its room on the server twice, and three times where V(:pre) is kept from an earlier restore.
+  - Errors can only be judged when the server says them in English (C(lc_messages)). In another language all of them end the restore.
+seealso:
+  - module: slipway.app.postgres_restore_point
+"""
+
+EXAMPLES = r"""
+---
+- name: Restore the newest dump of prod into uat, and keep what is there
+  slipway.app.postgres_restore:
+    login_host: db.example.com
+    login_user: shop
+    login_password: "{{ shop_database_password }}"
+    login_db: shop
+    store: /srv/dumps
+    source: prod/shop
+    environment: uat
+    reversible: true
+    pre_swap_hooks:
+      - /srv/shop/current/manage.py migrate
+
+- name: Go back
+  slipway.app.postgres_restore:
+    login_host: db.example.com
+    login_user: shop
+    login_password: "{{ shop_database_password }}"
+    login_db: shop
+    source: ":pre"
+    environment: uat
+
+- name: Restore one dump into prod
+  slipway.app.postgres_restore:
+    login_host: db.example.com
+    login_user: shop
+    login_password: "{{ shop_database_password }}"
+    login_db: shop
+    store: /srv/dumps
+    source: prod/shop/none/20261126T031500.123456Z
+    environment: prod
+    confirm: shop
+"""
+
+RETURN = r"""
+database:
+  description: The database it is about.
+  type: str
+  returned: success
+  sample: shop
+restored:
+  description: The key of the dump, or the local source.
+  type: str
+  returned: success
+  sample: prod/shop/none/20261126T031500.123456Z
+kept:
+  description: Name of the database that was live before and was kept.
+  type: str
+  returned: success
+  sample: shop__pre
+dropped:
+  description: Names of the databases that were dropped after the swap; null in check mode.
+  type: list
+  elements: str
+  returned: success
+  sample: [shop__old]
+leftovers:
+  description: What restores that did not end had left. It was dropped with O(remove_leftovers=true).
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    database:
+      description: Name of the database.
+      type: str
+      sample: shop__new
+    what:
+      description: What it is, in words.
+      type: str
+      sample: half restored, worth nothing
+left_out:
+  description: Entries of the archive that were not restored.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    entry:
+      description: The entry, as C(pg_restore --list) names it.
+      type: str
+      sample: SUBSCRIPTION - feed shop
+    reason:
+      description: Why it was left out.
+      type: str
+      sample: a restored copy must not take changes from the publisher of the original
+ignored:
+  description: Errors of pg_restore that are known to be harmless; null in check mode.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    error:
+      description: What pg_restore said.
+      type: str
+      sample: 'SCHEMA public postgres: schema "public" already exists'
+    reason:
+      description: Why it does not matter.
+      type: str
+      sample: an archive of pg_dump before 15 can ask for the schema that every database has from the beginning
+checked:
+  description: Number of tables whose rows were counted and were as many as the manifest says; null in check mode.
+  type: int
+  returned: success
+  sample: 42
+seconds:
+  description: How long each part took. Clients were refused in C(swap) only.
+  type: dict
+  returned: success
+  sample: {restore: 17.25, check: 0.61, hooks: 0.0, analyze: 1.3, swap: 0.04}
+"""
+
+import os
+import shlex
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
+from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
+from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
+from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG, PARTS, Key
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes, require_confirmed
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import CopySource, DumpSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY
+
+MOST_JOBS = 8  # that are taken when nobody says how many
+
+
+def wishes_from(params):
+    """How the parameters ask to restore."""
+    chosen = configs.effective(params, params["configs"], params["config"], configs.RESTORE, configs.DUMP)
+    hooks = [shlex.split(hook) if isinstance(hook, str) else [str(word) for word in hook] for hook in chosen["pre_swap_hooks"] or []]
+    return Wishes(reversible=bool(chosen["reversible"]), properties=chosen["properties"] or "target", sql=chosen["pre_swap_sql"] or [],
+                  commands=hooks, jobs=chosen["jobs"] or min(MOST_JOBS, os.cpu_count() or 1), swap=params["swap"],
+                  remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
+
+
+def source_from(params):
+    """The dump or the local copy that the parameters name."""
+    wanted = params["source"]
+    if wanted.startswith(":"):
+        return CopySource(wanted[1:])
+    if not params["store"]:
+        raise SlipwayError("There is no store to look for the dump %s in." % wanted, untouched="Nothing was changed.", hint="Say store.")
+    store = open_store(params["store"])
+    whole = wanted.count("/") == len(PARTS) - 1 and wanted.endswith("Z")
+    return DumpSource(store.open(Key.parse(wanted) if whole else store.newest(wanted)), params["bin_dir"])
+
+
+def run(module):
+    params = module.params
+    require_confirmed(params["environment"], params["allow_restore"], params["confirm"], params["login_db"])
+    with Progress(params["progress"]) as progress:
+        restore = Restore(connection_from(params), wishes_from(params), progress)
+        if params["source"] in WAY:
+            result = restore.go(params["source"], module.check_mode)
+        elif params["source"] == ":ready":
+            result = restore.put_in_place(module.check_mode)
+        else:
+            result = restore.run(source_from(params), module.check_mode)
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    result["database"] = params["login_db"]
+    return result
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            POSTGRES_ARGUMENTS,
+            source={"type": "str", "required": True},
+            store={"type": "path"},
+            bin_dir={"type": "path"},
+            jobs={"type": "int"},
+            swap={"type": "bool", "default": True},
+            config={"type": "str", "default": NO_CONFIG},
+            configs={"type": "dict", "default": {}},
+            reversible={"type": "bool"},
+            properties={"type": "str", "choices": list(configs.PROPERTIES)},
+            pre_swap_sql={"type": "list", "elements": "str"},
+            pre_swap_hooks={"type": "list", "elements": "raw"},
+            remove_leftovers={"type": "bool", "default": False},
+            keep_failed={"type": "bool", "default": False},
+            environment={"type": "str", "choices": ["dev", "stag", "uat", "prod"]},
+            allow_restore={"type": "bool", "default": True},
+            confirm={"type": "str", "default": ""},
+            progress={"type": "path"},
+        ),
+        supports_check_mode=True,
+    )
+    try:
+        result = run(module)
+    except SlipwayError as error:
+        module.fail_json(msg=str(error), **error.facts)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

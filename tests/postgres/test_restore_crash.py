@@ -1,0 +1,150 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A restore is killed at each of its steps; the live database is whole under its name, and the next restore comes through."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_source
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
+from ansible_collections.slipway.app.tests.postgres.dumps import dumped
+
+OLD, WHOLE = 10, 1000
+send = Session._send
+# Each step of a reversible restore over an earlier one, by the statement it begins with.
+STEPS = ["pg_try_advisory_lock(1936484722", "CREATE DATABASE", "SELECT n.nspname", "ANALYZE", "pg_try_advisory_lock(1936484720",
+         'DATABASE "shop" ALLOW_CONNECTIONS false', "pg_terminate_backend", 'RENAME TO "shop__pre"', "DROP DATABASE"]
+
+
+def restorer(postgres, **wishes):
+    return Restore(postgres.connection(), Wishes(reversible=True, jobs=2, **wishes))
+
+
+def killed(work):
+    """Run work in a process of its own that is to be killed in the middle."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    assert os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+
+
+def orders(postgres):
+    return postgres.connection().query("SELECT count(*) AS n FROM public.orders")[0]["n"]
+
+
+@pytest.fixture
+def dump(postgres, tmp_path):
+    dump = dumped(postgres, tmp_path)
+    postgres.connection().execute("DELETE FROM public.orders WHERE id > 10")
+    postgres.sql("CREATE DATABASE shop__pre OWNER shop ALLOW_CONNECTIONS false")
+    return dump
+
+
+@pytest.fixture
+def kill_at(monkeypatch):
+    """kill_at(text, sent): in this process, the first statement with the text is death; sent to the server before that, or not."""
+    def arrange(text, sent):
+        def sending(session, statement):
+            if text in statement:
+                if sent:
+                    session._process.stdin.write((statement + ";\n").encode())
+                    session._process.stdin.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return send(session, statement)
+
+        monkeypatch.setattr(Session, "_send", sending)
+
+    return arrange
+
+
+def settled(postgres):
+    """Wait until nothing of ours is at work on the server: what had been sent comes to its end."""
+    deadline = time.monotonic() + 30
+    while postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^slipway|pg_restore' AND pid <> pg_backend_pid()") != "0":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def check(postgres, dump):
+    """After a killed restore: one whole database is live, and the next restore names what was left and comes through."""
+    settled(postgres)
+    names = postgres.databases()
+    assert "shop" in names
+    left = sorted(names & {"shop__new", "shop__old"})
+    if left:
+        with pytest.raises(SlipwayError, match=" .*".join('"%s" is left' % name for name in left)):
+            restorer(postgres).run(DumpSource(dump))
+    else:
+        with postgres.connection().session("postgres") as session:
+            Place("shop").reopen(session, Place("shop").found(session))
+    rows = orders(postgres)
+    assert rows in (OLD, WHOLE)
+    postgres.connection().execute("DELETE FROM public.orders WHERE id > 5")
+    result = restorer(postgres, remove_leftovers=True).run(DumpSource(dump))
+    assert [leftover["database"] for leftover in result["leftovers"]] == left
+    assert orders(postgres) == WHOLE
+    assert postgres.databases() == {"shop", "shop__pre"}
+    restorer(postgres).go(":pre")
+    assert orders(postgres) == 5
+
+
+# To die before a statement is to die after the one before it, but where that one is not in the list.
+@pytest.mark.parametrize("step, sent", [(step, True) for step in STEPS] + [("DROP DATABASE", False)])
+def test_killed_at_each_step(postgres, dump, kill_at, monkeypatch, step, sent):
+    kill_at(step, sent)
+    killed(lambda: restorer(postgres).run(DumpSource(dump)))
+    monkeypatch.undo()
+    check(postgres, dump)
+
+
+@pytest.mark.parametrize("step, sent", [('DATABASE "shop" ALLOW_CONNECTIONS false', True), ('RENAME TO "shop__post"', False),
+                                        ('RENAME TO "shop__post"', True)])
+def test_killed_while_going_back(postgres, dump, kill_at, monkeypatch, step, sent):
+    restorer(postgres).run(DumpSource(dump))
+    kill_at(step, sent)
+    killed(lambda: restorer(postgres).go(":pre"))
+    monkeypatch.undo()
+    settled(postgres)
+    restorer(postgres).go(":pre")
+    assert orders(postgres) == OLD
+    assert postgres.databases() == {"shop", "shop__post"}
+
+
+def test_pg_restore_ends_with_the_restore_that_started_it(postgres, dump, monkeypatch):
+    """Killed in the middle of pg_restore: it is gone too, and does not go on to fill a database that nobody waits for."""
+    def while_it_works(argv, heard, env=None):
+        return follow(argv, lambda line: os.kill(os.getpid(), signal.SIGKILL), env)
+
+    follow = restore_source.follow
+    monkeypatch.setattr(restore_source, "follow", while_it_works)
+    killed(lambda: restorer(postgres).run(DumpSource(dump)))
+    monkeypatch.undo()
+    check(postgres, dump)
+
+
+def test_server_killed_in_the_middle(postgres, dump, monkeypatch):
+    def killing(session, statement):
+        if statement == "ANALYZE":
+            postgres.kill()
+        return send(session, statement)
+
+    monkeypatch.setattr(Session, "_send", killing)
+    with pytest.raises(SlipwayError, match="was not touched.*remove_leftovers"):
+        restorer(postgres).run(DumpSource(dump))
+    monkeypatch.undo()
+    postgres.start()
+    assert orders(postgres) == OLD
+    check(postgres, dump)
