@@ -23,7 +23,6 @@ from client import Client  # noqa: E402
 
 from ansible_collections.slipway.app.tests.integration.crashes import (  # noqa: E402
     kill_tree, live, locks, wait_for_record, wait_until)
-from ansible_collections.slipway.app.tests.integration.packages import derive  # noqa: E402
 from ansible_collections.slipway.app.tests.integration.two_hosts import TwoHosts  # noqa: E402
 
 pytestmark = pytest.mark.timeout(600)
@@ -44,12 +43,11 @@ POINTS = [
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
+def shop(tmp_path_factory, stock):
     """The shop with 1.1.0 live, one consumer stopped by hand, and many more versions in its store."""
     with TwoHosts(tmp_path_factory.mktemp("crash") / "lab") as lab:
-        versions = repository.extra_versions(lab.repository, len(POINTS))
-        lab.deploy("1.1.0")
-        derive(lab, "shop:1.1.0", *versions)
+        first, *_others = stock(lab, "1.1.0", *repository.extra_versions(lab.repository, len(POINTS)))
+        lab.deploy(first)
         yield lab
 
 
