@@ -107,6 +107,13 @@ def test_services_run_where_they_belong(on, name, kinds):
     assert {kind for kind in ("web", "cron", "consumer") if kind in listed} == kinds
 
 
+@pytest.mark.parametrize("name", APPS + CONSUMERS)
+def test_programs_need_not_compile_their_sources(on, name):
+    """Beside them they may not write, but once there is a place for what Python makes of them it is made once."""
+    asked = "cd /srv/shop/current && find . -name '__init__*.pyc' -path '*/vendor/django/db/*' -user shop -print -quit"
+    assert on(name).check_output(asked).startswith("./.cache/bytecode/")
+
+
 @pytest.mark.parametrize("name", APPS)
 def test_requests_are_in_the_journal(on, address, name):
     mark = "/nothing-here-%s" % name
