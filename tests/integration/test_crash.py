@@ -56,7 +56,7 @@ def test_killed_controller(shop, host, step, event):
     before = live(shop)
     version = "1.1.%d" % (int(before.rpartition(".")[2]) + 1)
     begun = time.monotonic()
-    client = Client({name: shop.address(name) for name in shop.apps}).start()
+    client = Client({name: shop.address(name) for name in shop.apps}, rate=3).start()
     try:
         upgrade = shop.start_playbook("upgrade", package="shop:" + version)
         wait_for_record(shop, host, step, event, upgrade)

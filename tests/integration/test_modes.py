@@ -44,7 +44,7 @@ def shop(tmp_path_factory, stock):
 def customers(shop):
     """Customers at the balancer, during the test and a moment longer; not one of their requests may fail."""
     shop.balancer.changes.clear()
-    client = Client({"balancer": shop.balancer.address}).start()
+    client = Client({"balancer": shop.balancer.address}, rate=4).start()
     try:
         yield client
         seen = len(client.events)
