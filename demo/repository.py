@@ -19,6 +19,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 VERSIONS = ("1.0.0", "1.1.0", "1.2.0")
 
+# In every version for tests, which come by the dozen: the second check loads all of it as well.
+ONE_CHECK = [("slipway.yml", '    - "{python} manage.py check"\n', "")]
+
 # Texts replaced in 1.1.0; a broken version may also have files of its own in versions/.
 BROKEN = {
     "broken-build": [("requirements.txt", "sqlparse==", "barometer==4.2\nsqlparse==")],
@@ -83,7 +86,6 @@ WITH_A_BAROMETER = [
 
 def schema_problem():'''),
     ("shop/health.py", "from django.conf import settings", "from pathlib import Path\n\nfrom django.conf import settings"),
-    ("slipway.yml", '    - "{python} manage.py check"\n', ""),  # the second one loads all of it as well
     ("slipway.yml", "migrate: 600", "migrate: 30"),
     ("slipway.yml", "contains: '\"status\": \"ok\"'", "contains: '\"status\": \"ok\"'\n  timeout: 20"),
 ]
@@ -104,6 +106,7 @@ def extra_versions(directory, count):
     """Add 1.1.1 to 1.1.<count>; return their tags."""
     previous = "0004_require_number_and_total"
     git(directory, "checkout", "--quiet", "-B", "patches", "1.1.0")
+    _replace(directory, ONE_CHECK)
     tags = ["1.1.%d" % number for number in range(1, count + 1)]
     for number, tag in enumerate(tags, 1):
         name = "%04d_extra_%d" % (4 + number, number)
@@ -121,6 +124,7 @@ def rolling_versions(directory, count, base="1.0.0"):
     """
     git(directory, "checkout", "--quiet", "-B", "rolling", base)
     _lay(directory, "1.0.1")
+    _replace(directory, ONE_CHECK)
     previous = max(path.stem for path in (directory / "shop/migrations").glob("0*.py"))
     tags = [base[:-1] + "1"]
     commit(directory, tags[0])
@@ -144,7 +148,7 @@ def recovery_versions(directory, count):
     """
     git(directory, "checkout", "--quiet", "-B", "recovery", "1.1.0")
     _lay(directory, "1.0.1")
-    _replace(directory, WITH_A_BAROMETER)
+    _replace(directory, ONE_CHECK + WITH_A_BAROMETER)
     previous = "0004_require_number_and_total"
     for number in range(count + 1):
         if number:
@@ -160,7 +164,7 @@ def broken_version(directory, name):
     """Add the version that breaks in the way called name (a key of BROKEN); return its tag."""
     git(directory, "checkout", "--quiet", "--detach", "1.1.0")
     _lay(directory, name)
-    _replace(directory, BROKEN[name])
+    _replace(directory, ONE_CHECK + BROKEN[name])
     commit(directory, name)
     return name
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -26,24 +25,6 @@ SAID = pytest.StashKey[list]()
 
 def names(group):
     return list(INVENTORY["children"][group]["hosts"])
-
-
-def until(question, seconds=30):
-    """Wait for something that is to happen; its answer."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = question()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, "it did not happen within %d seconds" % seconds
-        time.sleep(0.2)
-
-
-def in_rotation(on):
-    """The app hosts that the balancer sends users to."""
-    asked = "echo show servers state healthy | socat - /run/haproxy/admin.sock"
-    servers = [line.split() for line in on("lb1").check_output(asked).splitlines()]
-    return {server[3] for server in servers if len(server) > 5 and server[5] == "2"}
 
 
 @pytest.fixture(scope="session")

@@ -3,21 +3,48 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stands in for the get-pip.py that ansible-test would download: takes the pip every Python carries.
 
-ansible-test runs it with pip's own arguments: `get-pip.py --no-setuptools --no-wheel pip==24.2`.
+ansible-test runs it with pip's own arguments, `get-pip.py --no-setuptools --no-wheel pip==24.2`, once for each of its
+environments. What was installed in the first one of a Python is kept beside this file, compiled, for the others.
 """
 
 from __future__ import annotations
 
 import ensurepip
 import os
-import runpy
+import shutil
+import subprocess
 import sys
+import sysconfig
+import tempfile
 
-before = dict(os.environ)
-ensurepip.bootstrap()  # drops PIP_* and points PIP_CONFIG_FILE at the null device: a private index would be lost
-os.environ.clear()
-os.environ.update(before)
-for name in [name for name in sys.modules if name == "pip" or name.startswith("pip.")]:
-    del sys.modules[name]
-sys.argv = ["pip", "install"] + [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]
-runpy.run_module("pip", run_name="__main__", alter_sys=True)
+
+def install(arguments):
+    before = dict(os.environ)
+    ensurepip.bootstrap()  # drops PIP_* and points PIP_CONFIG_FILE at the null device: a private index would be lost
+    subprocess.run([sys.executable, "-m", "pip", "install", *arguments], env=before, check=True)
+
+
+def keep(packages, kept):
+    """Put a copy of pip there, whole or not at all; another process may be about the same."""
+    part = tempfile.mkdtemp(prefix=".part-", dir=os.path.dirname(kept))
+    for name in os.listdir(packages):
+        if name == "pip" or name.startswith("pip-"):
+            shutil.copytree(os.path.join(packages, name), os.path.join(part, name))
+    try:
+        os.rename(part, kept)
+    except OSError:
+        shutil.rmtree(part)
+
+
+def main(arguments):
+    packages = sysconfig.get_path("purelib")
+    kept = "%s-%s" % (os.path.splitext(os.path.abspath(__file__))[0], sys.implementation.cache_tag)
+    if os.path.isdir(kept):
+        shutil.copytree(kept, packages, dirs_exist_ok=True)
+    else:
+        install([word for word in arguments if word not in ("--no-setuptools", "--no-wheel")])
+        keep(packages, kept)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

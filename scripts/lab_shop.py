@@ -41,6 +41,12 @@ class Shop:
         """The web server of one app host, past the balancer."""
         return "http://" + self.lab.address(host)
 
+    def in_rotation(self):
+        """The app hosts that the balancer sends users to; it needs a moment to see that one has left or is back."""
+        asked = "echo show servers state healthy | socat - /run/haproxy/admin.sock"
+        servers = [line.split() for line in self.lab.inside("lb1", ["sh", "-c", asked]).stdout.splitlines()]
+        return {server[3] for server in servers if len(server) > 5 and server[5] == "2"}
+
     def playbook(self, name, *options, **variables):
         return self.lab.playbook(name, *options, **variables)
 

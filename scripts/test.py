@@ -24,22 +24,26 @@ import workspace
 
 REPORTS = workspace.CACHE / "tests"
 ROOM = 8 * 1024 ** 3  # bytes; the tests of whole sites take a few of them
-# Many tests at a time, since most of them wait for processes; or two files, each of which shares what its first test has
-# set up; or all tests of one installation after another, each installation beside the others.
+# Many tests at a time, since most of them wait for processes, or more where they wait for a server; or two files, each of
+# which shares what its first test has set up; or all tests of one installation after another, each installation beside the
+# others.
 TOGETHER = ("-n", "3")
+WAITING_TOGETHER = ("-n", "5")
 FILES_TOGETHER = ("-n", "2", "--dist", "loadfile")
 GROUPS_TOGETHER = ("-n", "3", "--dist", "loadgroup")
 # What runs on ansible-core 2.19: name, folders, how.
 SUITES = (
     ("unit", ("tests/unit",), TOGETHER),
     ("repository", ("tests/repo", "tests/contract"), TOGETHER),
-    ("postgres", ("tests/postgres",), FILES_TOGETHER),
+    ("postgres", ("tests/postgres",), WAITING_TOGETHER),
     ("registry", ("tests/registry",), FILES_TOGETHER),
     ("install", ("tests/install",), TOGETHER),
     ("integration", ("tests/integration",), GROUPS_TOGETHER),
     ("oro", ("tests/oro",), ()),
     ("hosts", ("tests/hosts",), ()),
 )
+# One test after the other, most of the time waiting for hosts: these run beside the others.
+BESIDE = ("oro", "hosts")
 # In a folder of tests: brings what they need of the machine; what it prints is why it cannot, and its exit status is 1.
 NEEDS = "needs.py"
 # The library has no Ansible in it (tests/repo sees to that): its tests say nothing new about another core, only about another
@@ -55,17 +59,22 @@ def pytest(name, python, arguments, scratch):
     word = name.replace(" ", "-")
     report = REPORTS / (word + ".xml")
     started = time.monotonic()
-    print("\n== %s" % name, flush=True)
-    code = subprocess.run(
+    title = "\n== %s" % name
+    kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"} if name in BESIDE else {}
+    if not kept:
+        print(title, flush=True)
+    done = subprocess.run(
         [python, "-m", "pytest", "-q", "--junitxml", report, "--basetemp", os.path.join(scratch, word), *arguments],
-        cwd=workspace.ROOT, env=workspace.environment(python), check=False).returncode
+        cwd=workspace.ROOT, env=workspace.environment(python), check=False, **kept)
+    if kept:  # one piece, not among what the others print
+        print("%s\n%s" % (title, done.stdout), flush=True)
     count = {"passed": 0, "failed": 0, "skipped": 0}
     if report.exists():
         suite = ElementTree.parse(report).getroot().find("testsuite")
         count["failed"] = int(suite.get("failures")) + int(suite.get("errors"))
         count["skipped"] = int(suite.get("skipped"))
         count["passed"] = int(suite.get("tests")) - count["failed"] - count["skipped"]
-    if code and not count["failed"]:  # nothing collected, interrupted, crashed: pytest says so by its exit code alone
+    if done.returncode and not count["failed"]:  # nothing collected, interrupted, crashed: pytest says so by its exit code alone
         count["failed"] = 1
     return count, time.monotonic() - started
 
@@ -120,6 +129,14 @@ def scratch_folder():
     return tempfile.mkdtemp(prefix="slipway-", dir=memory if fits and os.access(memory, os.W_OK) else None)
 
 
+def run(suites, scratch):
+    """[(name, what pytest() returns)] of suites; in two rows at the same time, each of them one after the other."""
+    rows = [[suite for suite in suites if (suite[0] in BESIDE) == beside] for beside in (True, False)]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        done = pool.map(lambda row: [(name, pytest(name, python, options, scratch)) for name, python, options in row], rows)
+        return [result for row in done for result in row]
+
+
 def main(arguments):
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir(parents=True)
@@ -131,8 +148,7 @@ def main(arguments):
     total = {"passed": 0, "failed": 0, "skipped": 0}
     lines = []
     scratch = scratch_folder()
-    for name, python, options in ready:
-        count, seconds = pytest(name, python, options, scratch)
+    for name, (count, seconds) in run(ready, scratch):
         total = {key: total[key] + count[key] for key in total}
         lines.append("%-18s %4d passed %3d failed %3d skipped %6.1f s" % (
             name, count["passed"], count["failed"], count["skipped"], seconds))

@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+
+from ansible_collections.slipway.app.tests import module_process
 
 MODULES = Path(__file__).resolve().parents[1] / "plugins" / "modules"
 
@@ -21,12 +24,11 @@ def run_module():
 
     def runner(name, params, check=False, diff=True):
         arguments = dict(params, _ansible_check_mode=check, _ansible_diff=diff, _ansible_no_log=False)
-        done = subprocess.run(
-            [sys.executable, "-m", "ansible_collections.slipway.app.plugins.modules." + name],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), capture_output=True, text=True, timeout=120, check=False)
-        lines = done.stdout.strip().splitlines()
+        with tempfile.TemporaryDirectory() as folder:
+            status, printed, said = module_process.run(name, arguments, folder)
+        lines = printed.strip().splitlines()
         if not lines or not lines[-1].startswith("{"):
-            pytest.fail("module %s printed no result (rc %s):\n%s\n%s" % (name, done.returncode, done.stdout, done.stderr))
+            pytest.fail("module %s printed no result (exit status %s):\n%s\n%s" % (name, status, printed, said))
         return json.loads(lines[-1])
 
     return runner

@@ -36,6 +36,11 @@ def came_back(lab, result, before, after, changes, says, restored):
     assert set(differences) - {"packages"} == UNDONE | ({"database"} if restored else set()), differences
 
 
+def where(lab, name):
+    """The hosts whose live release has a file of this name at its top."""
+    return [host for host in lab.hosts if (lab.root(host) / "current" / name).exists()]
+
+
 def everything_is(lab, version, services):
     """The shop of this version serves, takes orders and packs them, and nothing else is there."""
     wrong = serves(lab, version) + schema_is(lab, version) + services_are(lab, services) + databases_are(lab, ["shop"])

@@ -19,6 +19,7 @@ import check  # noqa: E402  (demo is no package, its files find each other by th
 from client import place_order  # noqa: E402
 from lab import Lab  # noqa: E402
 
+from ansible_collections.slipway.app.tests.integration import packages  # noqa: E402
 from ansible_collections.slipway.app.tests.integration.aftermath import secrets_in  # noqa: E402
 from ansible_collections.slipway.app.tests.integration.two_hosts import QUICK  # noqa: E402
 
@@ -43,18 +44,25 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory):
-    """The shop with 1.0.0 live and one order; whoever changes it brings it back to that, but for test_upgrade_under_load.py."""
+    """The shop with 1.0.0 live and one order; whoever changes it brings it back to that, but for test_upgrade_*.py."""
     with Lab(tmp_path_factory.mktemp("shop") / "lab", settings=QUICK) as lab:
         _deploy(lab)
         yield lab
 
 
 @pytest.fixture(scope="session")
-def package(shop, run):
+def package(shop):
     """shop:1.1.0, in the store and live nowhere."""
-    built = run(shop, "package_build", reference="1.1.0")
-    assert built.rc == 0, built.output
-    return "shop:1.1.0"
+    (package,) = packages.derive(shop, "shop:1.0.0", "1.1.0")
+    return package
+
+
+@pytest.fixture(scope="session")
+def stock(tmp_path_factory, worker_id):
+    """stock(lab, *references) -> the names of their packages, which are in the store of a new lab then."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder if worker_id == "master" else folder.parent  # of all processes of this run
+    return lambda lab, *references: packages.stock(lab, folder / "built", references)
 
 
 @pytest.fixture(scope="session")

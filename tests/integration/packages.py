@@ -10,9 +10,11 @@ are the same, so here they are taken from a package that was built. test_playboo
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, read_documents
+from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive
 from ansible_collections.slipway.app.plugins.module_utils._package import artifact, git, layers
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
@@ -31,6 +33,21 @@ def commit(lab, tag, base, path, old, new):
     git("commit", "--quiet", "--all", "--message", tag)
     git("tag", tag)
     return tag
+
+
+def stock(lab, built, references):
+    """Put packages of these references into the store of a new lab, derived from 1.0.0, which one lab builds for all.
+
+    built is a folder of the test run, where labs of other processes find it.
+    """
+    built.mkdir(exist_ok=True)
+    with exclusive(str(built / "lock")):
+        if not (built / "packages").exists():
+            done = lab.playbook("package_build", reference="1.0.0", slipway_store=str(built / "part"))
+            assert done.rc == 0, done.output
+            (built / "part").rename(built / "packages")
+    shutil.copytree(built / "packages", lab.store)
+    return derive(lab, "shop:1.0.0", *references)
 
 
 def manifest(lab, package):

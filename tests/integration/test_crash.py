@@ -23,7 +23,6 @@ from client import Client  # noqa: E402
 
 from ansible_collections.slipway.app.tests.integration.crashes import (  # noqa: E402
     kill_tree, live, locks, wait_for_record, wait_until)
-from ansible_collections.slipway.app.tests.integration.packages import derive  # noqa: E402
 from ansible_collections.slipway.app.tests.integration.two_hosts import TwoHosts  # noqa: E402
 
 pytestmark = pytest.mark.timeout(600)
@@ -44,12 +43,11 @@ POINTS = [
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
+def shop(tmp_path_factory, stock):
     """The shop with 1.1.0 live, one consumer stopped by hand, and many more versions in its store."""
     with TwoHosts(tmp_path_factory.mktemp("crash") / "lab") as lab:
-        versions = repository.extra_versions(lab.repository, len(POINTS))
-        lab.deploy("1.1.0")
-        derive(lab, "shop:1.1.0", *versions)
+        first, *_others = stock(lab, "1.1.0", *repository.extra_versions(lab.repository, len(POINTS)))
+        lab.deploy(first)
         yield lab
 
 
@@ -58,7 +56,7 @@ def test_killed_controller(shop, host, step, event):
     before = live(shop)
     version = "1.1.%d" % (int(before.rpartition(".")[2]) + 1)
     begun = time.monotonic()
-    client = Client({name: shop.address(name) for name in shop.apps}).start()
+    client = Client({name: shop.address(name) for name in shop.apps}, rate=3).start()
     try:
         upgrade = shop.start_playbook("upgrade", package="shop:" + version)
         wait_for_record(shop, host, step, event, upgrade)

@@ -21,7 +21,6 @@ from client import Client  # noqa: E402
 
 from ansible_collections.slipway.app.tests.integration.crashes import (  # noqa: E402
     kill_tree, live, locks, wait_for_record, wait_until)
-from ansible_collections.slipway.app.tests.integration.packages import derive  # noqa: E402
 from ansible_collections.slipway.app.tests.integration.two_hosts import TwoHosts  # noqa: E402
 
 pytestmark = pytest.mark.timeout(600)
@@ -32,12 +31,11 @@ IN_TURNS = [(host, is_in) for host in ("app1", "app2") for is_in in (False, True
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
-    """The shop with 1.0.1 live, one consumer stopped by hand; 1.0.2, 1.0.3, and 1.0.4 that is not well on app2, are built."""
+def shop(tmp_path_factory, stock):
+    """The shop with 1.0.1 live, one consumer stopped by hand; 1.0.2, 1.0.3, and 1.0.4 that is not well on app2, are there."""
     with TwoHosts(tmp_path_factory.mktemp("modes") / "lab") as lab:
-        first, *others = repository.rolling_versions(lab.repository, 3)
+        first, *_others = stock(lab, *repository.rolling_versions(lab.repository, 3))
         lab.deploy(first)
-        derive(lab, "shop:" + first, *others)
         with Balancer({host: lab.address(host) for host in lab.apps}) as lab.balancer:
             yield lab
 
@@ -46,7 +44,7 @@ def shop(tmp_path_factory):
 def customers(shop):
     """Customers at the balancer, during the test and a moment longer; not one of their requests may fail."""
     shop.balancer.changes.clear()
-    client = Client({"balancer": shop.balancer.address}).start()
+    client = Client({"balancer": shop.balancer.address}, rate=4).start()
     try:
         yield client
         seen = len(client.events)

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An upgrade while customers order: none of it is lost, and no secret is told.
 
-This comes after all other files that have the shop with 1.0.0: from here on it is live with 1.1.0.
+This comes after all other files that have the shop: from here on it is live with 1.1.0. Before, it has 1.0.0, or the 1.0.1 of
+test_upgrade_patches.py.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ import pytest
 from check import databases_are, jobs_done_once, orders_are_there, schema_is, services_are, serves, totals_are_right
 from client import Client
 
-from ansible_collections.slipway.app.tests.integration.aftermath import secrets_in
+from ansible_collections.slipway.app.tests.integration.aftermath import secrets_in, where
 
 pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
 def upgraded(shop, package):
-    """The shop, brought from 1.0.0 to 1.1.0 while customers ordered, its second consumer stopped by hand before.
+    """The shop, brought to 1.1.0 while customers ordered, its second consumer stopped by hand before.
 
     What happened meanwhile: client (the customers), begun (when the upgrade began), result (of the upgrade, at -vvv)
     and told (command lines that had a secret in them).
@@ -66,6 +67,11 @@ def test_an_upgrade_under_load_loses_nothing(upgraded):
 def test_an_upgrade_needs_no_module_where_a_deployment_was(upgraded):
     """Its first step has left the library on the hosts; a module would bring it along each time."""
     assert [line for line in upgraded.result.output.splitlines() if "Using module file" in line and "operation_step.py" in line] == []
+
+
+def test_no_patch_comes_along(upgraded):
+    """Not what the release before contained, nor what was kept until it was reverted, nor what was dropped."""
+    assert [where(upgraded, name) for name in ("news.txt", "note.txt", "late.txt")] == [[], [], []]
 
 
 def test_no_secret_is_told(upgraded):

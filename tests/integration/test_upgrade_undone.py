@@ -26,10 +26,10 @@ pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
+def shop(tmp_path_factory, stock):
     """The shop with 1.1.0 live, one consumer stopped by hand."""
     with TwoHosts(tmp_path_factory.mktemp("undone") / "lab") as lab:
-        lab.deploy("1.1.0")
+        lab.deploy(*stock(lab, "1.1.0"))
         yield lab
 
 

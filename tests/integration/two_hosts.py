@@ -30,8 +30,8 @@ class TwoHosts(Lab):
     def hosts(self):
         return self.apps
 
-    def deploy(self, reference):
-        """Build a reference, deploy it, and stop the second consumer by hand."""
-        for playbook, variables in (("deploy", {"reference": reference}), ("service_stop", {"services": "consumer@2"})):
+    def deploy(self, package):
+        """Deploy a package that is in the store, and stop the second consumer by hand."""
+        for playbook, variables in (("deploy", {"package": package}), ("service_stop", {"services": "consumer@2"})):
             done = self.playbook(playbook, **variables)
             assert done.rc == 0, done.output

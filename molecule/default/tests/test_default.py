@@ -10,7 +10,8 @@ import urllib.error
 import urllib.request
 
 import pytest
-from conftest import in_rotation, names, until
+from conftest import names
+from lab_engine import until
 
 APPS, CONSUMERS = names("app"), names("consumer")
 RUNNING = [*[(host, "nginx") for host in APPS], ("db1", "postgresql@15-main"), ("lb1", "haproxy"),
@@ -63,20 +64,24 @@ def test_each_app_host_serves_the_shop(address, name):
     assert "<html" in body
 
 
-def test_users_come_in_by_the_balancer_to_every_app_host(on, address):
-    until(lambda: in_rotation(on) == set(APPS))
+def rotation_is(shop, hosts):
+    until(lambda: shop.in_rotation() == hosts, 30, "the balancer does not come to send users to %s" % ", ".join(sorted(hosts)))
+
+
+def test_users_come_in_by_the_balancer_to_every_app_host(shop, address):
+    rotation_is(shop, set(APPS))
     assert [get(address("lb1"))[0] for _turn in range(4)] == [200] * 4
 
 
-def test_users_are_not_sent_to_a_host_that_is_not_healthy(on, address):
+def test_users_are_not_sent_to_a_host_that_is_not_healthy(shop, on, address):
     on("app1").check_output("systemctl stop shop-web.service")
     try:
         assert get(address("app1"), Accept="application/json") == (502, UNREACHABLE)
-        until(lambda: in_rotation(on) == set(APPS) - {"app1"})
+        rotation_is(shop, set(APPS) - {"app1"})
         assert [get(address("lb1"))[0] for _turn in range(4)] == [200] * 4
     finally:
         on("app1").check_output("systemctl start shop-web.service")
-    until(lambda: in_rotation(on) == set(APPS))
+    rotation_is(shop, set(APPS))
 
 
 def test_what_is_for_developers_is_refused(address):
@@ -100,6 +105,13 @@ def test_the_database_is_for_the_application_only(on, variables):
 def test_services_run_where_they_belong(on, name, kinds):
     listed = on(name).check_output("systemctl list-units --plain --no-legend --state=running 'shop-*.service'")
     assert {kind for kind in ("web", "cron", "consumer") if kind in listed} == kinds
+
+
+@pytest.mark.parametrize("name", APPS + CONSUMERS)
+def test_programs_need_not_compile_their_sources(on, name):
+    """Beside them they may not write, but once there is a place for what Python makes of them it is made once."""
+    asked = "cd /srv/shop/current && find . -name '__init__*.pyc' -path '*/vendor/django/db/*' -user shop -print -quit"
+    assert on(name).check_output(asked).startswith("./.cache/bytecode/")
 
 
 @pytest.mark.parametrize("name", APPS)

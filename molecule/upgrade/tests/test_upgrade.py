@@ -17,8 +17,8 @@ import re
 import check
 import pytest
 from client import Client, Event
-from conftest import in_rotation, until
 from lab import ROOT
+from lab_engine import until
 from lab_shop import BALANCED
 
 # In this order: from the 1.0.0 that is deployed, by migrations of schema and data, by code alone, by a new column.
@@ -60,6 +60,12 @@ class Upgraded:
                 for request in found if request]
 
 
+def meet_customers(clients):
+    """Wait until each of them has had five more answers."""
+    seen = [len(client.events) for client in clients]
+    until(lambda: all(len(client.events) >= 5 + number for client, number in zip(clients, seen)), 30, "customers get no answers")
+
+
 @pytest.fixture(scope="session")
 def halted(shop, on):
     """The shop, one of whose consumers somebody has stopped by hand, with the versions to come in its repository."""
@@ -73,15 +79,14 @@ def halted(shop, on):
 def upgraded(request, halted, on):
     """The shop after an upgrade in each mode."""
     mode, shop = request.param, halted
-    until(lambda: in_rotation(on) == set(shop.apps))
+    until(lambda: shop.in_rotation() == set(shop.apps), 30, "the balancer does not come to send users to all app hosts")
     before, cursor = units(shop, on), on("lb1").check_output("journalctl --unit haproxy --lines 1 --show-cursor | tail -n 1")
     # Programs with a connection for every request, and browsers, which keep theirs.
-    clients = [Client({"balancer": shop.balancer}, rate=5, keep=keep).start() for keep in (False, True)]
+    clients = [Client({"balancer": shop.balancer}, rate=3, keep=keep).start() for keep in (False, True)]
     try:
-        until(lambda: all(len(client.events) >= 5 for client in clients))
+        meet_customers(clients)
         done = shop.playbook("upgrade", reference=UPGRADES[mode], mode=mode, **BALANCED)
-        seen = [len(client.events) for client in clients]
-        until(lambda: all(len(client.events) >= 5 + number for client, number in zip(clients, seen)))
+        meet_customers(clients)
     finally:
         for client in clients:
             client.stop()

@@ -3,9 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a load balancer or Slipway asks."""
 
+import functools
+
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.http import JsonResponse
 
 
@@ -27,8 +30,15 @@ def healthz(request):
 
 
 def schema_problem():
-    loader = MigrationExecutor(connection).loader
-    missing = set(loader.disk_migrations) - set(loader.applied_migrations)
+    missing = migrations() - set(MigrationRecorder(connection).migration_qs.values_list("app", "name"))
     if missing:
         return "migrations not applied: %s" % ", ".join(sorted("%s.%s" % key for key in missing))
     return None
+
+
+@functools.cache
+def migrations():
+    """Those of the code, which stay the same while it runs; balancers ask several times a second."""
+    loader = MigrationLoader(None, load=False)
+    loader.load_disk()
+    return frozenset(loader.disk_migrations)

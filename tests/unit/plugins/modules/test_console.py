@@ -55,9 +55,9 @@ def test_a_release_that_is_not_live(console, application):
 
 def test_a_command_that_takes_too_long_is_stopped(console):
     begun = time.monotonic()
-    result = console("-c 'echo begun; sleep 60'", timeout=1)
+    result = console("-c 'echo begun; sleep 600'", timeout=1)
     assert result["failed"] and "did not end within 1 seconds and was stopped. It printed:\nbegun" in result["msg"]
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
 
 
 def test_creates_and_check_mode(console, application):
