@@ -222,12 +222,9 @@ class MatrixShop(Shop):
         return version, wrong + check.jobs_done_once(self, accepted, again=again) + check.databases_are(self, ["shop"]) + self._sessions()
 
     def _rotation(self):
-        """Whether the balancer sends users to every app host; it needs a moment to see that one is back."""
-        asked = "echo show servers state healthy | socat - /run/haproxy/admin.sock"
-
+        """Whether the balancer sends users to every app host."""
         def missing():
-            servers = [line.split() for line in self.lab.inside("lb1", ["sh", "-c", asked]).stdout.splitlines()]
-            return set(self.apps) - {server[3] for server in servers if len(server) > 5 and server[5] == "2"}
+            return set(self.apps) - self.in_rotation()
 
         try:
             lab_engine.until(lambda: not missing(), 20, "")
