@@ -24,7 +24,7 @@ from ansible_collections.slipway.app.tests.integration.aftermath import secrets_
 from ansible_collections.slipway.app.tests.integration.two_hosts import QUICK  # noqa: E402
 
 # Files whose tests share a lab, and so a worker; a file that is not named has the lab of this one.
-LABS = ("test_crash", "test_modes", "test_upgrade_undone")
+LABS = ("test_crash", "test_modes", "test_refusals", "test_upgrade_undone")
 # Tables that the application's clock writes while nobody does anything.
 RESTLESS = ("shop_dailytotal", "procrastinate_")
 

@@ -11,12 +11,31 @@ import json
 
 import pytest
 import repository
+from lab import Lab
 
 from ansible_collections.slipway.app.plugins.module_utils._package.artifact import REF_NAME
 from ansible_collections.slipway.app.tests.integration.aftermath import came_back, everything_is, told
 from ansible_collections.slipway.app.tests.integration.packages import blob, commit, derive, manifest
+from ansible_collections.slipway.app.tests.integration.two_hosts import QUICK
 
 pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory, stock):
+    """A shop with 1.0.0 live, only for these many tests: beside the others they are as long as all that another lab does."""
+    with Lab(tmp_path_factory.mktemp("refusals") / "lab", settings=QUICK) as lab:
+        stock(lab)
+        deployed = lab.playbook("deploy", package="shop:1.0.0")
+        assert deployed.rc == 0, deployed.output
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def package(shop):
+    """shop:1.1.0, in the store and live nowhere."""
+    (package,) = derive(shop, "shop:1.0.0", "1.1.0")
+    return package
 
 
 @pytest.fixture
