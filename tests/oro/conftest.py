@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 # This folder is no package, its files find each other by this path.
 from oro_lab import ROOT, OroLab, lab_shop, play, until  # noqa: E402
 
+
 @pytest.fixture(scope="session")
 def lab():
     """The hosts, bare."""

@@ -37,6 +37,8 @@ socketserver.ThreadingTCPServer(("127.0.0.1", int(sys.argv[1])), Echo).serve_for
 HANDSHAKE = (b"GET /ws HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
              b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n" % NAME.encode())
 FRAME = b"\x82\x84abcd\x00\xff\x10\x7f"  # as browsers send them: binary, masked
+
+
 def test_debugging_is_refused_where_users_are(lab):
     done = lab.playbook("provision", "--limit", "app1,localhost", slipway_environment_variables={"APP_DEBUG": "true"})
     assert done.rc != 0
