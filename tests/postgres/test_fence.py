@@ -11,6 +11,8 @@ import time
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_point
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import SWAPPING, take_turn
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import findings
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import RestorePoint
 
@@ -142,7 +144,7 @@ def test_findings_name_what_is_missing(postgres):
 
 
 def test_a_copy_that_fails_leaves_the_database_open(postgres, point, monkeypatch):
-    monkeypatch.setattr(point, "_copying", lambda facts: "CREATE DATABASE nonsense TEMPLATE no_such_template")
+    monkeypatch.setattr(restore_point, "copying", lambda *_facts: "CREATE DATABASE nonsense TEMPLATE no_such_template")
     with pytest.raises(SlipwayError, match="is as it was and accepts connections"):
         point.present()
     assert count(postgres) == 1000
@@ -151,7 +153,7 @@ def test_a_copy_that_fails_leaves_the_database_open(postgres, point, monkeypatch
 
 def test_psql_left_behind_by_a_killed_call_is_ended(postgres, point):
     with postgres.connection().session("postgres") as orphan:
-        point._take_turn(orphan)
+        assert take_turn(orphan, "shop", SWAPPING) is None
         assert point.present()["changed"]
         with pytest.raises(SlipwayError, match="administrator command"):
             orphan.query("SELECT 1")
