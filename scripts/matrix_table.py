@@ -37,6 +37,7 @@ is left over, the lock is free, every journal is closed, there is no other datab
 - In the rows of the way back, the new release was not well on the second app host before; so the first fault makes the upgrade
   go back, and the second one strikes while it does.
 - A step of a few milliseconds may be over when the fault takes hold; then it strikes the next one.
+- A field that failed is run again by the next call, and the table has the last run of each.
 
 %s
 """
