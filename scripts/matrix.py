@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """make recovery-matrix: break upgrades in every step in every way, recover, look from outside; docs/recovery-matrix.md.
 
-Cells that have been run are kept in .cache/recovery-matrix, and a run that was interrupted goes on with the others; --anew
-begins again. Arguments name cells, whole or in part: rolling, rolling/migrate, maintenance/open/controller. --covering
+What became of a cell is kept in .cache/recovery-matrix and, with the table, in docs/recovery-matrix.json; so a run goes on with
+the cells that are left, also on another machine. --anew begins again. Arguments name cells, whole or in part: rolling, rolling/migrate, maintenance/open/controller. --covering
 runs a small choice that has every fault and every mode in it, --table only writes the table. A second run beside the first,
 with --lab another, takes cells that the first has not begun.
 """
@@ -32,6 +32,8 @@ from matrix_run import Run  # noqa: E402
 from matrix_shop import MatrixShop  # noqa: E402
 
 RESULTS = workspace.CACHE / "recovery-matrix"
+TABLE = workspace.ROOT / "docs" / "recovery-matrix.md"
+KEPT = TABLE.with_suffix(".json")
 
 
 def chosen(names, covering):
@@ -69,9 +71,18 @@ def run(shop, cell, folder):
 
 
 def known(folder):
-    """{cell: outcome} of the cells that have been run."""
-    outcomes = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-    return {outcome["cell"]: outcome for outcome in outcomes}
+    """{cell: outcome} of the cells that have been run, here or, where this is the matrix of the documentation, elsewhere."""
+    outcomes = json.loads(KEPT.read_text(encoding="utf-8")) if folder == RESULTS and KEPT.exists() else []
+    outcomes += [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    return {outcome["cell"]: outcome for outcome in sorted(outcomes, key=lambda outcome: outcome["ended"])}
+
+
+def publish(outcomes):
+    """Write the table, and what it is made of."""
+    matrix_table.write(TABLE, outcomes)
+    part = KEPT.with_name(".part-" + KEPT.name)
+    part.write_text(json.dumps([outcomes[cell] for cell in sorted(outcomes)], indent=1) + "\n", encoding="utf-8")
+    part.rename(KEPT)
 
 
 @contextlib.contextmanager
@@ -119,6 +130,8 @@ def main(arguments):
     options = parser.parse_args(arguments)
     if options.anew:
         shutil.rmtree(options.results, ignore_errors=True)
+        if options.results == RESULTS:
+            KEPT.unlink(missing_ok=True)
     options.results.mkdir(parents=True, exist_ok=True)
     wanted = chosen(options.cells, options.covering)
     if not options.table:
@@ -126,10 +139,12 @@ def main(arguments):
             run_left(wanted, Lab(options.lab), options.results)
     outcomes = known(options.results)
     if options.results == RESULTS:
-        matrix_table.write(workspace.ROOT / "docs" / "recovery-matrix.md", outcomes)
-    bad = [cell for cell in map(str, wanted) if outcomes.get(cell, {"wrong": True})["wrong"]]
-    print("recovery matrix: %d cells are as they should be, %d are not" % (len(wanted) - len(bad), len(bad)))
-    return 1 if bad else 0
+        publish(outcomes)
+    ran = [outcomes[cell] for cell in map(str, wanted) if cell in outcomes]
+    bad = [outcome for outcome in ran if outcome["wrong"]]
+    print("recovery matrix: %d cells are as they should be, %d are not, %d were not run" % (
+        len(ran) - len(bad), len(bad), len(wanted) - len(ran)))
+    return 1 if bad or len(ran) < len(wanted) else 0
 
 
 if __name__ == "__main__":
