@@ -5,10 +5,11 @@
 
     with Balancer({"app1": "http://127.0.0.1:10000", "app2": "http://127.0.0.1:10002"}) as balancer:
         request(balancer.address, "GET", "/")
+        request(balancer.status.replace("{host}", "app1"), "GET", "")
 
 It asks each server's health path every INTERVAL seconds, takes a server out after FALL wrong answers and back after RISE
 right ones, and hands connections to the servers that are in, in turn. It never tries a second server: a request that a
-server does not answer has failed.
+server does not answer has failed. At another address it says of each server whether it is in, as Slipway asks a balancer.
 """
 
 from __future__ import annotations
@@ -61,11 +62,14 @@ class Balancer:
     async def _serve(self):
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         listener = await asyncio.start_server(self._forward, "127.0.0.1", 0, backlog=256)
+        teller = await asyncio.start_server(self._tell, "127.0.0.1", 0)
         self.address = "http://127.0.0.1:%d" % listener.sockets[0].getsockname()[1]
+        self.status = "http://127.0.0.1:%d/{host}" % teller.sockets[0].getsockname()[1]
         checks = [asyncio.create_task(self._watch(server)) for server in self.servers]
         self._ready.set()
         await self._stopped.wait()
         listener.close()
+        teller.close()
         for check in checks:
             check.cancel()
         await asyncio.gather(*checks, return_exceptions=True)
@@ -87,6 +91,14 @@ class Balancer:
                     return (await reader.readline()).split()[1:2] == [b"200"]
         except (OSError, TimeoutError):
             return False
+
+    async def _tell(self, reader, writer):
+        """Answer whether the server that the path names is in."""
+        with contextlib.closing(writer), contextlib.suppress(OSError):
+            path = (await reader.readline()).split()[1].decode()
+            said = ["up" if server.is_in else "down" for server in self.servers if "/" + server.name == path]
+            writer.write(b"HTTP/1.0 200 OK\r\n\r\n" + said[0].encode() if said else b"HTTP/1.0 404 Not Found\r\n\r\n")
+            await writer.drain()
 
     async def _forward(self, reader, writer):
         """One connection of a client, to one server, until either has ended."""

@@ -17,9 +17,6 @@ from pathlib import Path
 
 import repository
 
-# The balancer asks every half second and believes two answers; the rest is room for a machine that is busy.
-BALANCED = {"slipway_fall_seconds": 4, "slipway_rise_seconds": 4}
-
 
 class Shop:
     """One installation; lab is the Lab whose hosts it is on."""

@@ -15,7 +15,6 @@ from functools import partial
 import processes
 from client import Client
 from lab_engine import until
-from lab_shop import BALANCED
 from matrix_cells import DATABASE, LEADER, OTHER, REGISTRY
 
 UPGRADE = 600  # seconds an upgrade may take before the fault, and after it; then its controller is killed
@@ -98,7 +97,7 @@ class Run:
         host, step = self.cell.record
         with self.shop.watch(host, step) as noticed:
             running = self.shop.lab.start_playbook(
-                "upgrade", package=self.package, mode=self.cell.mode, slipway_accept_unsafe_mode=ACCEPT, **BALANCED)
+                "upgrade", package=self.package, mode=self.cell.mode, slipway_accept_unsafe_mode=ACCEPT)
             said = _Said(running)
             struck = noticed(running, UPGRADE)
             begun = time.monotonic()

@@ -57,9 +57,9 @@ TAIL = """
   of one that cannot come back; old and new release serve side by side, as they did before, until `recover` has run.
 - **Requests on their way to a host that dies**, and those that need a database which cannot be reached. They fail; the balancer keeps
   the ones after them away within two health checks.
-- **A job whose consumer is cut off from the database** after the job's work and before the queue is told of it. The consumer is killed
-  at its deadline, and the queue runs the job again, as every queue does that promises "at least once". In the column *database cut
-  off* a job may have been done twice, but never not at all.
+- **A job whose consumer is cut off from the database** in the midst of the job's work, or after it and before the queue is told. The
+  consumer is killed at its deadline, and the queue runs the job again, as every queue does that promises "at least once". In the
+  column *database cut off* a job may have been begun or done twice, but never not at all.
 - **A controller that is lost together with its machine**: from another one `recover` cannot see that the owner is dead, and waits for
   the lease of 15 minutes, or for `-e takeover=true`.
 """

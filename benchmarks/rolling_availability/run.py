@@ -9,8 +9,8 @@
 A client places orders and looks into the shop, at a constant rate, over a connection of its own for every request; nothing
 is tried twice, by the client or by the balancer. Everything but a 200 or 201 counts as failed. Exits non-zero when one did.
 Without --lab, hosts are folders on this machine and the balancer is that of demo/balancer.py; with it, they are those of
-scripts/lab.py, with systemd, nginx and HAProxy, and every second request comes over a connection that is kept. Slipway waits
-for the balancer as long as it does when nobody says anything.
+scripts/lab.py, with systemd, nginx and HAProxy, and every second request comes over a connection that is kept. In folders
+nobody tells Slipway where to ask the balancer, and it waits as long as it does then.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.lock import
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, READING, STEPS, steps_of
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
 from ansible_collections.slipway.app.plugins.plugin_utils._advice import advise, sentence, unaccepted
+from ansible_collections.slipway.app.plugins.plugin_utils._balancers import status_urls
 from ansible_collections.slipway.app.plugins.plugin_utils._batches import batches
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
 from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay, wished
@@ -30,8 +31,8 @@ CARRIED = ("operation", "decision", "failures", "findings", "found", "survey", "
 RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "shelf", "outcomes", "seconds", "invocation", "warnings", "exception")
 # Options for the controller alone, by the step that asks for them; and those that tell the host about itself.
 ASKED = {
-    "preflight": ("package", "batch", "fall_seconds", "rise_seconds"),
-    "start": ("batch", "fall_seconds", "rise_seconds", "accept_unsafe_mode"),
+    "preflight": ("package", "batch", "balancer_status", "fall_seconds", "rise_seconds"),
+    "start": ("batch", "balancer_status", "fall_seconds", "rise_seconds", "accept_unsafe_mode"),
     "assess": ("takeover", "direction", "accept_loss"),
 }
 FOR_CONTROLLER = ("mode", "turn") + tuple(name for names in ASKED.values() for name in names)
@@ -78,6 +79,8 @@ class ActionModule(ActionBase):
             result.update(changed=True, msg="would " + "; ".join(steps_of(board.mode)[step][1] for step in steps))
         else:
             asked = {name: self._option(name, asked, task_vars) for name in ASKED.get(steps[0], ())}
+            if "balancer_status" in asked:
+                asked["balancer_status"] = status_urls(asked["balancer_status"], task_vars)
             for name in OF_HOST:
                 value = self._option(name, arguments, task_vars)
                 if value not in ("", None):
@@ -229,8 +232,9 @@ def _turns(board, asked):
     if not MODES[board.mode].by_batch:
         return {"batches": []}
     alone = len(board.serving()) == 1  # where there is nobody else to serve, a balancer need not be waited for
-    return {"batches": batches(board.hosts, asked["batch"]), "balancer": {
-        name: 0 if alone else float(asked[name]) for name in ("fall_seconds", "rise_seconds")}}
+    waits = {name: 0 if alone else float(asked[name]) for name in ("fall_seconds", "rise_seconds")}
+    return {"batches": batches(board.hosts, asked["batch"]),
+            "balancer": dict(waits, status=[] if alone else asked["balancer_status"])}
 
 
 def _plan(step, board, kind, asked):

@@ -56,7 +56,7 @@ options:
     type: str
     choices: [deploy, upgrade, recover]
   mode:
-    description: How to upgrade; see the role C(slipway.app.operation), as for the four options that follow.
+    description: How to upgrade; see the role C(slipway.app.operation), as for the five options that follow.
     type: str
     choices: [maintenance, rolling, source]
     default: maintenance
@@ -64,6 +64,10 @@ options:
     description: How many app hosts take their turn together.
     type: raw
     default: 1
+  balancer_status:
+    description: Where the balancers say whether they send users to a host.
+    type: raw
+    default: auto
   fall_seconds:
     description: How long the balancer takes to see that a host has left.
     type: float

@@ -20,7 +20,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 # This folder is no package, its files find each other by this path.
-from oro_lab import ROOT, OroLab, lab_shop, play, until  # noqa: E402
+from oro_lab import ROOT, OroLab, play, until  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +126,7 @@ def in_front_of_users(lab, mode, reference):
     until(lambda: lab.in_rotation() == len(lab.apps))
     before = snapshot(lab)
     with users(lab) as visits:
-        result = play(lab, "upgrade", reference=reference, mode=mode, **lab_shop.BALANCED)
+        result = play(lab, "upgrade", reference=reference, mode=mode)
     return SimpleNamespace(result=result, before=before, visits=visits, **snapshot(lab))
 
 

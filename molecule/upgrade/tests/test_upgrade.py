@@ -19,7 +19,6 @@ import pytest
 from client import Client, Event
 from lab import ROOT
 from lab_engine import until
-from lab_shop import BALANCED
 
 # In this order: from the 1.0.0 that is deployed, by migrations of schema and data, by code alone, by a new column.
 UPGRADES = {"maintenance": "1.1.0", "source": "1.1.1", "rolling": "1.1.2"}
@@ -85,7 +84,7 @@ def upgraded(request, halted, on):
     clients = [Client({"balancer": shop.balancer}, rate=3, keep=keep).start() for keep in (False, True)]
     try:
         meet_customers(clients)
-        done = shop.playbook("upgrade", reference=UPGRADES[mode], mode=mode, **BALANCED)
+        done = shop.playbook("upgrade", reference=UPGRADES[mode], mode=mode)
         meet_customers(clients)
     finally:
         for client in clients:

@@ -16,6 +16,7 @@ OPERATION_ARGUMENTS = dict(
     kind=dict(type="str", choices=["deploy", "upgrade", "recover"]),
     mode=dict(type="str", choices=["maintenance", "rolling", "source"], default="maintenance"),
     batch=dict(type="raw", default=1),
+    balancer_status=dict(type="raw", default="auto"),
     fall_seconds=dict(type="float", default=8),
     rise_seconds=dict(type="float", default=5),
     accept_unsafe_mode=dict(type="raw", default=""),

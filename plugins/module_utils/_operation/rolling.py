@@ -4,15 +4,17 @@
 
 """The steps of the modes in which users are served all the time: hosts take turns, each leaving its balancer meanwhile.
 
-plan["batches"] says whose turn it is when, plan["balancer"] how long the balancer takes: {fall_seconds: to see that a
-host has left, rise_seconds: to see that it is back}.
+plan["batches"] says whose turn it is when, plan["balancer"] how to know what the balancers have seen: {status: where to ask them,
+fall_seconds and rise_seconds: how long one that cannot be asked takes to see that a host has left, or is back}.
 """
 
 from __future__ import annotations
 
 import time
 
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import forward, services
+from ansible_collections.slipway.app.plugins.module_utils._operation.balancer import DOWN, PATIENCE, UP, Balancers
 
 REST = services.WORKERS + ("websocket",)  # what follows when every web has changed over
 
@@ -47,7 +49,7 @@ def close(site, operation):
     with operation.step("close") as outcome:
         if _has_changed_over(site, operation):
             return outcome
-        _leave(site, operation, site.releases.current(), outcome)
+        _leave(site, operation, site.releases.current(), outcome, _insist)
     return outcome
 
 
@@ -55,7 +57,7 @@ def open_(site, operation):
     """Be back at the balancer, and wait until it has seen that: then the next may leave."""
     with operation.step("open") as outcome:
         if not _has_changed_over(site, operation):
-            _come_back(site, operation, outcome)
+            _come_back(site, operation, outcome, _insist)
     return outcome
 
 
@@ -72,7 +74,7 @@ def quiesce(site, operation):
     with operation.step("quiesce") as outcome:
         live = site.releases.current()
         if live and live.digest == operation.plan["digest"]:
-            _leave(site, operation, live, outcome)
+            _leave(site, operation, live, outcome, _go_on)
     return outcome
 
 
@@ -80,7 +82,7 @@ def reopen(site, operation):
     """Be back at the balancer, and run by the old release exactly what ran before."""
     with operation.step("reopen") as outcome:
         if site.serves:
-            _come_back(site, operation, outcome)
+            _come_back(site, operation, outcome, _go_on)
         if services.noted(site, operation):
             candidate = site.releases.find(operation.plan["digest"])
             _renew(site, operation, forward.previous(site, operation), candidate, outcome)
@@ -92,27 +94,43 @@ def _has_changed_over(site, operation):
     return operation.outcome_of("open") is not None and not site.drain.status()["on"]
 
 
-def _leave(site, operation, live, outcome):
+def _leave(site, operation, live, outcome, unheard):
     if site.serves:
         site.drain.on(operation.id)
-        outcome["drained_for"] = _wait(operation, site.drain.left(operation.plan["balancer"]["fall_seconds"]))
+        seconds = site.drain.left(operation.plan["balancer"]["fall_seconds"])
+        outcome["drained_for"] = _await_balancers(site, operation, DOWN, seconds, outcome, unheard)
         operation.check_fence()  # much may have happened meanwhile
     definitions = site.definitions(live)
     outcome["stopped"] = services.stop(site, definitions, ("web",), site.config(live.documents)["timeouts"]["drain"])
 
 
-def _come_back(site, operation, outcome):
+def _come_back(site, operation, outcome, unheard):
     site.drain.off()
-    outcome["back_after"] = _wait(operation, operation.plan["balancer"]["rise_seconds"])
+    seconds = operation.plan["balancer"]["rise_seconds"]
+    outcome["back_after"] = _await_balancers(site, operation, UP, seconds, outcome, unheard)
 
 
-def _wait(operation, seconds):
-    """Sleep, and keep the lease meanwhile; returns the seconds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        operation.beat()
-        time.sleep(max(0, min(1, end - time.monotonic())))
-    return round(seconds, 3)
+def _await_balancers(site, operation, state, seconds, outcome, unheard):
+    """Wait for what the balancers say, and keep the lease meanwhile; unheard(...) where one does not say it. The seconds."""
+    begun = time.monotonic()
+    urls = operation.plan["balancer"]["status"]
+    against = Balancers(urls, site.host).wait(state, seconds, operation.beat)
+    if against:
+        unheard(site.host, state, against, outcome)
+    return round(time.monotonic() - begun, 3)
+
+
+def _insist(host, state, against, _outcome):
+    """Forward, nobody goes on against what a balancer says: its users would pay for it."""
+    what = "still sends users to it, though its health check fails on purpose" if state == DOWN else "does not send users to it again"
+    raise SlipwayError("%s %s after %d seconds, says %s." % (
+        host, "has not left the balancer" if state == DOWN else "is not back at the balancer", PATIENCE, ", ".join(against)),
+        hint="The balancer %s: look at which path it checks, and what it gets." % what)
+
+
+def _go_on(_host, state, against, outcome):
+    """On the way back, a release that has to go is worse than what a balancer believes."""
+    outcome["balancers_say_otherwise"] = {url: UP if state == DOWN else DOWN for url in against}
 
 
 def _renew(site, operation, release, other, outcome):
