@@ -168,3 +168,5 @@ def test_hosts_leave_the_balancer_before_they_switch_and_come_back(upgraded, sho
                 if line.startswith("Server healthy/%s is UP" % host) and moment > switched]
         served = [moment for moment, server in upgraded.served if server == host]
         assert served and [moment for moment in served if left < moment < switched] == []
+        if upgraded.mode != "maintenance":
+            assert [line for _moment, line in upgraded.balancer if "GET /.slipway/balancer/%s " % host in line]
