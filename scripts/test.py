@@ -39,12 +39,11 @@ SUITES = (
     ("registry", ("tests/registry",), FILES_TOGETHER),
     ("install", ("tests/install",), TOGETHER),
     ("integration", ("tests/integration",), GROUPS_TOGETHER),
-    ("oro", ("tests/oro",), ()),
     ("hosts", ("tests/hosts",), ()),
+    ("oro", ("tests/oro",), ()),
 )
-# One test after the other, most of the time waiting for hosts: these run beside the others. (Those of oro do not: users of a
-# balancer whose checks wait for a busy machine meet errors while hosts take turns.)
-BESIDE = ("hosts",)
+# One test after the other, much of the time waiting for hosts: these run beside the others.
+BESIDE = ("hosts", "oro")
 # In a folder of tests: brings what they need of the machine; what it prints is why it cannot, and its exit status is 1.
 NEEDS = "needs.py"
 # The library has no Ansible in it (tests/repo sees to that): its tests say nothing new about another core, only about another
