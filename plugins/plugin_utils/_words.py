@@ -79,13 +79,19 @@ _TEXTS = {
 def _left(data):
     if "stopped" not in data:
         return ""  # it had its turn before
-    return "left the balancer%s; %s" % (
-        ", waited %.0f s" % data["drained_for"] if data.get("drained_for") else "", _stopped(data) or "no web ran")
+    return "left the balancer%s%s; %s" % (
+        ", waited %.0f s" % data["drained_for"] if data.get("drained_for") else "", _disputed(data), _stopped(data) or "no web ran")
 
 
 def _renewed(data):
     return "; ".join(text for text in (
-        "back at the balancer" if "back_after" in data else "", _stopped(data), "started " + _names(data.get("started") or [])) if text)
+        "back at the balancer" + _disputed(data) if "back_after" in data else "", _stopped(data),
+        "started " + _names(data.get("started") or [])) if text)
+
+
+def _disputed(data):
+    """Which balancers have another view of it, on the way back."""
+    return "".join(" (%s says it is %s)" % said for said in sorted((data.get("balancers_say_otherwise") or {}).items()))
 
 
 # Where users are served all the time.

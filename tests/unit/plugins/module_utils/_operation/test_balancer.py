@@ -9,10 +9,12 @@ import contextlib
 import http.server
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.slipway.app.plugins.module_utils._operation import balancer
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation import balancer, rolling
 from ansible_collections.slipway.app.plugins.module_utils._operation.balancer import DOWN, UP, Balancers
 
 LONG = 3600  # seconds for those that cannot be asked, in tests where nobody waits for them
@@ -87,3 +89,20 @@ def test_where_nobody_is_asked_only_time_passes(beat, beats):
     assert Balancers([], "app1").wait(DOWN, 0.4, beat) == []
     assert 0.4 <= time.monotonic() - begun and beats
     assert Balancers([], "app1").wait(DOWN, 0, beat) == []
+
+
+@pytest.mark.parametrize(("state", "said", "expected"), [
+    (DOWN, UP, "app1 has not left the balancer after 0 seconds, says http://127.0.0.1:[0-9]+/is/app1. The balancer still sends users to it"),
+    (UP, DOWN, "app1 is not back at the balancer after 0 seconds, .* does not send users to it again"),
+])
+def test_forward_nobody_goes_on_against_a_balancer_and_on_the_way_back_it_is_noted(beat, monkeypatch, state, said, expected):
+    monkeypatch.setattr(balancer, "PATIENCE", 0)
+    monkeypatch.setattr(rolling, "PATIENCE", 0)
+    outcome = {}
+    with answering((200, said)) as (one, _asked):
+        site = SimpleNamespace(host="app1")
+        operation = SimpleNamespace(plan={"balancer": {"status": [one]}}, beat=beat)
+        with pytest.raises(SlipwayError, match=expected):
+            rolling._await_balancers(site, operation, state, LONG, outcome, rolling._insist)
+        rolling._await_balancers(site, operation, state, LONG, outcome, rolling._go_on)
+    assert outcome == {"balancers_say_otherwise": {one.replace("{host}", "app1"): said}}
