@@ -40,7 +40,8 @@ def text(path):
 current = os.path.basename(os.readlink(root + "current")) if os.path.islink(root + "current") else ""
 journals = []
 for path in sorted(glob.glob(root + "state/journal/*.jsonl")):
-    last = json.loads(text(path).splitlines()[-1])
+    whole = [line for line in text(path).splitlines(True) if line.endswith("\n")]  # a full disk may leave a piece of one
+    last = json.loads(whole[-1]) if whole else {"step": "operation", "event": "never begun"}
     if last["step"] != "operation" or last["event"] == "begin":
         journals.append("%s: %s %s" % (last["operation"], last["step"], last["event"]))
 listed = subprocess.run(["systemctl", "list-units", "--plain", "--no-legend", "--state=active,activating,deactivating",

@@ -33,7 +33,7 @@ def report(board, kind):
                               ", with its data as it was when maintenance began" if decision["restore"] else "",
                               operation["id"])])
     return "open", (["%s to %s failed; operation %s is open." % (kind.capitalize(), package, operation["id"])] + failures
-                    + [decision["reason"]] * bool(decision.get("reason"))
+                    + list(filter(None, [decision.get("reason")]))
                     + ["Run the playbook slipway.app.recover when the cause is mended: it finishes or undoes."])
 
 

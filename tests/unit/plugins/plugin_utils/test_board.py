@@ -57,6 +57,12 @@ def test_a_lock_that_is_refused_touches_nothing():
     assert report(board, "upgrade")[0] == "refused"
 
 
+def test_an_assessment_that_fails_leaves_the_operation_open_and_says_why():
+    board = _board(app1={"operation": OPERATION, "survey": {"x": 1}, "failures": {"protect": "no", "assess": "No space left"}})
+    ended, sentences = report(board, "upgrade")
+    assert ended == "open" and "assess on app1: No space left" in sentences and "slipway.app.recover" in sentences[-1]
+
+
 def test_going_back():
     board = _board(app1={"operation": OPERATION, "decision": BACKWARDS, "failures": {"migrate": "no"}, "survey": {"x": 1}})
     assert set(_runs(board)) == set(MODES["maintenance"].back) - {"survey", "assess"}
