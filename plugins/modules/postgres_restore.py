@@ -68,6 +68,27 @@ options:
       - What is said with the call comes first, then what the config says, then the default.
     type: dict
     default: {}
+  tables:
+    description:
+      - Restores only the rows of these tables, patterns as O(slipway.app.postgres_dump#module:exclude_tables) has them. One that is not in
+        the dump is refused. A partitioned table stands for its partitions.
+      - Their definitions and everything else of the live database stay as they are, with what others write to it meanwhile. The rows are
+        restored into a database beside the live one and counted there. Then they replace those of the live tables in one transaction, in
+        which nobody can use these tables. Whatever fails or is killed leaves every row as it was.
+      - Columns must be the same as in the dump; more are allowed where they can be without a value. Every foreign key of the tables, and of
+        others to them, is made again and so checked in the transaction. Triggers do not fire. Sequences of the columns go forward to where
+        the dump had them, never back.
+      - With O(reversible=true) the whole live database is copied before, closed for as long as that takes, and kept as V(:pre).
+      - O(properties) is not regarded. O(swap=false), O(pre_swap_sql) and O(pre_swap_hooks) are refused, those of a config as well.
+    type: list
+    elements: str
+    default: []
+  schemas:
+    description:
+      - Restores only the rows of all tables that the dump has in these schemas, as O(tables) does. Names are patterns as well.
+    type: list
+    elements: str
+    default: []
   swap:
     description:
       - Whether to put the restored database in its place. Otherwise it stays beside the live one, closed to everybody, and a call with
@@ -144,7 +165,7 @@ notes:
   - Archives are read by pg_restore only; psql, whose commands in a dump could run programs, never sees them. Every file is compared with the
     manifest, which shows damage. It is no signature, so whoever can write to the store can make a dump of his own.
   - Subscriptions are never restored, and publications and event triggers only by a superuser. What was left out is returned as RV(left_out).
-  - Databases named as O(login_db) with C(__new), C(__ready), C(__old), C(__pre) or C(__post) behind it are those of this module.
+  - Databases named as O(login_db) with C(__new), C(__ready), C(__copy), C(__old), C(__pre) or C(__post) behind it are those of this module.
   - A run that was killed may leave the live database closed for the moment of the swap; the next run lets connections in again. What else it
     leaves, it leaves under other names.
   - While it is restored, the database takes its room on the server twice, and three times where V(:pre) is kept from an earlier restore.
@@ -167,6 +188,18 @@ EXAMPLES = r"""
     reversible: true
     pre_swap_hooks:
       - /srv/shop/current/manage.py migrate
+
+- name: Restore the rows of two tables, and of all in a schema
+  slipway.app.postgres_restore:
+    login_host: db.example.com
+    login_user: shop
+    login_password: "{{ shop_database_password }}"
+    login_db: shop
+    store: /srv/dumps
+    source: uat/shop
+    environment: uat
+    tables: [customers, public.addresses]
+    schemas: [catalog]
 
 - name: Go back
   slipway.app.postgres_restore:
@@ -258,8 +291,22 @@ checked:
   type: int
   returned: success
   sample: 42
+replaced:
+  description: The tables whose rows were replaced, where not the whole database was restored.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    schema:
+      description: Schema of the table.
+      type: str
+      sample: public
+    name:
+      description: Name of the table.
+      type: str
+      sample: customers
 seconds:
-  description: How long each part took. Clients were refused in C(swap) only.
+  description: How long each part took. Clients were refused in C(swap) and C(copy) only.
   type: dict
   returned: success
   sample: {restore: 17.25, check: 0.61, hooks: 0.0, analyze: 1.3, swap: 0.04}
@@ -277,6 +324,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments im
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG, PARTS, Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes, require_confirmed
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import CopySource, DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY
 
@@ -287,13 +335,19 @@ def wishes_from(params):
     """How the parameters ask to restore."""
     chosen = configs.effective(params, params["configs"], params["config"], configs.RESTORE, configs.DUMP)
     hooks = [shlex.split(hook) if isinstance(hook, str) else [str(word) for word in hook] for hook in chosen["pre_swap_hooks"] or []]
-    return Wishes(reversible=bool(chosen["reversible"]), properties=chosen["properties"] or "target", sql=chosen["pre_swap_sql"] or [],
+    whose = "target" if parts(params) else chosen["properties"] or "target"
+    return Wishes(reversible=bool(chosen["reversible"]), properties=whose, sql=chosen["pre_swap_sql"] or [],
                   commands=hooks, jobs=chosen["jobs"] or min(MOST_JOBS, os.cpu_count() or 1), swap=params["swap"],
                   remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
 
 
+def parts(params):
+    """Whether only some of the database is to be restored."""
+    return bool(params["tables"] or params["schemas"])
+
+
 def source_from(params):
-    """The dump or the local copy that the parameters name."""
+    """The dump, or some of it, or the local copy that the parameters name."""
     wanted = params["source"]
     if wanted.startswith(":"):
         return CopySource(wanted[1:])
@@ -301,14 +355,19 @@ def source_from(params):
         raise SlipwayError("There is no store to look for the dump %s in." % wanted, untouched="Nothing was changed.", hint="Say store.")
     store = open_store(params["store"])
     whole = wanted.count("/") == len(PARTS) - 1 and wanted.endswith("Z")
-    return DumpSource(store.open(Key.parse(wanted) if whole else store.newest(wanted)), params["bin_dir"])
+    dump = store.open(Key.parse(wanted) if whole else store.newest(wanted))
+    if parts(params):
+        return PartSource(dump, params["bin_dir"], params["tables"], params["schemas"])
+    return DumpSource(dump, params["bin_dir"])
 
 
 def run(module):
     params = module.params
+    if parts(params) and params["source"].startswith(":"):
+        raise SlipwayError("Tables and schemas are restored from a dump, and %s is none." % params["source"], untouched="Nothing was changed.")
     require_confirmed(params["environment"], params["allow_restore"], params["confirm"], params["login_db"])
     with Progress(params["progress"]) as progress:
-        restore = Restore(connection_from(params), wishes_from(params), progress)
+        restore = (PartRestore if parts(params) else Restore)(connection_from(params), wishes_from(params), progress)
         if params["source"] in WAY:
             result = restore.go(params["source"], module.check_mode)
         elif params["source"] == ":ready":
@@ -329,6 +388,8 @@ def main():
             store={"type": "path"},
             bin_dir={"type": "path"},
             jobs={"type": "int"},
+            tables={"type": "list", "elements": "str", "default": []},
+            schemas={"type": "list", "elements": "str", "default": []},
             swap={"type": "bool", "default": True},
             config={"type": "str", "default": NO_CONFIG},
             configs={"type": "dict", "default": {}},

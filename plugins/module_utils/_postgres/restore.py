@@ -80,7 +80,7 @@ class Restore:
             found = self._found(session, check)
             facts = self._facts(session, source, found)
             leftovers = self.place.leftovers(found)
-            result = {"changed": True, "restored": source.name, "leftovers": leftovers, "left_out": source.left_out,
+            result = {"changed": True, "restored": source.name, "leftovers": leftovers, "left_out": source.left_out, "replaced": [],
                       "kept": self.place.pre if self.wishes.swap and self.wishes.reversible and self.database in found else None}
             if check:
                 return dict(result, seconds={}, ignored=None, dropped=None, checked=None, warnings=[])
@@ -227,13 +227,17 @@ class Restore:
             if self.wishes.keep_failed or lost:
                 hint = "Database %s may be left, half restored; remove_leftovers=true drops it." % quote_ident(self.place.new)
             else:
-                with contextlib.suppress(PostgresError):  # the next run names it
-                    drop(session, self.place.new)
+                self._drop_made(session)
             raise SlipwayError(error.message, untouched=untouched, hint=hint, **error.facts) from None
         except BaseException:
-            with contextlib.suppress(PostgresError):
-                drop(session, self.place.new)
+            self._drop_made(session)
             raise
+
+    def _drop_made(self, session):
+        """Drop what this restore has made; the next run names what cannot be dropped."""
+        with contextlib.suppress(PostgresError):
+            for name in (self.place.new, self.place.copy):
+                drop(session, name)
 
     @contextlib.contextmanager
     def _timed(self, what):
@@ -244,6 +248,6 @@ class Restore:
 
 def _nothing_but(**told):
     """A result of a call that has filled nothing, and what is to be told beside."""
-    result = {"leftovers": [], "left_out": [], "seconds": {}, "ignored": [], "dropped": [], "warnings": [], "checked": 0}
+    result = {"leftovers": [], "left_out": [], "seconds": {}, "ignored": [], "dropped": [], "warnings": [], "checked": 0, "replaced": []}
     result.update(told)
     return result
