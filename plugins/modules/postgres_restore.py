@@ -123,8 +123,30 @@ options:
       - Commands that are run on the host before the restored database is live, such as the application's migrations. Each is a text that
         is split into words as a shell does it, or a list of words; there is no shell. One that fails ends the restore.
       - They find the restored database in the environment variables of libpq (C(PGHOST), C(PGDATABASE), C(PGPASSWORD) and so on).
+      - Where neither call nor config says any, the live release of O(application) migrates the database. With an empty list nobody does.
     type: list
     elements: raw
+  application:
+    description:
+      - The application of the database, if it is deployed on the host. The commands that its C(slipway.yml) or profile has as
+        C(commands.migrate) are run before the restored database is live, in the live release and with its environment.
+      - In the variables of this environment that name O(login_db), alone or in an address such as C(DATABASE_URL), the restored database
+        takes its place. The application itself has to say that it is in there (C(database.current) of C(slipway.yml), which the profile
+        C(django) has) before the migration is run. Where it does not say so the restore ends; where it could not be asked, or no variable
+        names the database, nothing is begun.
+    type: dict
+    suboptions:
+      root:
+        description: Folder of the application.
+        type: path
+        required: true
+      variables:
+        description: Values for the placeholders of C(slipway.yml).
+        type: dict
+        default: {}
+      python:
+        description: Python interpreter of the application; without it, the one that runs this module.
+        type: path
   remove_leftovers:
     description:
       - Whether to drop what restores that did not end have left. Otherwise it is named, and nothing is restored.
@@ -318,7 +340,9 @@ import shlex
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
+from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import Premigration
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
@@ -327,8 +351,21 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import CopySource, DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY
+from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
 
 MOST_JOBS = 8  # that are taken when nobody says how many
+UNCHANGED = (":ready", *WAY)  # what is put in its place as it is
+APPLICATION = {"root": {"type": "path", "required": True}, "variables": RUNTIME_ARGUMENTS["variables"], "python": RUNTIME_ARGUMENTS["python"]}
+
+
+def migration_from(params, hooks):
+    """What migrates the restored database: the live release, where nobody has said what else is to be done with it."""
+    application = params["application"]
+    if application is None or hooks is not None or parts(params) or params["source"] in UNCHANGED:
+        return None
+    migration = Premigration(open_runtime(dict(application, environment=params["environment"])), params["login_db"])
+    migration.require_possible()
+    return migration.run
 
 
 def wishes_from(params):
@@ -338,7 +375,7 @@ def wishes_from(params):
     whose = "target" if parts(params) else chosen["properties"] or "target"
     return Wishes(reversible=bool(chosen["reversible"]), properties=whose, sql=chosen["pre_swap_sql"] or [],
                   commands=hooks, jobs=chosen["jobs"] or min(MOST_JOBS, os.cpu_count() or 1), swap=params["swap"],
-                  remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
+                  migrate=migration_from(params, chosen["pre_swap_hooks"]), remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
 
 
 def parts(params):
@@ -374,8 +411,6 @@ def run(module):
             result = restore.put_in_place(module.check_mode)
         else:
             result = restore.run(source_from(params), module.check_mode)
-    for warning in result.pop("warnings"):
-        module.warn(warning)
     result["database"] = params["login_db"]
     return result
 
@@ -397,6 +432,7 @@ def main():
             properties={"type": "str", "choices": list(configs.PROPERTIES)},
             pre_swap_sql={"type": "list", "elements": "str"},
             pre_swap_hooks={"type": "list", "elements": "raw"},
+            application={"type": "dict", "options": APPLICATION},
             remove_leftovers={"type": "bool", "default": False},
             keep_failed={"type": "bool", "default": False},
             environment={"type": "str", "choices": ["dev", "stag", "uat", "prod"]},
@@ -406,11 +442,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    try:
-        result = run(module)
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
-    module.exit_json(**result)
+    finish(module, run)
 
 
 if __name__ == "__main__":

@@ -47,12 +47,12 @@ class Wishes:
     reversible keeps what was live, as source :pre. properties says whose owner, grants, encoding and locale the database
     has afterwards: those of the "target", or of the "dump". remove_leftovers drops what restores that did not end have
     left. keep_failed leaves what could not be restored for people to look at. sql and commands (argument lists) are run
-    on the new database before it is live. jobs is how many tables are restored at the same time. Without swap the new
+    on the new database before it is live, and before them migrate, a function of its name. jobs is how many tables are restored at the same time. Without swap the new
     database is left beside the live one, as source :ready.
     """
 
     def __init__(self, reversible=False, properties="target", remove_leftovers=False, keep_failed=False, sql=(), commands=(), jobs=1,
-                 swap=True):
+                 swap=True, migrate=None):
         self.reversible = reversible
         self.swap = swap
         self.properties = properties
@@ -60,6 +60,7 @@ class Wishes:
         self.keep_failed = keep_failed
         self.sql = sql
         self.commands = commands
+        self.migrate = migrate
         self.jobs = jobs
 
 
@@ -204,6 +205,9 @@ class Restore:
         return warnings
 
     def _run_hooks(self, new, facts):
+        if self.wishes.migrate:
+            self.watch("migrate")
+            self.wishes.migrate(new)
         if self.wishes.sql:
             with self.connection.session(new) as session:
                 session.execute("SET ROLE " + quote_ident(facts["new_owner"]), "RESET search_path", *self.wishes.sql)
