@@ -412,6 +412,7 @@ def run(module):
         else:
             result = restore.run(source_from(params), module.check_mode)
     result["database"] = params["login_db"]
+    result.setdefault("replaced", [])  # the whole database was restored
     return result
 
 

@@ -46,9 +46,9 @@ class Wishes:
 
     reversible keeps what was live, as source :pre. properties says whose owner, grants, encoding and locale the database
     has afterwards: those of the "target", or of the "dump". remove_leftovers drops what restores that did not end have
-    left. keep_failed leaves what could not be restored for people to look at. sql and commands (argument lists) are run
-    on the new database before it is live, and before them migrate, a function of its name. jobs is how many tables are restored at the same time. Without swap the new
-    database is left beside the live one, as source :ready.
+    left. keep_failed leaves what could not be restored for people to look at. migrate (a function of its name), sql and
+    commands (argument lists) are run on the new database before it is live. jobs is how many tables are restored at the
+    same time. Without swap the new database is left beside the live one, as source :ready.
     """
 
     def __init__(self, reversible=False, properties="target", remove_leftovers=False, keep_failed=False, sql=(), commands=(), jobs=1,
@@ -81,7 +81,7 @@ class Restore:
             found = self._found(session, check)
             facts = self._facts(session, source, found)
             leftovers = self.place.leftovers(found)
-            result = {"changed": True, "restored": source.name, "leftovers": leftovers, "left_out": source.left_out, "replaced": [],
+            result = {"changed": True, "restored": source.name, "leftovers": leftovers, "left_out": source.left_out,
                       "kept": self.place.pre if self.wishes.swap and self.wishes.reversible and self.database in found else None}
             if check:
                 return dict(result, seconds={}, ignored=None, dropped=None, checked=None, warnings=[])
@@ -252,6 +252,6 @@ class Restore:
 
 def _nothing_but(**told):
     """A result of a call that has filled nothing, and what is to be told beside."""
-    result = {"leftovers": [], "left_out": [], "seconds": {}, "ignored": [], "dropped": [], "warnings": [], "checked": 0, "replaced": []}
+    result = {"leftovers": [], "left_out": [], "seconds": {}, "ignored": [], "dropped": [], "warnings": [], "checked": 0}
     result.update(told)
     return result

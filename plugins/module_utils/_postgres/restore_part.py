@@ -56,7 +56,7 @@ class PartSource(DumpSource):
         wanted = tuple("TABLE DATA %s " % re.sub("[\r\n]", " ", "%(schema)s %(name)s" % table) for table in self.manifest["tables"])
         lines = [(line, re.sub(r"^\d+; \d+ \d+ ", "", line)) for line in self._asked_for.splitlines()]
         self._asked_for = "".join(line + "\n" for line, entry in lines
-                                  if entry.startswith(wanted) or not entry.startswith(_NOT_FOR_ROWS))
+                                  if not entry.startswith(_NOT_FOR_ROWS) or entry.startswith(wanted))
 
 
 class PartRestore(Restore):
@@ -153,7 +153,8 @@ def named(manifest, here, tables, schemas):
         elif place in without:
             found.append("The rows of table %s were left out of the dump." % name)
         elif place not in live or live[place]["kind"] != "r":
-            found.append("Table %s is not in the live database, where its definition would come from." % name)
+            found.append("Table %s is not in the live database, where its definition would come from; restore the whole dump with "
+                         "swap=false and take it from there." % name)
     return [table for table in chosen.values() if table], found
 
 
