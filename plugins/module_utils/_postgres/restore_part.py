@@ -46,7 +46,7 @@ class PartSource(DumpSource):
     def check(self, restore, new):
         super().check(restore, new)
         asked, _found = named(self.dump.manifest, restore.connection.query(RELATIONS, new), self._tables, self._schemas)
-        more = [spoken(table) for table in asked if table not in self.manifest["tables"]]
+        more = sorted({spoken(table) for table in asked} - {spoken(table) for table in self.manifest["tables"]})
         if more:
             raise SlipwayError("The live database lacks partitions that the dump has: %s." % ", ".join(more))
 
