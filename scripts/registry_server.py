@@ -37,7 +37,7 @@ def program(name, package, cache_dir):
                 _apt("update")
                 _apt("install", "--yes", "--no-install-recommends", package)
             else:
-                _unpack(package, unpacked)
+                unpack(package, unpacked)
     found = shutil.which(name, path=search)
     if not found or subprocess.run([found, "--version"], capture_output=True, check=False).returncode:
         raise ServerError("There is no %s that runs on this machine: install the package %s." % (name, package))
@@ -51,7 +51,8 @@ def _apt(*arguments):
         raise ServerError("apt-get %s failed: %s" % (" ".join(arguments), done.stderr[-500:]))
 
 
-def _unpack(package, folder):
+def unpack(package, folder):
+    """Put the files of a Debian package below a folder, as anybody can."""
     os.makedirs(os.path.dirname(folder), exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".part-", dir=os.path.dirname(folder)) as part:
         done = subprocess.run(["apt-get", "download", package], cwd=part, capture_output=True, text=True, check=False)

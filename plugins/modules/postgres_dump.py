@@ -230,7 +230,7 @@ import socket
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
@@ -253,11 +253,8 @@ def run(module):
     params = module.params
     require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump (slipway_allow_dump in an inventory)")
     with Progress(params["progress"]) as progress:
-        result = dump(connection_from(params), open_store(params["store"]), wish_from(params), check=module.check_mode,
-                      report=progress if params["progress"] else None)
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    return result
+        return dump(connection_from(params), open_store(params["store"]), wish_from(params), check=module.check_mode,
+                    report=progress if params["progress"] else None)
 
 
 def main():
@@ -281,11 +278,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    try:
-        result = run(module)
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
-    module.exit_json(**result)
+    finish(module, run)
 
 
 if __name__ == "__main__":

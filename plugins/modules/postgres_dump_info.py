@@ -172,7 +172,7 @@ others:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list import dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 
@@ -204,11 +204,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    try:
-        result = run(module)
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
-    module.exit_json(**result)
+    finish(module, run)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,27 @@ options:
       - What is said with the call comes first, then what the config says, then the default.
     type: dict
     default: {}
+  tables:
+    description:
+      - Restores only the rows of these tables, patterns as O(slipway.app.postgres_dump#module:exclude_tables) has them. One that is not in
+        the dump is refused. A partitioned table stands for its partitions.
+      - Their definitions and everything else of the live database stay as they are, with what others write to it meanwhile. The rows are
+        restored into a database beside the live one and counted there. Then they replace those of the live tables in one transaction, in
+        which nobody can use these tables. Whatever fails or is killed leaves every row as it was.
+      - Columns must be the same as in the dump; more are allowed where they can be without a value. Every foreign key of the tables, and of
+        others to them, is made again and so checked in the transaction. Triggers do not fire. Sequences of the columns go forward to where
+        the dump had them, never back.
+      - With O(reversible=true) the whole live database is copied before, closed for as long as that takes, and kept as V(:pre).
+      - O(properties) is not regarded. O(swap=false), O(pre_swap_sql) and O(pre_swap_hooks) are refused, those of a config as well.
+    type: list
+    elements: str
+    default: []
+  schemas:
+    description:
+      - Restores only the rows of all tables that the dump has in these schemas, as O(tables) does. Names are patterns as well.
+    type: list
+    elements: str
+    default: []
   swap:
     description:
       - Whether to put the restored database in its place. Otherwise it stays beside the live one, closed to everybody, and a call with
@@ -102,8 +123,30 @@ options:
       - Commands that are run on the host before the restored database is live, such as the application's migrations. Each is a text that
         is split into words as a shell does it, or a list of words; there is no shell. One that fails ends the restore.
       - They find the restored database in the environment variables of libpq (C(PGHOST), C(PGDATABASE), C(PGPASSWORD) and so on).
+      - Where neither call nor config says any, the live release of O(application) migrates the database. With an empty list nobody does.
     type: list
     elements: raw
+  application:
+    description:
+      - The application of the database, if it is deployed on the host. The commands that its C(slipway.yml) or profile has as
+        C(commands.migrate) are run before the restored database is live, in the live release and with its environment.
+      - In the variables of this environment that name O(login_db), alone or in an address such as C(DATABASE_URL), the restored database
+        takes its place. The application itself has to say that it is in there (C(database.current) of C(slipway.yml), which the profile
+        C(django) has) before the migration is run. Where it does not say so the restore ends; where it could not be asked, or no variable
+        names the database, nothing is begun.
+    type: dict
+    suboptions:
+      root:
+        description: Folder of the application.
+        type: path
+        required: true
+      variables:
+        description: Values for the placeholders of C(slipway.yml).
+        type: dict
+        default: {}
+      python:
+        description: Python interpreter of the application; without it, the one that runs this module.
+        type: path
   remove_leftovers:
     description:
       - Whether to drop what restores that did not end have left. Otherwise it is named, and nothing is restored.
@@ -144,7 +187,7 @@ notes:
   - Archives are read by pg_restore only; psql, whose commands in a dump could run programs, never sees them. Every file is compared with the
     manifest, which shows damage. It is no signature, so whoever can write to the store can make a dump of his own.
   - Subscriptions are never restored, and publications and event triggers only by a superuser. What was left out is returned as RV(left_out).
-  - Databases named as O(login_db) with C(__new), C(__ready), C(__old), C(__pre) or C(__post) behind it are those of this module.
+  - Databases named as O(login_db) with C(__new), C(__ready), C(__copy), C(__old), C(__pre) or C(__post) behind it are those of this module.
   - A run that was killed may leave the live database closed for the moment of the swap; the next run lets connections in again. What else it
     leaves, it leaves under other names.
   - While it is restored, the database takes its room on the server twice, and three times where V(:pre) is kept from an earlier restore.
@@ -167,6 +210,18 @@ EXAMPLES = r"""
     reversible: true
     pre_swap_hooks:
       - /srv/shop/current/manage.py migrate
+
+- name: Restore the rows of two tables, and of all in a schema
+  slipway.app.postgres_restore:
+    login_host: db.example.com
+    login_user: shop
+    login_password: "{{ shop_database_password }}"
+    login_db: shop
+    store: /srv/dumps
+    source: uat/shop
+    environment: uat
+    tables: [customers, public.addresses]
+    schemas: [catalog]
 
 - name: Go back
   slipway.app.postgres_restore:
@@ -258,8 +313,22 @@ checked:
   type: int
   returned: success
   sample: 42
+replaced:
+  description: The tables whose rows were replaced, where not the whole database was restored.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    schema:
+      description: Schema of the table.
+      type: str
+      sample: public
+    name:
+      description: Name of the table.
+      type: str
+      sample: customers
 seconds:
-  description: How long each part took. Clients were refused in C(swap) only.
+  description: How long each part took. Clients were refused in C(swap) and C(copy) only.
   type: dict
   returned: success
   sample: {restore: 17.25, check: 0.61, hooks: 0.0, analyze: 1.3, swap: 0.04}
@@ -271,29 +340,51 @@ import shlex
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
+from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import Premigration
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG, PARTS, Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes, require_confirmed
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import CopySource, DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY
+from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
 
 MOST_JOBS = 8  # that are taken when nobody says how many
+UNCHANGED = (":ready", *WAY)  # what is put in its place as it is
+APPLICATION = {"root": {"type": "path", "required": True}, "variables": RUNTIME_ARGUMENTS["variables"], "python": RUNTIME_ARGUMENTS["python"]}
+
+
+def migration_from(params, hooks):
+    """What migrates the restored database: the live release, where nobody has said what else is to be done with it."""
+    application = params["application"]
+    if application is None or hooks is not None or parts(params) or params["source"] in UNCHANGED:
+        return None
+    migration = Premigration(open_runtime(dict(application, environment=params["environment"])), params["login_db"])
+    migration.require_possible()
+    return migration.run
 
 
 def wishes_from(params):
     """How the parameters ask to restore."""
     chosen = configs.effective(params, params["configs"], params["config"], configs.RESTORE, configs.DUMP)
     hooks = [shlex.split(hook) if isinstance(hook, str) else [str(word) for word in hook] for hook in chosen["pre_swap_hooks"] or []]
-    return Wishes(reversible=bool(chosen["reversible"]), properties=chosen["properties"] or "target", sql=chosen["pre_swap_sql"] or [],
+    whose = "target" if parts(params) else chosen["properties"] or "target"
+    return Wishes(reversible=bool(chosen["reversible"]), properties=whose, sql=chosen["pre_swap_sql"] or [],
                   commands=hooks, jobs=chosen["jobs"] or min(MOST_JOBS, os.cpu_count() or 1), swap=params["swap"],
-                  remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
+                  migrate=migration_from(params, chosen["pre_swap_hooks"]), remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
+
+
+def parts(params):
+    """Whether only some of the database is to be restored."""
+    return bool(params["tables"] or params["schemas"])
 
 
 def source_from(params):
-    """The dump or the local copy that the parameters name."""
+    """The dump, or some of it, or the local copy that the parameters name."""
     wanted = params["source"]
     if wanted.startswith(":"):
         return CopySource(wanted[1:])
@@ -301,23 +392,27 @@ def source_from(params):
         raise SlipwayError("There is no store to look for the dump %s in." % wanted, untouched="Nothing was changed.", hint="Say store.")
     store = open_store(params["store"])
     whole = wanted.count("/") == len(PARTS) - 1 and wanted.endswith("Z")
-    return DumpSource(store.open(Key.parse(wanted) if whole else store.newest(wanted)), params["bin_dir"])
+    dump = store.open(Key.parse(wanted) if whole else store.newest(wanted))
+    if parts(params):
+        return PartSource(dump, params["bin_dir"], params["tables"], params["schemas"])
+    return DumpSource(dump, params["bin_dir"])
 
 
 def run(module):
     params = module.params
+    if parts(params) and params["source"].startswith(":"):
+        raise SlipwayError("Tables and schemas are restored from a dump, and %s is none." % params["source"], untouched="Nothing was changed.")
     require_confirmed(params["environment"], params["allow_restore"], params["confirm"], params["login_db"])
     with Progress(params["progress"]) as progress:
-        restore = Restore(connection_from(params), wishes_from(params), progress)
+        restore = (PartRestore if parts(params) else Restore)(connection_from(params), wishes_from(params), progress)
         if params["source"] in WAY:
             result = restore.go(params["source"], module.check_mode)
         elif params["source"] == ":ready":
             result = restore.put_in_place(module.check_mode)
         else:
             result = restore.run(source_from(params), module.check_mode)
-    for warning in result.pop("warnings"):
-        module.warn(warning)
     result["database"] = params["login_db"]
+    result.setdefault("replaced", [])  # the whole database was restored
     return result
 
 
@@ -329,6 +424,8 @@ def main():
             store={"type": "path"},
             bin_dir={"type": "path"},
             jobs={"type": "int"},
+            tables={"type": "list", "elements": "str", "default": []},
+            schemas={"type": "list", "elements": "str", "default": []},
             swap={"type": "bool", "default": True},
             config={"type": "str", "default": NO_CONFIG},
             configs={"type": "dict", "default": {}},
@@ -336,6 +433,7 @@ def main():
             properties={"type": "str", "choices": list(configs.PROPERTIES)},
             pre_swap_sql={"type": "list", "elements": "str"},
             pre_swap_hooks={"type": "list", "elements": "raw"},
+            application={"type": "dict", "options": APPLICATION},
             remove_leftovers={"type": "bool", "default": False},
             keep_failed={"type": "bool", "default": False},
             environment={"type": "str", "choices": ["dev", "stag", "uat", "prod"]},
@@ -345,11 +443,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    try:
-        result = run(module)
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
-    module.exit_json(**result)
+    finish(module, run)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ seconds:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import RestorePoint
 
@@ -116,8 +116,6 @@ def run(module):
     point = RestorePoint(connection_from(params), params["login_db"], params["name"])
     ensure = {"present": point.present, "restored": point.restored, "absent": point.absent}[params["state"]]
     result = ensure(check=module.check_mode)
-    for warning in result.pop("warnings"):
-        module.warn(warning)
     after = result["after"]
     return dict(result, database=point.database, copy=point.copy if after == "present" else None,
                 kept=point.failed if after == "restored" else None,
@@ -133,11 +131,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    try:
-        result = run(module)
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
-    module.exit_json(**result)
+    finish(module, run)
 
 
 if __name__ == "__main__":

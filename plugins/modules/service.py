@@ -33,7 +33,9 @@ options:
         O(kinds) is given.
       - V(stopped) stops what runs, in the order cron, consumers, websocket, web.
       - V(restarted) restarts what runs. It never starts what does not.
-      - V(resumed) is V(started) for what ran when O(operation) was recorded, and for services that are new since then.
+      - V(resumed) is V(started) for what ran when O(operation) was recorded, and for services that are new since then. Without
+        O(operation) it is for what the last one has stopped and not resumed, such as a playbook that was killed. There is nothing to do
+        where there is none, or where somebody has started, stopped or restarted these services since.
     type: str
     choices: [started, stopped, restarted, resumed]
     default: started
@@ -66,7 +68,7 @@ options:
   operation:
     description:
       - Name of the operation that this is part of.
-      - With O(state=stopped), what ran is recorded under it, once. O(state=resumed) needs it.
+      - With O(state=stopped), what ran is recorded under it, once, for O(state=resumed).
       - Without it, the module refuses to work while an operation is open on the host.
     type: str
 seealso:
@@ -113,7 +115,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 release:
-  description: Id of the live release.
+  description: Id of the live release. Null where there was nothing to resume.
   returned: success
   type: str
   sample: 1.1.0-3f2a9c0d1e4b
@@ -174,22 +176,30 @@ from ansible_collections.slipway.app.plugins.module_utils._service.runtime impor
 
 def run(module):
     options = module.params
-    root, state, operation = options["root"], options["state"], options["operation"]
+    root, state, operation, forgone = options["root"], options["state"], options["operation"], ()
     if not operation:
         refuse_if_open(root)
+        if state == "resumed":
+            debts = record.debts(root)
+            if not debts["services"]:
+                return {"changed": False, "release": None, "services": [], "diff": {"before": {}, "after": {}}}
+            operation = debts["operation"]
+            forgone = set(record.read(root, operation)) - set(debts["services"])
     runtime, driver = open_runtime(options), open_driver(options)
     defined = definitions(runtime, options["roles"])
     if state != "stopped":
         driver.check(defined)
-    wanted = _recorded(root, operation, defined) if state == "resumed" else ()
+    wanted = set(_recorded(root, operation, defined)).difference(forgone) if state == "resumed" else ()
     steps = plan(state, defined, driver.status(), options["names"], options["kinds"], wanted,
                  elsewhere=program_names(runtime.config))
     if not module.check_mode:
         if state == "stopped" and operation:
-            record.record(root, operation, driver, defined)
+            record.record(root, operation, driver, defined, owed=True)
         timeouts = runtime.config["timeouts"]
         drain = timeouts["drain"] if options["drain"] is None else options["drain"]
         perform(state, steps, defined, driver, drain, timeouts["start"])
+        if state == "resumed" or not operation:
+            record.settle(root, [step.name for step in steps])
     return {
         "changed": any(step.action != "none" for step in steps),
         "release": runtime.release.id,
@@ -225,7 +235,6 @@ def main():
             **DRIVER_ARGUMENTS,
             **RUNTIME_ARGUMENTS,
         ),
-        required_if=[("state", "resumed", ["operation"])],
         supports_check_mode=True,
     )
     try:

@@ -91,6 +91,22 @@ services:
       description: Whether it runs, or ran last, by the definition of the live release.
       type: bool
       sample: true
+owed:
+  description:
+    - Services that an operation has stopped and not started again, such as a playbook that was killed or is at work.
+    - M(slipway.app.service) with C(state=resumed) starts them.
+  returned: success
+  type: dict
+  contains:
+    operation:
+      description: The operation; empty where there was none.
+      type: str
+      sample: 20261126-restore-7
+    services:
+      description: Names of the services.
+      type: list
+      elements: str
+      sample: [web]
 """
 
 import datetime
@@ -98,6 +114,7 @@ import datetime
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import ROLES, definitions
 from ansible_collections.slipway.app.plugins.module_utils._service.driver import DRIVER_ARGUMENTS, open_driver
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
@@ -109,6 +126,7 @@ def run(module):
     statuses = open_driver(module.params).status()
     names = list(defined) + sorted(set(statuses) - set(defined))
     return {"changed": False, "release": runtime.release.id,
+            "owed": record.debts(module.params["root"]),
             "services": [_service(name, defined.get(name), statuses.get(name)) for name in names]}
 
 

@@ -327,6 +327,11 @@ def postgres_restore_a_dump(world):
     return dumped(world)
 
 
+@of("postgres_restore", changes_again=True)
+def postgres_restore_a_table(world):
+    return dict(dumped(world), tables=["orders"])
+
+
 @of("postgres_restore")
 def postgres_restore_going_back(world):
     options = dumped(world)

@@ -17,6 +17,7 @@ from client import request
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
+from ansible_collections.slipway.app.tests.integration.crashes import kill_tree, wait_until
 from ansible_collections.slipway.app.tests.integration.packages import derive
 
 pytestmark = pytest.mark.timeout(900)
@@ -199,4 +200,44 @@ def test_the_database_is_restored_under_the_application_and_brought_back(shop, p
     assert shop.sql(there) == [{"later": True}]
     shop.postgres.sql("DROP DATABASE shop__post")
     shop.sql("DROP TABLE later")
+    assert set(changes(before, state(shop))) == {"pids"}
+
+
+def test_a_table_is_restored_although_the_controller_dies_on_the_way(shop, play, run, state, changes, tmp_path):
+    """Killed while services are stopped for it: everybody says so, recover starts what ran, and the restore comes through."""
+    before = state(shop)
+    connection = Connection("127.0.0.1", shop.postgres.port, "shop", shop.secrets["database"], "shop")
+    dump(connection, open_store(str(tmp_path)), Wish("here", jobs=1, bin_dir=shop.postgres.bin_dir))
+    shop.sql("UPDATE shop_order SET customer = 'spoilt'")
+    options = {"source": "here/shop", "confirm": "shop", "tables": "shop_order", "slipway_dump_store": str(tmp_path)}
+    waiting = "SELECT 1 AS one FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE%%'"
+    with connection.session() as somebody:
+        somebody.execute("BEGIN", "LOCK TABLE public.shop_order IN SHARE MODE")
+        restore = shop.start_playbook("database_restore", **options)
+        wait_until(lambda: shop.sql(waiting) or restore.poll() is not None)
+        assert restore.poll() is None, restore.stdout.read()
+        kill_tree(restore)
+    output = play("status")
+    assert len(re.findall(r"stopped by \S+-restore-\d+, which is to start them again: .*(?:web|consumer@1)", output)) == 3
+    refused = run(shop, "database_restore", **options)
+    assert refused.rc != 0 and re.search(r"-restore-\d+ holds the lock", refused.output)
+    assert changed_hosts(play("recover", takeover=True)) == ["app1", "app2", "consumer1"]
+    assert services_are(shop, {"app1": {"web": True, "cron": True}, "app2": {"web": True},
+                               "consumer1": {"consumer@1": True, "consumer@2": True}}) == []
+    assert "the rows of 1 tables were replaced" in play("database_restore", remove_leftovers=True, **options)
+    assert set(changes(before, state(shop))) == {"pids"}
+
+
+def test_an_old_dump_is_migrated_before_it_is_live(shop, play, state, changes, tmp_path):
+    """The oldest there can be: of a database that has nothing yet."""
+    before = state(shop)
+    shop.postgres.sql("CREATE DATABASE early OWNER shop")
+    connection = Connection("127.0.0.1", shop.postgres.port, "shop", shop.secrets["database"], "early")
+    dump(connection, open_store(str(tmp_path)), Wish("early", jobs=1, bin_dir=shop.postgres.bin_dir))
+    shop.postgres.sql("DROP DATABASE early")
+    play("database_restore", source="early/early", confirm="shop", reversible=True, slipway_dump_store=str(tmp_path))
+    assert set(changes(before, state(shop))) == {"databases", "database", "pids", "rows"}  # columns and migrations are the same
+    assert shop.sql("SELECT count(*) AS n FROM shop_order") == [{"n": 0}]
+    play("database_reverse", confirm="shop")
+    shop.postgres.sql("DROP DATABASE shop__post")
     assert set(changes(before, state(shop))) == {"pids"}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import time
 
 import pytest
@@ -16,14 +15,11 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres import databases
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import RestorePoint
+from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child, slip_to_server
 
 SETTINGS_OF_A_SESSION = 8  # statements every session begins with; dying there is dying before the first real one
 KEPT = "shop__slipway_failed_op1"
 send = Session._send
-
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def before_it_is_sent(session, statement):
@@ -31,28 +27,15 @@ def before_it_is_sent(session, statement):
 
 
 def when_it_is_sent(session, statement):
-    session._process.stdin.write((statement + ";\n").encode())
-    session._process.stdin.flush()
+    slip_to_server(session, statement)
     die()
 
 
 def together_with_psql(session, statement):
-    session._process.stdin.write((statement + ";\n").encode())
-    session._process.stdin.flush()
+    slip_to_server(session, statement)
     time.sleep(0.002)
     session._process.kill()
     die()
-
-
-def in_child(work):
-    """Run work in a process of its own; return whether it came to its end."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    return os.WIFEXITED(os.waitpid(pid, 0)[1])
 
 
 def killed_at(number, how, work):
@@ -170,15 +153,7 @@ def test_killed_at_any_time(postgres, point, either_strategy):
     for _attempt in range(5):
         for work, check in ((point.present, check_present), (point.restored, check_restored)):
             numbers = damage(postgres, point) if work == point.restored else ()
-            pid = os.fork()
-            if pid == 0:
-                try:
-                    work()
-                finally:
-                    os._exit(0)
-            time.sleep(chance.uniform(0, 0.25))
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            in_child(work, chance.uniform(0, 0.25))
             check(postgres, point, *numbers)
 
 
@@ -212,8 +187,7 @@ def server_killed_at(postgres, text, seconds, work):
     """Kill the server a moment after the first statement with this text was sent, and start it again."""
     def killing(session, statement):
         if text in statement:
-            session._process.stdin.write((statement + ";\n").encode())
-            session._process.stdin.flush()
+            slip_to_server(session, statement)
             time.sleep(seconds)
             postgres.kill()
             os._exit(0)

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 
 import pytest
@@ -17,6 +15,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
+from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child, slip_to_server
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 
 OLD, WHOLE = 10, 1000
@@ -28,17 +27,6 @@ STEPS = ["pg_try_advisory_lock(1936484722", "CREATE DATABASE", "SELECT n.nspname
 
 def restorer(postgres, **wishes):
     return Restore(postgres.connection(), Wishes(reversible=True, jobs=2, **wishes))
-
-
-def killed(work):
-    """Run work in a process of its own that is to be killed in the middle."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    assert os.WIFSIGNALED(os.waitpid(pid, 0)[1])
 
 
 def orders(postgres):
@@ -60,9 +48,8 @@ def kill_at(monkeypatch):
         def sending(session, statement):
             if text in statement:
                 if sent:
-                    session._process.stdin.write((statement + ";\n").encode())
-                    session._process.stdin.flush()
-                os.kill(os.getpid(), signal.SIGKILL)
+                    slip_to_server(session, statement)
+                die()
             return send(session, statement)
 
         monkeypatch.setattr(Session, "_send", sending)
@@ -105,7 +92,7 @@ def check(postgres, dump):
 @pytest.mark.parametrize("step, sent", [(step, True) for step in STEPS] + [("DROP DATABASE", False)])
 def test_killed_at_each_step(postgres, dump, kill_at, monkeypatch, step, sent):
     kill_at(step, sent)
-    killed(lambda: restorer(postgres).run(DumpSource(dump)))
+    assert not in_child(lambda: restorer(postgres).run(DumpSource(dump)))
     monkeypatch.undo()
     check(postgres, dump)
 
@@ -115,7 +102,7 @@ def test_killed_at_each_step(postgres, dump, kill_at, monkeypatch, step, sent):
 def test_killed_while_going_back(postgres, dump, kill_at, monkeypatch, step, sent):
     restorer(postgres).run(DumpSource(dump))
     kill_at(step, sent)
-    killed(lambda: restorer(postgres).go(":pre"))
+    assert not in_child(lambda: restorer(postgres).go(":pre"))
     monkeypatch.undo()
     settled(postgres)
     restorer(postgres).go(":pre")
@@ -126,11 +113,11 @@ def test_killed_while_going_back(postgres, dump, kill_at, monkeypatch, step, sen
 def test_pg_restore_ends_with_the_restore_that_started_it(postgres, dump, monkeypatch):
     """Killed in the middle of pg_restore: it is gone too, and does not go on to fill a database that nobody waits for."""
     def while_it_works(argv, heard, env=None):
-        return follow(argv, lambda line: os.kill(os.getpid(), signal.SIGKILL), env)
+        return follow(argv, lambda line: die(), env)
 
     follow = restore_source.follow
     monkeypatch.setattr(restore_source, "follow", while_it_works)
-    killed(lambda: restorer(postgres).run(DumpSource(dump)))
+    assert not in_child(lambda: restorer(postgres).run(DumpSource(dump)))
     monkeypatch.undo()
     check(postgres, dump)
 

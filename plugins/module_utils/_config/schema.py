@@ -102,6 +102,7 @@ SCHEMA = Group({
     }),
     "database": Group({
         "migrations_table": Text(nullable=True),
+        "current": Command(default="", may_be_empty=True),  # prints, in its last line, the name of the database the application is in
     }),
     # How the migrations that the database lacks are read before they are run; nothing of it may change anything.
     "migrations": Group({

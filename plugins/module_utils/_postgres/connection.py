@@ -22,6 +22,7 @@ LOCK_TIMEOUT = 30  # seconds; whoever holds a lock that long will not let go by 
 # A dead network must not hang a step for ever, however long its statement may take.
 KEEPALIVES = "keepalives_idle=30 keepalives_interval=10 keepalives_count=3"
 EXIT_TIMEOUT = 10000  # milliseconds a session gets to end when told to
+CHUNK = 256 * 1024  # bytes of rows at a time
 LOST = "08006"  # SQLSTATE connection_failure: no session, or one that ended in the middle
 
 
@@ -84,6 +85,17 @@ class Connection:
         """Run one statement that returns nothing of interest."""
         with self.session(database) as session:
             session.execute(sql)
+
+    def rows(self, what, database):
+        """What COPY of a table, or some of its columns, gives out, chunk by chunk."""
+        with tempfile.TemporaryFile() as errors, subprocess.Popen(
+                ["psql", "-X", "-q", "-w", "-d", self.conninfo(database), "-c", "SET search_path = pg_catalog", "-c", "COPY %s TO STDOUT" % what],
+                env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True) as process:
+            yield from iter(lambda: process.stdout.read(CHUNK), b"")
+            if process.wait():
+                errors.seek(0)
+                raise SlipwayError("Cannot read %s in %s: %s" % (what, self.describe(database), redact(
+                    " ".join(errors.read().decode("utf-8", "replace").split()), [self.login_password])))
 
     def end_sessions(self, name):
         """End what sessions of this name are at in login_db.
@@ -172,12 +184,25 @@ class Session:
         self._process.wait()
         self._errors.close()
 
+    def load(self, what, chunks):
+        """Put rows into a table, or some of its columns, as COPY of a server gives them out: it leaves no backslash to psql."""
+        def parts():
+            yield ("COPY %s FROM STDIN;\n" % what).encode("utf-8")
+            yield from chunks
+            yield b"\\.\n"
+
+        self._converse(parts())
+
     def _send(self, statement):
         """Send one statement and return what psql prints for it."""
-        text = "%s;\n\\echo %s :SQLSTATE\n" % (statement, self._mark)
+        return self._converse([("%s;\n" % statement).encode("utf-8")])
+
+    def _converse(self, parts):
         lines = []
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(text.encode("utf-8"))
+            for part in parts:
+                self._process.stdin.write(part)
+            self._process.stdin.write(("\\echo %s :SQLSTATE\n" % self._mark).encode("utf-8"))
             self._process.stdin.flush()
             for line in self._process.stdout:
                 line = line.decode("utf-8")

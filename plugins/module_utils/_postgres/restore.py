@@ -46,13 +46,13 @@ class Wishes:
 
     reversible keeps what was live, as source :pre. properties says whose owner, grants, encoding and locale the database
     has afterwards: those of the "target", or of the "dump". remove_leftovers drops what restores that did not end have
-    left. keep_failed leaves what could not be restored for people to look at. sql and commands (argument lists) are run
-    on the new database before it is live. jobs is how many tables are restored at the same time. Without swap the new
-    database is left beside the live one, as source :ready.
+    left. keep_failed leaves what could not be restored for people to look at. migrate (a function of its name), sql and
+    commands (argument lists) are run on the new database before it is live. jobs is how many tables are restored at the
+    same time. Without swap the new database is left beside the live one, as source :ready.
     """
 
     def __init__(self, reversible=False, properties="target", remove_leftovers=False, keep_failed=False, sql=(), commands=(), jobs=1,
-                 swap=True):
+                 swap=True, migrate=None):
         self.reversible = reversible
         self.swap = swap
         self.properties = properties
@@ -60,6 +60,7 @@ class Wishes:
         self.keep_failed = keep_failed
         self.sql = sql
         self.commands = commands
+        self.migrate = migrate
         self.jobs = jobs
 
 
@@ -204,6 +205,9 @@ class Restore:
         return warnings
 
     def _run_hooks(self, new, facts):
+        if self.wishes.migrate:
+            self.watch("migrate")
+            self.wishes.migrate(new)
         if self.wishes.sql:
             with self.connection.session(new) as session:
                 session.execute("SET ROLE " + quote_ident(facts["new_owner"]), "RESET search_path", *self.wishes.sql)
@@ -227,13 +231,17 @@ class Restore:
             if self.wishes.keep_failed or lost:
                 hint = "Database %s may be left, half restored; remove_leftovers=true drops it." % quote_ident(self.place.new)
             else:
-                with contextlib.suppress(PostgresError):  # the next run names it
-                    drop(session, self.place.new)
+                self._drop_made(session)
             raise SlipwayError(error.message, untouched=untouched, hint=hint, **error.facts) from None
         except BaseException:
-            with contextlib.suppress(PostgresError):
-                drop(session, self.place.new)
+            self._drop_made(session)
             raise
+
+    def _drop_made(self, session):
+        """Drop what this restore has made; the next run names what cannot be dropped."""
+        with contextlib.suppress(PostgresError):
+            for name in (self.place.new, self.place.copy):
+                drop(session, name)
 
     @contextlib.contextmanager
     def _timed(self, what):

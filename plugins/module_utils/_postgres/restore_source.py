@@ -39,6 +39,7 @@ class DumpSource:
     """A dump of a store. The archive is verified, filtered and restored by pg_restore; psql never sees any of it."""
 
     database = None
+    options = ()  # of pg_restore, beside those that all dumps are restored with
 
     def __init__(self, dump, bin_dir=None):
         self.dump = dump
@@ -116,7 +117,7 @@ class DumpSource:
         new = restore.place.new
         session.execute(_creating(new, facts, self.manifest if restore.wishes.properties == "dump" or not facts["here"] else None))
         argv = [self._clients.pg_restore, "--verbose", "--no-password", "--jobs=%d" % restore.wishes.jobs,
-                "--dbname=" + restore.connection.conninfo(new)]
+                "--dbname=" + restore.connection.conninfo(new), *self.options]
         if restore.wishes.properties == "target":
             argv += ["--no-owner", "--no-acl", "--role=" + facts["new_owner"]]
         reader = _Reader(facts["major"], self.manifest, restore.watch)
@@ -138,7 +139,7 @@ class DumpSource:
             found = dict.fromkeys(lacking)
             tables = [table for table in tables if table in there]
             for first in range(0, len(tables), COUNTED_AT_ONCE):
-                found.update(_count(session, tables[first:first + COUNTED_AT_ONCE]))
+                found.update(count_rows(session, tables[first:first + COUNTED_AT_ONCE]))
         self.checked = len(tables)
         wrong = [(table, found[table]) for table in expected if found.get(table, expected[table]) != expected[table]]
         if wrong:
@@ -263,7 +264,7 @@ def _creating(new, facts, manifest):
         quote_ident(new), quote_ident(facts["new_owner"]), text, " TABLESPACE " + quote_ident(tablespace) if tablespace else "")
 
 
-def _count(session, tables):
+def count_rows(session, tables):
     """{(schema, name): rows} of some tables, those of their children not counted in."""
     rows = session.query("\nUNION ALL ".join("SELECT %d AS number, count(*) AS rows FROM ONLY %s.%s" % (
         number, quote_ident(schema), quote_ident(name)) for number, (schema, name) in enumerate(tables)))

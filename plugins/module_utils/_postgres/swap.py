@@ -9,6 +9,7 @@ All state is in the names of databases, so that it can be told after a crash at 
   <database>         the live one; there is one at every moment
   <database>__new    one that is being filled, worth nothing before it is in its place
   <database>__ready  one that is restored and proved, and waits to be put in its place (source ":ready")
+  <database>__copy   a copy of the live one, which becomes :pre when some of its rows are replaced
   <database>__old    one that is about to be dropped
   <database>__pre    what was live before the last restore (source ":pre"), whole and closed to everybody
   <database>__post   what was live before going back to :pre (source ":post"), whole and closed to everybody
@@ -23,7 +24,8 @@ import contextlib
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import (
-    SWAPPING, allow, alone, close, drop, fit, rename, take_turn, together)
+    SWAPPING, allow, alone, close, copying, drop, fit, rename, take_turn, together)
+from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 
 RESTORING = 0x736C6972  # first key of the advisory lock of who restores a database: "slir"
 PATIENCE = 20  # seconds that a restore point being taken gets to be done, before the swap is given up
@@ -35,13 +37,13 @@ class Place:
 
     def __init__(self, database):
         self.database = database
-        self.new, self.ready, self.old, self.pre, self.post = (
-            fit("%s__%s" % (database, kind)) for kind in ("new", "ready", "old", "pre", "post"))
+        self.new, self.ready, self.copy, self.old, self.pre, self.post = (
+            fit("%s__%s" % (database, kind)) for kind in ("new", "ready", "copy", "old", "pre", "post"))
         self.kept = {":pre": self.pre, ":post": self.post}
 
     def found(self, session):
         """{name: whether it lets connections in} of the live database and those beside it, as far as they are there."""
-        ours = (self.database, self.new, self.ready, self.old, self.pre, self.post)
+        ours = (self.database, self.new, self.ready, self.copy, self.old, self.pre, self.post)
         rows = session.query("SELECT datname AS name, datallowconn AS open FROM pg_database WHERE datname IN (%s)"
                              % ", ".join(quote_literal(name) for name in ours))
         return {row["name"]: row["open"] for row in rows}
@@ -60,7 +62,7 @@ class Place:
     def leftovers(self, found):
         """Databases that a restore which did not end has left, and what they are."""
         what = {self.new: "half restored, worth nothing", self.ready: "restored, and never put in its place",
-                self.old: "what was to be dropped after an earlier restore"}
+                self.copy: "a copy of what was live, made to go back to", self.old: "what was to be dropped after an earlier restore"}
         return [{"database": name, "what": what[name]} for name in what if name in found]
 
     def reopen(self, session, found):
@@ -88,7 +90,24 @@ class Place:
             moves.append(rename(self.database, self.pre if reversible else self.old))
         self._move(session, moves + [rename(name, self.database)], [each for each in (self.database, self.pre, name) if each in found])
         # The way back from an earlier restore led to data that is older than what is replaced now.
-        useless = [self.old, self.post] if reversible else [self.old, self.pre, self.post]
+        return self._discard_all(session, [self.old, self.post] if reversible else [self.old, self.pre, self.post])
+
+    def copy_live(self, session, facts):
+        """Copy the live database, which is closed meanwhile, to what is to be kept as :pre; return what the copy lacks, in words."""
+        self._take_turn_to_swap(session)
+        with self._open_on_error(session):
+            close(session, self.database)
+            alone(session, [copying(self.database, self.copy, facts)], self.database)
+            session.execute(allow(self.database, True))
+        return carry_over(session, self.database, self.copy)
+
+    def keep_copy(self, session):
+        """Let the copy be :pre, instead of what was; as swap returns what was dropped."""
+        moves = [rename(self.pre, self.old)] if self.pre in self.found(session) else []
+        alone(session, [together(*(moves + [rename(self.copy, self.pre)]))], self.pre)
+        return self._discard_all(session, [self.old, self.post])
+
+    def _discard_all(self, session, useless):
         there = self.found(session)
         dropped, warnings = [], []
         for each in (each for each in useless if each in there):
@@ -114,15 +133,18 @@ class Place:
 
     def _move(self, session, moves, involved):
         """Run renames that end with a live database, all of them or none, with nobody in the databases involved."""
-        holder = take_turn(session, self.database, SWAPPING, PATIENCE)
-        if holder:
-            raise SlipwayError("Database %s is being copied or swapped by process %s of the server." % (
-                quote_ident(self.database), holder["pid"]), untouched="It was left as it was.")
+        self._take_turn_to_swap(session)
         with self._open_on_error(session):
             # From here on clients are refused, and they may be many: the server is asked as few times as can be.
             session.execute(together(*(allow(name, False) for name in involved)))
             # One transaction: there is a live database at every moment, and it is one of the two whole ones.
             alone(session, [together(*(moves + [allow(self.database, True)]))], *involved)
+
+    def _take_turn_to_swap(self, session):
+        holder = take_turn(session, self.database, SWAPPING, PATIENCE)
+        if holder:
+            raise SlipwayError("Database %s is being copied or swapped by process %s of the server." % (
+                quote_ident(self.database), holder["pid"]), untouched="It was left as it was.")
 
     @contextlib.contextmanager
     def _open_on_error(self, session):

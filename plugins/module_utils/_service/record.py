@@ -12,16 +12,18 @@ from ansible_collections.slipway.app.plugins.module_utils._core.files import mak
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import service_of
 
 
-def record(root, operation, driver, definitions):
+def record(root, operation, driver, definitions, owed=False):
     """Note which programs run now, and which there are; return the names of the former.
 
-    Only the first call of an operation notes anything: at the second one some may be stopped already.
+    Only the first call of an operation notes anything: at the second one some may be stopped already. What an earlier
+    one still owes counts as running. With owed the operation has no journal: until settle() these programs are known
+    to have been stopped by it, to be started again by whoever comes next.
     """
     noted = _noted(root, operation)
     if noted is None:
         statuses = driver.status()
-        noted = {"operation": operation,
-                 "running": sorted(name for name, status in statuses.items() if status.alive),
+        running = sorted({name for name, status in statuses.items() if status.alive} | set(debts(root)["services"]))
+        noted = {"operation": operation, "running": running, "owed": running if owed else [],
                  "known": sorted({definition.name for definition in definitions} | set(statuses))}
         make_own_dir(os.path.dirname(_path(root)), 0o700)
         write_json(_path(root), noted)
@@ -32,6 +34,20 @@ def read(root, operation):
     """The names of the programs that ran when the operation began; None when it has not noted them."""
     noted = _noted(root, operation)
     return None if noted is None else noted["running"]
+
+
+def debts(root):
+    """{operation, services}: what was stopped by an operation that has not started it again yet; no services where there is none."""
+    noted = read_json(_path(root)) or {}
+    return {"operation": noted.get("operation", ""), "services": noted.get("owed", [])}
+
+
+def settle(root, names):
+    """Nobody owes these programs any more: they were started, or somebody has said since what is to be with them."""
+    noted = read_json(_path(root)) or {}
+    left = [name for name in noted.get("owed", []) if name not in names]
+    if left != noted.get("owed", []):
+        write_json(_path(root), dict(noted, owed=left))
 
 
 def to_run(root, operation, definitions):

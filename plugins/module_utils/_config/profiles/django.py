@@ -19,7 +19,11 @@ DJANGO = {
     },
     "console": "{python} manage.py",
     "health": {"url": "http://127.0.0.1:{port}/healthz"},
-    "database": {"migrations_table": "django_migrations"},
+    "database": {
+        "migrations_table": "django_migrations",
+        "current": ["{python}", "manage.py", "shell", "-c", "from django.db import connection; cursor = connection.cursor();"
+                                                            " cursor.execute('SELECT current_database()'); print(cursor.fetchone()[0])"],
+    },
     "migrations": {
         "pending": "{python} manage.py showmigrations --plan",
         "pattern": r"^\[ \]\s+(?P<app>\w+)\.(?P<migration>\w+)",

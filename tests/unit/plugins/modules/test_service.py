@@ -27,7 +27,8 @@ def service(run_module, application, supervisord):
     def run(state, check=False, **more):
         return run_module("service", options(dict(more, state=state)), check=check)
 
-    run.info = lambda **more: {one["name"]: one for one in run_module("service_info", options(more))["services"]}
+    run.told = lambda **more: run_module("service_info", options(more))
+    run.info = lambda **more: {one["name"]: one for one in run.told(**more)["services"]}
     return run
 
 
@@ -78,6 +79,20 @@ def test_a_day_in_the_life(service, application):
     assert third["web"]["pid"] != second["web"]["pid"] and third["mailer@2"]["state"] == "stopped"
 
 
+def test_what_was_stopped_by_somebody_who_is_gone_is_resumed_by_the_next(service, application):
+    application.release(SERVICES)
+    service("started")
+    service("stopped", names=["clock"])
+    service("stopped", operation="killed")
+    assert service.told()["owed"] == {"operation": "killed", "services": ["mailer@1", "mailer@2", "web"]}
+    service("stopped", names=["mailer@2"])  # what a person says since then counts
+    result = both(service, "resumed")
+    assert {name: one["state"] for name, one in service.info().items()} == {
+        "web": "running", "mailer@1": "running", "mailer@2": "stopped", "clock": "stopped"}
+    assert service.told()["owed"]["services"] == [] and result["changed"]
+    assert both(service, "resumed")["services"] == []
+
+
 def test_a_changed_definition_is_a_restart_and_nothing_else_is(service, application):
     application.release({"web": SERVICES["web"], "clock": SERVICES["clock"]})
     assert actions(service("started")) == {"web": "started", "clock": "started"}
@@ -111,7 +126,6 @@ def test_what_cannot_be_is_refused(service, application):
     assert "There is no service wep." in service("started", names=["wep"])["msg"]
     assert service("started", names=["clock"], roles=["app"])["services"] == []  # it belongs on another host
     assert "was not recorded" in service("resumed", operation="never")["msg"]
-    assert "operation" in service("resumed")["msg"]
     assert "does not answer at /tmp/none.sock" in service("stopped", supervisor_socket="/tmp/none.sock")["msg"]
 
 

@@ -115,7 +115,7 @@ def test_profile_base_and_overlay_are_laid_on_each_other():
     assert config["environment"] == dict(PROFILES["django"]["environment"], A="1", B="3")
     assert config["commands"]["check"] == []
     assert config["commands"]["migrate"] == ["{python} manage.py migrate --noinput"]
-    assert config["database"] == {"migrations_table": "django_migrations"}
+    assert config["database"]["migrations_table"] == "django_migrations"
     assert config["shared"] == ["media"]
     assert config["services"]["web"] == {
         "kind": "web", "command": "serve", "on": "app", "count": 4, "stop_signal": "TERM", "stop_timeout": 30,

@@ -61,3 +61,16 @@ def test_nothing_new_runs_where_nothing_ran(tmp_path):
     root = str(tmp_path)
     record.record(root, "one", Running(web="stopped"), definitions("web"))
     assert record.to_run(root, "one", definitions("web", "feed")) == []
+
+
+def test_what_an_operation_has_not_started_again_is_owed_until_somebody_says_otherwise(tmp_path):
+    root = str(tmp_path)
+    assert record.debts(root)["services"] == []
+    record.record(root, "one", Running(web="running", mailer="running"), definitions("web", "mailer"), owed=True)
+    assert record.debts(root) == {"operation": "one", "services": ["mailer", "web"]}
+    assert record.record(root, "two", Running(feed="running"), definitions("web", "mailer", "feed"), owed=True) == ["feed", "mailer", "web"]
+    record.settle(root, ["mailer"])
+    assert record.debts(root) == {"operation": "two", "services": ["feed", "web"]}
+    assert record.read(root, "two") == ["feed", "mailer", "web"]
+    assert record.record(root, "upgrade", Running(feed="stopped"), definitions("web")) == ["feed", "web"]
+    assert record.debts(root)["services"] == []

@@ -1,0 +1,213 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Replace the rows of tables by those of the same tables in another database, in one transaction."""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import COUNTED_AT_ONCE, count_rows
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
+
+FOREIGN_KEY = "23503"  # SQLSTATE foreign_key_violation
+
+TABLES = """
+SELECT c.oid::bigint, n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND (n.nspname, c.relname) IN (%s)"""
+
+COLUMNS = """
+SELECT a.attrelid::bigint AS oid, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, a.attgenerated <> '' AS generated,
+       a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS needed
+FROM pg_attribute a WHERE a.attrelid IN (%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""
+
+# Foreign keys of the tables and of others to them. What a partition has of its parent is made and dropped with the parent's.
+KEYS = """
+WITH RECURSIVE k AS (
+    SELECT oid, conparentid FROM pg_constraint WHERE contype = 'f' AND (conrelid IN (%(oids)s) OR confrelid IN (%(oids)s))
+    UNION SELECT p.oid, p.conparentid FROM k JOIN pg_constraint p ON p.oid = k.conparentid)
+SELECT c.conname AS name, n.nspname AS schema, r.relname AS of, pg_get_constraintdef(c.oid) AS definition,
+       obj_description(c.oid, 'pg_constraint') AS comment
+FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid JOIN pg_namespace n ON n.oid = r.relnamespace
+WHERE c.oid IN (SELECT oid FROM k WHERE conparentid = 0) ORDER BY 2, 3, 1"""
+
+TRIGGERS = """
+SELECT tgrelid::bigint AS oid, tgname AS name, tgenabled AS enabled FROM pg_trigger
+WHERE tgrelid IN (%s) AND NOT tgisinternal AND tgenabled <> 'D' ORDER BY 1, 2"""
+ENABLING = {"O": "ENABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
+
+# Sequences that belong to a column.
+SEQUENCES = """
+SELECT d.refobjid::bigint AS oid, a.attname AS column, n.nspname AS schema, c.relname AS name, s.seqincrement > 0 AS rising,
+       pg_sequence_last_value(c.oid) AS last
+FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid WHERE d.refobjid IN (%s)"""
+
+# Materialized views that read the tables, be it through others.
+STALE = """
+WITH RECURSIVE r AS (
+    SELECT unnest(ARRAY[%s]::oid[]) AS oid
+    UNION SELECT w.ev_class FROM r JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = r.oid AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_rewrite w ON w.oid = d.objid)
+SELECT n.nspname AS schema, c.relname AS name FROM r JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'm' ORDER BY 1, 2"""
+
+
+class Replacement:
+    """Tables ({schema, name, rows}) of the database of a session, which get their rows from another database of the server.
+
+    A block around what is done with it is one transaction. It is for the block to commit it; otherwise all is as it was.
+    """
+
+    def __init__(self, connection, session, tables, source):
+        self.connection = connection
+        self.session = session
+        self.source = source
+        self.tables = tables
+        self.warnings = []
+        self._here = {}
+        self._there = {}
+
+    def __enter__(self):
+        self.session.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'")  # from 17 on
+        self.session.execute("BEGIN")
+
+    def __exit__(self, kind, _error, _traceback):
+        if kind:
+            self.session.close()  # what is not committed is undone by the server
+
+    def fill(self, watch):
+        """Replace all rows, and prove what has come of it."""
+        quoted = [quoted_name(table) for table in self.tables]
+        self.session.execute("LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE" % ", ONLY ".join(quoted))
+        with self.connection.session(self.source) as source:
+            self._here, self._there = self._described(self.session), self._described(source)
+            self._compare()
+            self._raise_sequences(source)
+        keys = self._without_keys()
+        triggers = self._without_triggers()
+        self.session.execute("TRUNCATE ONLY %s" % ", ONLY ".join(quoted))
+        for table in self.tables:
+            watch("replace", table=spoken(table))
+            self._load(table)
+        self.session.execute("SET CONSTRAINTS ALL IMMEDIATE", *triggers)
+        self._count()
+        self._with_keys(keys)
+        for view in self.session.query(STALE % self._oids()):
+            self.warnings.append("Materialized view %s shows rows of before until it is refreshed." % spoken(view))
+
+    def _oids(self):
+        return _oids(self._here)
+
+    def _described(self, session):
+        """{(schema, name): {oid, columns}} of the tables, as far as there are any in the database of a session."""
+        rows = session.query(TABLES % ", ".join("(%s, %s)" % (quote_literal(table["schema"]), quote_literal(table["name"]))
+                                                for table in self.tables))
+        found = {row["oid"]: dict(row, columns={}) for row in rows}
+        for column in session.query(COLUMNS % ", ".join(map(str, found))) if found else ():
+            found[column["oid"]]["columns"][column["name"]] = column
+        return {(table["schema"], table["name"]): table for table in found.values()}
+
+    def _compare(self):
+        """Refuse tables whose rows cannot be what they were in the dump."""
+        wrong = []
+        for table in self.tables:
+            here, there = (each.get((table["schema"], table["name"])) for each in (self._here, self._there))
+            if not here or not there:
+                wrong.append("%s is no table in %s" % (spoken(table), "the dump" if here else "the live database"))
+                continue
+            wrong += ["%s has column %s" % (spoken(table), words) for words in _differences(here["columns"], there["columns"])]
+        if wrong:
+            raise SlipwayError("The live database has other definitions than the dump: %s." % "; ".join(wrong),
+                               hint="Bring it to the state of the dump, or restore the whole dump with swap=false and take the rows from there.")
+
+    def _raise_sequences(self, source):
+        """Let no number be given out again that a row of the dump has. Never back: that would not be undone with the rest."""
+        here, there = _sequences(self.session, self._here), _sequences(source, self._there)
+        for column, sequence in here.items():
+            last, reached = sequence["last"], there.get(column, sequence)["last"]
+            if reached is not None and (last is None or (reached > last if sequence["rising"] else reached < last)):
+                self.session.query("SELECT setval(%s, %d)" % (quote_literal(quoted_name(sequence)), reached))
+
+    def _without_keys(self):
+        """Drop the foreign keys from and to the tables; return them."""
+        keys = self.session.query(KEYS % {"oids": self._oids()})
+        for key in keys:
+            self.session.execute("ALTER TABLE %s DROP CONSTRAINT %s" % (_of(key), quote_ident(key["name"])))
+        return keys
+
+    def _with_keys(self, keys):
+        """Make the foreign keys again, which looks at every row."""
+        for key in keys:
+            name = quote_ident(key["name"])
+            try:
+                self.session.execute("ALTER TABLE %s ADD CONSTRAINT %s %s" % (_of(key), name, key["definition"]))
+            except PostgresError as error:
+                if error.sqlstate != FOREIGN_KEY:
+                    raise
+                raise SlipwayError("With the rows of the dump, foreign key %s of table %s.%s would not hold: %s" % (
+                    name, key["schema"], key["of"], error.message), hint="Restore the tables that refer to each other together.") from None
+            if key["comment"] is not None:
+                self.session.execute("COMMENT ON CONSTRAINT %s ON %s IS %s" % (name, _of(key), quote_literal(key["comment"])))
+
+    def _without_triggers(self):
+        """Turn off the triggers of the tables, which have seen the rows already; return the statements that turn them on as they were."""
+        by_oid = {table["oid"]: quoted_name(table) for table in self._here.values()}
+        again = []
+        for trigger in self.session.query(TRIGGERS % self._oids()):
+            change = "ALTER TABLE ONLY %s %%s TRIGGER %s" % (by_oid[trigger["oid"]].replace("%", "%%"), quote_ident(trigger["name"]).replace("%", "%%"))
+            self.session.execute(change % "DISABLE")
+            again.append(change % ENABLING[trigger["enabled"]])
+        return again
+
+    def _load(self, table):
+        there = self._there[table["schema"], table["name"]]["columns"].values()
+        what = "%s (%s)" % (quoted_name(table), ", ".join(quote_ident(column["name"]) for column in there if not column["generated"]))
+        if all(column["generated"] for column in there):  # COPY cannot name no columns
+            what = quoted_name(table)
+        self.session.load(what, self.connection.rows(what, self.source))
+
+    def _count(self):
+        expected = {(table["schema"], table["name"]): table["rows"] for table in self.tables if table["rows"] is not None}
+        places, found = list(expected), {}
+        for first in range(0, len(places), COUNTED_AT_ONCE):
+            found.update(count_rows(self.session, places[first:first + COUNTED_AT_ONCE]))
+        for place, rows in expected.items():
+            if found[place] != rows:
+                raise SlipwayError("Table %s.%s has %d rows instead of %d." % (place + (found[place], rows)))
+
+
+def quoted_name(relation):
+    """The name of {schema, name} for SQL."""
+    return "%s.%s" % (quote_ident(relation["schema"]), quote_ident(relation["name"]))
+
+
+def _oids(described):
+    return ", ".join(str(table["oid"]) for table in described.values())
+
+
+def _sequences(session, described):
+    """{(schema, table, column): sequence} of the sequences that belong to columns of tables."""
+    tables = {table["oid"]: table for table in described.values()}
+    return {(tables[row["oid"]]["schema"], tables[row["oid"]]["name"], row["column"]): row for row in session.query(SEQUENCES % _oids(described))}
+
+
+def _of(key):
+    """The table of a foreign key as ALTER TABLE is to have it: a partitioned one with its partitions."""
+    return quoted_name({"schema": key["schema"], "name": key["of"]})
+
+
+def _differences(here, there):
+    """In words, each column that keeps the rows of there from fitting here."""
+    for name, column in there.items():
+        if name not in here:
+            yield "%s in the dump only" % name
+        elif here[name]["type"] != column["type"]:
+            yield "%s of type %s, and %s in the dump" % (name, here[name]["type"], column["type"])
+        elif here[name]["generated"] != column["generated"]:
+            yield "%s, which is computed in one of them only" % name
+    for name in here:
+        if name not in there and here[name]["needed"]:
+            yield "%s, which must have a value and is not in the dump" % name

@@ -1,0 +1,179 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Restore some tables: their rows come from the dump, everything else of the live database stays as it is.
+
+The rows are restored into a database beside the live one and proved there. Then they replace those of the live tables in
+one transaction, which the server itself undoes whenever anything or anybody fails. Nothing is swapped: a database put in
+the place of the live one would lose what others have written to their tables meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import drop
+from ansible_collections.slipway.app.plugins.module_utils._postgres.replacement import Replacement, quoted_name
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import RELATIONS, Pattern, names, spoken
+
+MANY = 20  # names that are not listed any more in an error
+# Entries of an archive that bring content, or what only content needs. The rest is there for types and domains.
+_NOT_FOR_ROWS = ("TABLE DATA ", "MATERIALIZED VIEW DATA ", "BLOB", "POLICY ", "COMMENT ")
+
+
+class PartSource(DumpSource):
+    """Some tables of a dump: those that match patterns of tables, as Pattern reads them, and all of schemas that do."""
+
+    options = ("--section=pre-data", "--section=data")  # constraints and indexes are those of the live tables
+
+    def __init__(self, dump, bin_dir, tables, schemas):
+        super().__init__(dump, bin_dir)
+        self._tables, self._schemas = tables, schemas
+
+    def problems(self, restore, session, facts):
+        if not facts["oid"]:
+            return ["There is no database %s to restore tables into." % quote_ident(restore.database)]
+        chosen, found = named(self.manifest, restore.connection.query(RELATIONS), self._tables, self._schemas)
+        self.manifest = dict(self.manifest, tables=chosen)  # the only ones that are restored, watched and counted
+        return found + super().problems(restore, session, facts)
+
+    def check(self, restore, new):
+        super().check(restore, new)
+        asked, _found = named(self.dump.manifest, restore.connection.query(RELATIONS, new), self._tables, self._schemas)
+        more = sorted({spoken(table) for table in asked} - {spoken(table) for table in self.manifest["tables"]})
+        if more:
+            raise SlipwayError("The live database lacks partitions that the dump has: %s." % ", ".join(more))
+
+    def _choose(self, superuser):
+        super()._choose(superuser)
+        # A list has names on one line each, without quotes. Where that is ambiguous, more is restored than is needed.
+        wanted = tuple("TABLE DATA %s " % re.sub("[\r\n]", " ", "%(schema)s %(name)s" % table) for table in self.manifest["tables"])
+        lines = [(line, re.sub(r"^\d+; \d+ \d+ ", "", line)) for line in self._asked_for.splitlines()]
+        self._asked_for = "".join(line + "\n" for line, entry in lines
+                                  if not entry.startswith(_NOT_FOR_ROWS) or entry.startswith(wanted))
+
+
+class PartRestore(Restore):
+    """A restore of a PartSource into the connection's login_db, which is not swapped."""
+
+    def run(self, source, check=False):
+        """Replace the rows of the tables and return the result."""
+        self._refuse_what_needs_a_swap()
+        with self._session(check) as session:
+            found = self._found(session, check)
+            facts = self._facts(session, source, found)
+            tables = source.manifest["tables"]
+            result = {"changed": True, "restored": source.name, "leftovers": self.place.leftovers(found), "left_out": [],
+                      "kept": self.place.pre if self.wishes.reversible else None, "replaced": names(tables)}
+            if check:
+                return dict(result, seconds={}, ignored=None, dropped=None, checked=None, warnings=[])
+            for leftover in result["leftovers"]:
+                drop(session, leftover["database"])
+            with self._dropped_on_error(session):
+                with self._timed("restore"):
+                    source.fill(self, session, facts)
+                with self._timed("check"):
+                    source.check(self, self.place.new)
+                with self._timed("copy"):
+                    warnings = self.place.copy_live(session, facts) if self.wishes.reversible else []
+                dropped, more, lost = self._replace(session, tables)
+            if lost:
+                raise SlipwayError("%s Whether the rows were replaced is not known: all of them were, or none." % lost)
+            warnings += more + self._analyze(tables)
+            drop(session, self.place.new)
+            return dict(result, seconds=self.seconds, ignored=source.ignored, dropped=dropped, warnings=warnings, checked=source.checked)
+
+    def _refuse_what_needs_a_swap(self):
+        """What is to be done with a database before it is live is not to be done with the live one, nor passed over in silence."""
+        for option, asked, hint in (("swap=false", not self.wishes.swap, "Restore the whole dump with swap=false to look into it."),
+                                    ("pre_swap_hooks", self.wishes.commands, "Say pre_swap_hooks=[], or another config."),
+                                    ("pre_swap_sql", self.wishes.sql, "Say pre_swap_sql=[], or another config.")):
+            if asked:
+                raise SlipwayError("Tables are restored into the live database itself, where %s has no meaning." % option,
+                                   untouched="Nothing was changed.", hint=hint)
+
+    def _replace(self, session, tables):
+        """Replace the rows in the live database.
+
+        Returns the names of databases that were dropped, warnings, and the error when nobody knows whether it is done.
+        """
+        with self._timed("replace"), self.connection.session() as live:
+            replacement = Replacement(self.connection, live, tables, self.place.new)
+            with replacement:
+                replacement.fill(self.watch)
+                # The way back is made at the last moment, when nothing but the end is to come.
+                dropped, warnings = self.place.keep_copy(session) if self.wishes.reversible else ([], [])
+                lost = None
+                try:
+                    live.execute("COMMIT")
+                except PostgresError as error:
+                    if error.sqlstate != LOST:
+                        raise
+                    lost = error
+        return dropped, warnings + replacement.warnings, lost
+
+    def _analyze(self, tables):
+        """Let the server know what is in the tables now; a sentence where it could not."""
+        self.watch("analyze")
+        with self._timed("analyze"):
+            try:
+                self.connection.execute("ANALYZE " + ", ".join(map(quoted_name, tables)))
+            except PostgresError as error:
+                return ["The tables could not be analyzed: %s" % error]
+        return []
+
+
+def named(manifest, here, tables, schemas):
+    """The tables of a manifest that patterns ask for, and a sentence for each thing that speaks against restoring them.
+
+    here are the relations of the live database: a partitioned table stands for the partitions it has there.
+    """
+    there = {(table["schema"], table["name"]): table for table in manifest["tables"]}
+    live = {(relation["schema"], relation["name"]): relation for relation in here}
+    by_oid = {relation["oid"]: relation for relation in here}
+    asked = [("Table", text, Pattern(text)) for text in tables] + [("Schema", text, Pattern(text + ".*")) for text in schemas]
+    chosen, found = {}, []
+    for what, text, pattern in asked:
+        matching = [place for place, table in there.items() if pattern.matches(table)]
+        matching += [place for place, relation in live.items() if _leaf_of(relation, by_oid, pattern) and place not in matching]
+        if not matching:
+            found.append("%s %s is not in the dump. %s" % (what, text, _nearest(what, text, there)))
+        chosen.update((place, there.get(place)) for place in matching)
+    without = {(table["schema"], table["name"]) for table in manifest["excluded_data"]}
+    for place, table in chosen.items():
+        name = "%s.%s" % place
+        if table is None:
+            found.append("Partition %s of the live database is not in the dump." % name)
+        elif place in without:
+            found.append("The rows of table %s were left out of the dump." % name)
+        elif place not in live or live[place]["kind"] != "r":
+            found.append("Table %s is not in the live database, where its definition would come from; restore the whole dump with "
+                         "swap=false and take it from there." % name)
+    return [table for table in chosen.values() if table], found
+
+
+def _leaf_of(relation, by_oid, pattern):
+    """Whether a relation is a partition with rows of its own, of a partitioned table that matches a pattern."""
+    if relation["kind"] != "r":
+        return False
+    while relation["partition_of"] in by_oid:
+        relation = by_oid[relation["partition_of"]]
+        if pattern.matches(relation):
+            return True
+    return False
+
+
+def _nearest(what, text, there):
+    """What was meant instead, or what there is."""
+    if what == "Schema":
+        known = sorted({schema for schema, _name in there})
+    else:
+        known = [spoken(table) if "." in text else table["name"] for table in there.values()]
+    said = nearest(text, known)
+    return said if said.startswith("Did") or len(known) <= MANY else "It has %d others." % len(known)

@@ -1,0 +1,193 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Some tables are restored: their rows come from the dump, all else stays, and all of it happens or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
+from ansible_collections.slipway.app.tests.postgres import test_restore, test_restore_crash
+from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child
+from ansible_collections.slipway.app.tests.postgres.dumps import dumped
+
+SHOP = """
+CREATE TABLE public.customers (id int PRIMARY KEY, name text);
+CREATE TABLE public.sales (id serial PRIMARY KEY, customer int REFERENCES public.customers ON DELETE CASCADE, "a note" text);
+COMMENT ON CONSTRAINT sales_customer_fkey ON public.sales IS 'theirs';
+CREATE TABLE public.log (what text);
+CREATE FUNCTION public.logged() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.log VALUES (TG_OP); RETURN NULL; END$$;
+INSERT INTO public.customers SELECT g, 'name ' || g FROM generate_series(1, 20) g;
+INSERT INTO public.sales (customer, "a note") SELECT 1 + g % 20, E'tab\\t and \\\\. ' || g FROM generate_series(1, 100) g;
+CREATE TRIGGER logged AFTER INSERT OR DELETE OR TRUNCATE ON public.customers FOR EACH STATEMENT EXECUTE FUNCTION public.logged();
+ALTER TABLE public.customers ENABLE ALWAYS TRIGGER logged;
+CREATE MATERIALIZED VIEW public.counted AS SELECT count(*) AS n FROM public.customers"""
+STATE = """
+SELECT (SELECT count(*) FROM public.customers) AS customers, (SELECT count(*) FROM public.sales) AS sales, (SELECT count(*) FROM public.log) AS log,
+       (SELECT count(*) FROM public.orders) AS orders"""
+BROKEN = {"customers": 19, "sales": 95, "log": 1, "orders": 990}
+MENDED = dict(BROKEN, customers=20)
+
+rich = test_restore.rich
+kill_at = test_restore_crash.kill_at
+
+
+def state(postgres):
+    return postgres.connection().query(STATE)[0]
+
+
+def part(postgres, dump, *tables, schemas=(), check=False, **wishes):
+    return PartRestore(postgres.connection(), Wishes(**wishes)).run(PartSource(dump, postgres.bin_dir, tables, schemas), check)
+
+
+@pytest.fixture
+def dump(postgres, tmp_path):
+    """A dump of a shop. Since then one customer and his sales were lost, and orders were changed that nobody wants back."""
+    postgres.connection().execute(SHOP)
+    dump = dumped(postgres, tmp_path / "dumps")
+    postgres.connection().execute("DELETE FROM public.customers WHERE id = 7")
+    postgres.connection().execute("DELETE FROM public.orders WHERE id <= 10")
+    assert state(postgres) == BROKEN
+    return dump
+
+
+def test_only_the_rows_of_the_named_table_come_back(postgres, dump):
+    definitions = """SELECT pg_get_constraintdef(c.oid), convalidated, obj_description(c.oid), (SELECT tgenabled FROM pg_trigger WHERE tgname = 'logged')
+        FROM pg_constraint c WHERE conname = 'sales_customer_fkey'"""
+    before = postgres.sql(definitions, "shop")
+    told = part(postgres, dump, "customers", check=True)
+    assert state(postgres) == BROKEN and postgres.databases() == {"shop"}
+    done = part(postgres, dump, "customers")
+    assert told["replaced"] == done["replaced"] == [{"schema": "public", "name": "customers"}]
+    assert done["checked"] == 1 and state(postgres) == MENDED
+    assert done["warnings"] == ["Materialized view public.counted shows rows of before until it is refreshed."]
+    assert postgres.sql(definitions, "shop") == before
+    assert postgres.databases() == {"shop"}
+
+
+def test_everything_of_a_schema_comes_back_as_it_was(rich, tmp_path):
+    before = test_restore.as_text(rich, "shop")
+    dump = dumped(rich, tmp_path)
+    rich.sql("""UPDATE app."Order ""Lines"" 日本" SET "a b" = 'spoilt'; DELETE FROM app.event; INSERT INTO app.animal VALUES ('dog');
+        DELETE FROM app.bird; BEGIN; DELETE FROM app.hen; DELETE FROM app.egg; COMMIT; INSERT INTO app.room VALUES (2, '[2026-01-02,2026-01-03)');
+        DELETE FROM app.secret; DELETE FROM app."line
+break"; DELETE FROM "My Schema".nothing""", "shop")
+    result = part(rich, dump, '"My Schema".nothing', schemas=["app"], jobs=2)
+    assert test_restore.as_text(rich, "shop") == before
+    assert result["checked"] == 11
+    assert rich.databases() == {"shop"}
+
+
+def test_a_partitioned_table_stands_for_its_partitions(rich, tmp_path):
+    dump = dumped(rich, tmp_path)
+    rich.sql("DELETE FROM app.event; DELETE FROM app.animal", "shop")
+    assert [table["name"] for table in part(rich, dump, "app.event")["replaced"]] == ["event_1", "event_2"]
+    assert rich.sql("SELECT (SELECT count(*) FROM app.event), (SELECT count(*) FROM app.animal)", "shop") == "300|0"
+    rich.sql("DROP TABLE app.event_1", "shop")
+    with pytest.raises(SlipwayError, match="lacks partitions that the dump has: app.event_1.*not touched"):
+        part(rich, dump, "app.event")
+
+
+def test_a_sequence_never_goes_back_and_gives_no_number_twice(postgres, dump):
+    postgres.connection().execute("SELECT nextval('public.sales_id_seq')")
+    part(postgres, dump, "customers", "sales")
+    assert postgres.sql("SELECT nextval('public.sales_id_seq')", "shop") == "102"
+    postgres.connection().execute("SELECT setval('public.sales_id_seq', 3)")
+    part(postgres, dump, "customers", "sales")
+    assert postgres.sql("SELECT nextval('public.sales_id_seq')", "shop") == "101"
+
+
+def test_there_is_a_way_back(postgres, dump):
+    postgres.sql("COMMENT ON DATABASE shop IS 'ours'; CREATE DATABASE shop__pre OWNER shop; CREATE DATABASE shop__post OWNER shop")
+    told, done = (part(postgres, dump, "customers", check=check, reversible=True) for check in (True, False))
+    assert told["kept"] == done["kept"] == "shop__pre" and sorted(done["dropped"]) == ["shop__old", "shop__post"]
+    assert state(postgres) == MENDED and postgres.databases() == {"shop", "shop__pre"}
+    Restore(postgres.connection(), Wishes()).go(":pre")
+    assert state(postgres) == BROKEN
+    assert postgres.sql("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'shop'") == "ours"
+
+
+@pytest.mark.parametrize("change, match", [
+    ("ALTER TABLE public.customers RENAME TO clients", "public.customers is not in the live database"),
+    ("ALTER TABLE public.customers RENAME name TO called", "has column name in the dump only"),
+    ("ALTER TABLE public.customers ALTER name TYPE varchar(3) USING 'x'", r"name of type character varying\(3\), and text"),
+    ("ALTER TABLE public.customers ADD rank int; UPDATE public.customers SET rank = 1; ALTER TABLE public.customers ALTER rank SET NOT NULL",
+     "rank, which must have a value"),
+    ("INSERT INTO public.customers VALUES (99, 'new'); INSERT INTO public.sales (customer) VALUES (99)",
+     'foreign key "sales_customer_fkey" of table public.sales would not hold.*99.*not touched.*together'),
+    ("ALTER TABLE public.customers ADD CHECK (name <> 'name 7')", "violates check constraint.*not touched"),
+])
+def test_rows_that_do_not_fit_change_nothing(postgres, dump, change, match):
+    postgres.sql("SET ROLE shop; " + change, "shop")
+    before = test_restore.as_text(postgres, "shop")
+    with pytest.raises(SlipwayError, match=match):
+        part(postgres, dump, "customers")
+    assert test_restore.as_text(postgres, "shop") == before
+    assert postgres.databases() == {"shop"}
+
+
+def test_what_cannot_be_is_refused(postgres, dump):
+    for asked, wishes, match in (
+            ("custmers", {}, "Table custmers is not in the dump. Did you mean customers"),
+            ("public.custmers", {}, "Did you mean public.customers"),
+            ("counted", {}, "Table counted is not in the dump"),
+            ("customers", {"sql": ["SELECT 1"]}, r"pre_swap_sql=\[\]"),
+            ("customers", {"commands": [["true"]]}, r"pre_swap_hooks=\[\]"),
+            ("customers", {"swap": False}, "swap=false has no meaning")):
+        with pytest.raises(SlipwayError, match=match):
+            part(postgres, dump, "log", asked, **wishes)
+    assert state(postgres) == BROKEN and postgres.databases() == {"shop"}
+
+
+def test_rows_that_were_left_out_of_the_dump_and_unknown_schemas_are_said_at_once(postgres, dump):
+    dump.manifest["excluded_data"].append({"schema": "public", "name": "log"})
+    with pytest.raises(SlipwayError) as caught:
+        part(postgres, dump, "log", schemas=["pubic"])
+    assert caught.value.facts["findings"] == ["Schema pubic is not in the dump. Did you mean public?",
+                                              "The rows of table public.log were left out of the dump."]
+
+
+STEPS = ['DATABASE "shop" ALLOW_CONNECTIONS false', "TEMPLATE", "TRUNCATE", "SET CONSTRAINTS", "ADD CONSTRAINT", 'RENAME TO "shop__pre"', "COMMIT",
+         "DROP DATABASE"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_at_each_step(postgres, dump, kill_at, monkeypatch, step):
+    kill_at(step, True)
+    assert not in_child(lambda: part(postgres, dump, "customers", reversible=True))
+    monkeypatch.undo()
+    check(postgres, dump)
+
+
+def test_killed_in_the_middle_of_the_rows(postgres, dump, monkeypatch):
+    def some(*_arguments):
+        yield b"1\tname 1\n"
+        die()
+
+    monkeypatch.setattr(Connection, "rows", some)
+    assert not in_child(lambda: part(postgres, dump, "customers"))
+    monkeypatch.undo()
+    check(postgres, dump)
+
+
+def check(postgres, dump):
+    """After a killed restore: all rows are replaced or none, the next one names what is left, and comes through."""
+    test_restore_crash.settled(postgres)
+    left = sorted(postgres.databases() & {"shop__new", "shop__copy", "shop__old"})
+    with pytest.raises(SlipwayError) if left else contextlib.nullcontext() as caught:
+        with postgres.connection().session("postgres") as session:
+            Place("shop").reopen(session, Place("shop").found(session))
+        assert state(postgres) in (BROKEN, MENDED)
+        part(postgres, dump, "customers")
+    for name in left:
+        assert '"%s" is left' % name in str(caught.value)
+    result = part(postgres, dump, "customers", remove_leftovers=True)
+    assert sorted(leftover["database"] for leftover in result["leftovers"]) == left
+    assert state(postgres) == MENDED and postgres.databases() <= {"shop", "shop__pre"}

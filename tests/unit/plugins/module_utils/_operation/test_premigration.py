@@ -1,0 +1,77 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The application is led to another database by its environment, and nothing is migrated unless it says that it is there."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import Premigration, _renamed
+from ansible_collections.slipway.app.plugins.module_utils._release import environment as environment_file
+from ansible_collections.slipway.app.plugins.module_utils._service.runtime import Runtime
+
+LISTENS = "import os; print('in'); print(os.environ['DATABASE_URL'].rpartition('/')[2])"
+DEAF = "print('shop')"
+FAILS = "import os; raise SystemExit(os.environ['DATABASE_URL'])"
+MARK = "import os; open('migrated', 'a').write(os.environ['DATABASE_URL'] + os.linesep)"
+
+
+class Release:
+    id = "1.0.0-0123456789ab"
+
+    def __init__(self, path):
+        self.path = path
+
+
+@pytest.fixture
+def migration(tmp_path):
+    """migration(current, variables) -> a Premigration whose migration leaves a file "migrated"."""
+    def make(current, **variables):
+        environment_file.write(str(tmp_path), Release.id, variables)
+        document = {"application": "shop", "profile": "generic", "commands": {"migrate": [[sys.executable, "-c", MARK]]},
+                    "database": {"current": [sys.executable, "-c", current] if current else ""}}
+        return Premigration(Runtime(str(tmp_path), Release(str(tmp_path)), effective({"base": document, "overlays": {}})), "shop")
+
+    return make
+
+
+@pytest.mark.parametrize("name, value, new", [
+    ("DATABASE_URL", "postgresql://shop:p%40ss/w@db:5432/shop?sslmode=require", None),  # a slash in a password is %2F
+    ("DATABASE_URL", "postgresql://shop:p%40ss@db:5432/shop?sslmode=require", "postgresql://shop:p%40ss@db:5432/x%20y?sslmode=require"),
+    ("ORO_DB_URL", "postgres://shop:shop@shop/shop", "postgres://shop:shop@shop/x%20y"),
+    ("DATABASE_URL", "postgres://shop@shop/%73hop", "postgres://shop@shop/x%20y"),
+    ("DATABASE_URL", "postgres:///shop?host=/run/shop", "postgres:///x%20y?host=/run/shop"),
+    ("DATABASE_URL", "postgres://shop@shop/shop2", None),
+    ("CACHE_URL", "redis://shop/1", None),
+    ("PGDATABASE", "shop", "x y"), ("ORO_DB_NAME", "shop", "x y"), ("DB_NAME", "shop", "x y"), ("DATABASE", "shop", "x y"),
+    ("PGUSER", "shop", None), ("DB_USER", "shop", None), ("BRAND", "shop", None), ("DB_NAME", "other", None),
+])
+def test_what_names_the_database_is_told_from_what_only_looks_like_it(name, value, new):
+    assert _renamed(name, value, "shop", "x y") == new
+
+
+def test_it_is_migrated_where_the_application_says_that_it_is(migration, tmp_path):
+    one = migration(LISTENS, DATABASE_URL="postgres://shop:sesame@db/shop", PGUSER="shop")
+    one.require_possible()
+    one.run("shop__new")
+    assert (tmp_path / "migrated").read_text() == "postgres://shop:sesame@db/shop__new\n"
+
+
+@pytest.mark.parametrize("current, match", [(DEAF, "says it is in 'shop', so its migration was not run"), (FAILS, r"failed: \*+")])
+def test_nothing_is_migrated_where_it_is_not(migration, tmp_path, current, match):
+    one = migration(current, DATABASE_URL="postgres://shop:sesame@db/shop")
+    one.require_possible()
+    with pytest.raises(SlipwayError, match=match) as caught:
+        one.run("shop__new")
+    assert not (tmp_path / "migrated").exists() and "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize("current, url, match", [("", "postgres://db/shop", "database.current"), (LISTENS, "postgres://db/other", "None of its")])
+def test_what_could_only_be_hoped_for_is_refused_before(migration, current, url, match):
+    with pytest.raises(SlipwayError, match=match + ".*Nothing was changed.*pre_swap_hooks"):
+        migration(current, DATABASE_URL=url).require_possible()
