@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -85,6 +88,15 @@ def spooled(tmp_path):
     return [path for path in spool(tmp_path).rglob("*") if path.is_file()]
 
 
+def on_disk(tmp_path):
+    """Bytes that files on their way take on the disk."""
+    taken = 0
+    for path in spooled(tmp_path):
+        with contextlib.suppress(FileNotFoundError):
+            taken += path.stat().st_blocks * 512
+    return taken
+
+
 def restore(postgres, whole, **wishes):
     source = DumpSource(whole, postgres.bin_dir)
     try:
@@ -115,6 +127,24 @@ def test_a_dump_and_back_by_the_modules(postgres, bucket, options, run_module, t
     assert spooled(tmp_path) == []
 
 
+def test_the_role_has_a_bucket_as_its_store(postgres, bucket, options, tmp_path):
+    variables = {
+        "slipway_environment": "uat", "slipway_root": str(tmp_path / "shop"), "slipway_dump_store": "s3://" + bucket,
+        "slipway_dump_s3": dict(options, spool_dir=str(spool(tmp_path))), "slipway_postgres_bin_dir": postgres.bin_dir,
+        "slipway_database": {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret",
+                             "login_db": "shop"}, "ansible_python_interpreter": sys.executable, "ansible_connection": "local"}
+    steps = (("dump", {}), ("restore", {"database_source": "uat", "database_reversible": True}), ("list", {"database_local": True}))
+    tasks = [{"ansible.builtin.include_role": {"name": "slipway.app.database", "tasks_from": step}, "vars": more} for step, more in steps]
+    (tmp_path / "hosts").write_text("[app]\nhost\n", encoding="utf-8")
+    (tmp_path / "play.json").write_text(json.dumps([{"hosts": "app", "gather_facts": False, "vars": variables, "tasks": tasks}]), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-v", "-i", "hosts", "play.json"], cwd=tmp_path, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "kept as shop__pre" in done.stdout and re.search(r"on the server +[\d.]+ MB +:pre", done.stdout)
+    assert len(set(re.findall(r"uat/shop/none/\d{8}T\d{6}\.\d{6}Z", done.stdout))) == 1
+    assert options["secret_key"] not in done.stdout + done.stderr
+
+
 def test_both_stores_have_the_same_names_and_a_bucket_can_be_copied_to_a_folder(postgres, store, tmp_path):
     key = Key.parse(dump(postgres.connection(), store, Wish("uat", jobs=2))["key"])
     for name in store.bucket.objects(""):
@@ -136,7 +166,7 @@ def test_a_table_is_sent_while_it_grows_and_the_disk_holds_a_part_of_it(postgres
 
     def watched(box, waiting):
         hold_back(box, waiting)
-        most.append(waiting)
+        most.append(on_disk(tmp_path))
         if box._held and not held:
             held.append(box._pgid)
             wait_until(lambda: state(box._pgid) == "T")

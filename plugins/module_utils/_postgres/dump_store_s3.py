@@ -108,9 +108,7 @@ class S3Store(Store):
             objects, uploads = unfinished[place]
             if not self.bucket.exists("%s/%s" % (place, manifests.NAME)):
                 _side_by_side(lambda upload: self.bucket.abort(*upload), uploads)
-                # The lock goes last: what is half removed is found again.
-                _side_by_side(self.bucket.delete, [name for name in objects if not name.endswith("/" + LOCK)])
-                _side_by_side(self.bucket.delete, [name for name in objects if name.endswith("/" + LOCK)])
+                _side_by_side(self.bucket.delete, objects)
         return self._named(unfinished) + self.spool.remove_leftovers()
 
     def _unfinished(self):
@@ -118,12 +116,14 @@ class S3Store(Store):
         uploads = {}
         for name, upload in self.bucket.uploads(""):
             uploads.setdefault("/".join(name.split("/")[:4]), []).append((name, upload))
-        places = {str(key) for key in map(key_of, self.places()) if key} | {place for place in uploads if key_of(tuple(place.split("/")))}
+        places = sorted({parts for parts in self.places() + [tuple(place.split("/")) for place in uploads] if key_of(parts)})
+        places = ["/".join(parts) for parts in places]
+        whole = _side_by_side(lambda place: self.bucket.exists("%s/%s" % (place, manifests.NAME)), places)
         found = {}
-        for place, whole in zip(places, _side_by_side(lambda place: self.bucket.exists("%s/%s" % (place, manifests.NAME)), list(places))):
-            objects = {} if whole else self.bucket.objects(place + "/")
+        for place in (place for place, there in zip(places, whole) if not there):
+            objects = self.bucket.objects(place + "/")
             alive = objects.get("%s/%s" % (place, LOCK), (0, DEAD))[1] < DEAD
-            if not alive and (objects or uploads.get(place)) and not whole:
+            if not alive and (objects or uploads.get(place)):
                 found[place] = sorted(objects), uploads.get(place, [])
         return found
 
@@ -145,7 +145,7 @@ class S3Part:
         self._bucket = store.bucket
         self._path = store.path(key)
         self._mark = uuid.uuid4().hex
-        self._outbox, self._made, self._finished = None, [], False
+        self._outbox, self._finished = None, False
         self._closed = threading.Event()
         self._bucket.write(self._name(LOCK), self._mark.encode("ascii"))
         self._heart = threading.Thread(target=self._beat, daemon=True)
@@ -167,7 +167,7 @@ class S3Part:
     def finish(self, manifest):
         """Make it a dump by its manifest, which gets its key here; return the key."""
         ours = {self._name("%s/%s" % (ARCHIVE, item["name"])): item["size"] for item in manifest["files"]}
-        there = {name: size for name, (size, _age) in self._bucket.objects(self._name("")).items() if not name.endswith("/" + LOCK)}
+        there = {name: size for name, (size, _age) in self._bucket.objects(self._name("")).items() if name != self._name(LOCK)}
         if there != ours or self._bucket.read(self._name(LOCK), 64) != self._mark.encode("ascii"):
             raise SlipwayError("Somebody else has changed %s while it was written." % self._path)
         self._bucket.write(self._name(manifests.NAME), (json.dumps(dict(manifest, key=str(self.key)), indent=2, sort_keys=True) + "\n").encode("utf-8"))
@@ -181,7 +181,8 @@ class S3Part:
         with contextlib.suppress(SlipwayError):  # what stays is named by the next run
             sent = self._outbox.give_up() if self._outbox else []
             if not self._finished:
-                _side_by_side(self._bucket.delete, [self._name(manifests.NAME)] + sent)
+                self._bucket.delete(self._name(manifests.NAME))  # first of all: its answer may have been lost
+                _side_by_side(self._bucket.delete, sent)
             self._bucket.delete(self._name(LOCK))
 
     def _name(self, name):

@@ -12,13 +12,14 @@ is stopped until there is room again.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import ctypes
+import errno
 import fcntl
 import hashlib
 import os
 import signal
 import threading
-import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import stop_group
@@ -44,6 +45,7 @@ class Outbox:
         self._room = room or (jobs + 2 * SENDERS) * PART
         self._sent = {}  # name: {name, size, sha256}
         self._pending = {}  # name: future
+        self._done = {}  # name: how many bytes of it were sent
         self._uploads = {}  # name: id of an upload that is not complete
         self._error = None
         self._pgid, self._held = None, False
@@ -86,26 +88,29 @@ class Outbox:
     # The program
 
     def _watch(self):
-        while not self._given_up.wait(LOOK):
-            ended = self._ended.is_set()  # before the folder is looked at, so that nothing in it is missed
-            waiting = self._look()
+        try:
+            while not self._given_up.wait(LOOK):
+                ended = self._ended.is_set()  # before the folder is looked at, so that nothing in it is missed
+                waiting = self._look()
+                with self._turn:
+                    self._end_on_error()
+                    self._hold_back(waiting)
+                if self._error or ended and all(sending.done() for sending in self._pending.values()):
+                    return
+        except Exception as error:
             with self._turn:
+                self._error = self._error or error
                 self._end_on_error()
-                self._hold_back(waiting)
-            if self._error or ended and all(sending.done() for sending in self._pending.values()):
-                return
 
     def _look(self):
         """Begin to send what is new in the folder, and return how many bytes wait there."""
         waiting = 0
-        try:
-            with os.scandir(self._folder) as entries:
-                for entry in entries:
-                    if entry.name not in self._pending:
-                        self._pending[entry.name] = self._pool.submit(self._try, entry.name)
-                    waiting += entry.stat(follow_symlinks=False).st_blocks * 512
-        except FileNotFoundError:  # the folder is not there yet, or the file no longer
-            pass
+        with os.scandir(self._folder) if os.path.isdir(self._folder) else contextlib.nullcontext(()) as entries:
+            for entry in entries:
+                if entry.name not in self._pending:
+                    self._pending[entry.name] = self._pool.submit(self._try, entry.name)
+                with contextlib.suppress(FileNotFoundError):  # it was sent just now
+                    waiting += entry.stat(follow_symlinks=False).st_size - self._done.get(entry.name, 0)
         return waiting
 
     def _end_on_error(self):
@@ -116,11 +121,9 @@ class Outbox:
     def _hold_back(self, waiting):
         hold = waiting > self._room
         if self._pgid and hold != self._held:
-            try:
+            with contextlib.suppress(ProcessLookupError):  # it ends just now
                 os.killpg(self._pgid, signal.SIGSTOP if hold else signal.SIGCONT)
                 self._held = hold
-            except ProcessLookupError:  # it ends just now
-                pass
 
     # The files
 
@@ -145,6 +148,7 @@ class Outbox:
                     size += length
                     if complete and size == there:
                         break
+                    self._done[name] = size
                     _punch(path, size)
                 elif self._given_up.wait(LOOK) or self._error:
                     return
@@ -178,8 +182,11 @@ def _is_closed(descriptor):
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         return True
-    except OSError:  # somebody has, or the file system knows no leases; in the end it is complete anyway
-        return False
+    except OSError as error:
+        if error.errno == errno.EAGAIN:
+            return False
+        raise SlipwayError("The file system of spool_dir cannot tell whether a file is still written: %s." % error.strerror,
+                           hint="Name a directory on a disk of this host as spool_dir.") from error
 
 
 def _punch(path, size):
