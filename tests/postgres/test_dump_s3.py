@@ -26,7 +26,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.tests.postgres.conftest import REPOSITORY
 from ansible_collections.slipway.app.tests.postgres.faults import Fault, Proxy
-from ansible_collections.slipway.app.tests.postgres.test_dump import wait_until
+from ansible_collections.slipway.app.tests.postgres.test_dump import in_child, wait_until
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.test_dumps import CONTENT
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
@@ -268,6 +269,60 @@ def test_killed_while_it_sends(postgres, bad, store, proxy, monkeypatch, tmp_pat
     assert dump(postgres.connection(), store, Wish("uat", remove_leftovers=True))["leftovers"] == left[:2]
     assert store.leftovers() == [] and store.bucket.uploads("") == [] and len(store.list()) == 2
     assert not [name for name in store.bucket.objects("") if name.startswith(left[0])]
+
+
+def test_killed_before_each_thing_it_says_to_the_server(store, options, monkeypatch):
+    """At every moment there is a whole dump or none; what else there is, is named and can be removed."""
+    monkeypatch.setattr(dump_store_s3, "DEAD", 0)
+
+    def write(number):
+        said = []
+
+        def hook(event, _arguments):
+            if event == "http.client.send":
+                said.append(event)
+                if len(said) == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        with store.new("uat", "shop", "none") as part:
+            with part.written(1):
+                os.mkdir(part.archive)
+                for name in ("toc.dat", "1.dat"):
+                    with open(os.path.join(part.archive, name), "w", encoding="utf-8") as stream:
+                        stream.write(name)
+            part.finish(dict(CONTENT, files=part.files()))
+
+    looking = Bucket(store.bucket.name, store.bucket.prefix, options)
+    here, store.bucket = store.bucket, looking  # a connection is not shared with a child
+    number = deaths_with_leftovers = 0
+    died = True
+    while died:
+        number += 1
+        store.bucket = here
+        status = in_child(lambda: write(number))
+        store.bucket, died = looking, status != 0
+        assert status in (0, signal.SIGKILL)
+        for key in store.list():
+            store.open(key).verify()
+        deaths_with_leftovers += bool(store.remove_leftovers(asked=True))
+        assert store.leftovers() == []
+    assert number > 12 and deaths_with_leftovers > 8 and store.list() != [] and spooled_folders(store) == []
+
+
+def test_what_a_killed_restore_left_here_is_removed_by_the_next(postgres, store, options):
+    key = Key.parse(dump(postgres.connection(), store, Wish("uat"))["key"])
+    again = open_store(store.location, options, os.path.dirname(store.spool.location))
+    assert in_child(lambda: again.open(key).bring(lambda *_phase, **_more: os.kill(os.getpid(), signal.SIGKILL))) == signal.SIGKILL
+    (left,) = store.spool.leftovers()
+    source = DumpSource(store.open(key), postgres.bin_dir)
+    Restore(postgres.connection(), Wishes()).run(source)
+    source.close()
+    assert source.removed == [left] and spooled_folders(store) == []
+
+
+def spooled_folders(store):
+    return os.listdir(store.spool.location)
 
 
 def test_a_failing_dump_takes_back_what_it_sent(postgres, store, tmp_path):

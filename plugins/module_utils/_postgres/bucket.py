@@ -112,6 +112,10 @@ class Bucket:
         """Make an object of bytes or of a Section."""
         self._call("written", "put_object", name, Body=body)
 
+    def copy(self, name, to):
+        """Make an object of another one, which the server does by itself."""
+        self._call("written", "copy_object", to, CopySource={"Bucket": self.name, "Key": self.prefix + name})
+
     def begin(self, name):
         """Begin to make an object part by part; the id of the upload."""
         return self._call("written", "create_multipart_upload", name)["UploadId"]

@@ -4,8 +4,8 @@
 
 """Dumps in S3: <prefix>/<instance>/<database>/<config>/<timestamp>/ with archive/ and, when all of it is there, manifest.json.
 
-There is no dump without its manifest. Whoever writes says so every minute in an object lock: what has no manifest and a
-lock that nobody has touched for ten minutes is a leftover.
+There is no dump without its manifest, which comes last and as a whole. Whoever writes says so every minute in an object
+lock: what has no manifest, and a lock that nobody has touched for ten minutes, is a leftover.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import
 from ansible_collections.slipway.app.plugins.module_utils._postgres.store import ARCHIVE, Store, key_of
 
 SCHEME = "s3://"
+HALF = manifests.NAME + ".part"
 BEAT = 60  # seconds between two signs of life of whoever writes
 DEAD = 600  # seconds without one after which he is taken for dead
 AT_ONCE = 4  # files that are read at the same time
@@ -170,7 +171,10 @@ class S3Part:
         there = {name: size for name, (size, _age) in self._bucket.objects(self._name("")).items() if name != self._name(LOCK)}
         if there != ours or self._bucket.read(self._name(LOCK), 64) != self._mark.encode("ascii"):
             raise SlipwayError("Somebody else has changed %s while it was written." % self._path)
-        self._bucket.write(self._name(manifests.NAME), (json.dumps(dict(manifest, key=str(self.key)), indent=2, sort_keys=True) + "\n").encode("utf-8"))
+        text = json.dumps(dict(manifest, key=str(self.key)), indent=2, sort_keys=True) + "\n"
+        self._bucket.write(self._name(HALF), text.encode("utf-8"))
+        # There are servers that keep the beginning of an object whose sender died.
+        self._bucket.copy(self._name(HALF), self._name(manifests.NAME))
         self._finished = True
         return self.key
 
@@ -183,7 +187,7 @@ class S3Part:
             if not self._finished:
                 self._bucket.delete(self._name(manifests.NAME))  # first of all: its answer may have been lost
                 _side_by_side(self._bucket.delete, sent)
-            self._bucket.delete(self._name(LOCK))
+            _side_by_side(self._bucket.delete, [self._name(HALF), self._name(LOCK)])
 
     def _name(self, name):
         return "%s/%s" % (self.key, name)

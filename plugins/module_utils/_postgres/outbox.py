@@ -37,12 +37,12 @@ _libc = ctypes.CDLL(None)
 class Outbox:
     """Sends the files of a folder that a program writes with so many processes.
 
-    prefix is what stands before the names of their objects; room is how many bytes may wait here.
+    prefix is what stands before the names of their objects.
     """
 
-    def __init__(self, bucket, prefix, folder, jobs, room=None):
+    def __init__(self, bucket, prefix, folder, jobs):
         self._bucket, self._prefix, self._folder = bucket, prefix, folder
-        self._room = room or (jobs + 2 * SENDERS) * PART
+        self._room = (jobs + 2 * SENDERS) * PART  # bytes that may wait; more than a beginning of a part of each file that grows
         self._sent = {}  # name: {name, size, sha256}
         self._pending = {}  # name: future
         self._done = {}  # name: how many bytes of it were sent
@@ -69,7 +69,7 @@ class Outbox:
             raise self._error
 
     def finish(self):
-        """Send what is left of complete files; return {name, size, sha256} of all."""
+        """Send what is left of complete files; return [{name, size, sha256}] of all."""
         self._ended.set()
         self._watcher.join()
         if self._error:
@@ -77,13 +77,13 @@ class Outbox:
         return [self._sent[name] for name in sorted(self._sent)]
 
     def give_up(self):
-        """Send nothing more, and let go of what was not sent as a whole; return the names of objects that were."""
+        """Send nothing more, and let go of what was not sent as a whole; return the names of all objects there may be."""
         self._given_up.set()
         self._watcher.join()
         self._pool.shutdown(wait=True)
         for name, upload in list(self._uploads.items()):
             self._bucket.abort(self._prefix + name, upload)
-        return [self._prefix + name for name in self._sent]
+        return [self._prefix + name for name in self._pending]
 
     # The program
 
