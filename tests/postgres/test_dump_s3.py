@@ -34,6 +34,8 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 import registry_server  # noqa: E402
 import s3_server  # noqa: E402
 
+pytestmark = pytest.mark.xdist_group("s3")  # one server is enough
+
 MB = 1024 * 1024
 PART = 5 * MB  # the smallest that S3 has
 ROWS = "INSERT INTO public.orders (note) SELECT repeat(md5(g::text), 16) FROM generate_series(1, %d) g"  # of some 520 bytes
