@@ -124,9 +124,13 @@ class Bucket:
         """Send a part; what finish() needs to know of it."""
         return {"PartNumber": number, "ETag": self._call("written", "upload_part", name, UploadId=upload, PartNumber=number, Body=body)["ETag"]}
 
-    def finish(self, name, upload, parts):
-        """Make the object of its parts."""
-        self._call("written", "complete_multipart_upload", name, UploadId=upload, MultipartUpload={"Parts": parts})
+    def finish(self, name, upload, parts, size):
+        """Make the object, which then has this size, of its parts."""
+        if self._or_none("written", "complete_multipart_upload", name, UploadId=upload, MultipartUpload={"Parts": parts}) is None:
+            # It was asked a second time, since the answer to the first was lost.
+            found = self._call("read", "head_object", name)
+            if found["ContentLength"] != size:
+                raise SlipwayError("%s/%s was not written as it was sent." % (self.location, name))
 
     def abort(self, name, upload):
         """Remove the parts of an upload, if they are still there."""

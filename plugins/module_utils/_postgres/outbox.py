@@ -129,7 +129,7 @@ class Outbox:
 
     def _try(self, name):
         try:
-            if not self._error:
+            if not self._error and not self._given_up.is_set():
                 self._send(name)
         except Exception as error:
             self._error = self._error or error
@@ -172,7 +172,7 @@ class Outbox:
         if length:
             parts.append(self._bucket.write_part(self._prefix + name, self._uploads[name], len(parts) + 1, section))
         if last:
-            self._bucket.finish(self._prefix + name, self._uploads[name], parts)
+            self._bucket.finish(self._prefix + name, self._uploads[name], parts, start + length)
             del self._uploads[name]
 
 
