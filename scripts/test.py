@@ -24,11 +24,12 @@ import workspace
 
 REPORTS = workspace.CACHE / "tests"
 ROOM = 8 * 1024 ** 3  # bytes; the tests of whole sites take a few of them
-# Many tests at a time, since most of them wait for processes, or more where they wait for a server; or two files, each of
+# Many tests at a time, since most of them wait for processes, or more where they wait for a server (those that need a second
+# server one after the other); or two files, each of
 # which shares what its first test has set up; or all tests of one installation after another, each installation beside the
 # others.
 TOGETHER = ("-n", "3")
-WAITING_TOGETHER = ("-n", "5")
+WAITING_TOGETHER = ("-n", "5", "--dist", "loadgroup")
 FILES_TOGETHER = ("-n", "2", "--dist", "loadfile")
 GROUPS_TOGETHER = ("-n", "3", "--dist", "loadgroup")
 # What runs on ansible-core 2.19: name, folders, how.

@@ -10,36 +10,19 @@ What is compared takes turns. CPU seconds are those of client programs and of th
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import subprocess
-import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / ".build" / "collections")]
-
-import postgres_server  # noqa: E402
-import psycopg  # noqa: E402
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection  # noqa: E402
-from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump  # noqa: E402
-from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store  # noqa: E402
-from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key  # noqa: E402
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes  # noqa: E402
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource  # noqa: E402
-
-# About 250 bytes a row with its index entries; four tables, so that jobs have something to share.
-TABLE = """
-CREATE TABLE t%(number)d (id bigint PRIMARY KEY, customer int, created timestamptz, name text, body text);
-INSERT INTO t%(number)d SELECT g, g %% 5000, timestamptz '2026-01-01' + g * interval '1 s', md5(g::text), repeat(md5((g * 7)::text), 4)
-    FROM generate_series(1, %(rows)d) g;
-CREATE INDEX ON t%(number)d (customer); CREATE INDEX ON t%(number)d (name);
-"""
+import psycopg
+import world
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
+from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 
 
 class Clients:
@@ -89,20 +72,6 @@ class Clients:
                 refused = True
 
 
-def cpu(server):
-    """CPU seconds of this process's ended children and of the server's ended backends."""
-    mine = os.times()
-    with open("/proc/%d/stat" % server.pid, encoding="utf-8") as stream:
-        fields = stream.read().rpartition(")")[2].split()
-    return mine.user + mine.system + mine.children_user + mine.children_system + sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-
-
-def measured(server, work):
-    wall, used = time.monotonic(), cpu(server)
-    result = work()
-    return {"wall": time.monotonic() - wall, "cpu": cpu(server) - used}, result
-
-
 def by_pg_restore(server, archive, jobs):
     """What people do by hand: a database beside, pg_restore, ANALYZE."""
     server.sql("CREATE DATABASE byhand TEMPLATE template0 OWNER shop")
@@ -113,65 +82,42 @@ def by_pg_restore(server, archive, jobs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--megabytes", type=int, default=1000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--clients", type=int, default=50)
-    parser.add_argument("--json", help="file to append every figure to")
-    options = parser.parse_args()
-    programs = postgres_server.binaries(str(ROOT / ".cache"))
-    os.environ["PATH"] = programs + os.pathsep + os.environ["PATH"]
-    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
-        server = postgres_server.Server(folder + "/server", programs, settings={
-            "autovacuum": "off", "max_connections": 200, "shared_buffers": "1GB", "max_wal_size": "4GB"}).start()
-        try:
-            run(server, folder, options)
-        finally:
-            server.remove()
+    options = world.options(__doc__, clients=50)
+    with world.world(options.megabytes) as (folder, server, connection):
+        run(server, connection, folder, options)
 
 
-def run(server, folder, options):
-    server.sql("CREATE ROLE shop LOGIN CREATEDB PASSWORD 'shop'; CREATE DATABASE shop OWNER shop")
-    rows = options.megabytes * 1000 * 1000 // 4 // 350
-    for number in range(4):
-        server.sql("SET ROLE shop; " + TABLE % {"number": number, "rows": rows}, "shop")
-    connection = Connection("127.0.0.1", server.port, "shop", "shop", "shop")
+def run(server, connection, folder, options):
     store = open_store(folder + "/dumps")
     made = dump(connection, store, Wish("bench", jobs=options.jobs))
     print("%d MB in the database, %d MB in the archive, load %.1f" % (made["size"] // 10 ** 6, made["archive_size"] // 10 ** 6, os.getloadavg()[0]))
-    figures = []
-    for _run in range(options.runs):
-        server.sql("DROP DATABASE IF EXISTS byhand; CHECKPOINT")
-        hand, _none = measured(server, lambda: by_pg_restore(server, made["folder"] + "/archive", options.jobs))
-        server.sql("DROP DATABASE byhand; CHECKPOINT")
-        wishes = Wishes(reversible=True, jobs=options.jobs, swap=False)
-        ours, result = measured(server, lambda: Restore(connection, wishes).run(DumpSource(store.open(Key.parse(made["key"])))))
-        with Clients(server, options.clients) as clients:
-            swap, _result = measured(server, lambda: Restore(connection, wishes).put_in_place())
-        refused, nobody = clients.longest, clients.nobody
-        with Clients(server, options.clients) as clients:
-            back, _result = measured(server, lambda: Restore(connection, wishes).go(":pre"))
-        figures.append({"hand": hand, "ours": ours, "swap": swap["wall"], "refused": refused, "nobody": nobody, "back": back["wall"],
-                        "refused_back": clients.longest, "nobody_back": clients.nobody, "parts": result["seconds"]})
-        print(json.dumps(figures[-1]))
+    wishes = Wishes(reversible=True, jobs=options.jobs, swap=False)
+    ways = {"pg_restore": lambda: by_pg_restore(server, made["folder"] + "/archive", options.jobs),
+            "ours": lambda: Restore(connection, wishes).run(DumpSource(store.open(Key.parse(made["key"]))))}
+    runs = []
+    for number in range(1, options.runs + 1):
+        figures = {}
+        for name, way in world.in_turns(ways, number):
+            server.sql("CHECKPOINT")
+            figures[name], result = world.measured(server, way)
+            figures["parts"] = result["seconds"] if result else figures.get("parts")
+        server.sql("DROP DATABASE byhand")
+        for what, go in (("swap", lambda: Restore(connection, wishes).put_in_place()), ("back", lambda: Restore(connection, wishes).go(":pre"))):
+            with Clients(server, options.clients) as clients:
+                cost, _result = world.measured(server, go)
+            figures[what] = {"wall": cost["wall"], "refused": clients.longest, "nobody": clients.nobody}
+        runs.append(figures)
+        world.keep(options, figures)
         server.sql("DROP DATABASE IF EXISTS shop__post WITH (FORCE)")
 
     def median(key, part):
-        return statistics.median(figure[key][part] for figure in figures)
+        return statistics.median(figures[key][part] for figures in runs)
 
-    def one(key):
-        return statistics.median(figure[key] for figure in figures)
-
-    for part in ("wall", "cpu"):
-        print("restore %s: %.1f s by hand, %.1f s ours, ratio %.2f" % (
-            part, median("hand", part), median("ours", part), median("ours", part) / median("hand", part)))
-    print("nobody answered at the swap %.3f s, going back %.3f s; the last client after %.3f s, %.3f s" % (
-        one("nobody"), one("nobody_back"), one("refused"), one("refused_back")))
-    print("going back took %.3f s, %.4f of a restore" % (one("back"), one("back") / median("ours", "wall")))
-    if options.json:
-        with open(options.json, "a", encoding="utf-8") as stream:
-            stream.writelines(json.dumps(figure) + "\n" for figure in figures)
+    world.compare(runs, "pg_restore", "ours", "restore")
+    for what, words in (("swap", "the swap"), ("back", "going back")):
+        print("%s took %.3f s; nobody was answered for %.3f s, the last client not for %.3f s" % (
+            words, median(what, "wall"), median(what, "nobody"), median(what, "refused")))
+    print("going back took %.4f of restoring the dump again" % (median("back", "wall") / median("ours", "wall")))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._postgres
   - slipway.app._dump
+  - slipway.app._dump.s3
 attributes:
   check_mode:
     support: full
@@ -90,6 +91,13 @@ options:
     description:
       - Whether the database may be dumped. When not set it may, except in V(prod).
     type: bool
+  remove_leftovers:
+    description:
+      - Whether to remove from a bucket what dumps that did not end have left there, which is named in any case. Whoever writes a dump
+        there says so every minute; what was not finished and has had no such sign for ten minutes is taken for a leftover.
+      - What is left in a folder is removed in any case, since nobody can be writing it any more.
+    type: bool
+    default: false
   progress:
     description:
       - A file to write the progress to, about every second and each time as a whole. It is removed in the end.
@@ -100,6 +108,8 @@ options:
     type: str
 notes:
   - The role must be able to read every table that is dumped; row security that would hide rows from it is an error.
+  - In a bucket, a dump can be seen as soon as its manifest is there, which comes last. It is given no rights of its own, so it is as
+    private as the bucket. Let the bucket's lifecycle rules remove uploads that were not completed after some days, too.
   - The dump has the encoding of the database. It holds all rows as they are, and the passwords in subscriptions and user mappings where
     the role may read them.
 seealso:
@@ -116,6 +126,18 @@ EXAMPLES = r"""
     login_db: shop
     store: /srv/dumps
     instance: uat
+    environment: uat
+
+- name: Dump it into a bucket
+  slipway.app.postgres_dump:
+    login_host: db.example.com
+    login_user: shop
+    login_password: "{{ shop_database_password }}"
+    login_db: shop
+    store: s3://shop-dumps/nightly
+    endpoint_url: https://minio.example.com:9000
+    access_key: dumps
+    secret_key: "{{ vault_dumps_secret_key }}"
     environment: uat
 
 - name: Dump it small, as the config says, without sessions and the rows of all logs
@@ -144,7 +166,7 @@ key:
   returned: success
   sample: uat/shop/none/20261126T031500.123456Z
 folder:
-  description: The folder of the dump; null in check mode.
+  description: The folder of the dump, or its place in S3; null in check mode.
   type: str
   returned: success
   sample: /srv/dumps/uat/shop/none/20261126T031500.123456Z
@@ -214,7 +236,9 @@ excluded_data:
   returned: success
   contains: *table
 leftovers:
-  description: What killed dumps had left in the store, as paths in it. It was removed, as far as the user may.
+  description:
+    - What killed dumps had left in the store, as paths in it; folders of O(spool_dir) are named, too. It was removed, as far as the
+      user may, from a bucket only with O(remove_leftovers=true).
   type: list
   elements: str
   returned: success
@@ -235,9 +259,9 @@ from ansible_collections.slipway.app.plugins.module_utils._core.progress import 
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
-from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
+from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
 
 
 def wish_from(params):
@@ -246,14 +270,15 @@ def wish_from(params):
     return Wish(instance=chosen["instance"] or params["environment"] or socket.gethostname(),
                 config=configs.key_part(params, params["config"]), jobs=chosen["jobs"], compression=chosen["compression"] or "auto",
                 exclude_tables=chosen["exclude_tables"] or [], exclude_table_data=chosen["exclude_table_data"] or [],
-                hooks=chosen["pre_dump_hooks"] or [], bin_dir=params["bin_dir"], who=params["by"])
+                hooks=chosen["pre_dump_hooks"] or [], bin_dir=params["bin_dir"], who=params["by"],
+                remove_leftovers=params["remove_leftovers"])
 
 
 def run(module):
     params = module.params
     require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump (slipway_allow_dump in an inventory)")
     with Progress(params["progress"]) as progress:
-        return dump(connection_from(params), open_store(params["store"]), wish_from(params), check=module.check_mode,
+        return dump(connection_from(params), store_from(params), wish_from(params), check=module.check_mode,
                     report=progress if params["progress"] else None)
 
 
@@ -261,7 +286,7 @@ def main():
     module = AnsibleModule(
         argument_spec=dict(
             POSTGRES_ARGUMENTS,
-            store={"type": "path", "required": True},
+            **STORE_ARGUMENTS,
             bin_dir={"type": "path"},
             instance={"type": "str"},
             config={"type": "str", "default": NO_CONFIG},
@@ -273,6 +298,7 @@ def main():
             pre_dump_hooks={"type": "list", "elements": "raw"},
             environment={"type": "str", "choices": list(ENVIRONMENTS)},
             allow_dump={"type": "bool"},
+            remove_leftovers={"type": "bool", "default": False},
             progress={"type": "path"},
             by={"type": "str"},
         ),

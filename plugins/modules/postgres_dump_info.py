@@ -12,15 +12,30 @@ short_description: List the dumps in a store
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - Lists the dumps of M(slipway.app.postgres_dump) in a store, newest first. No server is asked.
+  - Lists the dumps of M(slipway.app.postgres_dump) in a store, newest first.
+  - Lists what a database can be restored from on its own server, too, if asked. Otherwise no database server is asked anything, and
+    the options to reach one are of no use.
 extends_documentation_fragment:
   - slipway.app._attributes.info_module
+  - slipway.app._postgres
+  - slipway.app._dump.s3
 options:
   store:
     description:
-      - Folder of dumps on the host. One that does not exist has no dumps.
+      - Folder of dumps on the host, or C(s3://bucket/prefix). A folder that does not exist has no dumps.
+      - Needed unless O(local=true).
     type: path
-    required: true
+    required: false
+  local:
+    description:
+      - Whether to list the databases of the server that O(login_db) can be restored from.
+    type: bool
+    default: false
+  login_db:
+    description:
+      - The application's database. Needed with O(local=true).
+    type: str
+    required: false
   prefix:
     description:
       - Which dumps, by the beginning of their keys; C(<instance>), C(<instance>/<database>), C(<instance>/<database>/<config>), or
@@ -39,6 +54,7 @@ options:
     default: false
 seealso:
   - module: slipway.app.postgres_dump
+  - module: slipway.app.postgres_restore
 """
 
 EXAMPLES = r"""
@@ -48,6 +64,14 @@ EXAMPLES = r"""
     store: /srv/dumps
     prefix: uat/shop
   register: found
+
+- name: List what the database can be restored from without any dump
+  slipway.app.postgres_dump_info:
+    local: true
+    login_host: db.example.com
+    login_user: shop
+    login_password: "{{ shop_database_password }}"
+    login_db: shop
 
 - name: Show the newest
   ansible.builtin.debug:
@@ -78,7 +102,7 @@ dumps:
       type: str
       sample: none
     folder:
-      description: Its folder.
+      description: Its folder, or its place in S3.
       type: str
       sample: /srv/dumps/uat/shop/none/20261126T031500.123456Z
     started:
@@ -154,6 +178,32 @@ configs:
   elements: str
   returned: success
   sample: [none]
+local:
+  description: The databases that O(login_db) can be restored from on its server, those that restores have kept first.
+  type: list
+  elements: dict
+  returned: when O(local=true)
+  contains:
+    source:
+      description: What M(slipway.app.postgres_restore) is asked for, V(:pre), V(:post), V(:ready) or a colon and the name of a database.
+      type: str
+      sample: ":pre"
+    database:
+      description: Name of the database.
+      type: str
+      sample: shop__pre
+    owner:
+      description: Role that owns it.
+      type: str
+      sample: shop
+    size:
+      description: Size of the database in bytes; null where the role may not see it.
+      type: int
+      sample: 1508900000
+    sessions:
+      description: How many sessions are in it. It cannot be copied as long as there are any.
+      type: int
+      sample: 0
 others:
   description: What stands in the place of a dump without being one.
   type: list
@@ -173,35 +223,47 @@ others:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
+from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list import dumps
-from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
+from ansible_collections.slipway.app.plugins.module_utils._postgres.local_copies import local_copies
+from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
+
+
+def stored(params):
+    """What there is in the store, and sentences about what is left out."""
+    store = store_from(params)
+    if params["verify"]:
+        for key in store.list(params["prefix"]):
+            store.open(key).verify()
+    found, broken = dumps(store, params["prefix"])
+    result = {"dumps": found, "newest": found[0]["key"] if found else None}
+    for part in ("instance", "database", "config"):
+        result[part + "s"] = sorted({dump[part] for dump in found})
+    if not params["validate_keys"]:
+        return dict(result, others=[{"path": path, "problem": problem} for path, problem in store.strangers()]), []
+    return result, broken
 
 
 def run(module):
-    store = open_store(module.params["store"])
-    if module.params["verify"]:
-        for key in store.list(module.params["prefix"]):
-            store.open(key).verify()
-    found, broken = dumps(store, module.params["prefix"])
-    result = {"changed": False, "dumps": found, "newest": found[0]["key"] if found else None}
-    for part in ("instance", "database", "config"):
-        result[part + "s"] = sorted({dump[part] for dump in found})
-    if module.params["validate_keys"]:
-        for sentence in broken:
-            module.warn(sentence)
-    else:
-        result["others"] = [{"path": path, "problem": problem} for path, problem in store.strangers()]
-    return result
+    params = module.params
+    result, warnings = stored(params) if params["store"] else ({"dumps": [], "newest": None, "instances": [], "databases": [], "configs": []}, [])
+    if params["local"]:
+        result["local"] = local_copies(connection_from(params))
+    return dict(result, changed=False, warnings=warnings)
 
 
 def main():
     module = AnsibleModule(
-        argument_spec={
-            "store": {"type": "path", "required": True},
-            "prefix": {"type": "str", "default": ""},
-            "validate_keys": {"type": "bool", "default": True, "no_log": False},
-            "verify": {"type": "bool", "default": False},
-        },
+        argument_spec=dict(
+            dict(POSTGRES_ARGUMENTS, **STORE_ARGUMENTS),
+            login_db={"type": "str"},
+            store={"type": "path"},
+            local={"type": "bool", "default": False},
+            prefix={"type": "str", "default": ""},
+            validate_keys={"type": "bool", "default": True, "no_log": False},
+            verify={"type": "bool", "default": False},
+        ),
+        required_if=[("local", False, ["store"]), ("local", True, ["login_db"])],
         supports_check_mode=True,
     )
     finish(module, run)

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._postgres
   - slipway.app._dump
+  - slipway.app._dump.s3
 attributes:
   check_mode:
     support: full
@@ -48,7 +49,7 @@ options:
     required: true
   store:
     description:
-      - Folder of dumps on the host. Needed unless O(source) begins with a colon.
+      - Folder of dumps on the host, or C(s3://bucket/prefix). Needed unless O(source) begins with a colon.
     type: path
     required: false
   jobs:
@@ -190,6 +191,8 @@ notes:
   - Databases named as O(login_db) with C(__new), C(__ready), C(__copy), C(__old), C(__pre) or C(__post) behind it are those of this module.
   - A run that was killed may leave the live database closed for the moment of the swap; the next run lets connections in again. What else it
     leaves, it leaves under other names.
+  - The archive of a dump in S3 is fetched to O(spool_dir) first, by several connections, and compared with its manifest on the way;
+    it is removed in the end.
   - While it is restored, the database takes its room on the server twice, and three times where V(:pre) is kept from an earlier restore.
   - Errors can only be judged when the server says them in English (C(lc_messages)). In another language all of them end the restore.
 seealso:
@@ -334,6 +337,7 @@ seconds:
   sample: {restore: 17.25, check: 0.61, hooks: 0.0, analyze: 1.3, swap: 0.04}
 """
 
+import contextlib
 import os
 import shlex
 
@@ -345,11 +349,11 @@ from ansible_collections.slipway.app.plugins.module_utils._core.progress import 
 from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import Premigration
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
-from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG, PARTS, Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes, require_confirmed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import CopySource, DumpSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
 
@@ -390,7 +394,7 @@ def source_from(params):
         return CopySource(wanted[1:])
     if not params["store"]:
         raise SlipwayError("There is no store to look for the dump %s in." % wanted, untouched="Nothing was changed.", hint="Say store.")
-    store = open_store(params["store"])
+    store = store_from(params)
     whole = wanted.count("/") == len(PARTS) - 1 and wanted.endswith("Z")
     dump = store.open(Key.parse(wanted) if whole else store.newest(wanted))
     if parts(params):
@@ -410,7 +414,9 @@ def run(module):
         elif params["source"] == ":ready":
             result = restore.put_in_place(module.check_mode)
         else:
-            result = restore.run(source_from(params), module.check_mode)
+            with contextlib.closing(source_from(params)) as source:
+                result = restore.run(source, module.check_mode)
+            result["warnings"] += ["Removed %s, which a killed call had left." % folder for folder in source.removed]
     result["database"] = params["login_db"]
     result.setdefault("replaced", [])  # the whole database was restored
     return result
@@ -419,9 +425,9 @@ def run(module):
 def main():
     module = AnsibleModule(
         argument_spec=dict(
-            POSTGRES_ARGUMENTS,
-            source={"type": "str", "required": True},
+            dict(POSTGRES_ARGUMENTS, **STORE_ARGUMENTS),
             store={"type": "path"},
+            source={"type": "str", "required": True},
             bin_dir={"type": "path"},
             jobs={"type": "int"},
             tables={"type": "list", "elements": "str", "default": []},

@@ -313,6 +313,12 @@ def postgres_dump_info_one(world):
     return {"store": world.store + "/dumps", "validate_keys": False, "verify": True}
 
 
+@of("postgres_dump_info", changes=False)
+def postgres_dump_info_local(world):
+    options = world.postgres()
+    return dict(options, local=True)
+
+
 def dumped(world):
     """Options to restore the world's database from a dump of it, which is older than what is in it."""
     options = world.postgres()

@@ -258,7 +258,7 @@ def test_the_password_is_in_no_argument_and_progress_is_written(postgres, run, w
     ({"login_db": "nowhere"}, 'database "nowhere" does not exist'),
     ({"login_password": "wrong"}, "password authentication failed"),
     ({"exclude_tables": ["a.b.c"]}, "is no pattern"),
-    ({"store": "s3://bucket/dumps"}, "has to be a folder"),
+    ({"store": "ftp://host/dumps"}, "has to be a folder, or s3://bucket/prefix"),
 ])
 def test_what_stands_against_it_is_said_and_leaves_nothing(run, tmp_path, check, changes, message):
     result = run(check, **changes)

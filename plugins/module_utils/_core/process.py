@@ -65,10 +65,10 @@ def run(argv, cwd=None, env=None, timeout=None, stdin=None, owner=None, dies_wit
     return Completed(argv, process.returncode, _text(stdout), _text(stderr), time.monotonic() - begun, timed_out)
 
 
-def follow(argv, heard, env=None):
+def follow(argv, heard, env=None, begun=None):
     """Run a program to its end and let heard(line) have each line of its output, errors too, as it comes; return its exit status.
 
-    What heard raises ends the program. Its process group is killed when this process is.
+    What heard raises ends the program. Its process group, whose number begun() is told, is killed when this process is.
     """
     with _guardian() as writer:
         try:
@@ -78,6 +78,8 @@ def follow(argv, heard, env=None):
             raise SlipwayError("Cannot start %s: %s." % (argv[0], error.strerror)) from error
         with process.stdout:
             try:
+                if begun:
+                    begun(process.pid)
                 for line in process.stdout:
                     heard(_text(line).rstrip("\n"))
             except BaseException:

@@ -76,11 +76,12 @@ class Wish:
 
     exclude_tables and exclude_table_data are patterns of tables. hooks are commands, each a text or a list of words, that
     are run before, with what libpq needs to reach the database in their environment. jobs None means as many as there
-    are cores, compression is a text for the module of this name, who a text for the manifest.
+    are cores, compression is a text for the module of this name, who a text for the manifest. remove_leftovers removes what
+    dumps that were killed have left also where a store cannot be sure that they were.
     """
 
     def __init__(self, instance, config="none", jobs=None, compression="auto", exclude_tables=(), exclude_table_data=(), hooks=(),
-                 bin_dir=None, who=None):
+                 bin_dir=None, who=None, remove_leftovers=False):
         if jobs is not None and jobs < 1:
             raise SlipwayError("%d jobs cannot dump anything; at least 1 is needed." % jobs, untouched="Nothing was changed.")
         self.instance = instance
@@ -91,6 +92,7 @@ class Wish:
         self.exclude_table_data = exclude_table_data
         self.hooks = [shlex.split(hook) if isinstance(hook, str) else [str(word) for word in hook] for hook in hooks]
         self.bin_dir = bin_dir
+        self.remove_leftovers = remove_leftovers
         self.who = who or "%s@%s" % (getpass.getuser(), socket.gethostname())
 
 
@@ -112,12 +114,12 @@ def dump(connection, store, wish, check=False, report=None):
             return _result(None, store, _manifest(facts, clients, wish, settled, selection), store.leftovers(), selection.warnings, begun)
     _run_hooks(connection, wish.hooks)
     try:
-        leftovers = store.remove_leftovers()
+        leftovers = store.remove_leftovers(wish.remove_leftovers)
         with store.new(wish.instance, connection.login_db, wish.config) as part:
             manifest, warnings = _written(connection, part, wish, clients, settled, report)
             if report:
-                report("digests")
-            manifest["files"] = manifests.describe_files(part.archive)
+                report(part.last_phase)
+            manifest["files"] = part.files()
             manifest["seconds"] = round(time.monotonic() - begun, 3)
             key = part.finish(manifest)
     except OSError as error:
@@ -146,9 +148,10 @@ def _written(connection, part, wish, clients, settled, report):
         selection = Selection(session, wish.exclude_tables, wish.exclude_table_data)
         manifest = dict(_manifest(facts, clients, wish, settled, selection), started=started)
         manifest["roles"] = [row["name"] for row in session.query(ROLES)]
-        arguments = _arguments(wish, settled, clients, selection, snapshot, facts) + ["--file=" + part.archive]
+        arguments = _arguments(wish, settled, clients, selection, snapshot, facts) + [*part.arguments, "--file=" + part.archive]
         counting = _Counting(connection, snapshot, selection, facts["standby"])
-        warnings = _run_pg_dump(connection, clients, arguments, selection, counting, report)
+        with part.written(wish.jobs) as begun:
+            warnings = _run_pg_dump(connection, clients, arguments, selection, counting, report, begun)
         for told, table in zip(manifest["tables"], selection.tables):
             told["rows"] = counting.rows.get(table["oid"])
     return manifest, selection.warnings + counting.warnings + warnings
@@ -169,8 +172,8 @@ def _arguments(wish, settled, clients, selection, snapshot, facts):
     return arguments
 
 
-def _run_pg_dump(connection, clients, arguments, selection, counting, report):
-    """Run pg_dump to its end, and count meanwhile; return its warnings."""
+def _run_pg_dump(connection, clients, arguments, selection, counting, report, begun):
+    """Run pg_dump to its end, whose process group begun is told, and count meanwhile; return its warnings."""
     environment = dict(connection.environment(), PGAPPNAME="slipway dump %s" % uuid.uuid4().hex)
     del environment["PGCLIENTENCODING"]  # the archive is in the encoding of the database
     with contextlib.ExitStack() as stack:
@@ -178,7 +181,7 @@ def _run_pg_dump(connection, clients, arguments, selection, counting, report):
         heard = _Heard(selection, lambda: [stack.enter_context(work) for work in beside])
         if report:
             beside.append(_Watching(connection, environment["PGAPPNAME"], selection, heard, report))
-        rc = follow(arguments + ["--verbose", "--dbname=" + connection.conninfo(connection.login_db)], heard, environment)
+        rc = follow(arguments + ["--verbose", "--dbname=" + connection.conninfo(connection.login_db)], heard, environment, begun)
         if rc != 0:
             raise SlipwayError("pg_dump %s failed (exit status %d) on %s: %s" % (
                 programs.spoken(clients.version), rc, connection.describe(connection.login_db),

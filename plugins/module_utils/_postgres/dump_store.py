@@ -4,34 +4,39 @@
 
 """Where dumps are kept: <store>/<instance>/<database>/<config>/<timestamp>/ with archive/ and manifest.json.
 
-A dump is written beside its place, in a folder whose name begins with .part-, and gets there by one rename when all of
-it is on the disk. Whoever writes holds a lock in that folder, which the kernel drops when he ends, however he ends: a
-folder that nobody holds is a leftover.
+A store is a folder or a bucket of S3, which have the same names in them. In a folder, a dump is written beside its
+place, in a folder whose name begins with .part-, and gets there by one rename when all of it is on the disk. Whoever
+writes holds a lock in that folder, which the kernel drops when he ends, however he ends: a folder that nobody holds is
+a leftover.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, fsync_dir, make_dirs, write_json
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store_s3 import SCHEME, S3Store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
+from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import LOCK, PART, hold
+from ansible_collections.slipway.app.plugins.module_utils._postgres.store import ARCHIVE, Store, key_of
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import remove_tree
 
-ARCHIVE = "archive"
-PART = ".part-"
-LOCK = "lock"
 
+def open_store(location, options=None, spool_dir=None):
+    """The store at a location: a folder, or s3://bucket or s3://bucket/prefix.
 
-def open_store(location):
-    """The store at a location: a folder."""
+    options are those of a Bucket, and spool_dir is where on this host files are on their way to or from it; both are for S3.
+    """
+    if location.startswith(SCHEME):
+        return S3Store(location, options, spool_dir)
     if "://" in location:
-        raise SlipwayError("%s is no store of dumps: it has to be a folder." % location, untouched="Nothing was changed.")
+        raise SlipwayError("%s is no store of dumps: it has to be a folder, or %sbucket/prefix." % (location, SCHEME),
+                           untouched="Nothing was changed.")
     return FolderStore(location)
 
 
@@ -48,8 +53,16 @@ class Dump:
         """Read all of the archive and compare it with the manifest; a difference is an error."""
         manifests.verify(self.archive, self.manifest)
 
+    def bring(self, _watch):
+        """It is on this host already: only compare it with the manifest; return that nothing was removed for it."""
+        self.verify()
+        return []
 
-class FolderStore:
+    def close(self):
+        """What was brought is no longer needed."""
+
+
+class FolderStore(Store):
     """Dumps in a folder of this host."""
 
     def __init__(self, location):
@@ -61,21 +74,9 @@ class FolderStore:
     def list(self, prefix=""):
         """The keys of the dumps below a prefix, newest first."""
         wanted = Prefix(prefix)
-        keys = (self._key(parts) for parts in self._folders())
+        keys = (key_of(parts) for parts in self.places())
         return sorted((key for key in keys if key and wanted.matches(key) and os.path.lexists(os.path.join(self.path(key), manifests.NAME))),
                       key=lambda key: key.order, reverse=True)
-
-    def strangers(self):
-        """[(path in the store, what is wrong with it)] of what stands where a dump would and is none."""
-        return sorted(filter(None, (self._strange(parts) for parts in self._folders())))
-
-    def newest(self, prefix=""):
-        """The key of the newest dump below a prefix."""
-        keys = self.list(prefix)
-        if not keys:
-            raise SlipwayError("There is no dump %s in %s." % (("below %s" % prefix) if prefix else "at all", self.location),
-                               untouched="Nothing was changed.")
-        return keys[0]
 
     def open(self, key):
         """The Dump of a key, its manifest looked at; its files are verified by verify()."""
@@ -94,7 +95,7 @@ class FolderStore:
         make_dirs(place, 0o700)
         with self._alone():  # between a folder and its lock nobody is to take it for a leftover
             folder = tempfile.mkdtemp(prefix=PART, dir=place)
-            lock = _lock(folder)
+            lock = hold(folder)
         try:
             yield Part(self, key, folder)
         finally:
@@ -105,19 +106,19 @@ class FolderStore:
         """Paths in the store of what dumps left behind that were killed."""
         found = []
         for folder in self._parts():
-            lock = _lock(folder, make=False)
+            lock = hold(folder, make=False)
             if lock is not None:
                 os.close(lock)
             if lock is not None or not os.path.exists(os.path.join(folder, LOCK)):
                 found.append(os.path.relpath(folder, self.location))
         return found
 
-    def remove_leftovers(self):
-        """Remove them, and return their paths. One that this user may not remove stays, and is named again next time."""
+    def remove_leftovers(self, asked=False):
+        """Remove them, asked or not, and return their paths. One that this user may not remove stays, and is named again next time."""
         if not os.path.isdir(self.location):
             return []
         with self._alone():
-            left = {folder: _lock(folder) for folder in self._parts()}
+            left = {folder: hold(folder) for folder in self._parts()}
         left = {folder: lock for folder, lock in left.items() if lock is not None}
         for folder, lock in left.items():
             with contextlib.suppress(OSError):
@@ -130,8 +131,11 @@ class FolderStore:
 
     # Looking
 
-    def _folders(self, depth=4):
+    def places(self):
         """The names, four at a time, of all folders that are as deep as dumps are."""
+        return self._folders(4)
+
+    def _folders(self, depth):
         found = [()]
         for _level in range(depth):
             found = [parts + (name,) for parts in found for name in _names(os.path.join(self.location, *parts)) if not name.startswith(".")]
@@ -141,33 +145,30 @@ class FolderStore:
         return sorted(os.path.join(self.location, *parts, name) for parts in self._folders(3)
                       for name in _names(os.path.join(self.location, *parts)) if name.startswith(PART))
 
-    def _key(self, parts):
-        """The key of a folder, or None where its name is not exactly that of one."""
-        try:
-            key = Key.parse("/".join(parts))
-        except SlipwayError:
-            return None
-        return key if key.parts == parts else None
-
-    def _strange(self, parts):
-        key = self._key(parts)
-        if key is None:
-            return "/".join(parts), "Its name is no key of a dump."
-        try:
-            self.open(key)
-            return None
-        except SlipwayError as error:
-            return str(key), str(error)
-
 
 class Part:
-    """A dump that is being written: key, and archive, the folder that pg_dump is to make."""
+    """A dump that is being written: key, archive, the folder that pg_dump is to make, and arguments that it is to have beside others.
+
+    last_phase is what files() does, for who watches.
+    """
+
+    arguments = ()
+    last_phase = "digests"
 
     def __init__(self, store, key, folder):
         self.key = key
         self.archive = os.path.join(folder, ARCHIVE)
         self._store = store
         self._folder = folder
+
+    @contextlib.contextmanager
+    def written(self, _jobs):
+        """For as long as pg_dump writes it; what is yielded is for follow()."""
+        yield None
+
+    def files(self):
+        """What the manifest says of the files, when all are written."""
+        return manifests.describe_files(self.archive)
 
     def finish(self, manifest):
         """Put the dump in its place with its manifest, which gets its key here; return the key."""
@@ -198,18 +199,3 @@ def _names(folder):
         return []
     except OSError as error:
         raise SlipwayError("Cannot read %s: %s." % (folder, error.strerror)) from error
-
-
-def _lock(folder, make=True):
-    """The descriptor that holds the lock of a part, or None where another holds it."""
-    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if make else 0)
-    try:
-        descriptor = os.open(os.path.join(folder, LOCK), flags, 0o600)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return descriptor
-    except OSError:
-        os.close(descriptor)
-        return None

@@ -88,6 +88,11 @@ def read(folder, key):
             data = stream.read(LARGEST + 1)
     except OSError as error:
         raise SlipwayError("Cannot read %s: %s." % (path, error.strerror)) from error
+    return parse(data, key, path)
+
+
+def parse(data, key, path):
+    """The manifest that some bytes are, read at a path, provided they are one and of the dump of this key."""
     if len(data) > LARGEST:
         raise SlipwayError("%s is larger than a manifest can be." % path)
     try:
@@ -126,18 +131,28 @@ def describe_files(archive):
 
 def verify(archive, manifest):
     """Compare every file of an archive with its manifest; the first difference is an error."""
-    expected = {item["name"]: item for item in manifest["files"]}
     sizes = _sizes(archive)
+    compare_sizes(archive, manifest, sizes)
+    digests = _digests(archive, sorted(sizes, key=sizes.get, reverse=True))
+    for item in manifest["files"]:
+        compare_digest(archive, item, digests[item["name"]])
+
+
+def compare_sizes(archive, manifest, sizes):
+    """Compare the files that there are, {name: bytes}, with those of the manifest; a difference is an error."""
+    expected = {item["name"]: item for item in manifest["files"]}
     for what, names in (("lacks", set(expected) - set(sizes)), ("has beside those of its manifest", set(sizes) - set(expected))):
         if names:
             raise _damaged(archive, "it %s %s" % (what, ", ".join(sorted(names)[:5])))
     for name, size in sizes.items():
         if size != expected[name]["size"]:
             raise _damaged(archive, "%s has %d bytes instead of %d" % (name, size, expected[name]["size"]))
-    digests = _digests(archive, sorted(sizes, key=sizes.get, reverse=True))
-    for name, digest in digests.items():
-        if digest != expected[name]["sha256"]:
-            raise _damaged(archive, "the content of %s is not what was written" % name)
+
+
+def compare_digest(archive, item, digest):
+    """Compare the digest of a file that was read with what the manifest says of it."""
+    if digest != item["sha256"]:
+        raise _damaged(archive, "the content of %s is not what was written" % item["name"])
 
 
 def _damaged(archive, how):

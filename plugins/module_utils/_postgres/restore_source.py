@@ -46,12 +46,16 @@ class DumpSource:
         self.manifest = dump.manifest
         self.name = str(dump.key)
         self.bin_dir = bin_dir
-        self.left_out, self.ignored, self.checked = [], [], 0
+        self.left_out, self.ignored, self.checked, self.removed = [], [], 0, []
         self._clients = None
         self._asked_for = ""
 
     def owner(self, _session):
         return self.manifest["owner"]
+
+    def close(self):
+        """The dump is no longer needed on this host."""
+        self.dump.close()
 
     # Looking
 
@@ -59,7 +63,7 @@ class DumpSource:
         """What speaks against restoring this dump there, as sentences."""
         found = []
         try:
-            self.dump.verify()
+            self.removed = self.dump.bring(restore.watch)
             version = session.query("SELECT current_setting('server_version_num')::int AS n")[0]["n"]
             self._clients = for_restore(self.manifest["server_version"], self.manifest["client_version"], version, self.bin_dir)
             self._choose(_is_superuser(session, facts["new_owner"]))
@@ -171,8 +175,11 @@ class CopySource:
     def __init__(self, database):
         self.database = database
         self.name = ":" + database
-        self.left_out, self.ignored, self.checked = [], [], 0
+        self.left_out, self.ignored, self.checked, self.removed = [], [], 0, []
         self._facts = None
+
+    def close(self):
+        """Nothing was brought here."""
 
     def owner(self, session):
         self._facts = look(session, self.database)

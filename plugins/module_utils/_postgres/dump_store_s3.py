@@ -1,0 +1,279 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Dumps in S3: <prefix>/<instance>/<database>/<config>/<timestamp>/ with archive/ and, when all of it is there, manifest.json.
+
+There is no dump without its manifest, which comes last and as a whole. Whoever writes says so every minute in an object
+lock: what has no manifest, and a lock that nobody has touched for ten minutes, is a leftover.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import hashlib
+import json
+import os
+import threading
+import uuid
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
+from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import Bucket
+from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
+from ansible_collections.slipway.app.plugins.module_utils._postgres.outbox import Outbox
+from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import LOCK, Spool
+from ansible_collections.slipway.app.plugins.module_utils._postgres.store import ARCHIVE, Store, key_of
+
+SCHEME = "s3://"
+HALF = manifests.NAME + ".part"
+BEAT = 60  # seconds between two signs of life of whoever writes
+DEAD = 600  # seconds without one after which he is taken for dead
+AT_ONCE = 4  # files that are read at the same time
+NO_DUMP = "No dump was made; should anything be left of it, the next one names it."
+MARGIN = 64 * 1024 * 1024  # bytes that a disk is to have left
+
+
+class S3Store(Store):
+    """Dumps in a bucket; options are those of a Bucket, spool_dir the directory where files are while they are on their way."""
+
+    def __init__(self, location, options=None, spool_dir=None, **more):
+        name, _slash, prefix = location[len(SCHEME):].partition("/")
+        if not name:
+            raise SlipwayError("%s names no bucket; it has to be %sbucket or %sbucket/prefix." % (location, SCHEME, SCHEME),
+                               untouched="Nothing was changed.")
+        self.bucket = Bucket(name, prefix, options, **more)
+        self.location = self.bucket.location
+        self.spool = Spool(spool_dir)
+
+    def path(self, key):
+        return "%s/%s" % (self.location, key)
+
+    def list(self, prefix=""):
+        """The keys of the dumps below a prefix, newest first."""
+        wanted = Prefix(prefix)
+        keys = [key for key in map(key_of, self._folders(wanted.parts)) if key and wanted.matches(key)]
+        whole = _side_by_side(lambda key: self.bucket.exists("%s/%s" % (key, manifests.NAME)), keys)
+        return sorted((key for key, there in zip(keys, whole) if there), key=lambda key: key.order, reverse=True)
+
+    def open(self, key):
+        """The S3Dump of a key, its manifest looked at."""
+        data = self.bucket.read("%s/%s" % (key, manifests.NAME), manifests.LARGEST)
+        if data is None:
+            raise SlipwayError("There is no dump %s in %s." % (key, self.location), untouched="Nothing was changed.")
+        return S3Dump(self, key, manifests.parse(data, key, "%s/%s" % (self.path(key), manifests.NAME)))
+
+    def _strange(self, parts):
+        objects = self.bucket.objects("/".join(parts) + "/")
+        if not objects:  # some servers remember what was there once
+            return None
+        if key_of(parts) and "/".join(parts + (manifests.NAME,)) not in objects:
+            return "/".join(parts), "It has no manifest: it is being written, or whoever wrote it was killed."
+        return super()._strange(parts)
+
+    def places(self):
+        """The names, four at a time, of all that is as deep as dumps are."""
+        return self._folders(())
+
+    def _folders(self, begin):
+        found = [()]
+        for level in range(4):
+            found = [parts + (name,) for parts in found
+                     for name in (begin[level:level + 1] or self.bucket.folders("".join(part + "/" for part in parts)))]
+        return found
+
+    # Writing
+
+    @contextlib.contextmanager
+    def new(self, instance, database, config):
+        """An S3Part to write a dump of this moment into; what is in the bucket of it is removed unless it was finished within the block."""
+        key = Key.now(instance, database, config)
+        while self.bucket.objects("%s/" % key):  # there is a dump of that very moment
+            key = Key.now(instance, database, config, after=key)
+        with self.spool.new() as folder, _no_dump_on_error():
+            part = S3Part(self, key, os.path.join(folder, ARCHIVE))
+            try:
+                yield part
+            finally:
+                part.close()
+
+    def leftovers(self):
+        """Names in the bucket, and folders of this host, that dumps and restores left behind which were killed."""
+        return self._named(self._unfinished()) + self.spool.leftovers()
+
+    def remove_leftovers(self, asked=False):
+        """Name them, and remove those of this host, and with asked those in the bucket, too."""
+        unfinished = self._unfinished()
+        for place in unfinished if asked else ():
+            objects, uploads = unfinished[place]
+            if not self.bucket.exists("%s/%s" % (place, manifests.NAME)):
+                _side_by_side(lambda upload: self.bucket.abort(*upload), uploads)
+                _side_by_side(self.bucket.delete, objects)
+        return self._named(unfinished) + self.spool.remove_leftovers()
+
+    def _unfinished(self):
+        """{place of a dump: (names of objects, [(name, id)] of uploads)} of those without a manifest that nobody writes any more."""
+        uploads = {}
+        for name, upload in self.bucket.uploads(""):
+            uploads.setdefault("/".join(name.split("/")[:4]), []).append((name, upload))
+        places = sorted({parts for parts in self.places() + [tuple(place.split("/")) for place in uploads] if key_of(parts)})
+        places = ["/".join(parts) for parts in places]
+        whole = _side_by_side(lambda place: self.bucket.exists("%s/%s" % (place, manifests.NAME)), places)
+        found = {}
+        for place in (place for place, there in zip(places, whole) if not there):
+            objects = self.bucket.objects(place + "/")
+            alive = objects.get("%s/%s" % (place, LOCK), (0, DEAD))[1] < DEAD
+            if not alive and (objects or uploads.get(place)):
+                found[place] = sorted(objects), uploads.get(place, [])
+        return found
+
+    @staticmethod
+    def _named(unfinished):
+        return [name for place in sorted(unfinished) for name in
+                [place] * bool(unfinished[place][0]) + ["%s (unfinished upload)" % upload[0] for upload in unfinished[place][1]]]
+
+
+class S3Part:
+    """A dump that is being written: key, archive, the folder of this host that pg_dump is to make, and arguments for pg_dump."""
+
+    arguments = ("--no-sync",)  # its files do not stay
+    last_phase = "sending"
+
+    def __init__(self, store, key, archive):
+        self.key = key
+        self.archive = archive
+        self._bucket = store.bucket
+        self._path = store.path(key)
+        self._mark = uuid.uuid4().hex
+        self._outbox, self._finished = None, False
+        self._closed = threading.Event()
+        self._bucket.write(self._name(LOCK), self._mark.encode("ascii"))
+        self._heart = threading.Thread(target=self._beat, daemon=True)
+        self._heart.start()
+
+    @contextlib.contextmanager
+    def written(self, jobs):
+        """For as long as pg_dump writes it; what is yielded is for follow()."""
+        self._outbox = Outbox(self._bucket, self._name(ARCHIVE + "/"), self.archive, jobs)
+        try:
+            yield self._outbox.begun
+        finally:
+            self._outbox.ended()
+
+    def files(self):
+        """What the manifest says of the files, when all are written: they are in the bucket then."""
+        return self._outbox.finish()
+
+    def finish(self, manifest):
+        """Make it a dump by its manifest, which gets its key here; return the key."""
+        ours = {self._name("%s/%s" % (ARCHIVE, item["name"])): item["size"] for item in manifest["files"]}
+        there = {name: size for name, (size, _age) in self._bucket.objects(self._name("")).items() if name != self._name(LOCK)}
+        if there != ours or self._bucket.read(self._name(LOCK), 64) != self._mark.encode("ascii"):
+            raise SlipwayError("Somebody else has changed %s while it was written." % self._path)
+        text = json.dumps(dict(manifest, key=str(self.key)), indent=2, sort_keys=True) + "\n"
+        self._bucket.write(self._name(HALF), text.encode("utf-8"))
+        # There are servers that keep the beginning of an object whose sender died.
+        self._bucket.copy(self._name(HALF), self._name(manifests.NAME))
+        self._finished = True
+        return self.key
+
+    def close(self):
+        """Take back what was written of a dump that was not finished, as far as the bucket can be reached."""
+        self._closed.set()
+        self._heart.join()  # or it could write its lock once more
+        with contextlib.suppress(SlipwayError):  # what stays is named by the next run
+            sent = self._outbox.give_up() if self._outbox else []
+            if not self._finished:
+                self._bucket.delete(self._name(manifests.NAME))  # first of all: its answer may have been lost
+                _side_by_side(self._bucket.delete, sent)
+            _side_by_side(self._bucket.delete, [self._name(HALF), self._name(LOCK)])
+
+    def _name(self, name):
+        return "%s/%s" % (self.key, name)
+
+    def _beat(self):
+        while not self._closed.wait(BEAT):
+            with contextlib.suppress(SlipwayError):
+                self._bucket.write(self._name(LOCK), self._mark.encode("ascii"))
+
+
+class S3Dump:
+    """A whole dump: key, folder (where it is), manifest, and archive, a folder of this host, once it was brought there."""
+
+    def __init__(self, store, key, manifest):
+        self.key = key
+        self.folder = store.path(key)
+        self.manifest = manifest
+        self.archive = None
+        self._store = store
+        self._spooled = None
+
+    def verify(self):
+        """Read all of the archive and compare it with the manifest; a difference is an error."""
+        self._read(lambda _name: os.devnull)
+
+    def bring(self, watch):
+        """Have the archive on this host, compared with the manifest, until close(); return the folders of killed calls that were removed.
+
+        watch is told how far it is, as a Progress is.
+        """
+        spool = self._store.spool
+        removed = spool.remove_leftovers()
+        size, free = sum(item["size"] for item in self.manifest["files"]), spool.free()
+        if size + MARGIN > free:
+            raise SlipwayError("%s has room for %d bytes, and the archive of %s has %d." % (spool.location, max(0, free - MARGIN), self.key, size),
+                               untouched="Nothing was changed.", hint="Name a directory with more room as spool_dir.")
+        self._spooled = spool.make()
+        self.archive = os.path.join(self._spooled[0], ARCHIVE)
+        os.mkdir(self.archive, 0o700)
+        self._read(lambda name: os.path.join(self.archive, name), watch)
+        return removed
+
+    def close(self):
+        """What was brought is no longer needed."""
+        if self._spooled:
+            self._store.spool.remove(*self._spooled)
+            self._spooled = None
+
+    def _read(self, path, watch=None):
+        """Write the files to where path(name) says, several at a time, and compare all of them with the manifest."""
+        prefix = "%s/%s/" % (self.key, ARCHIVE)
+        where = "%s/%s" % (self.folder, ARCHIVE)
+        manifests.compare_sizes(where, self.manifest, {
+            name[len(prefix):]: size for name, (size, _age) in self._store.bucket.objects(prefix).items()})
+        total, done, turn = sum(item["size"] for item in self.manifest["files"]), [0], threading.Lock()
+
+        def read(item):
+            digest = hashlib.sha256()
+            with open(path(item["name"]), "wb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600)) as stream:
+                for piece in self._store.bucket.chunks(prefix + item["name"]):
+                    digest.update(piece)
+                    stream.write(piece)
+                    with turn:
+                        done[0] += len(piece)
+                        if watch:
+                            watch("fetch", bytes=done[0], total_bytes=total)
+            manifests.compare_digest(where, item, digest.hexdigest())
+
+        _side_by_side(read, sorted(self.manifest["files"], key=lambda item: item["size"], reverse=True))
+
+
+@contextlib.contextmanager
+def _no_dump_on_error():
+    """Let an error say that there is no dump, where it does not say more."""
+    try:
+        yield
+    except SlipwayError as error:
+        raise SlipwayError(error.message, untouched=error.untouched or NO_DUMP, hint=error.hint, **error.facts) from error
+
+
+def _side_by_side(work, items):
+    """[work(item)] for items, some at the same time; after an error no other is begun."""
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        working = [pool.submit(work, item) for item in items]
+        try:
+            return [each.result() for each in working]
+        finally:
+            for each in working:
+                each.cancel()

@@ -1,0 +1,111 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Folders of this host for files on their way: each belongs to one process, for as long as it lives.
+
+It holds a lock in its folder, which the kernel drops when it ends, however it ends: a folder that nobody holds is a leftover.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+import tempfile
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._release.disk import remove_tree
+
+PART = ".part-"
+LOCK = "lock"
+USUAL = "/var/tmp"  # for large files, where /tmp may be memory
+
+
+class Spool:
+    """Such folders of this user, in a folder of his own below a directory that others may write to."""
+
+    def __init__(self, directory=None):
+        self.location = os.path.join(os.path.abspath(directory or USUAL), "slipway-%d" % os.geteuid())
+
+    @contextlib.contextmanager
+    def new(self):
+        """A new folder, which is removed when the block ends."""
+        folder, lock = self.make()
+        try:
+            yield folder
+        finally:
+            self.remove(folder, lock)
+
+    def make(self):
+        """A new folder, and what holds it; both are for remove()."""
+        self._own()
+        while True:
+            folder = tempfile.mkdtemp(prefix=PART, dir=self.location)
+            lock = hold(folder)
+            if lock is not None and os.path.exists(os.path.join(folder, LOCK)):
+                return folder, lock
+            if lock is not None:  # somebody took it for a leftover before it was held
+                os.close(lock)
+
+    @staticmethod
+    def remove(folder, lock):
+        os.close(lock)
+        remove_tree(folder)
+
+    def leftovers(self):
+        """The folders that processes left behind which were killed."""
+        return [folder for folder in self._folders() if _let_go(hold(folder, make=False))]
+
+    def remove_leftovers(self):
+        """Remove them, and return their paths."""
+        removed = []
+        for folder in self._folders():
+            lock = hold(folder, make=False)
+            if lock is not None:
+                remove_tree(folder)
+                os.close(lock)
+                removed.append(folder)
+        return removed
+
+    def free(self):
+        """How many bytes there is room for."""
+        self._own()
+        found = os.statvfs(self.location)
+        return found.f_bavail * found.f_frsize
+
+    def _own(self):
+        """Rows of databases are to be here: it has to be a folder that nobody else can look into or put another in the place of."""
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(self.location, 0o700)
+        there = os.lstat(self.location)
+        if not stat.S_ISDIR(there.st_mode) or there.st_uid != os.geteuid() or there.st_mode & 0o077:
+            raise SlipwayError("%s is not a folder of this user alone." % self.location, untouched="Nothing was changed.",
+                               hint="Name another directory as spool_dir.")
+
+    def _folders(self):
+        with contextlib.suppress(FileNotFoundError):
+            return sorted(os.path.join(self.location, name) for name in os.listdir(self.location) if name.startswith(PART))
+        return []
+
+
+def hold(folder, make=True):
+    """The descriptor that holds the lock of a folder, or None where another holds it."""
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if make else 0)
+    try:
+        descriptor = os.open(os.path.join(folder, LOCK), flags, 0o600)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return descriptor
+    except OSError:
+        os.close(descriptor)
+        return None
+
+
+def _let_go(lock):
+    if lock is not None:
+        os.close(lock)
+    return lock is not None

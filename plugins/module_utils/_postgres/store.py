@@ -1,0 +1,47 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What stores of dumps have in common, whatever dumps are kept in."""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key
+
+ARCHIVE = "archive"
+
+
+class Store:
+    """Base of stores: location, list(prefix), open(key), places() -> the parts of what stands where a dump would."""
+
+    def newest(self, prefix=""):
+        """The key of the newest dump below a prefix."""
+        keys = self.list(prefix)
+        if not keys:
+            raise SlipwayError("There is no dump %s in %s." % (("below %s" % prefix) if prefix else "at all", self.location),
+                               untouched="Nothing was changed.")
+        return keys[0]
+
+    def strangers(self):
+        """[(path in the store, what is wrong with it)] of what stands where a dump would and is none."""
+        return sorted(filter(None, (self._strange(parts) for parts in self.places())))
+
+    def _strange(self, parts):
+        key = key_of(parts)
+        if key is None:
+            return "/".join(parts), "Its name is no key of a dump."
+        try:
+            self.open(key)
+            return None
+        except SlipwayError as error:
+            return str(key), str(error)
+
+
+def key_of(parts):
+    """The key that four names stand for, or None where they are not exactly those of one."""
+    try:
+        key = Key.parse("/".join(parts))
+    except SlipwayError:
+        return None
+    return key if key.parts == parts else None

@@ -1,0 +1,26 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Options of every module that has a store of dumps; documented in the doc fragment _dump."""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import OPTIONS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
+
+STORE_ARGUMENTS = {
+    "store": {"type": "path", "required": True},
+    "endpoint_url": {"type": "str"},
+    "region": {"type": "str"},
+    "access_key": {"type": "str", "no_log": False},
+    "secret_key": {"type": "str", "no_log": True},
+    "session_token": {"type": "str", "no_log": True},
+    "aws_ca_bundle": {"type": "path"},
+    "spool_dir": {"type": "path"},
+}
+
+
+def store_from(params):
+    """The store that a module's parameters describe."""
+    return open_store(params["store"], {name: params[name] for name in OPTIONS}, params["spool_dir"])

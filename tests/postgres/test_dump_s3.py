@@ -1,0 +1,376 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dumps into a bucket and back. The server is SeaweedFS, an object store that people run, over HTTP and HTTPS on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres import dump_store_s3, outbox
+from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import Bucket
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore, open_store
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store_s3 import S3Store
+from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.tests.postgres.conftest import REPOSITORY
+from ansible_collections.slipway.app.tests.postgres.faults import Fault, Proxy
+from ansible_collections.slipway.app.tests.postgres.test_dump import in_child, wait_until
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.test_dumps import CONTENT
+
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+
+import registry_server  # noqa: E402
+import s3_server  # noqa: E402
+
+pytestmark = pytest.mark.xdist_group("s3")  # one server is enough
+
+MB = 1024 * 1024
+PART = 5 * MB  # the smallest that S3 has
+ROWS = "INSERT INTO public.orders (note) SELECT repeat(md5(g::text), 16) FROM generate_series(1, %d) g"  # of some 520 bytes
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("s3")
+    server = s3_server.Server(folder / "data", registry_server.certificate(str(folder), "s3")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def options(s3, monkeypatch):
+    """How to reach the server, as a user says it; nothing is taken from the machine's own configuration."""
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    return {"endpoint_url": s3.endpoint, "region": s3_server.REGION, "access_key": s3.access_key, "secret_key": s3.secret_key}
+
+
+@pytest.fixture
+def bucket(s3, options):
+    """The name of a new bucket."""
+    return s3.new_bucket(options)
+
+
+@pytest.fixture
+def store(bucket, options, tmp_path):
+    return open_store("s3://%s/some/where" % bucket, options, str(spool(tmp_path)))
+
+
+@pytest.fixture
+def proxy(s3):
+    proxy = Proxy(s3.ports["s3"])
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture
+def bad(bucket, options, proxy, tmp_path):
+    """The store, over a bad network."""
+    return S3Store("s3://%s/some/where" % bucket, dict(options, endpoint_url=proxy.endpoint), str(spool(tmp_path)), attempts=3)
+
+
+def spool(tmp_path):
+    folder = tmp_path / "spool"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def spooled(tmp_path):
+    return [path for path in spool(tmp_path).rglob("*") if path.is_file()]
+
+
+def on_disk(tmp_path):
+    """Bytes that files on their way take on the disk."""
+    taken = 0
+    for path in spooled(tmp_path):
+        with contextlib.suppress(FileNotFoundError):
+            taken += path.stat().st_blocks * 512
+    return taken
+
+
+def restore(postgres, whole, **wishes):
+    source = DumpSource(whole, postgres.bin_dir)
+    try:
+        return Restore(postgres.connection(), Wishes(jobs=2, **wishes)).run(source)
+    finally:
+        source.close()
+
+
+def orders(postgres):
+    return postgres.connection().query("SELECT count(*) AS n FROM public.orders")[0]["n"]
+
+
+def test_a_dump_and_back_by_the_modules(postgres, bucket, options, run_module, tmp_path):
+    store = dict(options, store="s3://%s/some/where" % bucket, spool_dir=str(spool(tmp_path)))
+    database = {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret", "login_db": "shop",
+                "environment": "uat", "bin_dir": postgres.bin_dir}
+    would = run_module("postgres_dump", dict(database, **store), check=True)
+    made = run_module("postgres_dump", dict(database, **store))
+    assert would["changed"] and made["folder"] == "s3://%s/some/where/%s" % (bucket, made["key"]) and made["leftovers"] == []
+    found = run_module("postgres_dump_info", dict(store, prefix="uat/shop", verify=True, validate_keys=False))
+    assert found["newest"] == made["key"] and found["dumps"][0]["rows"] == made["rows"] == 1001 and found["others"] == []
+    postgres.connection().execute("DELETE FROM public.orders")
+    told = run_module("postgres_restore", dict(database, **store, source="uat"), check=True)
+    assert told["restored"] == made["key"] and orders(postgres) == 0
+    back = run_module("postgres_restore", dict(database, **store, source="uat"))
+    assert back["restored"] == made["key"] and orders(postgres) == 1000
+    assert options["secret_key"] not in json.dumps([would, made, found, told, back])
+    assert spooled(tmp_path) == []
+
+
+def test_the_role_has_a_bucket_as_its_store(postgres, bucket, options, tmp_path):
+    variables = {
+        "slipway_environment": "uat", "slipway_root": str(tmp_path / "shop"), "slipway_dump_store": "s3://" + bucket,
+        "slipway_dump_s3": dict(options, spool_dir=str(spool(tmp_path))), "slipway_postgres_bin_dir": postgres.bin_dir,
+        "slipway_database": {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret",
+                             "login_db": "shop"}, "ansible_python_interpreter": sys.executable, "ansible_connection": "local"}
+    steps = (("dump", {}), ("restore", {"database_source": "uat", "database_reversible": True}), ("list", {"database_local": True}))
+    tasks = [{"ansible.builtin.include_role": {"name": "slipway.app.database", "tasks_from": step}, "vars": more} for step, more in steps]
+    (tmp_path / "hosts").write_text("[app]\nhost\n", encoding="utf-8")
+    (tmp_path / "play.json").write_text(json.dumps([{"hosts": "app", "gather_facts": False, "vars": variables, "tasks": tasks}]), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-v", "-i", "hosts", "play.json"], cwd=tmp_path, capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "kept as shop__pre" in done.stdout and re.search(r"on the server +[\d.]+ MB +:pre", done.stdout)
+    assert len(set(re.findall(r"uat/shop/none/\d{8}T\d{6}\.\d{6}Z", done.stdout))) == 1
+    assert options["secret_key"] not in done.stdout + done.stderr
+
+
+def test_both_stores_have_the_same_names_and_a_bucket_can_be_copied_to_a_folder(postgres, store, tmp_path):
+    key = Key.parse(dump(postgres.connection(), store, Wish("It's 100% / Shöp", jobs=2))["key"])
+    for name in store.bucket.objects(""):
+        path = tmp_path / "copy" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join(store.bucket.chunks(name)))
+    copy = FolderStore(str(tmp_path / "copy"))
+    copy.open(key).verify()
+    assert copy.list() == store.list("%49t%27s%20100%25%20%2F%20%53h%C3%B6p/shop") == [key] and copy.strangers() == store.strangers() == []
+
+
+def test_a_table_is_sent_while_it_grows_and_the_disk_holds_a_part_of_it(postgres, bad, proxy, monkeypatch, tmp_path):
+    """pg_dump is stopped when the network is slower, and goes on with it."""
+    monkeypatch.setattr(outbox, "PART", PART)
+    monkeypatch.setattr(outbox, "SENDERS", 1)  # so there is room for (1 + 2) parts
+    postgres.connection().execute(ROWS % 60000)
+    proxy.faults += [Fault("wait", "PUT", "partNumber=", -1), Fault("cut answer", "POST", "uploadId=", 1)]
+    held, most, hold_back = [], [], outbox.Outbox._hold_back
+
+    def watched(box, waiting):
+        hold_back(box, waiting)
+        most.append(on_disk(tmp_path))
+        if box._held and not held:
+            held.append(box._pgid)
+            wait_until(lambda: state(box._pgid) == "T")
+            proxy.faults[0].open.set()
+
+    monkeypatch.setattr(outbox.Outbox, "_hold_back", watched)
+    result = dump(postgres.connection(), bad, Wish("uat", jobs=1, compression="none"))
+    assert held and proxy.faults[1].met == 1 and proxy.faults[0].met >= 6 and result["archive_size"] > 5 * PART > max(most)
+    whole = bad.open(Key.parse(result["key"]))
+    whole.verify()
+    postgres.connection().execute("TRUNCATE public.orders")
+    restore(postgres, whole)
+    assert orders(postgres) == 61000 and spooled(tmp_path) == []
+
+
+def state(pid):
+    with open("/proc/%d/stat" % pid, encoding="utf-8") as stream:
+        return stream.read().rpartition(")")[2].split()[0]
+
+
+def test_what_may_pass_is_tried_again(postgres, bad, proxy):
+    proxy.faults += [Fault("cut", "PUT", "toc.dat", 1), Fault("busy", "PUT", ".dat", 2), Fault("busy", "PUT", "manifest.json", 1)]
+    whole = bad.open(Key.parse(dump(postgres.connection(), bad, Wish("uat", jobs=2))["key"]))
+    assert [fault.left for fault in proxy.faults] == [0, 0, 0]
+    proxy.faults += [Fault("cut answer", "GET", "/archive/", 2), Fault("busy", "GET", "/archive/", 1)]
+    postgres.connection().execute("DELETE FROM public.orders")
+    restore(postgres, whole)
+    assert [fault.left for fault in proxy.faults] == [0] * 5 and orders(postgres) == 1000
+
+
+def test_a_download_goes_on_where_the_connection_broke(bad, proxy):
+    data = os.urandom(3 * MB)
+    bad.bucket.write("x", data)
+    proxy.faults.append(Fault("cut answer", "GET", "/x", 2))
+    assert b"".join(bad.bucket.chunks("x")) == data and proxy.faults[0].left == 0
+
+
+def test_wrong_bytes_are_not_restored(postgres, bad, proxy, tmp_path):
+    whole = bad.open(Key.parse(dump(postgres.connection(), bad, Wish("uat"))["key"]))
+    proxy.faults.append(Fault("flip", "GET", ".dat", 1))
+    with pytest.raises(SlipwayError, match="is damaged: the content of .* is not what was written"):
+        restore(postgres, whole)
+    assert postgres.databases() == {"shop"} and spooled(tmp_path) == []
+    proxy.faults.append(Fault("flip", "GET", ".dat", 1))
+    with pytest.raises(SlipwayError, match="is damaged"):
+        whole.verify()
+    whole.verify()
+
+
+def test_what_was_taken_out_of_a_bucket_is_missed(postgres, store):
+    whole = store.open(Key.parse(dump(postgres.connection(), store, Wish("uat"))["key"]))
+    store.bucket.delete("%s/archive/toc.dat" % whole.key)
+    with pytest.raises(SlipwayError, match="is damaged: it lacks toc.dat"):
+        whole.verify()
+
+
+def test_a_store_that_becomes_unreachable_in_the_middle(postgres, bad, store, proxy, monkeypatch, tmp_path):
+    send = outbox.Outbox._send_part
+
+    def last(*arguments):
+        proxy.stop()
+        return send(*arguments)
+
+    monkeypatch.setattr(outbox.Outbox, "_send_part", last)
+    with pytest.raises(SlipwayError, match="cannot be written: .*No dump was made; should anything be left"):
+        dump(postgres.connection(), bad, Wish("uat", jobs=2))
+    assert store.list() == [] and spooled(tmp_path) == []
+    assert postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'slipway dump %'") in ("0", "0\n")
+
+
+def test_killed_while_it_sends(postgres, bad, store, proxy, monkeypatch, tmp_path):
+    """Nothing that a list or a restore could take for whole; what is left is named, and removed when that is asked for."""
+    monkeypatch.setattr(outbox, "PART", PART)
+    postgres.connection().execute(ROWS % 20000)
+    proxy.faults.append(Fault("wait", "PUT", "partNumber=2", -1))
+    pid = os.fork()
+    if pid == 0:
+        try:
+            dump(postgres.connection(), bad, Wish("uat", jobs=1, compression="none"))
+        finally:
+            os._exit(0)
+    wait_until(lambda: proxy.faults[0].met)
+    assert store.leftovers() == [] and store.remove_leftovers(asked=True) == []  # it is at work
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    proxy.faults[0].open.set()
+    assert store.list() == [] and "It has no manifest" in store.strangers()[0][1]
+    with pytest.raises(SlipwayError, match="There is no dump at all"):
+        store.newest()
+    (place,) = store.places()
+    with pytest.raises(SlipwayError, match="There is no dump"):
+        store.open(Key.parse("/".join(place)))
+    assert store.leftovers() == store.spool.leftovers() != []  # it could still be alive, but not on this host
+    monkeypatch.setattr(dump_store_s3, "DEAD", 0)
+    left = store.leftovers()
+    assert left[0] == "/".join(place) and left[1].endswith(".dat (unfinished upload)") and left[2:] == store.spool.leftovers()
+    assert dump(postgres.connection(), store, Wish("uat"), check=True)["leftovers"] == left
+    assert dump(postgres.connection(), store, Wish("uat"))["leftovers"] == left and spooled(tmp_path) == []
+    assert dump(postgres.connection(), store, Wish("uat", remove_leftovers=True))["leftovers"] == left[:2]
+    assert store.leftovers() == [] and store.bucket.uploads("") == [] and len(store.list()) == 2
+    assert not [name for name in store.bucket.objects("") if name.startswith(left[0])]
+
+
+def test_killed_before_each_thing_it_says_to_the_server(store, options, monkeypatch):
+    """At every moment there is a whole dump or none; what else there is, is named and can be removed."""
+    monkeypatch.setattr(dump_store_s3, "DEAD", 0)
+
+    def write(number):
+        said = []
+
+        def hook(event, _arguments):
+            if event == "http.client.send":
+                said.append(event)
+                if len(said) == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        with store.new("uat", "shop", "none") as part:
+            with part.written(1):
+                os.mkdir(part.archive)
+                for name in ("toc.dat", "1.dat"):
+                    with open(os.path.join(part.archive, name), "w", encoding="utf-8") as stream:
+                        stream.write(name)
+            part.finish(dict(CONTENT, files=part.files()))
+
+    looking = Bucket(store.bucket.name, store.bucket.prefix, options)
+    here, store.bucket = store.bucket, looking  # a connection is not shared with a child
+    number = deaths_with_leftovers = 0
+    died = True
+    while died:
+        number += 1
+        store.bucket = here
+        status = in_child(lambda: write(number))
+        store.bucket, died = looking, status != 0
+        assert status in (0, signal.SIGKILL)
+        for key in store.list():
+            store.open(key).verify()
+        deaths_with_leftovers += bool(store.remove_leftovers(asked=True))
+        assert store.leftovers() == []
+    assert number > 12 and deaths_with_leftovers > 8 and store.list() != [] and spooled_folders(store) == []
+
+
+def test_what_a_killed_restore_left_here_is_removed_by_the_next(postgres, store, options):
+    key = Key.parse(dump(postgres.connection(), store, Wish("uat"))["key"])
+    again = open_store(store.location, options, os.path.dirname(store.spool.location))
+    assert in_child(lambda: again.open(key).bring(lambda *_phase, **_more: os.kill(os.getpid(), signal.SIGKILL))) == signal.SIGKILL
+    (left,) = store.spool.leftovers()
+    source = DumpSource(store.open(key), postgres.bin_dir)
+    Restore(postgres.connection(), Wishes()).run(source)
+    source.close()
+    assert source.removed == [left] and spooled_folders(store) == []
+
+
+def spooled_folders(store):
+    return os.listdir(store.spool.location)
+
+
+def test_a_failing_dump_takes_back_what_it_sent(postgres, store, tmp_path):
+    postgres.sql("CREATE TABLE public.secret (id int)", "shop")
+    with pytest.raises(SlipwayError, match="permission denied for table secret"):
+        dump(postgres.connection(), store, Wish("uat"))
+    assert store.bucket.objects("") == {} and spooled(tmp_path) == []
+
+
+def test_an_archive_that_has_no_room_here_is_not_fetched(postgres, store, monkeypatch):
+    whole = store.open(Key.parse(dump(postgres.connection(), store, Wish("uat"))["key"]))
+    monkeypatch.setattr(store.spool, "free", lambda: dump_store_s3.MARGIN)
+    with pytest.raises(SlipwayError, match="has room for 0 bytes, and the archive .* Name a directory with more room as spool_dir"):
+        restore(postgres, whole)
+
+
+def test_a_spool_that_another_could_look_into_is_refused(store, tmp_path):
+    (spool(tmp_path) / ("slipway-%d" % os.geteuid())).mkdir(mode=0o755)
+    with pytest.raises(SlipwayError, match="is not a folder of this user alone"):
+        store.spool.make()
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"secret_key": "wrong"}, "SignatureDoesNotMatch"),
+    ({"access_key": "nobody"}, "InvalidAccessKeyId"),
+    ({"secret_key": None}, "access_key and secret_key belong together"),
+    ({"store": "s3://nowhere-at-all"}, "NoSuchBucket"),
+    ({"store": "s3:///x"}, "names no bucket"),
+    ({"endpoint_url": "nonsense"}, "Invalid endpoint"),
+    ({"aws_ca_bundle": "/nowhere.pem"}, "There is no file /nowhere.pem"),
+])
+def test_what_stands_against_it_is_said(bucket, options, run_module, changes, message):
+    params = dict(dict(options, store="s3://" + bucket), **changes)
+    result = run_module("postgres_dump_info", {name: value for name, value in params.items() if value})
+    assert result["failed"] and message in result["msg"] and options["secret_key"] not in json.dumps(result)
+
+
+def test_the_servers_certificate_is_checked(s3, bucket, options):
+    secure = dict(options, endpoint_url=s3.secure_endpoint)
+    assert Bucket(bucket, options=dict(secure, aws_ca_bundle=s3.cert[0])).folders("") == []
+    with pytest.raises(SlipwayError, match="cannot be read: .*[Cc]ertificate"):
+        Bucket(bucket, options=secure, attempts=1).folders("")
+
+
+def test_without_boto3_only_who_asks_for_s3_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    open_store(str(tmp_path)).list()
+    with pytest.raises(SlipwayError, match="s3://bucket needs the Python library boto3, and .*python.* does not find it"):
+        open_store("s3://bucket")
