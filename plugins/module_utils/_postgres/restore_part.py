@@ -41,7 +41,7 @@ class PartSource(DumpSource):
             return ["There is no database %s to restore tables into." % quote_ident(restore.database)]
         chosen, found = named(self.manifest, restore.connection.query(RELATIONS), self._tables, self._schemas)
         self.manifest = dict(self.manifest, tables=chosen)  # the only ones that are restored, watched and counted
-        return found + super().problems(restore, session, facts)
+        return found or super().problems(restore, session, facts)  # the dump is not brought here for a slip of the pen
 
     def check(self, restore, new):
         super().check(restore, new)
