@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import sys
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import follow
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump_store_s3, outbox
 from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import Bucket
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
@@ -159,30 +161,47 @@ def test_both_stores_have_the_same_names_and_a_bucket_can_be_copied_to_a_folder(
     assert copy.list() == store.list("%49t%27s%20100%25%20%2F%20%53h%C3%B6p/shop") == [key] and copy.strangers() == store.strangers() == []
 
 
-def test_a_table_is_sent_while_it_grows_and_the_disk_holds_a_part_of_it(postgres, bad, proxy, monkeypatch, tmp_path):
-    """pg_dump is stopped when the network is slower, and goes on with it."""
+def test_a_table_of_many_parts_and_back(postgres, bad, proxy, monkeypatch, tmp_path):
+    """The answer to the last request for it is lost, so that it is asked for again what was done already."""
     monkeypatch.setattr(outbox, "PART", PART)
-    monkeypatch.setattr(outbox, "SENDERS", 1)  # so there is room for (1 + 2) parts
-    postgres.connection().execute(ROWS % 60000)
-    proxy.faults += [Fault("wait", "PUT", "partNumber=", -1), Fault("cut answer", "POST", "uploadId=", 1)]
-    held, most, hold_back = [], [], outbox.Outbox._hold_back
-
-    def watched(box, waiting):
-        hold_back(box, waiting)
-        most.append(on_disk(tmp_path))
-        if box._held and not held:
-            held.append(box._pgid)
-            wait_until(lambda: state(box._pgid) == "T")
-            proxy.faults[0].open.set()
-
-    monkeypatch.setattr(outbox.Outbox, "_hold_back", watched)
+    postgres.connection().execute(ROWS % 30000)
+    proxy.faults.append(Fault("cut answer", "POST", "uploadId=", 1))
     result = dump(postgres.connection(), bad, Wish("uat", jobs=1, compression="none"))
-    assert held and proxy.faults[1].met == 1 and proxy.faults[0].met >= 6 and result["archive_size"] > 5 * PART > max(most)
+    assert proxy.faults[0].met == 1 and result["archive_size"] > 3 * PART
     whole = bad.open(Key.parse(result["key"]))
     whole.verify()
     postgres.connection().execute("TRUNCATE public.orders")
     restore(postgres, whole)
-    assert orders(postgres) == 61000 and spooled(tmp_path) == []
+    assert orders(postgres) == 31000 and spooled(tmp_path) == []
+
+
+def test_a_program_waits_for_a_slower_network_and_the_disk_never_has_all_that_it_writes(bad, proxy, monkeypatch, tmp_path):
+    monkeypatch.setattr(outbox, "PART", PART)
+    monkeypatch.setattr(outbox, "SENDERS", 1)  # so there is room for (1 + 2) parts
+    network = Fault("wait", "PUT", "partNumber=", -1)
+    proxy.faults.append(network)
+    folder, go, most, hold_back = spool(tmp_path) / "archive", tmp_path / "go", [], outbox.Outbox._hold_back
+    folder.mkdir()
+
+    def watched(box, waiting):
+        hold_back(box, waiting)
+        most.append(on_disk(tmp_path))
+        if box._held and not go.exists():
+            wait_until(lambda: state(box._pgid) == "T")
+            network.open.set()
+            go.touch()
+
+    monkeypatch.setattr(outbox.Outbox, "_hold_back", watched)
+    box = outbox.Outbox(bad.bucket, "x/", str(folder), 1)
+    writing = 'exec >"$1"; head -c %d /dev/urandom; until [ -e "$2" ]; do sleep 0.05; done; head -c %d /dev/urandom' % (4 * PART, 4 * PART)
+    assert follow(["sh", "-c", writing, "sh", str(folder / "1.dat"), str(go)], print, dict(os.environ), box.begun) == 0
+    box.ended()
+    (item,) = box.finish()
+    assert box.give_up() == ["x/1.dat"] and spooled(tmp_path) == []
+    digest = hashlib.sha256()
+    for piece in bad.bucket.chunks("x/1.dat"):
+        digest.update(piece)
+    assert go.exists() and item["size"] == 8 * PART > max(most) and item["sha256"] == digest.hexdigest()
 
 
 def state(pid):

@@ -168,7 +168,7 @@ class Bucket:
             raise self._failure(done, error) from error
 
     def _failure(self, done, error):
-        said = getattr(error, "response", {}).get("Error", {})
+        said = (getattr(error, "response", None) or {}).get("Error")  # those of a connection have a response, too: None
         words = "%s: %s" % (said.get("Code"), said.get("Message")) if said else str(error)
         return SlipwayError("%s cannot be %s: %s." % (self.location, done, words.rstrip(".")))
 
