@@ -339,7 +339,6 @@ seconds:
 
 import contextlib
 import os
-import shlex
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -374,11 +373,10 @@ def migration_from(params, hooks):
 
 def wishes_from(params):
     """How the parameters ask to restore."""
-    chosen = configs.effective(params, params["configs"], params["config"], configs.RESTORE, configs.DUMP)
-    hooks = [shlex.split(hook) if isinstance(hook, str) else [str(word) for word in hook] for hook in chosen["pre_swap_hooks"] or []]
+    chosen = configs.effective(params, params["configs"], params["config"], configs.RESTORE, configs.ALL)
     whose = "target" if parts(params) else chosen["properties"] or "target"
     return Wishes(reversible=bool(chosen["reversible"]), properties=whose, sql=chosen["pre_swap_sql"] or [],
-                  commands=hooks, jobs=chosen["jobs"] or min(MOST_JOBS, os.cpu_count() or 1), swap=params["swap"],
+                  commands=configs.split(chosen["pre_swap_hooks"] or []), jobs=chosen["jobs"] or min(MOST_JOBS, os.cpu_count() or 1), swap=params["swap"],
                   migrate=migration_from(params, chosen["pre_swap_hooks"]), remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
 
 
