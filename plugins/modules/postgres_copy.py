@@ -137,8 +137,26 @@ options:
   pre_swap_hooks:
     description:
       - Commands that are run on the host before the copy is live, as M(slipway.app.postgres_restore) runs them. One that fails ends the copy.
+      - Where neither call nor config says any, the live release of O(application) migrates the copy. With an empty list nobody does.
     type: list
     elements: raw
+  application:
+    description:
+      - The application of O(login_db), if it is deployed on the host. Its live release migrates the copy before it is live, as
+        M(slipway.app.postgres_restore) says of its option of this name.
+    type: dict
+    suboptions:
+      root:
+        description: Folder of the application.
+        type: path
+        required: true
+      variables:
+        description: Values for the placeholders of C(slipway.yml).
+        type: dict
+        default: {}
+      python:
+        description: Python interpreter of the application; without it, the one that runs this module.
+        type: path
   remove_leftovers:
     description:
       - Whether to drop what copies and restores that did not end have left. Otherwise it is named, and nothing is copied.
@@ -325,6 +343,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
+from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION, migration_by
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.copy import Origin, copy
@@ -338,9 +357,12 @@ SERVER = {name: option for name, option in POSTGRES_ARGUMENTS.items() if name no
 
 def wishes_from(params, chosen):
     """How the parameters, and what a config says, ask to fill the copy and put it in its place."""
+    migrate = None
+    if params["application"] and chosen["pre_swap_hooks"] is None:
+        migrate = migration_by(params["application"], params["environment"], params["login_db"])
     return Wishes(reversible=bool(chosen["reversible"]), properties=chosen["properties"] or "target", sql=chosen["pre_swap_sql"] or [],
-                  commands=configs.split(chosen["pre_swap_hooks"] or []), swap=params["swap"], remove_leftovers=params["remove_leftovers"],
-                  keep_failed=params["keep_failed"])
+                  commands=configs.split(chosen["pre_swap_hooks"] or []), swap=params["swap"], migrate=migrate,
+                  remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
 
 
 def origin_from(params):
@@ -379,6 +401,7 @@ def main():
             properties={"type": "str", "choices": list(configs.PROPERTIES)},
             pre_swap_sql={"type": "list", "elements": "str"},
             pre_swap_hooks={"type": "list", "elements": "raw"},
+            application={"type": "dict", "options": APPLICATION},
             remove_leftovers={"type": "bool", "default": False},
             keep_failed={"type": "bool", "default": False},
             environment={"type": "str", "choices": list(ENVIRONMENTS)},
