@@ -22,7 +22,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, cluster
 from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child, slip_to_server
-from ansible_collections.slipway.app.tests.postgres.test_restore import as_text, rich  # noqa: F401  (a fixture)
+from ansible_collections.slipway.app.tests.postgres.test_restore import as_text
 from ansible_collections.slipway.app.tests.postgres.test_restore_crash import settled
 
 OLD, WHOLE = 10, 1000
@@ -75,7 +75,8 @@ def test_nobody_in_the_source_and_it_is_copied_from_a_template(postgres):
 
 
 @pytest.mark.parametrize("busy, environment, owner, because", [
-    (True, "dev", "shop", "1 session is in the source"), (False, None, "shop", "not named, which counts as prod"), (False, "dev", "postgres", "belongs to role shop and the target to role postgres")])
+    (True, "dev", "shop", "1 session is in the source"), (False, None, "shop", "not named, which counts as prod"),
+    (False, "dev", "postgres", "belongs to role shop and the target to role postgres")])
 def test_otherwise_it_is_a_stream_and_says_why(postgres, busy, environment, owner, because):
     postgres.sql("CREATE DATABASE test OWNER %s" % owner)
     with postgres.connection().session() if busy else postgres.connection("postgres", "postgres").session():
@@ -97,7 +98,7 @@ def test_a_template_that_cannot_be_is_refused(postgres):
     assert copied(postgres, origin(postgres, environment="prod", allow_block=True), "template")["way"] == "template"
 
 
-def test_a_stream_brings_everything_from_server_to_server(rich, other):  # noqa: F811
+def test_a_stream_brings_everything_from_server_to_server(rich, other):
     rich.sql("ALTER DATABASE shop SET search_path = app, public; REVOKE CONNECT ON DATABASE shop FROM PUBLIC")
     result = copied(other, origin(rich, local=False), user="postgres", properties="dump", database="new")
     assert as_text(other, "new") == as_text(rich, "shop")

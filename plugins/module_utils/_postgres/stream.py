@@ -85,9 +85,11 @@ class StreamSource(DumpSource):
             with started(dump_argv, environment, stdout=subprocess.PIPE, stderr=errors) as dump:
                 pipe = _Pipe(dump, lambda: self._judge_dump(dump, errors, selection))
                 listing = pipe.read_contents(self._clients)
-                with file_with(chosen(listing, self._superuser)[0]) as listed, \
-                        started(argv + ["--use-list=" + listed], restore.connection.environment(), stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as restoring, counting:
+                with contextlib.ExitStack() as stack:
+                    listed = stack.enter_context(file_with(chosen(listing, self._superuser)[0]))
+                    restoring = stack.enter_context(started(argv + ["--use-list=" + listed], restore.connection.environment(),
+                                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
+                    stack.enter_context(counting)  # a thread, so it begins when the programs have
                     rc = pipe.pass_on(restoring, reader)
                     if reader.fine(rc):
                         self._judge_dump(dump, errors, selection)
