@@ -266,7 +266,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.store_argume
 
 def wish_from(params):
     """What the parameters and their config ask for."""
-    chosen = configs.effective(params, params["configs"], params["config"], configs.DUMP, configs.RESTORE)
+    chosen = configs.effective(params, params["configs"], params["config"], configs.DUMP, configs.ALL)
     return Wish(instance=chosen["instance"] or params["environment"] or socket.gethostname(),
                 config=configs.key_part(params, params["config"]), jobs=chosen["jobs"], compression=chosen["compression"] or "auto",
                 exclude_tables=chosen["exclude_tables"] or [], exclude_table_data=chosen["exclude_table_data"] or [],

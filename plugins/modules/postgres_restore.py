@@ -339,14 +339,13 @@ seconds:
 
 import contextlib
 import os
-import shlex
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
-from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import Premigration
+from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION, migration_by
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG, PARTS, Key
@@ -355,11 +354,9 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import CopySource, DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY
-from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
 
 MOST_JOBS = 8  # that are taken when nobody says how many
 UNCHANGED = (":ready", *WAY)  # what is put in its place as it is
-APPLICATION = {"root": {"type": "path", "required": True}, "variables": RUNTIME_ARGUMENTS["variables"], "python": RUNTIME_ARGUMENTS["python"]}
 
 
 def migration_from(params, hooks):
@@ -367,18 +364,15 @@ def migration_from(params, hooks):
     application = params["application"]
     if application is None or hooks is not None or parts(params) or params["source"] in UNCHANGED:
         return None
-    migration = Premigration(open_runtime(dict(application, environment=params["environment"])), params["login_db"])
-    migration.require_possible()
-    return migration.run
+    return migration_by(application, params["environment"], params["login_db"])
 
 
 def wishes_from(params):
     """How the parameters ask to restore."""
-    chosen = configs.effective(params, params["configs"], params["config"], configs.RESTORE, configs.DUMP)
-    hooks = [shlex.split(hook) if isinstance(hook, str) else [str(word) for word in hook] for hook in chosen["pre_swap_hooks"] or []]
+    chosen = configs.effective(params, params["configs"], params["config"], configs.RESTORE, configs.ALL)
     whose = "target" if parts(params) else chosen["properties"] or "target"
     return Wishes(reversible=bool(chosen["reversible"]), properties=whose, sql=chosen["pre_swap_sql"] or [],
-                  commands=hooks, jobs=chosen["jobs"] or min(MOST_JOBS, os.cpu_count() or 1), swap=params["swap"],
+                  commands=configs.split(chosen["pre_swap_hooks"] or []), jobs=chosen["jobs"] or min(MOST_JOBS, os.cpu_count() or 1), swap=params["swap"],
                   migrate=migration_from(params, chosen["pre_swap_hooks"]), remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
 
 

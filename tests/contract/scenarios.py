@@ -343,3 +343,21 @@ def postgres_restore_going_back(world):
     options = dumped(world)
     world.do("postgres_restore", reversible=True, **options)
     return dict(options, source=":pre")
+
+
+def copied(world):
+    """Options to copy a database of the world into its own one."""
+    options = world.postgres()
+    source = options["login_db"]
+    world.sql("CREATE TABLE orders (id int); INSERT INTO orders VALUES (1); ALTER TABLE orders OWNER TO contract")
+    return dict(world.postgres(), source=source, source_environment="dev", environment="dev", reversible=True)
+
+
+@of("postgres_copy", changes_again=True)
+def postgres_copy_from_a_template(world):
+    return copied(world)
+
+
+@of("postgres_copy", changes_again=True)
+def postgres_copy_as_a_stream(world):
+    return dict(copied(world), way="stream")

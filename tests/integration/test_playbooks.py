@@ -203,6 +203,22 @@ def test_the_database_is_restored_under_the_application_and_brought_back(shop, p
     assert set(changes(before, state(shop))) == {"pids"}
 
 
+def test_the_database_is_copied_to_another_one_and_back(shop, play, state, changes):
+    """Both ways: as a stream under the application, and by the server itself once nobody is in the other one."""
+    before = state(shop)
+    allowed = {"slipway_allow_copy": True, "slipway_postgres_bin_dir": shop.postgres.bin_dir}
+    output = play("database_copy", target="shop_test", confirm="shop_test", **allowed)
+    assert "copied by pg_dump into pg_restore: the source may not be blocked in prod" in output
+    assert set(changes(before, state(shop))) == {"databases"}
+
+    shop.sql("CREATE TABLE later (); ALTER TABLE later OWNER TO shop")
+    output = play("database_copy", source="shop_test", confirm="shop", slipway_allow_block=True, **allowed)
+    assert "copied by the server itself (WAL_LOG)" in output and ":ready was put in the place of the live database" in output
+    assert serves(shop, "1.0.0") == []
+    shop.postgres.sql("DROP DATABASE shop_test")
+    assert set(changes(before, state(shop))) == {"database", "pids"}
+
+
 def test_a_table_is_restored_although_the_controller_dies_on_the_way(shop, play, run, state, changes, tmp_path):
     """Killed while services are stopped for it: everybody says so, recover starts what ran, and the restore comes through."""
     before = state(shop)

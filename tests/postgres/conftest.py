@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -78,3 +79,15 @@ def postgres(server):
         INSERT INTO public.orders (note) SELECT 'order ' || g FROM generate_series(1, 1000) g;
         INSERT INTO public.django_migrations VALUES (1, '0001_initial')""")
     return server
+
+
+@pytest.fixture
+def rich(postgres):
+    """The server with a database that has one of everything."""
+    postgres.drop_all()
+    postgres.sql("CREATE DATABASE shop OWNER shop")
+    rich_sql = pathlib.Path(__file__).with_name("rich.sql").read_text(encoding="utf-8")
+    done = subprocess.run([postgres.psql, "-XqAt", "-v", "ON_ERROR_STOP=1"], input=rich_sql, capture_output=True, text=True, check=False,
+                          env=postgres.connection().environment() | {"PGDATABASE": "shop"})
+    assert done.returncode == 0, done.stderr
+    return postgres

@@ -18,7 +18,6 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_sour
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 
-RICH = pathlib.Path(__file__).with_name("rich.sql").read_text(encoding="utf-8")
 
 
 def restore(postgres, source, user="shop", **wishes):
@@ -34,17 +33,6 @@ def as_text(postgres, database):
 
 def orders(postgres):
     return postgres.connection().query("SELECT count(*) AS n FROM public.orders")[0]["n"]
-
-
-@pytest.fixture
-def rich(postgres):
-    """The server with a database that has one of everything."""
-    postgres.drop_all()
-    postgres.sql("CREATE DATABASE shop OWNER shop")
-    done = subprocess.run([postgres.psql, "-XqAt", "-v", "ON_ERROR_STOP=1"], input=RICH, capture_output=True, text=True, check=False,
-                          env=postgres.connection().environment() | {"PGDATABASE": "shop"})
-    assert done.returncode == 0, done.stderr
-    return postgres
 
 
 @pytest.fixture

@@ -70,23 +70,46 @@ def follow(argv, heard, env=None, begun=None):
 
     What heard raises ends the program. Its process group, whose number begun() is told, is killed when this process is.
     """
+    with started(argv, env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        if begun:
+            begun(process.pid)
+        hear(process.stdout, heard)
+        return process.wait()
+
+
+def hear(stream, heard):
+    """Let heard(line) have each line that comes from a program, as text and without its end."""
+    for line in stream:
+        heard(_text(line).rstrip("\n"))
+
+
+@contextlib.contextmanager
+def started(argv, env=None, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+    """A program (Popen) that is at work beside the block; its process group is killed at the end of the block, and when this process is.
+
+    Who needs threads starts the programs first: between fork and exec a thread could hold a lock for ever.
+    """
     with _guardian() as writer:
         try:
-            process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                       start_new_session=True, preexec_fn=_announcing(writer, None))
+            process = subprocess.Popen(argv, env=env, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True,
+                                       preexec_fn=_announcing(writer, None))
         except OSError as error:
             raise SlipwayError("Cannot start %s: %s." % (argv[0], error.strerror)) from error
-        with process.stdout:
-            try:
-                if begun:
-                    begun(process.pid)
-                for line in process.stdout:
-                    heard(_text(line).rstrip("\n"))
-            except BaseException:
-                stop_group(process.pid, grace=0)
-                process.wait()
-                raise
-        return process.wait()
+        try:
+            yield process
+        finally:
+            kill(process)
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe:
+                    with contextlib.suppress(BrokenPipeError):
+                        pipe.close()
+
+
+def kill(process):
+    """Kill the process group of a program (Popen) that was started in a session of its own, unless it was waited for."""
+    if process.returncode is None:
+        stop_group(process.pid, grace=0)
+        process.wait()
 
 
 @contextlib.contextmanager

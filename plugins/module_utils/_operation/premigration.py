@@ -15,11 +15,21 @@ from urllib.parse import quote, unquote
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, tail
+from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
 
 # scheme://user:password@host:port/NAME?options, as PostgreSQL's own client and those of all languages take it
 _ADDRESS = re.compile(r"(?P<before>[A-Za-z][\w+.-]*://[^/?#]*/)(?P<name>[^/?#]*)(?P<after>([?#].*)?)\Z", re.DOTALL)
 _NAMED = re.compile(r"(\A|_)(PGDATABASE|DB_?NAME|DATABASE_?NAME|POSTGRES_DB|DATABASE|DB)\Z")
+# How modules take the application, as an option.
+APPLICATION = {"root": {"type": "path", "required": True}, "variables": RUNTIME_ARGUMENTS["variables"], "python": RUNTIME_ARGUMENTS["python"]}
 HINT = "Say pre_swap_hooks (an empty list: the database is not migrated), or migrate=false with the playbook."
+
+
+def migration_by(application, environment, login_db):
+    """What migrates a database by its name, instead of login_db: the live release of an application, which APPLICATION describes."""
+    migration = Premigration(open_runtime(dict(application, environment=environment)), login_db)
+    migration.require_possible()
+    return migration.run
 
 
 class Premigration:

@@ -2,9 +2,11 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Named sets of options for dumps and restores: what is said with the call comes first, then the config, then the default."""
+"""Named sets of options for dumps, restores and copies: what is said with the call comes first, then the config, then the default."""
 
 from __future__ import annotations
+
+import shlex
 
 from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
@@ -36,11 +38,18 @@ def properties(value):
     return value if value in PROPERTIES else None
 
 
+def way(value):
+    return value if value in WAYS else None
+
+
 PROPERTIES = ("target", "dump")
-# Options of a dump and of a restore, and what makes a value of each of what stands in a config: None where it cannot be one.
+WAYS = ("auto", "template", "stream")
+# Options of a dump, of a restore and of a copy, and what makes a value of each of what stands in a config: None where it cannot be one.
 DUMP = {"instance": text, "jobs": number, "compression": text, "exclude_tables": texts, "exclude_table_data": texts,
         "pre_dump_hooks": commands}
 RESTORE = {"jobs": number, "reversible": flag, "properties": properties, "pre_swap_sql": texts, "pre_swap_hooks": commands}
+COPY = dict({name: make for name, make in RESTORE.items() if name != "jobs"}, way=way)
+ALL = tuple(dict(DUMP, **dict(RESTORE, **COPY)))
 CONTENT = ("exclude_tables", "exclude_table_data", "pre_dump_hooks")  # what changes what is in a dump
 
 
@@ -65,6 +74,11 @@ def effective(said, configs, config, options, others=()):
 def key_part(said, config):
     """The config that the key of a dump names: none as soon as the call itself said what is in it."""
     return NO_CONFIG if any(said.get(option) is not None for option in CONTENT) else config
+
+
+def split(hooks):
+    """Commands as lists of words; those that are texts are split as a shell does it."""
+    return [shlex.split(hook) if isinstance(hook, str) else [str(word) for word in hook] for hook in hooks]
 
 
 def _value(config, chosen, option, make):

@@ -22,6 +22,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.process import f
 from ansible_collections.slipway.app.plugins.module_utils._postgres import clients as programs
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
+from ansible_collections.slipway.app.plugins.module_utils._postgres.configs import split
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOCK_TIMEOUT, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Selection, exactly, names, spoken
 
@@ -90,7 +91,7 @@ class Wish:
         self.compression = compression
         self.exclude_tables = exclude_tables
         self.exclude_table_data = exclude_table_data
-        self.hooks = [shlex.split(hook) if isinstance(hook, str) else [str(word) for word in hook] for hook in hooks]
+        self.hooks = split(hooks)
         self.bin_dir = bin_dir
         self.remove_leftovers = remove_leftovers
         self.who = who or "%s@%s" % (getpass.getuser(), socket.gethostname())
@@ -141,20 +142,25 @@ def _written(connection, part, wish, clients, settled, report):
     """Let pg_dump write the archive of a part; return the manifest, as far as it is known by then, and warnings."""
     started = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     with connection.session() as session:
-        session.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'")  # from 17 on
-        session.execute(BEGIN)
-        snapshot = session.query("SELECT pg_export_snapshot() AS id")[0]["id"]
+        snapshot = begin(session)
         facts = session.query(LOOK)[0]
         selection = Selection(session, wish.exclude_tables, wish.exclude_table_data)
         manifest = dict(_manifest(facts, clients, wish, settled, selection), started=started)
         manifest["roles"] = [row["name"] for row in session.query(ROLES)]
         arguments = _arguments(wish, settled, clients, selection, snapshot, facts) + [*part.arguments, "--file=" + part.archive]
-        counting = _Counting(connection, snapshot, selection, facts["standby"])
+        counting = Counting(connection, snapshot, selection, facts["standby"])
         with part.written(wish.jobs) as begun:
             warnings = _run_pg_dump(connection, clients, arguments, selection, counting, report, begun)
         for told, table in zip(manifest["tables"], selection.tables):
             told["rows"] = counting.rows.get(table["oid"])
     return manifest, selection.warnings + counting.warnings + warnings
+
+
+def begin(session):
+    """Begin the transaction of a dump; the id of its snapshot, which others can look at for as long as it lasts."""
+    session.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'")  # from 17 on
+    session.execute(BEGIN)
+    return session.query("SELECT pg_export_snapshot() AS id")[0]["id"]
 
 
 def _arguments(wish, settled, clients, selection, snapshot, facts):
@@ -178,7 +184,7 @@ def _run_pg_dump(connection, clients, arguments, selection, counting, report, be
     del environment["PGCLIENTENCODING"]  # the archive is in the encoding of the database
     with contextlib.ExitStack() as stack:
         beside = [counting]
-        heard = _Heard(selection, lambda: [stack.enter_context(work) for work in beside])
+        heard = Heard(selection, lambda: [stack.enter_context(work) for work in beside])
         if report:
             beside.append(_Watching(connection, environment["PGAPPNAME"], selection, heard, report))
         rc = follow(arguments + ["--verbose", "--dbname=" + connection.conninfo(connection.login_db)], heard, environment, begun)
@@ -190,7 +196,7 @@ def _run_pg_dump(connection, clients, arguments, selection, counting, report, be
     return heard.warnings
 
 
-class _Heard:
+class Heard:
     """What pg_dump says, line by line: errors and warnings to pass on, and the tables it began.
 
     locked() is called once, when pg_dump has got the locks of all its tables, which it keeps to its end.
@@ -243,7 +249,7 @@ class _Beside:
         self._thread.join()
 
 
-class _Counting(_Beside):
+class Counting(_Beside):
     """Count the rows of the tables as the snapshot has them.
 
     In one transaction for a few tables at a time: a server has room for the locks of a limited number of them.
@@ -323,13 +329,18 @@ class _Watching(_Beside):
         return {"table": at[-1] if at else "", "bytes": self._most, "total_bytes": self._total, "rows": rows}
 
 
+def content(facts, clients, selection):
+    """What a manifest says of a database and of what pg_dump is to write of it; the rows of its tables are not counted yet."""
+    known = ("server_version", "database", "encoding", "collate", "ctype", "locale_provider", "icu_locale", "owner", "size", "extensions")
+    return dict({name: facts[name] for name in known}, client_version=clients.version, excluded=names(selection.excluded),
+                excluded_data=names(selection.excluded_data),
+                tables=[{"schema": table["schema"], "name": table["name"], "rows": None, "bytes": table["bytes"]} for table in selection.tables])
+
+
 def _manifest(facts, clients, wish, settled, selection):
     """The manifest as far as it is known before the dump."""
-    known = ("server_version", "database", "encoding", "collate", "ctype", "locale_provider", "icu_locale", "owner", "size", "extensions")
-    return dict({name: facts[name] for name in known}, format=manifests.FORMAT, client_version=clients.version, jobs=wish.jobs,
-                compression=settled, excluded=names(selection.excluded), excluded_data=names(selection.excluded_data), who=wish.who,
-                slipway=manifests.SLIPWAY, tables=[{"schema": table["schema"], "name": table["name"], "rows": None, "bytes": table["bytes"]}
-                                                   for table in selection.tables])
+    return dict(content(facts, clients, selection), format=manifests.FORMAT, jobs=wish.jobs, compression=settled, who=wish.who,
+                slipway=manifests.SLIPWAY)
 
 
 def _result(key, store, manifest, leftovers, warnings, begun):

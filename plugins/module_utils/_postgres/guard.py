@@ -11,6 +11,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 ENVIRONMENTS = ("dev", "stag", "uat", "prod")
 # Where an action needs no word of the operator. A dump of prod holds the data of real people, and travels.
 ALLOWED = {"dump": ("dev", "stag", "uat"), "restore": ("dev", "stag", "uat"), "copy": ("dev", "stag", "uat")}
+BLOCKABLE = ("dev", "stag", "uat")  # where a database may be blocked for a copy without a word of the operator
 
 
 def require_allowed(action, environment, said, option):

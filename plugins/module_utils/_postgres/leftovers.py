@@ -39,12 +39,16 @@ SELECT d.datacl IS NOT NULL AS has_privileges, pg_get_userbyid(d.datdba) AS owne
 FROM pg_database d WHERE d.datname = %s"""
 
 
-def carry_over(session, database, copy):
-    """Give the copy what the database has outside of itself; return a sentence for each thing that stays behind."""
+def carry_over(session, database, copy, there=None):
+    """Give the copy what the database has outside of itself; return a sentence for each thing that stays behind.
+
+    there is a session on the server of the database, where that is another one than the copy's.
+    """
+    there = there or session
     here = quote_literal(database)
-    others = session.query(OTHERS % here)[0]
+    others = there.query(OTHERS % here)[0]
     warnings = []
-    for statement, subject in _statements(session, here, copy, others):
+    for statement, subject in _statements(there, here, copy, others):
         try:
             session.execute(statement)
         except PostgresError as error:
@@ -70,7 +74,8 @@ def _statements(session, here, copy, others):
         yield "ALTER %s SET %s TO %s" % (scope, _setting_name(name), _setting_value(name, value)), \
             "setting %s%s" % (name, of_role)
     if others["has_privileges"]:
-        yield "REVOKE ALL ON DATABASE %s FROM PUBLIC, %s" % (target, quote_ident(others["owner"])), "its privileges"
+        for grantee in ("PUBLIC", quote_ident(others["owner"])):  # one by one: that role may not be on the copy's server
+            yield "REVOKE ALL ON DATABASE %s FROM %s" % (target, grantee), "its privileges"
     for row in session.query(PRIVILEGES % here):
         grantee = quote_ident(row["grantee"]) if row["grantee"] else "PUBLIC"
         option = " WITH GRANT OPTION" if row["grantable"] else ""

@@ -30,14 +30,17 @@ NOTHING_HERE = {"here": None, "encoding": None, "tablespace": None}
 SAFE = ("dev", "stag", "uat")
 
 
-def require_confirmed(environment, allowed, confirm, database):
-    """Refuse a restore that is not allowed, or into prod without its database's own name; an environment of no known name is prod."""
+def require_confirmed(environment, allowed, confirm, database, done="restored"):
+    """Refuse a restore (or what else is done) that is not allowed, or into prod without its database's own name.
+
+    An environment of no known name is prod.
+    """
     if not allowed:
         raise SlipwayError("Database %s may not be restored: allow_restore forbids it." % quote_ident(database), untouched="Nothing was changed.")
     if environment not in SAFE and confirm != database:
         raise SlipwayError(
-            "Database %s belongs to %s, and nothing is restored there without its name said once more%s." % (
-                quote_ident(database), "prod" if environment == "prod" else "no environment that is named, which counts as prod",
+            "Database %s belongs to %s, and nothing is %s there without its name said once more%s." % (
+                quote_ident(database), "prod" if environment == "prod" else "no environment that is named, which counts as prod", done,
                 "; %r is not its name" % confirm if confirm else ""), untouched="Nothing was changed.", hint="confirm=%s says it." % database)
 
 
@@ -191,10 +194,8 @@ class Restore:
             source.check(self, new)
         as_target = self.wishes.properties == "target" and facts["oid"]
         warnings = source.grants(self, new, facts) if as_target else []
-        origin = source.database if source.database and not as_target else self.database
-        if facts["oid"] or source.database:
-            # Not earlier: a setting such as default_transaction_read_only would have kept all of it out.
-            warnings += carry_over(session, origin, new)
+        # Not earlier: a setting such as default_transaction_read_only would have kept all of it out.
+        warnings += carry_over(session, self.database, new) if as_target else source.carry_over(self, session, facts)
         with self._timed("hooks"):
             self._run_hooks(new, facts)
         with self._timed("analyze"):

@@ -16,6 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.clients impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying
 from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import copy_grants
+from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import ErrorReader, chosen, hint_for
 
@@ -38,7 +39,6 @@ FROM pg_available_extensions e JOIN pg_available_extension_versions v USING (nam
 class DumpSource:
     """A dump of a store. The archive is verified, filtered and restored by pg_restore; psql never sees any of it."""
 
-    database = None
     options = ()  # of pg_restore, beside those that all dumps are restored with
 
     def __init__(self, dump, bin_dir=None):
@@ -124,14 +124,18 @@ class DumpSource:
                 "--dbname=" + restore.connection.conninfo(new), *self.options]
         if restore.wishes.properties == "target":
             argv += ["--no-owner", "--no-acl", "--role=" + facts["new_owner"]]
-        reader = _Reader(facts["major"], self.manifest, restore.watch)
-        with _file(self._asked_for) as listed:
-            rc = follow(argv + ["--use-list=" + listed, self.dump.archive], reader.hear, restore.connection.environment())
+        reader = _Reader(facts["major"], self.manifest, restore.watch, restore.wishes.jobs == 1)
+        rc = self._pour(restore, argv, reader)
         reader.end()
         self.ignored = reader.ignored
-        if rc and not reader.ignored:
+        if not reader.fine(rc):
             said = redact(reader.last, [restore.connection.login_password])
             raise SlipwayError("pg_restore ended with %d: %s" % (rc, said or "it said nothing."))
+
+    def _pour(self, restore, argv, reader):
+        """Run pg_restore as argv says, with reader listening; its exit status."""
+        with file_with(self._asked_for) as listed:
+            return follow(argv + ["--use-list=" + listed, self.dump.archive], reader.hear, restore.connection.environment())
 
     def check(self, restore, new):
         """Compare the number of rows of each table with the manifest; a difference is an error."""
@@ -156,6 +160,10 @@ class DumpSource:
         """Privileges inside the database as the live one has them; what is lacking, as sentences."""
         return copy_grants(self._clients, restore.connection, facts, restore.database, new)
 
+    def carry_over(self, restore, session, facts):
+        """What stands outside of the database is in no dump; that of the live one is taken. What is lacking, as sentences."""
+        return carry_over(session, restore.database, restore.place.new) if facts["oid"] else []
+
     # Programs
 
     def _run(self, *options):
@@ -165,7 +173,7 @@ class DumpSource:
         return done.stdout
 
     def _listed(self, lines, *options):
-        with _file(lines) as listed:
+        with file_with(lines) as listed:
             return self._run("--use-list=" + listed, *options)
 
 
@@ -187,13 +195,12 @@ class CopySource:
 
     def problems(self, restore, session, _facts):
         self._facts = look(session, self.database)
-        if self.database == restore.database:
-            return ["A database cannot be restored from itself."]
-        return problems(session, self.database, self._facts)
+        return not_itself(restore, self.database) or problems(session, self.database, self._facts)
 
     def fill(self, restore, session, facts):
         new = restore.place.new
         owner = {"owner": facts["new_owner"]}
+        restore.watch("copy")
         try:
             session.execute(copying(self.database, new, dict(self._facts, connection_limit=-1, **owner)), allow(new, True))
         except PostgresError as error:
@@ -208,18 +215,36 @@ class CopySource:
         """A copy has the privileges of what it was copied from, and no owner was changed in it."""
         return []
 
+    def carry_over(self, restore, session, _facts):
+        return carry_over(session, self.database, restore.place.new)
+
+
+def not_itself(restore, database):
+    """Why a database of the server cannot be put in the place of the live one, as sentences: it is that, or is dropped on the way."""
+    if database == restore.database:
+        return ["A database cannot be restored from itself."]
+    if database in restore.place.passing:
+        return ['Database "%s" is a thing of restores that are under way, and no source of others.' % database]
+    return []
+
 
 class _Reader:
-    """Listens to pg_restore: stops it at the first error that matters, and says how far it is."""
+    """Listens to pg_restore: stops it at the first error that matters, and says how far it is.
 
-    def __init__(self, major, manifest, watch):
+    One that is at work alone says what it begins, others what they have finished, too.
+    """
+
+    def __init__(self, major, manifest, watch, alone):
         self._errors = ErrorReader()
         self._major = major
         self._watch = watch
+        self._alone = alone
         self._sizes = {}
         for table in manifest["tables"]:
-            self._sizes[table["name"]] = self._sizes.get(table["name"], 0) + table["bytes"]
+            name = ("%(schema)s.%(name)s" if alone else "%(name)s") % table
+            self._sizes[name] = self._sizes.get(name, 0) + table["bytes"]
         self._done, self._total = 0, sum(self._sizes.values())
+        self._table, self._size, self._passed = "", 0, 0  # what one alone is at: all of it, and what has come to it
         self._known = set()
         self.ignored = []
         self.last = ""
@@ -228,10 +253,28 @@ class _Reader:
         self._judge(self._errors.feed(line))
         self.last = line or self.last
         finished, begun = _FINISHED.match(line), _PROCESSING.match(line)
-        if finished:
-            self._done += self._sizes.pop(finished.group("table"), 0)
         if begun or finished:
-            self._watch("restore", table=(begun or finished).group("table"), bytes=self._done, total_bytes=self._total)
+            self._table = (begun or finished).group("table")
+        if finished:
+            self._done += self._sizes.pop(self._table, 0)
+        elif begun and self._alone:
+            self._done += self._size
+            self._size, self._passed = self._sizes.pop(self._table, 0), 0
+        if begun or finished:
+            self._tell()
+
+    def passed(self, size):
+        """So many bytes have been given to the pg_restore that is at work alone."""
+        self._passed += size
+        if self._table:
+            self._tell()
+
+    def _tell(self):
+        self._watch("restore", table=self._table, bytes=self._done + min(self._passed, self._size), total_bytes=self._total)
+
+    def fine(self, rc):
+        """Whether a pg_restore that ended with rc came through; with 1 it says that there were errors, and all were harmless."""
+        return rc == 0 or rc == 1 and bool(self.ignored)
 
     def end(self):
         self._judge(self._errors.end())
@@ -279,7 +322,7 @@ def count_rows(session, tables):
 
 
 @contextlib.contextmanager
-def _file(text):
+def file_with(text):
     """The path of a file with this text, for as long as the block runs."""
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="surrogateescape", prefix="slipway-restore-") as stream:
         stream.write(text)

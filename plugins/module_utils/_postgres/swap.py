@@ -39,6 +39,7 @@ class Place:
         self.database = database
         self.new, self.ready, self.copy, self.old, self.pre, self.post = (
             fit("%s__%s" % (database, kind)) for kind in ("new", "ready", "copy", "old", "pre", "post"))
+        self.passing = (self.new, self.ready, self.copy, self.old)  # there for as long as a restore is at work
         self.kept = {":pre": self.pre, ":post": self.post}
 
     def found(self, session):

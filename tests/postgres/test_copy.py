@@ -1,0 +1,374 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Copies by template and as a stream, within one server and between two."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres import clients, restore_source, stream
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session, quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.copy import Origin, copy
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
+from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
+from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, cluster
+from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child, slip_to_server
+from ansible_collections.slipway.app.tests.postgres.test_restore import as_text
+from ansible_collections.slipway.app.tests.postgres.test_restore_crash import settled
+
+OLD, WHOLE = 10, 1000
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture(scope="session")
+def other_server(tmp_path_factory, bin_dir, server):
+    """Another server, to copy to."""
+    other = cluster(tmp_path_factory.mktemp("other"), bin_dir)
+    other.sql("CREATE ROLE shop LOGIN CREATEDB PASSWORD '%s'; CREATE ROLE guest" % PASSWORD)
+    yield other
+    other.remove()
+
+
+@pytest.fixture
+def other(other_server):
+    """The other server with a database "shop" that has few orders."""
+    other_server.drop_all()
+    other_server.sql("CREATE DATABASE shop OWNER shop")
+    other_server.connection().execute("CREATE TABLE public.orders AS SELECT g AS id FROM generate_series(1, %d) g" % OLD)
+    return other_server
+
+
+def origin(server, local=True, environment="dev", database="shop", **more):
+    return Origin(server.connection(database=database), local, environment, **more)
+
+
+def copied(server, source, way="auto", database="test", user="shop", check=False, **wishes):
+    return copy(Restore(server.connection(user, database), Wishes(**wishes)), source, way, server.bin_dir, check)
+
+
+def orders(server, database="shop"):
+    return server.connection(database=database).query("SELECT count(*) AS n FROM public.orders")[0]["n"]
+
+
+def test_nobody_in_the_source_and_it_is_copied_from_a_template(postgres):
+    postgres.sql("ALTER DATABASE shop SET work_mem = '5MB'")
+    result = copied(postgres, origin(postgres))
+    assert (result["way"], result["strategy"], result["restored"], result["kept"]) == ("template", "WAL_LOG", ":shop", None)
+    assert orders(postgres, "test") == WHOLE and postgres.databases() == {"shop", "test"}
+    assert postgres.sql("SHOW work_mem", "test") == "5MB"
+    postgres.connection(database="test").execute("DELETE FROM public.orders")
+    told, result = (copied(postgres, origin(postgres), reversible=True, check=check) for check in (True, False))
+    assert told["diff"] == result["diff"] == {"before": {"test": "what was live"},
+                                              "after": {"test": "copy of :shop", "test__pre": "what was live"}}
+    assert orders(postgres, "test") == WHOLE and postgres.databases() == {"shop", "test", "test__pre"}
+    Restore(postgres.connection(database="test"), Wishes()).go(":pre")
+    assert orders(postgres, "test") == 0
+
+
+@pytest.mark.parametrize("busy, environment, owner, because", [
+    (True, "dev", "shop", "1 session is in the source"), (False, None, "shop", "not named, which counts as prod"),
+    (False, "dev", "postgres", "belongs to role shop and the target to role postgres")])
+def test_otherwise_it_is_a_stream_and_says_why(postgres, busy, environment, owner, because):
+    postgres.sql("CREATE DATABASE test OWNER %s" % owner)
+    with postgres.connection().session() if busy else postgres.connection("postgres", "postgres").session():
+        result = copied(postgres, origin(postgres, environment=environment), user=owner)
+    assert result["way"] == "stream" and because in result["because"]
+    assert (result["checked"], result["strategy"]) == (2, None)
+    assert postgres.sql("SELECT count(*), (SELECT tableowner FROM pg_tables WHERE tablename = 'orders') FROM orders", "test") == "1000|" + owner
+
+
+def test_a_template_that_cannot_be_is_refused(postgres):
+    with postgres.connection("postgres").session():
+        with pytest.raises(SlipwayError, match="may not be blocked in prod; 1 session is in the source; Role .postgres. is connected"):
+            copied(postgres, origin(postgres, environment="prod"), "template")
+        with pytest.raises(SlipwayError, match="1 session is in the source"):
+            copied(postgres, origin(postgres, environment="prod", allow_block=True), "template")
+    with pytest.raises(SlipwayError, match="databases of its own"):
+        copied(postgres, origin(postgres, local=False), "template")
+    assert postgres.databases() == {"shop"}
+    assert copied(postgres, origin(postgres, environment="prod", allow_block=True), "template")["way"] == "template"
+
+
+def test_a_stream_brings_everything_from_server_to_server(rich, other):
+    rich.sql("ALTER DATABASE shop SET search_path = app, public; REVOKE CONNECT ON DATABASE shop FROM PUBLIC")
+    result = copied(other, origin(rich, local=False), user="postgres", properties="dump", database="new")
+    assert as_text(other, "new") == as_text(rich, "shop")
+    assert (result["way"], result["checked"], result["restored"]) == ("stream", 12, "shop")
+    assert other.sql("SHOW search_path", "new") == "app, public"
+    assert other.sql("SELECT has_database_privilege('guest', 'new', 'CONNECT')") == "f"
+    assert other.databases() == {"shop", "new"}
+
+
+def test_a_stream_into_what_is_live_keeps_what_is_the_targets(postgres, other):
+    postgres.sql("CREATE PUBLICATION p FOR TABLE public.orders", "shop")
+    other.connection().execute("GRANT SELECT ON public.orders TO guest")
+    told, result = (copied(other, origin(postgres, local=False), database="shop", reversible=True, check=check) for check in (True, False))
+    assert told["left_out"] == result["left_out"] and "PUBLICATION" in result["left_out"][0]["entry"]
+    assert (orders(other), result["kept"], result["checked"]) == (WHOLE, "shop__pre", 2)
+    assert other.sql("SELECT has_table_privilege('guest', 'orders', 'SELECT')", "shop") == "t"
+    Restore(other.connection(), Wishes()).go(":pre")
+    assert orders(other) == OLD
+
+
+@pytest.mark.parametrize("way, name, target", [
+    ("template", 'Shop "one" of it\'s', "käse 日本"), ("stream", 'Käse "日本" of it\'s', 'a b="c\'\\'), ("stream", "$(touch x) --", "d" * 63)])
+def test_databases_of_any_name(postgres, way, name, target):
+    postgres.sql("ALTER DATABASE shop RENAME TO %s; CREATE DATABASE %s OWNER shop" % (quote_ident(name), quote_ident(target)))
+    assert copied(postgres, origin(postgres, database=name), way, target, reversible=True)["restored"] == ":" + name
+    assert orders(postgres, target) == WHOLE
+    assert postgres.databases() == {name, target, Place(target).pre}
+
+
+def refused(server, source, match, **options):
+    before = server.databases(), orders(server)
+    with pytest.raises(SlipwayError, match=match):
+        copied(server, source, **options)
+    assert (server.databases(), orders(server)) == before
+
+
+def test_what_cannot_be_copied_is_refused(postgres, other):
+    refused(postgres, origin(postgres, database="nowhere"), 'no database "nowhere" on this server')
+    refused(postgres, origin(postgres), "cannot be restored from itself", database="shop", way="stream")
+    refused(postgres, origin(postgres), "cannot be restored from itself", database="shop")
+    refused(postgres, origin(postgres, local=False), "itself, reached in another way", database="shop")
+    refused(other, origin(postgres, local=False, database="nowhere"), '"nowhere" does not exist')
+    postgres.sql("CREATE DATABASE shop__new OWNER shop")
+    for way in ("template", "stream"):
+        refused(postgres, origin(postgres, database="shop__new"), "under way, and no source", database="shop", way=way, remove_leftovers=True)
+
+
+def test_a_second_copy_at_the_same_time_is_refused(postgres):
+    with postgres.connection().session("postgres") as session:
+        Place("test").take(session)
+        refused(postgres, origin(postgres), "being restored already, by process [0-9]+ of the server: role shop")
+
+
+def test_a_client_older_than_the_server_is_refused(postgres, other, tmp_path):
+    """Not what it can do but what it says of itself is another version."""
+    for program in ("pg_dump", "pg_restore", "psql"):
+        (tmp_path / program).write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo '%s (PostgreSQL) 16.9' && exit\nexec %s/%s \"$@\"\n"
+                                        % (program, postgres.bin_dir, program))
+        (tmp_path / program).chmod(0o755)
+    with pytest.raises(SlipwayError, match="server is PostgreSQL 17.*only 16.9"):
+        copy(Restore(other.connection(database="new"), Wishes()), origin(postgres, local=False), bin_dir=str(tmp_path))
+    assert other.databases() == {"shop"}
+
+
+def test_a_newer_server_is_no_source_for_an_older_one(postgres, other, monkeypatch):
+    monkeypatch.setattr(stream.dumps, "LOOK", stream.dumps.LOOK.replace("current_setting('server_version_num')::int", "180001"))
+    monkeypatch.setattr(clients, "_version", lambda folder: 180001)
+    refused(other, origin(postgres, local=False), "PostgreSQL 18.1 and the server is 17.*newer database cannot be restored into an older")
+
+
+# What ends in the middle of a stream
+
+
+@pytest.fixture
+def wide(postgres, other):
+    """The source has more than fits into the pipes between the programs."""
+    postgres.connection().execute("CREATE TABLE public.wide AS SELECT g AS id, repeat(md5(g::text), 100) AS text FROM generate_series(1, 3000) g")
+    return postgres
+
+
+def with_check(server, body):
+    """Let each row of the wide table be looked at, by a function in PL/pgSQL, where it is copied to."""
+    server.connection().execute("CREATE FUNCTION public.look(id int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$BEGIN"
+                                " IF current_database() LIKE '%%new' THEN %s; END IF; RETURN true; END$$;"
+                                "ALTER TABLE public.wide ADD CHECK (public.look(id))" % body)
+
+
+def at_table(monkeypatch, act):
+    """Call act() when pg_restore says that it is at the rows of the table wide."""
+    hear = restore_source._Reader.hear
+
+    def hearing(reader, line):
+        hear(reader, line)
+        if 'processing data for table "public.wide"' in line:
+            act()
+
+    monkeypatch.setattr(restore_source._Reader, "hear", hearing)
+
+
+def in_the_middle(monkeypatch, act):
+    """Call act() once a megabyte has passed: pg_dump has more than it can get rid of, and pg_restore waits for more."""
+    chunks = stream._Pipe._chunks
+
+    def passing(pipe):
+        size = 0
+        for chunk in chunks(pipe):
+            yield chunk
+            if size <= MEGABYTE < size + len(chunk):
+                act()
+            size += len(chunk)
+
+    monkeypatch.setattr(stream._Pipe, "_chunks", passing)
+
+
+def end(program):
+    """SIGKILL the pg_dump or pg_restore that this process has started."""
+    listed = subprocess.run(["pgrep", "-x", "-P", str(os.getpid()), program], capture_output=True, text=True, check=False).stdout
+    for pid in listed.split():
+        os.kill(int(pid), signal.SIGKILL)
+    assert listed
+
+
+def whole_and_free(other):
+    """The live database of the other server is what it was, and nothing is left at work."""
+    settled(other)
+    assert other.databases() == {"shop"} and orders(other) == OLD
+
+
+@pytest.mark.parametrize("program, match", [("pg_dump", r"pg_dump 17.* failed .exit status -9. .*not touched"), ("pg_restore", "pg_restore ended with -9")])
+def test_the_death_of_either_end_is_that_of_both(wide, other, monkeypatch, program, match):
+    in_the_middle(monkeypatch, lambda: end(program))
+    with pytest.raises(SlipwayError, match=match):
+        copied(other, origin(wide, local=False), database="shop")
+    assert not subprocess.run(["pgrep", "-P", str(os.getpid()), "^pg_"], capture_output=True, check=False).stdout
+    whole_and_free(other)
+
+
+def test_the_session_of_pg_dump_ends(wide, other, monkeypatch):
+    in_the_middle(monkeypatch, lambda: wide.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'slipway copy%'"))
+    with pytest.raises(SlipwayError, match="pg_dump 17.* failed .*(terminating|server closed the) connection.*not touched"):
+        copied(other, origin(wide, local=False), database="shop")
+    whole_and_free(other)
+
+
+def test_an_error_that_matters_ends_both(wide, other):
+    with_check(wide, "PERFORM 1 / (id - 7)")
+    with pytest.raises(SlipwayError, match="pg_restore cannot restore TABLE DATA wide .*division by zero.*not touched"):
+        copied(other, origin(wide, local=False), database="shop")
+    whole_and_free(other)
+
+
+def test_rows_that_did_not_arrive_are_an_error(wide, other, monkeypatch):
+    at_table(monkeypatch, lambda: other.sql("DELETE FROM public.orders WHERE id = 7", "shop__new"))
+    with pytest.raises(SlipwayError, match='"orders" has 999 rows instead of 1000'):
+        copied(other, origin(wide, local=False), database="shop")
+    whole_and_free(other)
+
+
+# A copy that is killed
+
+
+send = Session._send
+
+
+def after_a_kill(server, source, way):
+    """One whole database is live after a killed copy, and the next one names what was left and comes through."""
+    settled(server)
+    left = sorted(server.databases() & {"test__new", "test__old"})
+    with pytest.raises(SlipwayError, match=" .*".join('"%s" is left' % name for name in left)) if left else contextlib.nullcontext():
+        copied(server, source, way, sql=["DELETE FROM public.orders WHERE id > 500"])
+    assert orders(server, "test") == (OLD if left else 500)
+    result = copied(server, source, way, remove_leftovers=True, reversible=True)
+    assert [leftover["database"] for leftover in result["leftovers"]] == left
+    assert orders(server, "test") == WHOLE and server.databases() - {"shop"} == {"test", "test__pre"}
+
+
+@pytest.mark.parametrize("way, step, sent", [
+    ("template", "CREATE DATABASE", True), ("stream", "pg_export_snapshot", True), ("stream", 'RENAME TO "test__pre"', False)])
+def test_killed_at_a_step(postgres, monkeypatch, way, step, sent):
+    def sending(session, statement):
+        if step in statement:
+            if sent:
+                slip_to_server(session, statement)
+            die()
+        return send(session, statement)
+
+    postgres.sql("CREATE DATABASE test OWNER shop")
+    postgres.connection(database="test").execute("CREATE TABLE public.orders AS SELECT g AS id FROM generate_series(1, %d) g" % OLD)
+    monkeypatch.setattr(Session, "_send", sending)
+    assert not in_child(lambda: copied(postgres, origin(postgres), way, reversible=True))
+    monkeypatch.undo()
+    after_a_kill(postgres, origin(postgres), way)
+
+
+def test_killed_in_the_middle_of_a_stream(wide, other, monkeypatch):
+    """pg_dump and pg_restore are gone with it, and do not go on to fill a database that nobody waits for."""
+    other.sql("ALTER DATABASE shop RENAME TO test")
+    in_the_middle(monkeypatch, die)
+    assert not in_child(lambda: copied(other, origin(wide, local=False), reversible=True))
+    monkeypatch.undo()
+    for server in (wide, other):
+        settled(server)
+    after_a_kill(other, origin(wide, local=False), "stream")
+
+
+# The module
+
+
+@pytest.fixture
+def module(postgres, run_module):
+    def run(check=False, **options):
+        params = dict({"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": PASSWORD,
+                       "login_db": "test", "source": "shop", "source_environment": "stag", "environment": "stag"}, **options)
+        result = run_module("postgres_copy", {name: value for name, value in params.items() if value is not None}, check=check)
+        assert PASSWORD not in json.dumps(result)
+        return result
+
+    return run
+
+
+def test_what_the_guards_refuse(postgres, module):
+    refusals = [
+        ({"environment": "prod"}, "prod, and nothing is copied there without its name said once more. Nothing was changed. confirm=test says it"),
+        ({"environment": "prod", "confirm": "shop"}, "is not its name"),
+        ({"environment": None}, "counts as prod"),
+        ({"source_environment": "prod"}, "A copy of a database of environment prod is not allowed. Nothing was changed. allow_copy allows it"),
+        ({"source_environment": None}, "not named, which counts as prod"),
+        ({"allow_copy": False}, "allow_copy forbids it"),
+        ({"config": "odd", "configs": {"odd": {"way": "sideways"}}}, "'sideways' as way"),
+    ]
+    for options, message in refusals:
+        for check in (True, False):
+            result = module(check, **options)
+            assert result["failed"] and message in result["msg"], options
+    assert postgres.databases() == {"shop"}
+    result = module(environment="prod", source_environment="prod", allow_copy=True, confirm="test")
+    assert (result["way"], result["because"]) == ("stream", "the source may not be blocked in prod")
+
+
+def test_a_config_and_another_server(postgres, other, module):
+    there = {"login_host": "127.0.0.1", "login_port": other.port, "login_user": "shop", "login_password": PASSWORD}
+    configs = {"kept": {"way": "stream", "reversible": True, "pre_swap_sql": ["DELETE FROM orders WHERE id > 7"], "jobs": 3}}
+    module(source_server=there)
+    assert orders(postgres, "test") == OLD
+    result = module(config="kept", configs=configs, swap=False)
+    assert (result["way"], result["because"], result["kept"]) == ("stream", "it was asked for", None)
+    assert postgres.databases() == {"shop", "test", "test__ready"}
+    Restore(postgres.connection(database="test"), Wishes(reversible=True)).put_in_place()
+    assert orders(postgres, "test") == 7 and postgres.databases() == {"shop", "test", "test__pre"}
+
+
+def test_no_password_is_in_an_argument(wide, other, monkeypatch):
+    seen = {}
+
+    def look():
+        for pid in subprocess.run(["pgrep", "-P", str(os.getpid()), "^pg_"], capture_output=True, text=True, check=False).stdout.split():
+            argv = pathlib.Path("/proc", pid, "cmdline").read_bytes()
+            seen[os.path.basename(argv.split(b"\0")[0])] = argv
+        end("pg_dump")
+
+    in_the_middle(monkeypatch, look)
+    with pytest.raises(SlipwayError):
+        copied(other, origin(wide, local=False), database="shop")
+    assert set(seen) == {b"pg_dump", b"pg_restore"} and not any(PASSWORD.encode() in argv for argv in seen.values())
+
+
+def test_it_says_how_far_it_is(wide, other):
+    said = []
+    restore = Restore(other.connection(), Wishes(), lambda phase, **more: said.append((phase, more)))
+    copy(restore, origin(wide, local=False), bin_dir=other.bin_dir)
+    at = [more["bytes"] for phase, more in said if phase == "restore"]
+    assert at == sorted(at) and 0 < at[-1] <= said[0][1]["total_bytes"]
+    assert {more["table"] for phase, more in said if phase == "restore"} == {"public.django_migrations", "public.orders", "public.wide"}
