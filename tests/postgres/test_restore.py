@@ -19,7 +19,6 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import 
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 
 
-
 def restore(postgres, source, user="shop", **wishes):
     return Restore(postgres.connection(user), Wishes(**wishes)).run(source)
 
