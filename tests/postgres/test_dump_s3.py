@@ -164,7 +164,7 @@ def test_both_stores_have_the_same_names_and_a_bucket_can_be_copied_to_a_folder(
 def test_a_table_of_many_parts_and_back(postgres, bad, proxy, monkeypatch, tmp_path):
     """The answer to the last request for it is lost, so that it is asked for again what was done already."""
     monkeypatch.setattr(outbox, "PART", PART)
-    postgres.connection().execute(ROWS % 30000)
+    postgres.connection().execute(ROWS % 40000)
     proxy.faults.append(Fault("cut answer", "POST", "uploadId=", 1))
     result = dump(postgres.connection(), bad, Wish("uat", jobs=1, compression="none"))
     assert proxy.faults[0].met == 1 and result["archive_size"] > 3 * PART
@@ -172,7 +172,7 @@ def test_a_table_of_many_parts_and_back(postgres, bad, proxy, monkeypatch, tmp_p
     whole.verify()
     postgres.connection().execute("TRUNCATE public.orders")
     restore(postgres, whole)
-    assert orders(postgres) == 31000 and spooled(tmp_path) == []
+    assert orders(postgres) == 41000 and spooled(tmp_path) == []
 
 
 def test_a_program_waits_for_a_slower_network_and_the_disk_never_has_all_that_it_writes(bad, proxy, monkeypatch, tmp_path):
