@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """make recovery-matrix: break upgrades in every step in every way, recover, look from outside; docs/recovery-matrix.md.
 
-What became of a cell is kept in .cache/recovery-matrix and, with the table, in docs/recovery-matrix.json; so a run goes on with
-the cells that are left, also on another machine. --anew begins again. Arguments name cells, whole or in part: rolling, rolling/migrate, maintenance/open/controller. --covering
-runs a small choice that has every fault and every mode in it, --table only writes the table. A second run beside the first,
-with --lab another, takes cells that the first has not begun.
+What became of a cell is kept in .cache/recovery-matrix and, with the table, in docs/recovery-matrix.json; so a run goes on
+with the cells that are left, also on another machine. --anew begins again. Arguments name cells, whole or in part: rolling,
+rolling/migrate, maintenance/open/controller. --covering runs a small choice that has every fault and every mode in it,
+--table only writes the table. A second run beside the first, with --lab another, takes cells that the first has not begun.
 """
 
 from __future__ import annotations
