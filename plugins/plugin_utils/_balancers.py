@@ -13,7 +13,7 @@ PATH = "/.slipway/balancer/{host}"  # the role balancer teaches HAProxy to answe
 
 def status_urls(wanted, task_vars):
     """URLs with {host} in the place of a host's name: those that are named, or where "auto" those of the group balancer."""
-    if wanted == "auto":
+    if wanted in (None, "auto"):  # None: who asks without the role
         hosts, variables = task_vars["groups"].get("balancer", ()), task_vars["hostvars"]
         return ["http://%s%s" % (_bracketed(variables[host].get("ansible_host", host)), PATH) for host in hosts]
     urls = [wanted] if isinstance(wanted, str) else wanted

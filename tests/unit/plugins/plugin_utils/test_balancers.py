@@ -24,7 +24,7 @@ def test_those_that_are_named_are_asked(wanted, expected):
     assert status_urls(wanted, TASK_VARS) == expected
 
 
-@pytest.mark.parametrize("wanted", ["lb1", ["lb1"], ["file:///etc/passwd"], {"lb1": "http://lb1"}, [1], None])
+@pytest.mark.parametrize("wanted", ["lb1", ["lb1"], ["file:///etc/passwd"], {"lb1": "http://lb1"}, [1]])
 def test_what_is_no_url_is_refused_before_anything_changes(wanted):
     with pytest.raises(AnsibleError, match="Nothing was changed. slipway_balancer_status is auto, or a list of URLs"):
         status_urls(wanted, TASK_VARS)
