@@ -35,7 +35,6 @@ SELECT (SELECT count(*) FROM public.customers) AS customers, (SELECT count(*) FR
 BROKEN = {"customers": 19, "sales": 95, "log": 1, "orders": 990}
 MENDED = dict(BROKEN, customers=20)
 
-rich = test_restore.rich
 kill_at = test_restore_crash.kill_at
 
 
