@@ -17,7 +17,7 @@ import pytest
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 sys.path.insert(0, str(DEMO))
-import check  # noqa: E402
+import check  # noqa: E402  (demo is no package)
 import repository  # noqa: E402
 from client import Client  # noqa: E402
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "demo"))
-import check  # noqa: E402
+import check  # noqa: E402  (demo is no package)
 import repository  # noqa: E402
 from balancer import Balancer  # noqa: E402
 from client import Client  # noqa: E402

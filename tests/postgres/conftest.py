@@ -18,7 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-import postgres_server  # noqa: E402
+import postgres_server  # noqa: E402  (scripts is no package)
 
 PASSWORD = "no secret"
 

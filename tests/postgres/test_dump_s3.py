@@ -33,7 +33,7 @@ from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.t
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-import registry_server  # noqa: E402
+import registry_server  # noqa: E402  (scripts is no package)
 import s3_server  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("s3")  # one server is enough
