@@ -83,7 +83,10 @@ class Run:
         if down and struck:
             self._refuses(down)
             self._tell_status(down, "back")
-        if down or self.shop.left_over():
+        kept = self.shop.restore_points()
+        if kept and not self.shop.left_over():
+            self.outcome.notes.append("the restore point could not be dropped at the end; recover did it")
+        if down or kept or self.shop.left_over():
             begun = time.monotonic()
             recovered = self.shop.playbook("recover")
             self.log(recovered.output)

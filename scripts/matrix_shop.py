@@ -207,6 +207,10 @@ class MatrixShop(Shop):
         """Whether an operation is open anywhere."""
         return any(found["open"] or found["lock"] for found in map(self.probe, self.hosts))
 
+    def restore_points(self):
+        """The databases that are restore points."""
+        return [row["name"] for row in self.sql("SELECT datname AS name FROM pg_database WHERE datname LIKE 'shop\\_\\_slipway\\_%%'")]
+
     def wrong(self, accepted, again=False):
         """(the version that is live, everything that is not as it should be when nothing is at work); again: see check.py."""
         seen = {host: self.probe(host) for host in self.hosts}

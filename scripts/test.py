@@ -66,7 +66,7 @@ def pytest(name, python, arguments, scratch):
         print(title, flush=True)
     done = subprocess.run(
         [python, "-m", "pytest", "-q", "--junitxml", report, "--basetemp", os.path.join(scratch, word), *arguments],
-        cwd=workspace.ROOT, env=workspace.environment(python), check=False, **kept)
+        cwd=workspace.ROOT, env=workspace.environment(python, TMPDIR=os.path.dirname(scratch)), check=False, **kept)
     if kept:  # one piece, not among what the others print
         print("%s\n%s" % (title, done.stdout), flush=True)
     count = {"passed": 0, "failed": 0, "skipped": 0}

@@ -138,8 +138,7 @@ def test_what_cannot_be_is_refused(postgres, dump):
             ("public.custmers", {}, "Did you mean public.customers"),
             ("counted", {}, "Table counted is not in the dump"),
             ("customers", {"sql": ["SELECT 1"]}, r"pre_swap_sql=\[\]"),
-            ("customers", {"commands": [["true"]]}, r"pre_swap_hooks=\[\]"),
-            ("customers", {"swap": False}, "swap=false has no meaning")):
+            ("customers", {"commands": [["true"]]}, r"pre_swap_hooks=\[\]")):
         with pytest.raises(SlipwayError, match=match):
             part(postgres, dump, "log", asked, **wishes)
     assert state(postgres) == BROKEN and postgres.databases() == {"shop"}
@@ -153,6 +152,53 @@ def test_rows_that_were_left_out_of_the_dump_and_unknown_schemas_are_said_at_onc
                                               "The rows of table public.log were left out of the dump."]
 
 
+def put(postgres, check=False, **wishes):
+    return PartRestore(postgres.connection(), Wishes(**wishes)).put_in_place(check)
+
+
+def test_rows_wait_until_they_are_put_in_their_place(postgres, dump):
+    told, done = (part(postgres, dump, "customers", check=check, swap=False, reversible=True) for check in (True, False))
+    assert told["kept"] is done["kept"] is None and done["checked"] == 1
+    assert state(postgres) == BROKEN and postgres.databases() == {"shop", "shop__part"}
+    assert postgres.sql("SELECT datallowconn FROM pg_database WHERE datname = 'shop__part'") == "f"
+    with pytest.raises(SlipwayError, match='no database "shop__ready"'):  # some tables are no database to live with
+        Restore(postgres.connection(), Wishes()).put_in_place()
+    with pytest.raises(SlipwayError, match='"shop__part" is left of an earlier restore'):
+        part(postgres, dump, "customers")
+    told, done = put(postgres, check=True, reversible=True), put(postgres, reversible=True)
+    assert {key: done[key] for key in ("restored", "replaced", "kept")} == {key: told[key] for key in ("restored", "replaced", "kept")} == {
+        "restored": str(dump.key), "replaced": [{"schema": "public", "name": "customers"}], "kept": "shop__pre"}
+    assert state(postgres) == MENDED and postgres.databases() == {"shop", "shop__pre"}
+
+
+def test_rows_that_do_not_fit_are_refused_before_they_wait(postgres, dump):
+    postgres.connection().execute("ALTER TABLE public.customers RENAME name TO called")
+    with pytest.raises(SlipwayError, match="has column name in the dump only"):
+        part(postgres, dump, "customers", swap=False)
+    assert postgres.databases() == {"shop"}
+
+
+def test_rows_that_fit_no_more_wait_for_another_try(postgres, dump):
+    part(postgres, dump, "customers", swap=False)
+    postgres.connection().execute("ALTER TABLE public.customers RENAME name TO called")
+    with pytest.raises(SlipwayError, match="has column name in the dump only") as caught:
+        put(postgres, reversible=True)
+    assert caught.value.untouched == 'Database "shop" was not touched.'
+    assert postgres.databases() == {"shop", "shop__part"}
+    postgres.connection().execute("ALTER TABLE public.customers RENAME called TO name")
+    put(postgres)
+    assert state(postgres) == MENDED and postgres.databases() == {"shop"}
+
+
+@pytest.mark.parametrize("make, match", [
+    ("SELECT 1", 'database "shop__part" is not there'), ("CREATE DATABASE shop__part", 'database "shop__part" is of somebody else')])
+def test_only_what_a_restore_made_ready_is_put_in_place(postgres, dump, make, match):
+    postgres.sql(make)
+    with pytest.raises(SlipwayError, match=match):
+        put(postgres)
+    assert state(postgres) == BROKEN
+
+
 STEPS = ['DATABASE "shop" ALLOW_CONNECTIONS false', "TEMPLATE", "TRUNCATE", "SET CONSTRAINTS", "ADD CONSTRAINT", 'RENAME TO "shop__pre"', "COMMIT",
          "DROP DATABASE"]
 
@@ -161,6 +207,23 @@ STEPS = ['DATABASE "shop" ALLOW_CONNECTIONS false', "TEMPLATE", "TRUNCATE", "SET
 def test_killed_at_each_step(postgres, dump, kill_at, monkeypatch, step):
     kill_at(step, True)
     assert not in_child(lambda: part(postgres, dump, "customers", reversible=True))
+    monkeypatch.undo()
+    check(postgres, dump)
+
+
+@pytest.mark.parametrize("step", ["COMMENT ON DATABASE", 'RENAME TO "shop__part"'])
+def test_killed_while_it_is_made_ready(postgres, dump, kill_at, monkeypatch, step):
+    kill_at(step, True)
+    assert not in_child(lambda: part(postgres, dump, "customers", swap=False))
+    monkeypatch.undo()
+    check(postgres, dump)
+
+
+@pytest.mark.parametrize("step", ['"shop__part" ALLOW_CONNECTIONS true', "TEMPLATE", "TRUNCATE", "COMMIT", "DROP DATABASE"])
+def test_killed_while_what_is_ready_is_put_in_place(postgres, dump, kill_at, monkeypatch, step):
+    part(postgres, dump, "customers", swap=False)
+    kill_at(step, True)
+    assert not in_child(lambda: put(postgres, reversible=True))
     monkeypatch.undo()
     check(postgres, dump)
 
@@ -179,7 +242,7 @@ def test_killed_in_the_middle_of_the_rows(postgres, dump, monkeypatch):
 def check(postgres, dump):
     """After a killed restore: all rows are replaced or none, the next one names what is left, and comes through."""
     test_restore_crash.settled(postgres)
-    left = sorted(postgres.databases() & {"shop__new", "shop__copy", "shop__old"})
+    left = sorted(postgres.databases() & {"shop__new", "shop__part", "shop__copy", "shop__old"})
     with pytest.raises(SlipwayError) if left else contextlib.nullcontext() as caught:
         with postgres.connection().session("postgres") as session:
             Place("shop").reopen(session, Place("shop").found(session))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The leader dies on the way back, and the way back is gone again from its beginning."""
+"""The leader dies on the way back, and the way back is gone again from its beginning; restore points do not outlive their use."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.slipway.app.plugins.module_utils._operation import back
+from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import RestorePoint
 
 ID = "20261125T230000Z-upgrade-1"
@@ -22,6 +23,7 @@ DECISION = {"direction": "back", "restore": True, "reason": ""}
 def operation(postgres, tmp_path):
     """An open operation on the leader, with the restore point it has taken."""
     site = SimpleNamespace(root=str(tmp_path), host="app1", leads=True, lock=Lock(str(tmp_path)), secrets=list,
+                           connection=postgres.connection, params={"database": {"login_db": "shop"}},
                            restore_point=lambda name: RestorePoint(postgres.connection(), "shop", name))
     fence = site.lock.acquire(ID, {"user": "somebody"})
     operation = Operation(site, ID, fence, {"kind": "upgrade"})
@@ -53,3 +55,40 @@ def test_a_restore_that_was_not_written_down_is_done_once(postgres, operation):
     back.restore(operation.site, operation, DECISION)
     assert orders(postgres) == before
     assert operation.outcome_of("restore")["restored"]["changed"] is False
+
+
+def recovered(operation, check=False):
+    """What recover says on a host whose last operation this is."""
+    return back.assess(operation.site, {"surveys": {"app1": {"operation": operation.summary()}}}, check)
+
+
+def test_a_restore_point_that_could_not_be_dropped_at_the_end_is_dropped_by_recover(postgres, operation):
+    operation.close("done", "It is live.")
+    names = postgres.databases()
+    for check, there in ((True, names), (False, {"shop"})):
+        told = recovered(operation, check)
+        assert told["changed"] and "still had the restore point of %s" % ID in told["decision"]["reason"]
+        assert postgres.databases() == there
+    assert recovered(operation) == {"decision": {"direction": "none", "restore": False, "reason": "Operation %s had ended (done); nothing was left over." % ID}}
+
+
+def test_the_next_operation_drops_it_too_but_not_that_of_an_open_one_or_of_a_stranger(postgres, operation):
+    postgres.sql("CREATE DATABASE shop__slipway_theirs")
+    before = postgres.databases()
+    assert not forward.drop_restore_points(operation.site)
+    assert postgres.databases() == before
+    operation.close("done", "It is live.")
+    operation.site.lock.release(ID)
+    name = ID.replace("-1", "-2")
+    later = Operation(operation.site, name, operation.site.lock.acquire(name, {"user": "somebody"}), {"kind": "upgrade"})
+    later.begin()
+    later.site.restore_point(later.restore_point).present()
+    assert sorted(forward.drop_restore_points(operation.site, later.id)) == [ID, later.id]
+    assert postgres.databases() == {"shop", "shop__slipway_theirs"}
+
+
+def test_a_server_out_of_reach_does_not_keep_recover_from_its_word(operation):
+    operation.close("done", "It is live.")
+    operation.site.connection = lambda: Connection(login_host="127.0.0.1", login_port=1)
+    told = recovered(operation)
+    assert "could not be seen: Cannot reach" in told["decision"]["reason"] and "changed" not in told

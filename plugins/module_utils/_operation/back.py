@@ -77,6 +77,17 @@ def _release_unbegun(site, holder, plan, check):
     return _nothing("Operation %s had taken the lock and not begun; the lock is free again." % holder["operation"])
 
 
+def _remains(site, ended, check):
+    """Nobody has to go on or back. What is left in the database of operations that have ended is dropped all the same."""
+    try:
+        dropped = forward.drop_restore_points(site, check=check)
+    except SlipwayError as error:
+        return _nothing("%s; whether a restore point is left could not be seen: %s" % (ended, error))
+    if not dropped:
+        return _nothing(ended + "; nothing was left over.")
+    return dict(_nothing("%s; its database still had the restore point of %s, which is dropped." % (ended, " and ".join(dropped))), changed=True)
+
+
 def _nothing(reason):
     return {"decision": {"direction": "none", "restore": False, "reason": reason}}
 
@@ -89,7 +100,7 @@ def _closed(site, leader, surveys, check):
                     if survey["operation"] and survey["operation"]["id"] == leader["id"]
                     and survey["operation"]["outcome"] == "open")
     if not behind:
-        return _nothing("Operation %s had ended (%s); nothing was left over." % (leader["id"], leader["outcome"]))
+        return _remains(site, "Operation %s had ended (%s)" % (leader["id"], leader["outcome"]), check)
     return {"id": leader["id"], "fence": site.lock.fence(), "plan": leader["plan"], "decision": {
         "direction": "closed", "restore": False, "outcome": leader["outcome"],
         "reason": "The operation had ended (%s); %s had not closed its journal." % (leader["outcome"], ", ".join(behind))}}

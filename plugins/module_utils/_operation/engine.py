@@ -39,7 +39,8 @@ def run_step(site, step, params, outcomes, check=False):
         return {"operation": forward.start(site, params["plan"]), "changed": True}
     if step == "assess":
         assessed = _function(step, False)(site, params["plan"], check)
-        return dict({"decision": assessed.pop("decision")}, **({"operation": assessed, "changed": True} if assessed else {}))
+        told = {"decision": assessed.pop("decision"), "changed": assessed.pop("changed", bool(assessed))}
+        return dict(told, **({"operation": assessed} if assessed else {}))
     given = params["operation"]
     operation = Operation(site, given["id"], given["fence"], given["plan"])
     known = operation.summary()

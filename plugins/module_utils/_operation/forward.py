@@ -11,10 +11,12 @@ import time
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, tail
 from ansible_collections.slipway.app.plugins.module_utils._operation import services
-from ansible_collections.slipway.app.plugins.module_utils._operation.journal import now
-from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, new_id
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, now, operations, summary
+from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, new_id, restore_point_of
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, mode_of
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
+
+LEFT = " It is a database beside the live one, in nobody's way; the next upgrade drops it, and so does the playbook slipway.app.recover."
 
 
 def preflight(site, plan):
@@ -218,7 +220,7 @@ def finish(site, operation):
             config = site.config(release.documents)
             _try(warnings, "the hook after_upgrade", lambda: run_commands(
                 site, operation, release, config["hooks"]["after_upgrade"], config["timeouts"]["command"]))
-            _try(warnings, "dropping the restore point", site.restore_point(operation.restore_point).absent)
+            _try(warnings, "dropping the restore point", lambda: drop_restore_points(site, operation.id), LEFT)
         outcome["pruned"] = []
         needed = {release.id, operation.plan["previous"].get(site.host)} - {None}
         for old in site.releases.surplus(site.params["keep_releases"], needed):
@@ -232,9 +234,29 @@ def finish(site, operation):
     return outcome
 
 
-def _try(warnings, what, action):
-    """Do it; a failure becomes a warning that says what it was."""
+def drop_restore_points(site, ending=None, check=False):
+    """Drop the restore points of operations that have ended, and of the one that is ending; return the names of those operations.
+
+    One is left where the database could not be reached when its operation ended.
+    """
+    from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import left
+
+    known = {restore_point_of(name): name for name in operations(site.root)}
+    found = [point for point in left(site.connection(), site.params["database"]["login_db"], known)
+             if known[point] == ending or _ended(site, known[point])]
+    for point in found if not check else ():
+        site.restore_point(point).absent()
+    return [known[point] for point in found]
+
+
+def _ended(site, operation):
+    told = summary(Journal(site.root, operation).records())
+    return told is not None and told["outcome"] != "open"
+
+
+def _try(warnings, what, action, then=""):
+    """Do it; a failure becomes a warning that says what it was, and what comes of it."""
     try:
         action()
     except SlipwayError as error:
-        warnings.append("After the upgrade, %s failed: %s" % (what, error))
+        warnings.append("After the upgrade, %s failed: %s%s" % (what, error, then))

@@ -21,6 +21,11 @@ def new_id(kind, fence):
     return "%s-%s-%d" % (time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), kind, fence)
 
 
+def restore_point_of(operation):
+    """The name of the restore point of an operation by its id: short, and the operation can be told from it."""
+    return operation.lower().replace("-", "_")
+
+
 class Operation:
     """One operation on one host.
 
@@ -43,8 +48,8 @@ class Operation:
 
     @property
     def restore_point(self):
-        """The name of the operation's restore point: short, and the operation can be told from it."""
-        return self.id.lower().replace("-", "_")
+        """The name of the operation's restore point."""
+        return restore_point_of(self.id)
 
     @property
     def session_name(self):

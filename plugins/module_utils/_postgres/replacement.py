@@ -78,13 +78,17 @@ class Replacement:
         if kind:
             self.session.close()  # what is not committed is undone by the server
 
+    def compare(self):
+        """Refuse tables that are defined otherwise, before anything is locked for them."""
+        with self.connection.session() as here, self.connection.session(self.source) as there:
+            self._compare(here, there)
+
     def fill(self, watch):
         """Replace all rows, and prove what has come of it."""
         quoted = [quoted_name(table) for table in self.tables]
         self.session.execute("LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE" % ", ONLY ".join(quoted))
         with self.connection.session(self.source) as source:
-            self._here, self._there = self._described(self.session), self._described(source)
-            self._compare()
+            self._compare(self.session, source)
             self._raise_sequences(source)
         keys = self._without_keys()
         triggers = self._without_triggers()
@@ -110,8 +114,9 @@ class Replacement:
             found[column["oid"]]["columns"][column["name"]] = column
         return {(table["schema"], table["name"]): table for table in found.values()}
 
-    def _compare(self):
+    def _compare(self, here_session, there_session):
         """Refuse tables whose rows cannot be what they were in the dump."""
+        self._here, self._there = self._described(here_session), self._described(there_session)
         wrong = []
         for table in self.tables:
             here, there = (each.get((table["schema"], table["name"])) for each in (self._here, self._there))

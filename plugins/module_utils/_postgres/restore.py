@@ -95,7 +95,7 @@ class Restore:
                     source.fill(self, session, facts)
                 warnings = self._prepare(session, source, facts)
                 if not self.wishes.swap:
-                    self.place.set_ready(session)
+                    self.place.set_ready(session, self.place.ready)
             dropped, undropped = self._swap(session, self.place.new) if self.wishes.swap else ([], [])
             return dict(result, seconds=self.seconds, ignored=source.ignored, dropped=dropped, warnings=warnings + undropped,
                         checked=source.checked)

@@ -11,12 +11,15 @@ the place of the live one would lose what others have written to their tables me
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 
 from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident
-from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import drop
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow, close, drop
+from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.replacement import Replacement, quoted_name
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
@@ -63,48 +66,109 @@ class PartRestore(Restore):
     """A restore of a PartSource into the connection's login_db, which is not swapped."""
 
     def run(self, source, check=False):
-        """Replace the rows of the tables and return the result."""
+        """Replace the rows of the tables, or without swap have them ready beside, and return the result."""
         self._refuse_what_needs_a_swap()
         with self._session(check) as session:
             found = self._found(session, check)
             facts = self._facts(session, source, found)
             tables = source.manifest["tables"]
-            result = {"changed": True, "restored": source.name, "leftovers": self.place.leftovers(found), "left_out": [],
-                      "kept": self.place.pre if self.wishes.reversible else None, "replaced": names(tables)}
+            result = self._result(tables, source.name, leftovers=self.place.leftovers(found))
             if check:
-                return dict(result, seconds={}, ignored=None, dropped=None, checked=None, warnings=[])
+                return result
             for leftover in result["leftovers"]:
                 drop(session, leftover["database"])
+            put = ([], [], None)
             with self._dropped_on_error(session):
                 with self._timed("restore"):
                     source.fill(self, session, facts)
                 with self._timed("check"):
                     source.check(self, self.place.new)
-                with self._timed("copy"):
-                    warnings = self.place.copy_live(session, facts) if self.wishes.reversible else []
-                dropped, more, lost = self._replace(session, tables)
-            if lost:
-                raise SlipwayError("%s Whether the rows were replaced is not known: all of them were, or none." % lost)
-            warnings += more + self._analyze(tables)
-            drop(session, self.place.new)
-            return dict(result, seconds=self.seconds, ignored=source.ignored, dropped=dropped, warnings=warnings, checked=source.checked)
+                    Replacement(self.connection, None, tables, self.place.new).compare()
+                if self.wishes.swap:
+                    put = self._put(session, facts, tables, self.place.new)
+                else:
+                    self.place.set_ready(session, self.place.part, json.dumps({"tables": tables, "source": source.name}))
+            return self._finished(session, dict(result, ignored=source.ignored, checked=source.checked), self.place.new, tables, *put)
+
+    def put_in_place(self, check=False):
+        """Replace the rows of the tables that a run without swap has made ready, and return the result."""
+        self._refuse_what_needs_a_swap()
+        with self._session(check) as session:
+            found = self._found(session, check)
+            tables, name = self._ready(session, found)
+            facts = look(session, self.database)
+            left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.part]
+            self._raise_findings(problems(session, self.database, facts) + self._in_the_way(left))
+            result = self._result(tables, name, leftovers=left, ignored=[], checked=0)
+            if check:
+                return result
+            for leftover in left:
+                drop(session, leftover["database"])
+            session.execute(allow(self.place.part, True))
+            with self._kept_on_error(session):
+                put = self._put(session, facts, tables, self.place.part)
+            return self._finished(session, result, self.place.part, tables, *put)
+
+    def _ready(self, session, found):
+        """The tables that are ready beside, and the dump they are from."""
+        note = self.place.note(session, self.place.part) if self.place.part in found else None
+        try:
+            noted = json.loads(note or "")
+            return noted["tables"], noted["source"]
+        except (ValueError, KeyError, TypeError):
+            raise SlipwayError("There are no tables to put in place: database %s is %s." % (
+                quote_ident(self.place.part), "of somebody else" if self.place.part in found else "not there"), untouched="Nothing was changed.",
+                hint="A restore of tables with swap=false makes it.") from None
+
+    def _result(self, tables, name, **told):
+        """What is known before anything is done."""
+        kept = self.place.pre if self.wishes.reversible and self.wishes.swap else None
+        return dict({"changed": True, "restored": name, "left_out": [], "kept": kept, "replaced": names(tables), "seconds": {}, "ignored": None,
+                     "dropped": None, "checked": None, "warnings": []}, **told)
+
+    def _put(self, session, facts, tables, name):
+        """Replace the rows by those of a database beside, with a way back where it is wanted; as _replace returns it."""
+        with self._timed("copy"):
+            warnings = self.place.copy_live(session, facts) if self.wishes.reversible else []
+        dropped, more, lost = self._replace(session, tables, name)
+        return dropped, warnings + more, lost
+
+    def _finished(self, session, result, name, tables, dropped, warnings, lost):
+        """The result, when the rows that came from a database beside are in their place, or ready to be put there."""
+        if lost:
+            raise SlipwayError("%s Whether the rows were replaced is not known: all of them were, or none." % lost)
+        if self.wishes.swap:
+            warnings = warnings + self._analyze(tables)
+            drop(session, name)
+        return dict(result, seconds=self.seconds, dropped=dropped, warnings=warnings)
+
+    @contextlib.contextmanager
+    def _kept_on_error(self, session):
+        """Leave what is ready as it was when the block fails, for another try; the rows of the live database were not touched."""
+        try:
+            yield
+        except SlipwayError as error:
+            with contextlib.suppress(PostgresError):
+                drop(session, self.place.copy)
+                close(session, self.place.part)
+            raise SlipwayError(error.message, untouched="Database %s was not touched." % quote_ident(self.database),
+                               hint=error.hint or "What was restored is ready still: source=:ready with the tables tries again.", **error.facts) from None
 
     def _refuse_what_needs_a_swap(self):
         """What is to be done with a database before it is live is not to be done with the live one, nor passed over in silence."""
-        for option, asked, hint in (("swap=false", not self.wishes.swap, "Restore the whole dump with swap=false to look into it."),
-                                    ("pre_swap_hooks", self.wishes.commands, "Say pre_swap_hooks=[], or another config."),
+        for option, asked, hint in (("pre_swap_hooks", self.wishes.commands, "Say pre_swap_hooks=[], or another config."),
                                     ("pre_swap_sql", self.wishes.sql, "Say pre_swap_sql=[], or another config.")):
             if asked:
                 raise SlipwayError("Tables are restored into the live database itself, where %s has no meaning." % option,
                                    untouched="Nothing was changed.", hint=hint)
 
-    def _replace(self, session, tables):
-        """Replace the rows in the live database.
+    def _replace(self, session, tables, name):
+        """Replace the rows in the live database by those of a database of this name.
 
         Returns the names of databases that were dropped, warnings, and the error when nobody knows whether it is done.
         """
         with self._timed("replace"), self.connection.session() as live:
-            replacement = Replacement(self.connection, live, tables, self.place.new)
+            replacement = Replacement(self.connection, live, tables, name)
             with replacement:
                 replacement.fill(self.watch)
                 # The way back is made at the last moment, when nothing but the end is to come.

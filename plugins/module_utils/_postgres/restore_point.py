@@ -31,6 +31,14 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight im
 NAME = re.compile(r"(?!part_|failed_)[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
+def left(connection, database, names):
+    """Those of the names under which the server still has something of a restore point."""
+    rows = connection.query("SELECT datname AS name FROM pg_database", connection.maintenance_db)
+    there = {row["name"] for row in rows}
+    points = [RestorePoint(connection, database, name) for name in names]
+    return [point.name for point in points if there & {point.part, point.copy, point.failed}]
+
+
 class RestorePoint:
     """The restore point of one database under one name, usually the id of an operation."""
 

@@ -9,6 +9,7 @@ All state is in the names of databases, so that it can be told after a crash at 
   <database>         the live one; there is one at every moment
   <database>__new    one that is being filled, worth nothing before it is in its place
   <database>__ready  one that is restored and proved, and waits to be put in its place (source ":ready")
+  <database>__part   some tables, restored and proved, whose rows wait to be put in the place of the live ones (":ready", too)
   <database>__copy   a copy of the live one, which becomes :pre when some of its rows are replaced
   <database>__old    one that is about to be dropped
   <database>__pre    what was live before the last restore (source ":pre"), whole and closed to everybody
@@ -37,14 +38,14 @@ class Place:
 
     def __init__(self, database):
         self.database = database
-        self.new, self.ready, self.copy, self.old, self.pre, self.post = (
-            fit("%s__%s" % (database, kind)) for kind in ("new", "ready", "copy", "old", "pre", "post"))
-        self.passing = (self.new, self.ready, self.copy, self.old)  # there for as long as a restore is at work
+        self.new, self.ready, self.part, self.copy, self.old, self.pre, self.post = (
+            fit("%s__%s" % (database, kind)) for kind in ("new", "ready", "part", "copy", "old", "pre", "post"))
+        self.passing = (self.new, self.ready, self.part, self.copy, self.old)  # there for as long as a restore is at work
         self.kept = {":pre": self.pre, ":post": self.post}
 
     def found(self, session):
         """{name: whether it lets connections in} of the live database and those beside it, as far as they are there."""
-        ours = (self.database, self.new, self.ready, self.copy, self.old, self.pre, self.post)
+        ours = (self.database, *self.passing, self.pre, self.post)
         rows = session.query("SELECT datname AS name, datallowconn AS open FROM pg_database WHERE datname IN (%s)"
                              % ", ".join(quote_literal(name) for name in ours))
         return {row["name"]: row["open"] for row in rows}
@@ -63,6 +64,7 @@ class Place:
     def leftovers(self, found):
         """Databases that a restore which did not end has left, and what they are."""
         what = {self.new: "half restored, worth nothing", self.ready: "restored, and never put in its place",
+                self.part: "some tables, restored, whose rows were never put in their place",
                 self.copy: "a copy of what was live, made to go back to", self.old: "what was to be dropped after an earlier restore"}
         return [{"database": name, "what": what[name]} for name in what if name in found]
 
@@ -73,10 +75,18 @@ class Place:
             session.execute(allow(self.database, True))
         return closed
 
-    def set_ready(self, session):
-        """Say of the new database that it is whole, and close it until it is put in its place."""
+    def set_ready(self, session, name, note=None):
+        """Say of the new database that it is whole, by this name and with this note, and close it until it is put in its place."""
+        if note is not None:
+            session.execute("COMMENT ON DATABASE %s IS %s" % (quote_ident(self.new), quote_literal(note)))
         close(session, self.new)
-        alone(session, [rename(self.new, self.ready)], self.new)
+        alone(session, [rename(self.new, name)], self.new)
+
+    @staticmethod
+    def note(session, name):
+        """What was noted of a database that is ready."""
+        rows = session.query("SELECT shobj_description(oid, 'pg_database') AS note FROM pg_database WHERE datname = %s" % quote_literal(name))
+        return rows[0]["note"] if rows else None
 
     def swap(self, session, name, reversible):
         """Put a database that stands beside in the place of the live one, and drop what is no longer kept.
