@@ -43,7 +43,7 @@ options:
       - The key of a dump, C(<instance>/<database>/<config>/<timestamp>), or the beginning of keys; of those below it the newest is taken.
       - V(:pre) is what was live before the last restore with O(reversible=true), and V(:post) what was live before going back to it.
         They are put in place by renaming, within milliseconds, each with all that was written to it since.
-      - V(:ready) is what a restore with O(swap=false) has left.
+      - V(:ready) is what a restore with O(swap=false) has left; where that was of O(tables) or O(schemas), say these again.
       - A colon and the name of another database of the server restores a copy of that database, to which nobody may be connected.
     type: str
     required: true
@@ -80,7 +80,8 @@ options:
         others to them, is made again and so checked in the transaction. Triggers do not fire. Sequences of the columns go forward to where
         the dump had them, never back.
       - With O(reversible=true) the whole live database is copied before, closed for as long as that takes, and kept as V(:pre).
-      - O(properties) is not regarded. O(swap=false), O(pre_swap_sql) and O(pre_swap_hooks) are refused, those of a config as well.
+      - With O(swap=false) they are made ready only, and a call with O(source=:ready) replaces the rows.
+      - O(properties) is not regarded. O(pre_swap_sql) and O(pre_swap_hooks) are refused, those of a config as well.
     type: list
     elements: str
     default: []
@@ -398,7 +399,7 @@ def source_from(params):
 
 def run(module):
     params = module.params
-    if parts(params) and params["source"].startswith(":"):
+    if parts(params) and params["source"].startswith(":") and params["source"] != ":ready":
         raise SlipwayError("Tables and schemas are restored from a dump, and %s is none." % params["source"], untouched="Nothing was changed.")
     require_confirmed(params["environment"], params["allow_restore"], params["confirm"], params["login_db"])
     with Progress(params["progress"]) as progress:
