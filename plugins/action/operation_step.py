@@ -13,7 +13,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation.lock import alive, owner
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import gone, owner
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, READING, STEPS, steps_of
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
 from ansible_collections.slipway.app.plugins.plugin_utils._advice import advise, sentence, unaccepted
@@ -252,7 +252,7 @@ def _plan(step, board, kind, asked):
         surveys = board.surveys()
         holder = surveys[board.leader]["holder"]
         # The leader cannot see the controller's processes; this controller can see its own.
-        takeover = boolean(asked["takeover"] or False) or bool(holder and not alive(holder))
+        takeover = boolean(asked["takeover"] or False) or bool(holder and gone(holder))
         return {"owner": me, "surveys": surveys, "failed": sorted({failure[1] for failure in board.failed_forward()}),
                 "crashed": board.recovering, "takeover": takeover, "wish": asked["direction"] or "auto",
                 "accept_loss": boolean(asked["accept_loss"] or False)}

@@ -257,10 +257,10 @@ def take_secrets(module):
     What steps say of errors is redacted by the library.
     """
     options = dict(module.params)
-    environment = {name: str(value) for name, value in options["environment_variables"].items()}
+    environment = options["environment_variables"]
     module.params["environment_variables"] = dict.fromkeys(environment, "********")
-    module.no_log_values.difference_update(environment.values())
-    return dict(options, environment_variables=environment)
+    module.no_log_values.difference_update(map(str, environment.values()))
+    return options
 
 
 def left_on_shelf(module):

@@ -13,6 +13,7 @@ import json
 import os
 import stat
 import tempfile
+import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 
@@ -106,14 +107,23 @@ def read_json(path, default=None):
 
 
 @contextlib.contextmanager
-def exclusive(path):
+def exclusive(path, patience=None):
     """Hold an exclusive lock on the file at path (made when missing) for as long as the block runs.
 
-    The kernel drops the lock when the process ends, however it ends.
+    The kernel drops the lock when the process ends, however it ends. With patience, a number of seconds, BlockingIOError
+    is raised when somebody else has it for longer than that.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        deadline = None if patience is None else time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if deadline else 0))
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
         yield
     finally:
         os.close(descriptor)

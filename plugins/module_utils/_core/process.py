@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import time
@@ -132,6 +133,36 @@ def _guardian():
         os.waitpid(guardian, 0)
 
 
+@contextlib.contextmanager
+def beating(beat, seconds):
+    """Call beat() every so many seconds for as long as the block runs, whatever it waits for; what beat raises ends the beating.
+
+    It is done by a process of its own, which ends with this one: a thread would be there when the block forks.
+    """
+    reader, writer = os.pipe()
+    heart = os.fork()
+    if heart == 0:
+        _as_heart(reader, writer, beat, seconds)
+    os.close(reader)
+    try:
+        yield
+    finally:
+        os.close(writer)
+        os.waitpid(heart, 0)
+
+
+def _as_heart(reader, writer, beat, seconds):
+    """In the forked child: beat until the other end of the pipe is closed."""
+    try:
+        os.setsid()
+        os.close(writer)
+        _let_go_of_files(reader)
+        while not select.select([reader], [], [], seconds)[0]:
+            beat()
+    finally:
+        os._exit(0)
+
+
 def _announcing(writer, become):
     """What a new process does before it becomes the program: nobody is killed before the guardian knows whom to kill."""
     if writer is None:
@@ -235,19 +266,16 @@ class Detached:
                 raise SlipwayError("Cannot start %s: %s." % (argv[0], tail(self.output(), 3) or "the watcher ended"))
 
     def state(self):
-        """{"state": absent | running | exited | lost, "rc": for exited, "pid": group of the program, if known}."""
-        exited = read_json(self._path("exit.json"))
-        process = read_json(self._path("process.json"))
-        if exited:
-            return dict(exited, state="exited")
+        """{"state": absent | running | exited | lost, "started": when; "rc": for exited, else "pid": group of the program, if known}."""
+        process, exited = read_json(self._path("process.json")), read_json(self._path("exit.json"))
         if not process:
-            return {"state": "absent"}
+            return dict(exited, state="exited") if exited else {"state": "absent"}
         alive = start_ticks(process["watcher"]) == process["watcher_ticks"]
-        # The watcher may have written the result between our two looks.
-        exited = None if alive else read_json(self._path("exit.json"))
+        if not alive and not exited:  # the watcher may have written the result between our two looks
+            exited = read_json(self._path("exit.json"))
         if exited:
-            return dict(exited, state="exited")
-        return {"state": "running" if alive else "lost", "pid": process.get("pid"), "ticks": process.get("ticks")}
+            return dict(exited, state="exited", started=process["started"])
+        return {"state": "running" if alive else "lost", "started": process["started"], "pid": process.get("pid"), "ticks": process.get("ticks")}
 
     def wait(self, timeout, beat=None, interval=0.05):
         """Wait until the program is no longer running, at most timeout seconds; beat() is called about every second."""

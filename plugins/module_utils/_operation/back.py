@@ -6,23 +6,32 @@
 
 from __future__ import annotations
 
+import time
+
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import forward, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.decide import Decision, decide, refuse_restore
-from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, operations, summary
-from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, open_operation, operations, summary
+from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, restore_point_of
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, FORWARD, MODES, READING
 
 
 def survey(site):
-    """What this host knows, without changing anything: its last operation, its release, its maintenance, its lock."""
+    """What this host knows, without changing anything: its operation, its release, its maintenance, its lock.
+
+    The operation is the one that is open, else the last one; closed_since is since when it keeps users out here.
+    """
     current = site.releases.current()
-    newest = operations(site.root)[:1]
-    last = summary(Journal(site.root, newest[0]).records()) if newest else None
+    last = open_operation(site.root)
+    if not last:
+        newest = operations(site.root)[:1]
+        last = summary(Journal(site.root, newest[0]).records()) if newest else None
+    closed_since = None
     if last:
+        closed_since = next((step["data"].get("since") for step in reversed(last["steps"]) if step["step"] == "close"), None)
         last["steps"] = [{"step": step["step"], "outcome": step["outcome"]} for step in last["steps"]]
     return {"operation": last, "current": current.id if current else None, "maintenance": site.maintenance.status(),
-            "drain": site.drain.status(), "holder": site.lock.holder()}
+            "closed_since": closed_since, "drain": site.drain.status(), "holder": site.lock.holder()}
 
 
 def assess(site, plan, check=False):
@@ -33,6 +42,7 @@ def assess(site, plan, check=False):
     leader had closed it: the other hosts only follow), or none (nothing was left over).
     With check, the decision is the same as far as it can be known now, and nothing is taken over, ended or written.
     """
+    _refuse_another_leader(site, plan["surveys"])
     leader = plan["surveys"][site.host]["operation"]
     holder = site.lock.holder()
     if holder and (not leader or leader["id"] != holder["operation"]):
@@ -41,6 +51,8 @@ def assess(site, plan, check=False):
         return _nothing("No operation was ever started here.")
     if leader["outcome"] != "open":
         return _closed(site, leader, plan["surveys"], check)
+    if "digest" not in leader["plan"]:
+        return _abandoned(site, leader, plan, check)
     if check:
         operation = Operation(site, leader["id"], leader["fence"], leader["plan"])
         return {"decision": dict(_decide(site, operation, plan, check)[0].as_dict(), mode=operation.mode)}
@@ -52,14 +64,40 @@ def assess(site, plan, check=False):
     return {"id": operation.id, "fence": fence, "plan": operation.plan, "decision": decision.as_dict()}
 
 
+def _refuse_another_leader(site, surveys):
+    """Only its leader knows what became of an operation's migration: nobody else may decide about it."""
+    for host in sorted(surveys):
+        operation = surveys[host]["operation"]
+        hosts = operation["plan"].get("hosts", {}) if operation and operation["outcome"] == "open" else {}
+        leaders = [name for name in hosts if "leader" in hosts[name]]
+        if leaders and site.host not in leaders:
+            raise SlipwayError(
+                "Operation %s, which is open on %s, is led by %s, and only there is it known what became of the database; %s does not know."
+                % (operation["id"], host, leaders[0], site.host),
+                untouched="Nothing was changed.",
+                hint="Bring %s back as the first host of the group app and run recover again. Where it is gone for good, a person has to decide: "
+                     "the restore point, where one was taken, is %s (module slipway.app.postgres_restore_point), and slipway.app.operation "
+                     "with state=finished closes the journal of a host." % (leaders[0], restore_point_of(operation["id"])))
+
+
+def _abandoned(site, leader, plan, check):
+    """An operation of the module slipway.app.operation: what it was at, only its caller knows."""
+    if not check:
+        fence = site.lock.take_over(leader["id"], plan["owner"], force=plan["takeover"])
+        Operation(site, leader["id"], fence, leader["plan"]).close("abandoned", "Whoever had started it was gone.")
+        site.lock.release(leader["id"])
+    return dict(_nothing("Operation %s (%s) was left open by whoever had started it; it is closed now, and what it was at has to be looked after by "
+                         "hand." % (leader["id"], leader["kind"])), changed=True)
+
+
 def _decide(site, operation, plan, check):
     """(the Decision, how the migration ended) from what all hosts say."""
-    earlier = _earlier(operation)
+    states = [step for survey in plan["surveys"].values() if survey["operation"] and survey["operation"]["id"] == operation.id
+              for step in survey["operation"]["steps"]]
+    earlier = _earlier(operation, states)
     if earlier:
         # Users may be in again: looking at the database anew could take their writes for the migration's.
         return _again(earlier, plan["wish"]), None
-    states = [step for survey in plan["surveys"].values() if survey["operation"] and survey["operation"]["id"] == operation.id
-              for step in survey["operation"]["steps"]]
     begun = {step["step"] for step in states} | set(plan["failed"])
     migration = _migration(site, operation, "migrate" in begun, check)
     changes = _changes(site, operation, begun)
@@ -108,8 +146,7 @@ def _closed(site, leader, surveys, check):
 
 def _refuse_loss(operation, plan):
     """Raise when putting the restore point back could lose a write that was accepted after it."""
-    reason = refuse_restore(plan["surveys"], operation.plan["hosts"], operation.outcome_of("protect")["since"],
-                            plan["crashed"])
+    reason = refuse_restore(plan["surveys"], operation.plan["hosts"], plan["crashed"])
     if reason:
         raise SlipwayError(
             "The restore point is not put back by itself: %s, so writes accepted after it could be lost." % reason,
@@ -122,12 +159,11 @@ def _failed(states):
     return {step["step"] for step in states if step["outcome"] == "fail" and step["step"] in FORWARD}
 
 
-def _earlier(operation):
-    """The decision to go back that has been acted upon already, or None."""
-    steps = operation.summary()["steps"]
-    if not {step["step"] for step in steps} & (set(BACK) - set(READING)):
+def _earlier(operation, states):
+    """The decision to go back that has been acted upon already on any host, or None."""
+    if not {step["step"] for step in states} & (set(BACK) - set(READING)):
         return None
-    return [step["data"] for step in steps if step["step"] == "assess" and step["outcome"] == "done"][-1]
+    return [step["data"] for step in operation.summary()["steps"] if step["step"] == "assess" and step["outcome"] == "done"][-1]
 
 
 def _again(earlier, wish):
@@ -144,9 +180,10 @@ def _migration(site, operation, begun, check):
     config = site.config(release.documents)
     commands = config["commands"]["install" if operation.plan["kind"] == "deploy" else "migrate"]
     total = len(commands) + len(config["hooks"]["after_migrate"])
+    deadline = operation.detached("migrate-1").state().get("started", time.time()) + config["timeouts"]["migrate"]
     for number in range(1, total + 1):
         program = operation.detached("migrate-%d" % number)
-        state = program.state() if check else program.wait(config["timeouts"]["migrate"], operation.beat)
+        state = program.state() if check else program.wait(max(0, deadline - time.time()), operation.beat)
         if state["state"] in ("running", "lost") and not check:
             state = dict(program.kill(), state="lost")
         if state["state"] != "exited" or state["rc"] != 0:

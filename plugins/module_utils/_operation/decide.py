@@ -102,11 +102,12 @@ def _only(direction, wish, decision):
     return decision
 
 
-def refuse_restore(surveys, hosts, since, crashed):
+def refuse_restore(surveys, hosts, crashed):
     """Why the restore point must not be put back by itself, or None: a write accepted after it would be lost.
 
-    surveys: {host: survey}; hosts: {host: roles} of the operation; since: when the restore point was taken; crashed:
-    whether another run was at work, so that only the hosts can say how far it came.
+    surveys: {host: survey}; hosts: {host: roles} of the operation; crashed: whether another run was at work, so that only
+    the hosts can say how far it came. The restore point was taken when every host had noted that it keeps users out; each
+    is asked by its own clock whether that is what it still does.
     """
     missing = sorted(host for host in hosts if host not in surveys)
     if missing and crashed:
@@ -117,6 +118,7 @@ def refuse_restore(surveys, hosts, since, crashed):
         maintenance = surveys[host]["maintenance"]
         if not maintenance["on"]:
             return "maintenance is off on %s" % host
-        if maintenance["since"] > since:
-            return "maintenance on %s was turned on at %s, after the restore point of %s" % (host, maintenance["since"], since)
+        closed = surveys[host].get("closed_since")
+        if maintenance["since"] != closed:
+            return "maintenance on %s was turned on at %s, and the upgrade had found it on since %s" % (host, maintenance["since"], closed or "never")
     return None

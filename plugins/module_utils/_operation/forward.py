@@ -83,6 +83,7 @@ def close(site, operation):
         page = config["maintenance"]
         site.maintenance.on(page["message"], page["expected_seconds"], operation.plan["owner"]["user"],
                             page_of((live or release).path, page["page"]))
+        outcome["since"] = site.maintenance.status()["since"]
         if live:  # while websocket can still tell its users
             outcome["locked"] = run_commands(site, operation, live, page["on"], config["timeouts"]["command"])
         outcome["stopped"] = services.stop(site, site.definitions(live), services.FRONT, config["timeouts"]["drain"])
@@ -164,6 +165,7 @@ def activate(site, operation):
         release = site.releases.find(operation.plan["digest"])
         config = site.config(release.documents)
         outcome["warm"] = run_commands(site, operation, release, config["commands"]["warm"], config["timeouts"]["command"])
+        operation.check_fence()  # that may have taken long enough for somebody else to have gone back
         site.releases.activate(release.id)
         outcome["unlocked"] = unlock(site, operation, release)
         outcome.update(services.start_web(site, operation, release))

@@ -18,7 +18,8 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, make_own_dir, read_json, write_json
 from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
 
-LEASE = 900  # seconds a lease lasts without a heartbeat; steps beat while they work
+LEASE = 900  # seconds a lease lasts without a heartbeat
+BEAT = 60  # seconds between two heartbeats of a step that is at work on the leader
 
 
 class Lock:
@@ -109,13 +110,21 @@ def same(one, other):
 
 
 def alive(holder):
-    """Whether the holder may still be at work: its lease is good, and its process is not known to be dead."""
-    if holder["expires"] < time.time():
-        return False
-    who = holder["owner"]
-    if who.get("controller") == socket.gethostname() and who.get("ticks"):
-        return start_ticks(who["pid"]) == who["ticks"]
-    return True
+    """Whether the holder may still be at work: its process lives or, where that cannot be seen from here, its lease is good."""
+    seen = _seen(holder["owner"])
+    return holder["expires"] >= time.time() if seen is None else seen
+
+
+def gone(holder):
+    """Whether the holder's process is known to be dead, since it was one of this machine."""
+    return _seen(holder["owner"]) is False
+
+
+def _seen(who):
+    """Whether the process of an owner lives; None where that cannot be seen from here."""
+    if who.get("controller") != socket.gethostname() or not who.get("ticks"):
+        return None
+    return start_ticks(who["pid"]) == who["ticks"]
 
 
 def held(holder):

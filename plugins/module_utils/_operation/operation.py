@@ -11,9 +11,13 @@ import os
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached, redact
+from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, make_own_dir
+from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached, beating, redact
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import OPERATION, Journal, open_operation, summary
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import BEAT
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import mode_of
+
+PATIENCE = 120  # seconds that a step waits for another one that is still at work on its host
 
 
 def new_id(kind, fence):
@@ -81,15 +85,36 @@ class Operation:
     @contextlib.contextmanager
     def step(self, name):
         """Write the intent, let the block do it, write the outcome. The block fills the dict it is given."""
-        self.check_fence()
-        self._write(name, "begin", {})
-        outcome = {}
-        try:
-            yield outcome
-        except Exception as error:
-            self._write(name, "fail", dict(outcome, error=redact(str(error), self.site.secrets())))
-            raise
-        self._write(name, "done", outcome)
+        with self._alone(name):
+            self.check_fence()
+            self._write(name, "begin", {})
+            outcome = {}
+            try:
+                with self._beating():
+                    yield outcome
+                self.check_fence()  # whoever has taken over meanwhile knows nothing of what was done here
+            except Exception as error:
+                self._write(name, "fail", dict(outcome, error=redact(str(error), self.site.secrets())))
+                raise
+            self._write(name, "done", outcome)
+
+    @contextlib.contextmanager
+    def _alone(self, name):
+        """Let no two steps be at work on a host: one whose connection was lost goes on, and has to end before it can be made up for."""
+        state = os.path.join(self.site.root, "state")
+        make_own_dir(state, 0o700)
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(exclusive(os.path.join(state, ".step"), PATIENCE))
+            except BlockingIOError:
+                raise SlipwayError("A step whose connection was lost is still at work on this host, after %d seconds." % PATIENCE,
+                                   untouched="The step %s has not begun." % name,
+                                   hint="Wait until it has ended, then run the playbook slipway.app.recover.") from None
+            yield
+
+    def _beating(self):
+        """Keep the lease for as long as a block takes."""
+        return beating(self.beat, BEAT) if self.site.leads else contextlib.nullcontext()
 
     def close(self, outcome, message):
         """Write the last record; what is closed stays closed."""

@@ -15,6 +15,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.lock import
 from ansible_collections.slipway.app.plugins.module_utils._operation.patching import refuse_to_drop
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES
 from ansible_collections.slipway.app.plugins.module_utils._postgres import preflight as database
+from ansible_collections.slipway.app.plugins.module_utils._release import environment
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import require_room
 
 
@@ -40,6 +41,7 @@ def check(site, kind, package, mode="maintenance"):
         if current:
             _collect(findings, refuse_to_drop, site, current)
     _collect(findings, _services, site)
+    findings.extend(environment.problems(site.params["environment_variables"] or {}))
     if MODES[mode].by_batch and site.serves and current is not None:
         _collect(findings, _serves_well, site, current)
     if site.leads and (kind == "deploy") == (current is None):

@@ -24,11 +24,14 @@ def noted(site, operation):
 
 
 def to_run(site, operation, release):
-    """The definitions of a release to start: all at the first installation, later what ran before and what is new."""
+    """The definitions of a release to start: all at the first installation, later what ran before and what is new.
+
+    The new release also gets what had failed by the old one, which it may have come to mend.
+    """
     definitions = site.definitions(release)
     if operation.plan["kind"] == "deploy":
         return definitions
-    return record.to_run(site.root, operation.id, definitions)
+    return record.to_run(site.root, operation.id, definitions, revive=release is not None and release.digest == operation.plan["digest"])
 
 
 def stop(site, definitions, kinds, drain):

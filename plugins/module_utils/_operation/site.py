@@ -85,5 +85,5 @@ class Site:
 
     def secrets(self):
         """What must never be printed: values given to the application, the passwords of database and package store."""
-        values = list((self.params["environment_variables"] or {}).values())
+        values = [str(value) for value in (self.params["environment_variables"] or {}).values()]
         return values + [self.params["database"].get("login_password"), (self.params["store_auth"] or {}).get("password")]

@@ -25,6 +25,17 @@ def read(root, release_id):
     return read_json(_path(root, release_id), {})
 
 
+def problems(variables):
+    """What keeps a mapping from being the environment variables of a release, as sentences."""
+    found = []
+    for name, value in variables.items():
+        try:
+            _text(name, value)
+        except SlipwayError as error:
+            found.append(str(error))
+    return found
+
+
 def write(root, release_id, variables, check=False):
     """Write the variables of a release; return whether they are others than before. With check, only the latter."""
     variables = {name: _text(name, value) for name, value in variables.items()}

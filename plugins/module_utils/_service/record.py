@@ -16,14 +16,15 @@ def record(root, operation, driver, definitions, owed=False):
     """Note which programs run now, and which there are; return the names of the former.
 
     Only the first call of an operation notes anything: at the second one some may be stopped already. What an earlier
-    one still owes counts as running. With owed the operation has no journal: until settle() these programs are known
+    one still owes counts as running. What is to run and has failed is noted for itself. With owed the operation has no journal: until settle() these programs are known
     to have been stopped by it, to be started again by whoever comes next.
     """
     noted = _noted(root, operation)
     if noted is None:
         statuses = driver.status()
         running = sorted({name for name, status in statuses.items() if status.alive} | set(debts(root)["services"]))
-        noted = {"operation": operation, "running": running, "owed": running if owed else [],
+        failed = sorted(name for name, status in statuses.items() if status.state == "failed" and status.autostart and name not in running)
+        noted = {"operation": operation, "running": running, "failed": failed, "owed": running if owed else [],
                  "known": sorted({definition.name for definition in definitions} | set(statuses))}
         make_own_dir(os.path.dirname(_path(root)), 0o700)
         write_json(_path(root), noted)
@@ -50,14 +51,16 @@ def settle(root, names):
         write_json(_path(root), dict(noted, owed=left))
 
 
-def to_run(root, operation, definitions):
+def to_run(root, operation, definitions, revive=False):
     """Those of the definitions that are to run after the operation: what ran before it, and what it brought.
+
+    With revive also what was to run and had failed; without, it is not asked again of what failed already.
 
     What it brought are services that did not exist before, and further programs of a service that ran; but nothing at
     all on a host where nothing ran.
     """
     noted = _noted(root, operation) or {"running": [], "known": []}
-    running = set(noted["running"])
+    running = set(noted["running"]) | set(noted.get("failed", []) if revive else [])
     known_services = {service_of(name) for name in noted["known"]}
     services_that_ran = {service_of(name) for name in running}
 

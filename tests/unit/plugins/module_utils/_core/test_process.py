@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached, follow, redact, run, start_ticks
+from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached, beating, follow, redact, run, start_ticks
 
 
 def test_run_returns_output_and_rc():
@@ -147,3 +147,29 @@ def test_what_the_listener_raises_ends_the_program_and_what_it_started():
 def test_a_program_that_is_not_there_is_said():
     with pytest.raises(SlipwayError, match="Cannot start nothing-of-the-kind"):
         follow(["nothing-of-the-kind"], print)
+
+
+def test_a_heart_beats_for_as_long_as_the_block_and_its_process_live(tmp_path):
+    beats = tmp_path / "beats"
+
+    def beat():
+        with open(beats, "a", encoding="utf-8") as stream:
+            stream.write("%d\n" % os.getpid())
+
+    with beating(beat, 0.01):
+        until(lambda: beats.exists() and len(beats.read_text().split()) > 2)
+    heart = int(beats.read_text().split()[0])
+    assert heart != os.getpid() and start_ticks(heart) is None
+    child = os.fork()
+    if child == 0:
+        with beating(beat, 0.01):
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    until(lambda: start_ticks(int(beats.read_text().split()[-1])) is None)
+
+
+def until(true):
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

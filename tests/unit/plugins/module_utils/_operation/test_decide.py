@@ -85,22 +85,28 @@ def test_a_wish_among_users():
         decide(begun | {"finish"}, set(), OK, CHANGED, wish="back", mode="rolling")
 
 
-def _survey(on=True, since="2026-01-01T00:00:00.000Z"):
-    return {"maintenance": {"on": on, "since": since if on else None}}
+NINE, TEN = "2026-01-01T09:00:00.000Z", "2026-01-01T10:00:00.000Z"
+
+
+def _survey(on=True, since=NINE, closed=NINE):
+    return {"maintenance": {"on": on, "since": since if on else None}, "closed_since": closed}
 
 
 @pytest.mark.parametrize(("surveys", "expected"), [
     ({"a": _survey(), "c": _survey(on=False)}, None),
+    ({"a": _survey(), "b": _survey(since=TEN, closed=TEN), "c": _survey()}, None),  # its clock is an hour ahead
     ({"a": _survey()}, "c cannot be asked"),
     ({"a": _survey(on=False), "c": _survey()}, "maintenance is off on a"),
-    ({"a": _survey(since="2026-01-02T00:00:00.000Z"), "c": _survey()}, "after the restore point"),
+    ({"a": _survey(since=TEN), "c": _survey()}, "turned on at %s, and the upgrade had found it on since %s" % (TEN, NINE)),
+    ({"a": _survey(closed=None), "c": _survey()}, "since never"),
 ])
 def test_a_restore_that_could_lose_a_write_is_refused(surveys, expected):
-    reason = refuse_restore(surveys, {"a": ["app", "leader"], "c": ["consumer"]}, "2026-01-01T00:00:01.000Z", crashed=True)
+    hosts = {host: ["consumer"] if host == "c" else ["app"] for host in {"a", "c", *surveys}}
+    reason = refuse_restore(surveys, hosts, crashed=True)
     assert reason is None if expected is None else expected in reason
 
 
 def test_a_host_that_died_in_this_run_had_not_opened():
     hosts = {"a": ["app", "leader"], "b": ["app"]}
-    assert refuse_restore({"a": _survey()}, hosts, "2026-01-01T00:00:01.000Z", crashed=False) is None
-    assert "b cannot be asked" in refuse_restore({"a": _survey()}, hosts, "2026-01-01T00:00:01.000Z", crashed=True)
+    assert refuse_restore({"a": _survey()}, hosts, crashed=False) is None
+    assert "b cannot be asked" in refuse_restore({"a": _survey()}, hosts, crashed=True)

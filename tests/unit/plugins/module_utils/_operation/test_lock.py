@@ -11,7 +11,8 @@ import sys
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, owner
+from ansible_collections.slipway.app.plugins.module_utils._core.files import write_json
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, alive, gone, owner
 
 ME = owner("ann", socket.gethostname(), os.getpid())
 ELSEWHERE = {"user": "bob", "controller": "another.example", "pid": 1, "ticks": 1}
@@ -56,6 +57,28 @@ def test_take_over_from_the_dead_and_the_expired(tmp_path):
     lock.release("op-1")
     lock.acquire("op-2", ELSEWHERE, lease=-1)
     lock.take_over("op-2", ME)
+
+
+def test_a_heartbeat_extends_the_lease(tmp_path):
+    lock = Lock(str(tmp_path))
+    fence = lock.acquire("op-1", ELSEWHERE, lease=100)
+    before = lock.holder()
+    write_json(lock.path, dict(before, expires=before["expires"] - 200))
+    lock.beat("op-1", fence)
+    assert lock.holder()["expires"] >= before["expires"]
+
+
+def test_who_lives_is_at_work_whatever_the_lease_says(tmp_path):
+    lock = Lock(str(tmp_path))
+    lock.acquire("op-1", ME, lease=-1)
+    assert alive(lock.holder()) and not gone(lock.holder())
+    with pytest.raises(SlipwayError, match="takeover=true"):
+        lock.take_over("op-1", ELSEWHERE)
+
+
+@pytest.mark.parametrize("who, known", [(ME, False), (ELSEWHERE, False), (None, True)])
+def test_only_a_process_of_this_machine_is_known_to_be_gone(who, known):
+    assert gone({"owner": who or _dead(), "expires": 0}) is known
 
 
 def test_the_fence_only_rises(tmp_path):

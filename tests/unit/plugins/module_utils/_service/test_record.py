@@ -37,6 +37,14 @@ def test_only_the_first_call_of_an_operation_notes(tmp_path):
     assert record.read(root, "one") is None and record.read(root, "two") == []
 
 
+def test_what_had_failed_is_asked_again_of_the_new_release_only(tmp_path):
+    root = str(tmp_path)
+    record.record(root, "one", Running(web="failed", mailer="stopped"), definitions("web", "mailer"))
+    defined = definitions("web", "mailer", "feed")
+    assert names(record.to_run(root, "one", defined, revive=True)) == ["web", "feed"]
+    assert names(record.to_run(root, "one", defined)) == []
+
+
 def test_what_ran_runs_again_and_what_was_stopped_does_not(tmp_path):
     root = str(tmp_path)
     record.record(root, "one", Running(web="running", mailer="stopped"), definitions("web", "mailer", "cron"))
