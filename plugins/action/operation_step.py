@@ -33,7 +33,7 @@ RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "
 ASKED = {
     "preflight": ("package", "batch", "balancer_status", "fall_seconds", "rise_seconds"),
     "start": ("batch", "balancer_status", "fall_seconds", "rise_seconds", "accept_unsafe_mode"),
-    "assess": ("takeover", "direction", "accept_loss"),
+    "assess": ("takeover", "direction", "accept_loss", "leader_lost"),
 }
 FOR_CONTROLLER = ("mode", "turn") + tuple(name for names in ASKED.values() for name in names)
 OF_HOST = ("application", "environment", "root", "store", "store_auth", "relay", "python", "variables", "environment_variables",
@@ -255,5 +255,5 @@ def _plan(step, board, kind, asked):
         takeover = boolean(asked["takeover"] or False) or bool(holder and gone(holder))
         return {"owner": me, "surveys": surveys, "failed": sorted({failure[1] for failure in board.failed_forward()}),
                 "crashed": board.recovering, "takeover": takeover, "wish": asked["direction"] or "auto",
-                "accept_loss": boolean(asked["accept_loss"] or False)}
+                "accept_loss": boolean(asked["accept_loss"] or False), "leader_lost": boolean(asked["leader_lost"] or False)}
     return {}

@@ -134,6 +134,10 @@ options:
     description: Put the restore point back even if writes may have been accepted after it.
     type: bool
     default: false
+  leader_lost:
+    description: The host that led the operation is gone for good. The one that is the first now decides by what the database shows.
+    type: bool
+    default: false
   steps:
     description: Set by the action plugin. The steps that were asked for.
     type: list

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
@@ -92,3 +93,30 @@ def test_a_server_out_of_reach_does_not_keep_recover_from_its_word(operation):
     operation.site.connection = lambda: Connection(login_host="127.0.0.1", login_port=1)
     told = recovered(operation)
     assert "could not be seen: Cannot reach" in told["decision"]["reason"] and "changed" not in told
+
+
+def test_who_stands_in_for_a_lost_leader_goes_by_the_restore_point(postgres, operation, tmp_path):
+    """app2 has the journal of a follower, in which no migration ever began; the restore point tells that one did."""
+    operation.site.root = str(tmp_path / "app2")
+    operation.site.lock = Lock(operation.site.root)
+    follower = Operation(operation.site, ID, operation.site.lock.acquire(ID, {"user": "somebody"}), {
+        "kind": "upgrade", "digest": "sha256:0", "hosts": {"app1": ["app", "leader"], "app2": ["app"]}})
+    operation.site.host = "app2"
+    follower.begin()
+    follower.site.maintenance = SimpleNamespace(status=lambda: {"on": True, "since": "9:00"})
+    follower.site.releases = SimpleNamespace(current=lambda: None)
+    follower.site.drain = SimpleNamespace(status=lambda: {"on": False})
+    with follower.step("close") as outcome:
+        outcome["since"] = "9:00"
+
+    def recovered(**wish):
+        return back.assess(follower.site, dict({"owner": {"user": "ann"}, "failed": [], "crashed": True, "takeover": True, "wish": "auto",
+                                                "accept_loss": False, "leader_lost": True, "surveys": {"app2": back.survey(follower.site)}}, **wish))
+
+    with pytest.raises(SlipwayError, match="app1 cannot be asked whether it has accepted writes.*accept_loss=true"):
+        recovered()
+    told = recovered(accept_loss=True)
+    assert told["decision"]["direction"] == "back" and told["decision"]["restore"] and "app1, which ran the migration, is lost" in told["decision"]["reason"]
+    follower.site.restore_point(follower.restore_point).absent()
+    told = recovered()
+    assert told["decision"]["direction"] == "back" and not told["decision"]["restore"]

@@ -12,7 +12,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._operation import forward, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.decide import Decision, decide, refuse_restore
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, open_operation, operations, summary
-from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, restore_point_of
+from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, FORWARD, MODES, READING
 
 
@@ -38,11 +38,11 @@ def assess(site, plan, check=False):
     """Take over the operation, see how its migration ended, and decide: go on or go back.
 
     plan: owner (who recovers), surveys {host: survey}, failed (steps this very run saw failing), crashed (whether it
-    takes up what another run left), takeover, wish, accept_loss. The decision's direction is forward, back, closed (the
+    takes up what another run left), takeover, wish, accept_loss, leader_lost. The decision's direction is forward, back, closed (the
     leader had closed it: the other hosts only follow), or none (nothing was left over).
     With check, the decision is the same as far as it can be known now, and nothing is taken over, ended or written.
     """
-    _refuse_another_leader(site, plan["surveys"])
+    lost = _lost_leader(site, plan)
     leader = plan["surveys"][site.host]["operation"]
     holder = site.lock.holder()
     if holder and (not leader or leader["id"] != holder["operation"]):
@@ -53,31 +53,48 @@ def assess(site, plan, check=False):
         return _closed(site, leader, plan["surveys"], check)
     if "digest" not in leader["plan"]:
         return _abandoned(site, leader, plan, check)
+    going_on = _led_by(site.host, leader["plan"], plan["surveys"]) if lost else leader["plan"]
     if check:
-        operation = Operation(site, leader["id"], leader["fence"], leader["plan"])
-        return {"decision": dict(_decide(site, operation, plan, check)[0].as_dict(), mode=operation.mode)}
+        operation = Operation(site, leader["id"], leader["fence"], going_on)
+        return {"decision": dict(_decide(site, operation, plan, lost, check)[0].as_dict(), mode=operation.mode)}
     fence = site.lock.take_over(leader["id"], plan["owner"], force=plan["takeover"])
-    operation = Operation(site, leader["id"], fence, leader["plan"])
+    operation = Operation(site, leader["id"], fence, going_on)
     with operation.step("assess") as outcome:
-        decision, migration = _decide(site, operation, plan, check)
+        decision, migration = _decide(site, operation, plan, lost, check)
         outcome.update(decision.as_dict(), migration=migration)
     return {"id": operation.id, "fence": fence, "plan": operation.plan, "decision": decision.as_dict()}
 
 
-def _refuse_another_leader(site, surveys):
-    """Only its leader knows what became of an operation's migration: nobody else may decide about it."""
-    for host in sorted(surveys):
-        operation = surveys[host]["operation"]
+def _lost_leader(site, plan):
+    """The host that led an open operation and is gone for good, where this one is to stand in for it; else None.
+
+    Only its leader knows what became of an operation's migration: without the word of a person, nobody else decides about it.
+    """
+    for host in sorted(plan["surveys"]):
+        operation = plan["surveys"][host]["operation"]
         hosts = operation["plan"].get("hosts", {}) if operation and operation["outcome"] == "open" else {}
         leaders = [name for name in hosts if "leader" in hosts[name]]
-        if leaders and site.host not in leaders:
-            raise SlipwayError(
-                "Operation %s, which is open on %s, is led by %s, and only there is it known what became of the database; %s does not know."
-                % (operation["id"], host, leaders[0], site.host),
-                untouched="Nothing was changed.",
-                hint="Bring %s back as the first host of the group app and run recover again. Where it is gone for good, a person has to decide: "
-                     "the restore point, where one was taken, is %s (module slipway.app.postgres_restore_point), and slipway.app.operation "
-                     "with state=finished closes the journal of a host." % (leaders[0], restore_point_of(operation["id"])))
+        if not leaders or site.host in leaders:
+            continue
+        said = "Operation %s, which is open on %s, is led by %s, and only there is it known what became of the database." % (
+            operation["id"], host, leaders[0])
+        if leaders[0] in plan["surveys"] or not plan["leader_lost"]:
+            raise SlipwayError(said, untouched="Nothing was changed.",
+                               hint="Let %s be the first host of the group app and run recover again; where it is gone for good, take it out of "
+                                    "the inventory and say -e leader_lost=true." % leaders[0])
+        mine = plan["surveys"][site.host]["operation"]
+        if not mine or mine["id"] != operation["id"]:
+            raise SlipwayError("%s %s had no part in it." % (said, site.host), untouched="Nothing was changed.",
+                               hint="Let a host that had be the first one of the group app, such as %s." % host)
+        return leaders[0]
+    return None
+
+
+def _led_by(host, plan, surveys):
+    """The plan of an operation with another leader; the one that is lost takes no turn any more."""
+    hosts = {name: [role for role in roles if role != "leader"] + ["leader"] * (name == host) for name, roles in plan["hosts"].items()}
+    turns = [[name for name in batch if name in surveys] for batch in plan.get("batches") or []]
+    return dict(plan, hosts=hosts, batches=[batch for batch in turns if batch])
 
 
 def _abandoned(site, leader, plan, check):
@@ -90,21 +107,38 @@ def _abandoned(site, leader, plan, check):
                          "hand." % (leader["id"], leader["kind"])), changed=True)
 
 
-def _decide(site, operation, plan, check):
-    """(the Decision, how the migration ended) from what all hosts say."""
+def _decide(site, operation, plan, lost, check):
+    """(the Decision, how the migration ended) from what all hosts say; lost is the leader whose word is not to be had."""
     states = [step for survey in plan["surveys"].values() if survey["operation"] and survey["operation"]["id"] == operation.id
               for step in survey["operation"]["steps"]]
     earlier = _earlier(operation, states)
     if earlier:
         # Users may be in again: looking at the database anew could take their writes for the migration's.
         return _again(earlier, plan["wish"]), None
+    if "undone" in {survey["operation"]["outcome"] for survey in plan["surveys"].values()
+                    if survey["operation"] and survey["operation"]["id"] == operation.id}:
+        return Decision("back", False, "It had been undone without this host."), None
     begun = {step["step"] for step in states} | set(plan["failed"])
-    migration = _migration(site, operation, "migrate" in begun, check)
-    changes = _changes(site, operation, begun)
+    if lost:
+        begun, migration, changes = _without_its_leader(site, operation, begun, lost, check)
+    else:
+        migration = _migration(site, operation, "migrate" in begun, check)
+        changes = _changes(site, operation, begun)
     decision = decide(begun, _failed(states) | set(plan["failed"]), migration, changes, plan["wish"], operation.mode)
     if decision.restore and not plan["accept_loss"]:
         _refuse_loss(operation, plan)
     return decision, migration
+
+
+def _without_its_leader(site, operation, begun, lost, check):
+    """(steps begun, the migration, the changes) as far as the database tells: a migration begins when the restore point is there."""
+    if "restore" in MODES[operation.mode].back:
+        before = site.restore_point(operation.restore_point).status()["state"] in ("absent", "partial")
+        if before:
+            return begun, {"state": "absent"}, []
+    if not check:
+        site.connection().end_sessions(operation.session_name)
+    return begun | {"migrate"}, {"state": "lost"}, ["%s, which ran the migration, is lost." % lost]
 
 
 def _release_unbegun(site, holder, plan, check):

@@ -21,7 +21,8 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.operation i
 EARLY, LATE = "20261126T010000Z-upgrade-1", "20261126T020000Z-upgrade-2"
 HOSTS = {"app1": ["app", "leader"], "app2": ["app"]}
 PLAN = {"kind": "upgrade", "digest": "sha256:0", "hosts": HOSTS, "owner": {"user": "ann"}}
-WISH = {"owner": {"user": "bob"}, "failed": [], "crashed": True, "takeover": True, "wish": "auto", "accept_loss": False}
+WISH = {"owner": {"user": "bob"}, "failed": [], "crashed": True, "takeover": True, "wish": "auto", "accept_loss": False,
+        "leader_lost": False}
 
 
 def site(tmp_path, host="app1"):
@@ -58,17 +59,46 @@ def test_who_did_not_lead_decides_nothing(tmp_path):
     follower = site(tmp_path, "app2")
     begun(follower, EARLY)
     follower.leads = True  # as the inventory has it now
-    with pytest.raises(SlipwayError, match="is led by app1, and only there") as refused:
+    with pytest.raises(SlipwayError, match="is led by app1, and only there.*leader_lost=true") as refused:
         assess(follower)
-    assert "20261126t010000z_upgrade_1" in refused.value.hint and refused.value.untouched == "Nothing was changed."
+    assert refused.value.untouched == "Nothing was changed."
     assert back.survey(follower)["operation"]["outcome"] == "open" and follower.lock.holder() is None
 
 
 def test_nor_does_a_host_that_knows_nothing_of_it(tmp_path):
     follower, fresh = site(tmp_path, "app2"), site(tmp_path, "app3")
     begun(follower, EARLY)
-    with pytest.raises(SlipwayError, match="which is open on app2, is led by app1"):
-        assess(fresh, follower)
+    for lost, match in ((False, "which is open on app2, is led by app1"), (True, "app3 had no part in it.*such as app2")):
+        with pytest.raises(SlipwayError, match=match):
+            assess(fresh, follower, leader_lost=lost)
+
+
+def test_nor_does_anybody_else_while_the_one_who_led_is_there(tmp_path):
+    where, follower = site(tmp_path), site(tmp_path, "app2")
+    begun(where, EARLY)
+    begun(follower, EARLY)
+    with pytest.raises(SlipwayError, match="Let app1 be the first host"):
+        assess(follower, where, leader_lost=True)
+
+
+def test_who_stands_in_undoes_a_rolling_upgrade_by_code_alone(tmp_path):
+    follower = site(tmp_path, "app2")
+    ended = []
+    follower.connection = lambda: SimpleNamespace(end_sessions=ended.append)
+    with begun(follower, EARLY, dict(PLAN, mode="rolling", batches=[["app1"], ["app2"]])).step("stage"):
+        pass
+    follower.leads = True
+    told = assess(follower, leader_lost=True)
+    assert told["plan"]["batches"] == [["app2"]] and told["plan"]["hosts"] == {"app1": ["app"], "app2": ["app", "leader"]}
+    assert told["decision"]["direction"] == "back" and not told["decision"]["restore"] and ended == ["slipway " + EARLY]
+
+
+def test_who_comes_back_after_it_was_undone_without_him_follows(tmp_path):
+    where, follower = site(tmp_path), site(tmp_path, "app2")
+    with begun(where, EARLY).step("migrate"):
+        pass
+    begun(follower, EARLY).close("undone", "app1 was lost.")
+    assert assess(where, follower)["decision"] == {"direction": "back", "restore": False, "reason": "It had been undone without this host."}
 
 
 def test_what_a_person_had_opened_and_left_is_closed(tmp_path):
