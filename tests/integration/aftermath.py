@@ -44,7 +44,7 @@ def where(lab, name):
 def everything_is(lab, version, services):
     """The shop of this version serves, takes orders and packs them, and nothing else is there."""
     wrong = serves(lab, version) + schema_is(lab, version) + services_are(lab, services) + databases_are(lab, ["shop"])
-    assert wrong == []
+    assert wrong == [], wrong
     place(lab, "Grace Hopper")
 
 

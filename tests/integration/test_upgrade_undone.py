@@ -13,12 +13,15 @@ import socket
 import time
 from pathlib import Path
 
+import check
 import pytest
 import repository
+import yaml
 from client import ONE_NAME
 from playbook_run import Result
 
 from ansible_collections.slipway.app.tests.integration.aftermath import came_back, everything_is, place, told
+from ansible_collections.slipway.app.tests.integration.crashes import kill_tree
 from ansible_collections.slipway.app.tests.integration.packages import commit, derive
 from ansible_collections.slipway.app.tests.integration.two_hosts import TwoHosts
 
@@ -101,7 +104,40 @@ def test_a_migration_that_is_killed_and_others_who_come_meanwhile(shop, hanging,
     everything_is(shop, "1.1.0", shop.services)
 
 
+def test_the_host_that_led_is_lost_for_good_and_comes_back_all_the_same(shop, hanging, run):
+    """Its controller is killed while its migration hangs, then it is taken out of the inventory: nobody else knows of a migration."""
+    order = place(shop, "Grace Hopper")
+    upgrade = shop.start_playbook("upgrade", package=hanging)
+    wait_for_migration(shop, upgrade)
+    kill_tree(upgrade)
+    shop.sql("UPDATE shop_order SET customer = 'spoilt' WHERE id::text = %s", order)
+    hosts = shop.directory / "inventories" / "demo" / "hosts.yml"
+    everybody = hosts.read_text(encoding="utf-8")
+    inventory = yaml.safe_load(everybody)
+    del inventory["all"]["children"]["app"]["hosts"]["app1"]
+    hosts.write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    for variables, says in (({}, "is led by app1"), ({"leader_lost": True}, "app1 cannot be asked whether it has accepted writes")):
+        refused = run(shop, "recover", **variables)
+        assert refused.rc != 0 and says in told(refused.output), refused.output
+        assert table_has(shop, "gift")
+    recovered = run(shop, "recover", leader_lost=True, accept_loss=True)
+    assert recovered.rc == 0 and "app1, which ran the migration, is lost" in recovered.output, recovered.output
+    assert not table_has(shop, "gift")
+    assert shop.sql("SELECT customer FROM shop_order WHERE id::text = %s", order) == [{"customer": "Grace Hopper"}]
+    assert check.services_are(shop, {"app2": dict(shop.services["app2"], cron=True)}) == []  # which belongs to the host that leads
+    hosts.write_text(everybody, encoding="utf-8")
+    recovered = run(shop, "recover")
+    assert recovered.rc == 0 and "It had been undone without this host." in recovered.output, recovered.output
+    assert run(shop, "service_start").rc == 0  # each host has again what belongs to it, cron among it
+    assert run(shop, "service_stop", services="consumer@2").rc == 0
+    everything_is(shop, "1.1.0", shop.services)
+
+
 # How it is looked at
+
+
+def table_has(lab, column):
+    return bool(lab.sql("SELECT 1 FROM information_schema.columns WHERE table_name = 'shop_order' AND column_name = %s", column))
 
 
 def migrations(lab):

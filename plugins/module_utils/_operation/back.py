@@ -19,19 +19,21 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.table impor
 def survey(site):
     """What this host knows, without changing anything: its operation, its release, its maintenance, its lock.
 
-    The operation is the one that is open, else the last one; closed_since is since when it keeps users out here.
+    The operation is the one that is open, else the last one; closed_since is since when it keeps users out here, decided
+    what was decided here about going on or back.
     """
     current = site.releases.current()
     last = open_operation(site.root)
     if not last:
         newest = operations(site.root)[:1]
         last = summary(Journal(site.root, newest[0]).records()) if newest else None
-    closed_since = None
+    closed_since = decided = None
     if last:
         closed_since = next((step["data"].get("since") for step in reversed(last["steps"]) if step["step"] == "close"), None)
+        decided = next((step["data"] for step in reversed(last["steps"]) if (step["step"], step["outcome"]) == ("assess", "done")), None)
         last["steps"] = [{"step": step["step"], "outcome": step["outcome"]} for step in last["steps"]]
     return {"operation": last, "current": current.id if current else None, "maintenance": site.maintenance.status(),
-            "closed_since": closed_since, "drain": site.drain.status(), "holder": site.lock.holder()}
+            "closed_since": closed_since, "decided": decided, "drain": site.drain.status(), "holder": site.lock.holder()}
 
 
 def assess(site, plan, check=False):
@@ -109,15 +111,16 @@ def _abandoned(site, leader, plan, check):
 
 def _decide(site, operation, plan, lost, check):
     """(the Decision, how the migration ended) from what all hosts say; lost is the leader whose word is not to be had."""
-    states = [step for survey in plan["surveys"].values() if survey["operation"] and survey["operation"]["id"] == operation.id
-              for step in survey["operation"]["steps"]]
-    earlier = _earlier(operation, states)
+    surveys = [survey for survey in plan["surveys"].values() if survey["operation"] and survey["operation"]["id"] == operation.id]
+    states = [step for survey in surveys for step in survey["operation"]["steps"]]
+    if "undone" in {survey["operation"]["outcome"] for survey in surveys} and not plan["surveys"][site.host]["decided"]:
+        if not check:
+            _end_migration(operation)
+        return Decision("back", False, "It had been undone without this host."), None
+    earlier = _earlier(states, [plan["surveys"][site.host], *surveys])
     if earlier:
         # Users may be in again: looking at the database anew could take their writes for the migration's.
         return _again(earlier, plan["wish"]), None
-    if "undone" in {survey["operation"]["outcome"] for survey in plan["surveys"].values()
-                    if survey["operation"] and survey["operation"]["id"] == operation.id}:
-        return Decision("back", False, "It had been undone without this host."), None
     begun = {step["step"] for step in states} | set(plan["failed"])
     if lost:
         begun, migration, changes = _without_its_leader(site, operation, begun, lost, check)
@@ -139,6 +142,15 @@ def _without_its_leader(site, operation, begun, lost, check):
     if not check:
         site.connection().end_sessions(operation.session_name)
     return begun | {"migrate"}, {"state": "lost"}, ["%s, which ran the migration, is lost." % lost]
+
+
+def _end_migration(operation):
+    """Kill what may still run of it: nobody waits for it any more."""
+    number, program = 1, operation.detached("migrate-1")
+    while program.state()["state"] != "absent":
+        program.kill()
+        number += 1
+        program = operation.detached("migrate-%d" % number)
 
 
 def _release_unbegun(site, holder, plan, check):
@@ -193,11 +205,11 @@ def _failed(states):
     return {step["step"] for step in states if step["outcome"] == "fail" and step["step"] in FORWARD}
 
 
-def _earlier(operation, states):
-    """The decision to go back that has been acted upon already on any host, or None."""
+def _earlier(states, surveys):
+    """The decision to go back that has been acted upon already on any host, or None; the first of surveys counts most."""
     if not {step["step"] for step in states} & (set(BACK) - set(READING)):
         return None
-    return [step["data"] for step in operation.summary()["steps"] if step["step"] == "assess" and step["outcome"] == "done"][-1]
+    return next(survey["decided"] for survey in surveys if survey["decided"])
 
 
 def _again(earlier, wish):

@@ -96,9 +96,12 @@ def test_who_stands_in_undoes_a_rolling_upgrade_by_code_alone(tmp_path):
 def test_who_comes_back_after_it_was_undone_without_him_follows(tmp_path):
     where, follower = site(tmp_path), site(tmp_path, "app2")
     with begun(where, EARLY).step("migrate"):
-        pass
+        program = Detached(os.path.join(where.root, "state", "detached", EARLY + "-migrate-1"))
+        os.makedirs(os.path.dirname(program.directory))
+        program.start(["sleep", "60"], "/", dict(os.environ))
     begun(follower, EARLY).close("undone", "app1 was lost.")
     assert assess(where, follower)["decision"] == {"direction": "back", "restore": False, "reason": "It had been undone without this host."}
+    assert program.state()["state"] == "exited"
 
 
 def test_what_a_person_had_opened_and_left_is_closed(tmp_path):
