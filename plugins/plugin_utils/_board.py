@@ -201,5 +201,9 @@ class Board:
         """[0, 1, ...], one for each batch of hosts that take turns."""
         return list(range(len(self.operation["plan"].get("batches") or []))) if self.operation else []
 
+    def lock_is_held(self):
+        """Whether somebody held the lock when the leader was asked."""
+        return bool((self.reports[self.leader].get("survey") or {}).get("holder"))
+
     def surveys(self):
         return {host: report["survey"] for host, report in self.reports.items() if report.get("survey")}
