@@ -236,17 +236,25 @@ def _turns(board, asked):
     """How the hosts take turns, for the plan."""
     if not MODES[board.mode].by_batch:
         return {"batches": []}
-    alone = len(board.serving()) == 1  # where there is nobody else to serve, a balancer need not be waited for
-    waits = {name: 0 if alone else float(asked[name]) for name in ("fall_seconds", "rise_seconds")}
-    return {"batches": batches(board.hosts, asked["batch"]),
-            "balancer": dict(waits, status=[] if alone else asked["balancer_status"])}
+    waits = {name: 0 if _alone(board) else float(asked[name]) for name in ("fall_seconds", "rise_seconds")}
+    return {"batches": batches(board.hosts, asked["batch"]), "balancer": dict(waits, status=_asked_balancers(board, asked))}
+
+
+def _alone(board):
+    """Whether there is nobody else to serve; then a balancer need not be waited for."""
+    return len(board.serving()) == 1
+
+
+def _asked_balancers(board, asked):
+    """Where to ask the balancers what they think of a host."""
+    return [] if _alone(board) or not MODES[board.mode].by_batch else asked["balancer_status"]
 
 
 def _plan(step, board, kind, asked):
     """What a step has to know beyond its host: the whole operation, as far as it is known."""
     me = owner(getpass.getuser(), socket.gethostname(), os.getppid())
     if step == "preflight":
-        return {"kind": kind, "package": asked["package"], "mode": board.mode}
+        return {"kind": kind, "package": asked["package"], "mode": board.mode, "balancer": {"status": _asked_balancers(board, asked)}}
     if step == "start":
         found = board.reports[board.leader]["found"]
         previous = {host: (report["found"]["current"] or {}).get("id") for host, report in board.reports.items()}

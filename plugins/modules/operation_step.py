@@ -46,7 +46,7 @@ options:
       - Of deploy and of an upgrade in maintenance mode, in this order, V(preflight), V(start), V(stage), V(drain), V(close),
         V(protect), V(migrate), V(activate), V(open), V(finish).
       - Of an upgrade in the modes V(rolling) and V(source), V(preflight), V(start), V(stage), V(record), V(advise), (only rolling)
-        V(protect) and V(migrate), batch by batch V(close), V(activate), V(open), then V(renew), V(finish).
+        V(protect) and V(migrate), batch by batch V(watch), V(close), V(activate), V(open), then V(renew), V(finish).
       - Of going back and recovering, V(survey), V(assess), V(quiesce), V(restore), V(reinstate), V(reopen), V(undo).
       - V(report) says how it ended.
     type: list

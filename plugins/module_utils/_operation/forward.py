@@ -23,7 +23,7 @@ def preflight(site, plan):
     """Find everything that would make the operation fail later; change nothing."""
     from ansible_collections.slipway.app.plugins.module_utils._operation import preflight as checks
 
-    return checks.check(site, plan["kind"], plan["package"], mode_of(plan))
+    return checks.check(site, plan["kind"], plan["package"], mode_of(plan), plan["balancer"]["status"])
 
 
 def start(site, plan):
@@ -231,6 +231,8 @@ def finish(site, operation):
     warnings = []
     with operation.step("finish") as outcome:
         release = site.releases.find(operation.plan["digest"])
+        if any(definition.kind == "web" for definition in services.to_run(site, operation, release)):
+            _try(warnings, "the health check of " + site.host, lambda: services.check_live(site, release, beat=operation.beat))
         if site.leads:
             config = site.config(release.documents)
             _try(warnings, "the hook after_upgrade", lambda: run_commands(

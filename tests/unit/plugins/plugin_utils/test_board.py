@@ -172,8 +172,8 @@ def test_all_at_once_but_for_what_goes_by_batch():
     board = _board(app1={"operation": ROLLING})
     assert set(_runs(board)) == {"preflight", "start", "stage", "record", "advise", "protect", "migrate", "renew", "finish"}
     assert _runs(board, 0) == {"close": ["app1"], "activate": ["app1"], "open": ["app1"]}
-    assert _runs(board, 1) == {"close": ["app2"], "activate": ["app2"], "open": ["app2"]}
-    assert _runs(board, 2) == {"activate": ["worker"]}
+    assert _runs(board, 1) == {"watch": ["app1"], "close": ["app2"], "activate": ["app2"], "open": ["app2"]}
+    assert _runs(board, 2) == {"watch": ["app1", "app2"], "activate": ["worker"]}
 
 
 def test_source_does_not_migrate():
@@ -188,6 +188,11 @@ def test_maintenance_knows_no_turns():
 def test_a_red_host_stops_the_batches_after_it():
     board = _board(app1={"operation": ROLLING, "failures": {"activate": "never green"}})
     assert _runs(board, 1) == {} and set(_runs(board)) == {"survey"}
+
+
+def test_a_host_that_is_unwell_after_its_turn_stops_the_batches_after_it():
+    board = _board(app1={"operation": ROLLING, "failures": {"watch": "never green"}})
+    assert _runs(board, 2) == {} and set(_runs(board)) == {"survey"}
 
 
 def test_going_back_the_last_to_leave_is_the_first_to_return():

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, rolling
+from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, preflight, rolling
+from ansible_collections.slipway.app.plugins.module_utils._operation.balancer import DOWN, UP
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._operation.test_balancer import answering
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script
 
 SERVICES = {
@@ -27,25 +29,26 @@ WORDS = ("on", "since", "by", "message", "expected_seconds", "lifetime")
 class Host:
     """An app host that does not lead, with 1.0 live and running and 2.0 beside it; said: what the application was told."""
 
-    def __init__(self, application, supervisord, mode):
+    def __init__(self, application, supervisord, mode="maintenance", health=None, balancers=()):
         self.root = application.root
         self.said = os.path.join(self.root, "said")
         lock = {name: [["sh", "-c", "echo %s >> '%s'" % (name, self.said.replace("'", "'\\''"))]] for name in ("on", "off")}
         for number, live in ((2, False), (1, True)):
-            application.release(SERVICES, number, live=live, maintenance=lock)
+            application.release(SERVICES, number, live=live, maintenance=lock, health={"url": health, "timeout": 1} if health else {})
         self.site = Site({
             "root": self.root, "host": "app2", "roles": ["app"], "environment": "stag", "variables": {}, "python": None,
             "driver": "supervisor", "supervisor_socket": supervisord.socket, "supervisor_conf_dir": supervisord.conf_dir,
-            "environment_variables": {}, "database": {}, "store_auth": None, "keep_releases": 3})
+            "environment_variables": {}, "database": {}, "store": self.root, "store_auth": None, "keep_releases": 3})
         self.old, self.new = (self.site.releases.find("sha256:%064d" % number) for number in (1, 2))
         self.site.driver().start(self.site.definitions(self.old), 10)
+        self.balancers = list(balancers)
         self.operation = self.upgrade(mode, 1)
 
     def upgrade(self, mode, fence):
         operation = Operation(self.site, "20261126T10000%dZ-upgrade-%d" % (fence, fence), fence, {
             "kind": "upgrade", "mode": mode, "package": "shop:2.0", "digest": self.new.digest, "previous": {"app2": self.old.id},
             "owner": {"user": "eve"}, "hosts": {"app1": ["app", "leader"], "app2": ["app"]},
-            "balancer": {"status": [], "fall_seconds": 0, "rise_seconds": 0}})
+            "batches": [["app1"], ["app2"]], "balancer": {"status": self.balancers, "fall_seconds": 0, "rise_seconds": 0}})
         operation.begin()
         return operation
 
@@ -69,10 +72,20 @@ class Host:
 
 
 @pytest.fixture
-def host(application, supervisord, request):
-    host = Host(application, supervisord, getattr(request, "param", "maintenance"))
-    yield host
-    host.site.driver().stop([definition.name for definition in host.site.definitions(host.new)], 5)
+def make(application, supervisord):
+    """make(**as of Host) -> the host, whose services end with the test."""
+    with contextlib.ExitStack() as end:
+        def maker(**about):
+            host = Host(application, supervisord, **about)
+            end.callback(lambda: host.site.driver().stop(list(SERVICES), 5))
+            return host
+
+        yield maker
+
+
+@pytest.fixture
+def host(make):
+    return make()
 
 
 @pytest.fixture
@@ -137,3 +150,70 @@ def test_what_an_operation_has_left_behind_is_nobodys_wish(host):
     assert "kept" not in forward.close(host.site, later) and host.site.maintenance.status()["held_by"] == later.id
     forward.let_in(host.site, {})
     assert not host.site.maintenance.status()["on"]
+
+
+def test_an_application_that_is_unwell_at_the_end_is_a_warning_that_names_the_host(make):
+    with answering((500, "the barometer is falling")) as (url, _asked):
+        host = make(health=url.replace("{host}", ""))
+        forward.drain(host.site, host.operation)
+        (warning,) = forward.finish(host.site, host.operation)["warnings"]
+    assert "the health check of app2 failed" in warning and "the barometer is falling" in warning
+
+
+# Where hosts take turns
+
+
+def test_websocket_changes_over_in_its_hosts_turn_while_nobody_comes(make, monkeypatch):
+    host, seen = make(mode="rolling"), []
+    off = host.site.drain.off
+    monkeypatch.setattr(host.site.drain, "off", lambda: seen.append(host.running()) or off())
+    rolling.record(host.site, host.operation)
+    rolling.close(host.site, host.operation)
+    assert host.running() == {"mailer": "1.0"}
+    forward.activate(host.site, host.operation)
+    rolling.open_(host.site, host.operation)
+    assert seen.pop() == host.running() == {"web": "2.0", "push": "2.0", "mailer": "1.0"}
+    assert rolling.renew(host.site, host.operation)["stopped"].keys() == {"mailer"}
+    assert host.running() == dict.fromkeys(SERVICES, "2.0")
+
+    rolling.quiesce(host.site, host.operation)
+    assert host.running() == {"mailer": "2.0"}
+    back.reinstate(host.site, host.operation)
+    rolling.reopen(host.site, host.operation)
+    assert seen.pop() == {"web": "1.0", "push": "1.0", "mailer": "2.0"} and host.running() == dict.fromkeys(SERVICES, "1.0")
+
+
+def test_a_host_that_had_its_turn_watches_itself(make):
+    with answering((200, "ok"), (500, "the barometer is falling")) as (url, _asked):
+        host = make(mode="rolling", health=url.replace("{host}", ""))
+        rolling.watch(host.site, host.operation)
+        with pytest.raises(SlipwayError, match="the barometer is falling"):
+            rolling.watch(host.site, host.operation)
+
+
+def test_nobody_leaves_the_balancer_while_one_that_had_its_turn_is_sent_no_users(make, monkeypatch):
+    monkeypatch.setattr(rolling, "SETTLING", 0)
+    with answering((200, DOWN)) as (url, asked):
+        host = make(mode="rolling", balancers=[url])
+        rolling.record(host.site, host.operation)
+        with pytest.raises(SlipwayError, match="app1 has had its turn, and is no longer well.*app2 has not left the balancer"):
+            rolling.close(host.site, host.operation)
+    assert asked == ["/is/app1"] and not host.site.drain.status()["on"] and host.running() == dict.fromkeys(SERVICES, "1.0")
+
+
+def test_users_are_served_all_the_time_only_where_they_are_let_in_and_sent(make, monkeypatch):
+    monkeypatch.setattr(preflight, "SETTLING", 0)
+    host = make(mode="rolling")
+
+    def findings(mode, *balancers):
+        found = preflight.check(host.site, "upgrade", "shop:2.0", mode, balancers)["findings"]
+        return [one for one in found if "is in maintenance" in one or "No users" in one]
+
+    with answering((200, DOWN)) as (down, _asked), answering((200, UP)) as (up, _asked2), answering((404, "")) as (dumb, _asked3):
+        assert findings("rolling", up, dumb) == []
+        (finding,) = findings("rolling", up, down)
+        assert "No users are sent to app2" in finding and "slipway_health_path" in finding
+        host.site.maintenance.on("Trying", 600, "ann")
+        (finding,) = findings("source", up)
+        assert "in maintenance, turned on by ann" in finding and "slipway.app.maintenance_off" in finding
+        assert findings("maintenance", down) == []
