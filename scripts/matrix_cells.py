@@ -20,7 +20,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.table impor
 LEADER, OTHER, DATABASE, REGISTRY = "app1", "app2", "db1", "build1"
 ROLES = {LEADER: ("app", "leader"), OTHER: ("app",)}
 BEGIN = "start"  # the step that opens the journal; its record is that of the operation
-UNJOURNALED = ("preflight", "survey")
+UNJOURNALED = ("preflight", "survey", "watch")
 
 
 @dataclasses.dataclass(frozen=True)

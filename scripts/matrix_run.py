@@ -8,6 +8,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import re
 import threading
 import time
 from functools import partial
@@ -20,6 +21,7 @@ from matrix_cells import DATABASE, LEADER, OTHER, REGISTRY
 UPGRADE = 600  # seconds an upgrade may take before the fault, and after it; then its controller is killed
 APART = 30  # seconds after which a network that was cut comes back, if the upgrade does not end before
 ACCEPT = "unknown"  # the advisor's rule for a migration that calls functions, as those of the matrix do
+DOWN_WORD = "UNREACHABLE"  # Ansible's own
 DOWN = {"app": OTHER, "leader": LEADER}
 # Faults in which no host that serves, nor what it needs, is touched: without maintenance no request may fail.
 GENTLE = ("controller", "registry", "failing", "hanging")
@@ -30,7 +32,8 @@ class Outcome:
     """What became of a cell. wrong is empty when all is as it should be.
 
     how: "went back" or "went on"; by: "itself" or "recover"; seconds: how long the upgrade went on after the fault, or
-    recover took; requests: {accepted, read, refused, error: how many}; notes: what else is to be known.
+    recover took; requests: {accepted, read, refused, error: how many}; notes: what else is to be known; late: whether the step
+    was over when the fault took hold, None where that is not known.
     """
 
     cell: str
@@ -40,6 +43,7 @@ class Outcome:
     requests: dict = dataclasses.field(default_factory=dict)
     wrong: list = dataclasses.field(default_factory=list)
     notes: list = dataclasses.field(default_factory=list)
+    late: bool = None
 
 
 class Run:
@@ -50,6 +54,7 @@ class Run:
         self.cell = cell
         self.log = log
         self.outcome = Outcome(str(cell))
+        self.struck_at = ""  # when the fault had taken hold, as journals write it
         self.mending = contextlib.ExitStack()  # takes the fault away again, once it has struck
         self.before = shop.live()
         self.version = shop.after(self.before, cell.mode)
@@ -80,6 +85,8 @@ class Run:
         if down and struck:
             self._tell_status(down, "down")
         self.mending.close()
+        if struck:
+            self.outcome.late = was_over(self.shop.journal(self.cell.record[0]), self.cell.record[1], self.struck_at)
         if down and struck:
             self._refuses(down)
             self._tell_status(down, "back")
@@ -106,6 +113,7 @@ class Run:
             begun = time.monotonic()
             if struck:
                 self._strike(running)
+                self.struck_at = lab_time()
             else:
                 self.outcome.wrong.append("the step was never begun: " + _last_words(said.text()))
         self._wait(running, begun)
@@ -150,8 +158,12 @@ class Run:
         """See that status tells that a host is not as the others."""
         status = self.shop.playbook("status")
         self.log(status.output)
-        differs = when == "down" or self.shop.left_over()
-        if differs and {"down": "UNREACHABLE", "back": ": open"}[when] not in status.output:
+        told = told_of(status.output, host)
+        if when == "down":
+            known = told == DOWN_WORD
+        else:
+            known = re.search(r"operation +\S+: open", told) or not self.shop.probe(host)["open"]
+        if not known:
             self.outcome.wrong.append("status does not tell that %s is %s" % (host, when))
 
     def _refuses(self, host):
@@ -182,6 +194,26 @@ class Run:
         if among_users and outcome.requests["refused"] and self.cell.fault in GENTLE:
             wrong.append("%d requests were refused" % outcome.requests["refused"])
         outcome.wrong += wrong
+
+
+def told_of(output, host):
+    """What the playbook status says of this host and no other: its block, or that it cannot be reached, or nothing."""
+    name = re.escape(host)
+    if re.search(r"^(fatal: )?\[%s\]: %s" % (name, DOWN_WORD), output, re.MULTILINE):
+        return DOWN_WORD
+    found = re.findall(r"^ok: \[%s\] => \{\n(.*?)^\}" % name, output, re.MULTILINE | re.DOTALL)
+    return found[-1] if found else ""
+
+
+def lab_time():
+    """This moment, as journals write it; hosts are containers, and have the clock of this machine."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + ".%03dZ" % (time.time() % 1 * 1000)
+
+
+def was_over(records, step, moment):
+    """Whether a step had ended by itself at this moment, by the records of its host's journal."""
+    ends = [record for record in records if record["step"] == step and record["event"] != "begin"]
+    return bool(ends) and ends[0]["event"] == "done" and ends[0]["at"] <= moment
 
 
 class _Said:

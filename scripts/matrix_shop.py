@@ -203,6 +203,11 @@ class MatrixShop(Shop):
         """What PROBE sees of a host, past the network."""
         return json.loads(self.lab.inside(host, ["python3", "-c", PROBE]).stdout)
 
+    def journal(self, host):
+        """The records of a host's newest journal that are whole."""
+        text = self.lab.inside(host, ["sh", "-c", "cat \"$(ls -t /srv/shop/state/journal/*.jsonl | head -n 1)\""]).stdout
+        return [json.loads(line) for line in text.splitlines(True) if line.endswith("\n")]
+
     def left_over(self):
         """Whether an operation is open anywhere."""
         return any(found["open"] or found["lock"] for found in map(self.probe, self.hosts))

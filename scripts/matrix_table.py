@@ -36,7 +36,8 @@ is left over, the lock is free, every journal is closed, there is no other datab
   where the leader alone does the step.
 - In the rows of the way back, the new release was not well on the second app host before; so the first fault makes the upgrade
   go back, and the second one strikes while it does.
-- A step of a few milliseconds may be over when the fault takes hold; then it strikes the next one.
+- A step of a few milliseconds may be over when the fault takes hold; then it strikes the next one. Where that is known to have been
+  so, the field says *late*.
 - A field that failed is run again by the next call, and the table has the last run of each.
 
 %s
@@ -111,7 +112,7 @@ def _field(cell, outcomes, footnotes):
         return "**FAILED** (%d)" % len(footnotes)
     failed = outcome["requests"]["error"]
     return "%s, %s %.0f s" % (outcome["how"].replace("went ", ""), outcome["by"], outcome["seconds"]) + (
-        ", %d failed" % failed if failed else "")
+        ", %d failed" % failed if failed else "") + (", late" if outcome.get("late") else "")
 
 
 def _one_line(text):

@@ -23,10 +23,10 @@ from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
 from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay, wished
 from ansible_collections.slipway.app.plugins.plugin_utils._report import GOOD, report
 from ansible_collections.slipway.app.plugins.plugin_utils._shelf import NAME, configured_python, run_from_shelf
-from ansible_collections.slipway.app.plugins.plugin_utils._words import failure_lines, outcome_line
+from ansible_collections.slipway.app.plugins.plugin_utils._words import failure_lines, outcome_line, remarks
 
 # What a host knows already and the next step must still know.
-CARRIED = ("operation", "decision", "failures", "findings", "found", "survey", "shelf")
+CARRIED = ("operation", "decision", "failures", "findings", "found", "survey", "shelf", "remarks", "lost")
 # What the module returns and the result shows.
 RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "shelf", "outcomes", "seconds", "invocation", "warnings", "exception")
 # Options for the controller alone, by the step that asks for them; and those that tell the host about itself.
@@ -123,9 +123,14 @@ class ActionModule(ActionBase):
             step = done.get("step") or steps[0]
             done["msg"] = done.get("msg") or done.get("module_stderr") or str(done.get("exception") or "no reason given")
             result.update(outcome="failed", failures=dict(result.get("failures") or {}, **{step: done["msg"]}))
+            if "step" not in done:  # the library itself says which step failed
+                result["lost"] = step
             for line in failure_lines(host, step, done):
                 self._display.display(line, color="red")
         else:
+            told = [text for text in remarks(done.get("outcomes") or {}) if text not in result.get("remarks", [])]
+            if told:
+                result["remarks"] = result.get("remarks", []) + told
             for step in steps:
                 line = outcome_line(host, step, (done.get("seconds") or {}).get(step, seconds), board.mode,
                                     (done.get("outcomes") or {}).get(step) or {})
@@ -231,17 +236,25 @@ def _turns(board, asked):
     """How the hosts take turns, for the plan."""
     if not MODES[board.mode].by_batch:
         return {"batches": []}
-    alone = len(board.serving()) == 1  # where there is nobody else to serve, a balancer need not be waited for
-    waits = {name: 0 if alone else float(asked[name]) for name in ("fall_seconds", "rise_seconds")}
-    return {"batches": batches(board.hosts, asked["batch"]),
-            "balancer": dict(waits, status=[] if alone else asked["balancer_status"])}
+    waits = {name: 0 if _alone(board) else float(asked[name]) for name in ("fall_seconds", "rise_seconds")}
+    return {"batches": batches(board.hosts, asked["batch"]), "balancer": dict(waits, status=_asked_balancers(board, asked))}
+
+
+def _alone(board):
+    """Whether there is nobody else to serve; then a balancer need not be waited for."""
+    return len(board.serving()) == 1
+
+
+def _asked_balancers(board, asked):
+    """Where to ask the balancers what they think of a host."""
+    return [] if _alone(board) or not MODES[board.mode].by_batch else asked["balancer_status"]
 
 
 def _plan(step, board, kind, asked):
     """What a step has to know beyond its host: the whole operation, as far as it is known."""
     me = owner(getpass.getuser(), socket.gethostname(), os.getppid())
     if step == "preflight":
-        return {"kind": kind, "package": asked["package"], "mode": board.mode}
+        return {"kind": kind, "package": asked["package"], "mode": board.mode, "balancer": {"status": _asked_balancers(board, asked)}}
     if step == "start":
         found = board.reports[board.leader]["found"]
         previous = {host: (report["found"]["current"] or {}).get("id") for host, report in board.reports.items()}

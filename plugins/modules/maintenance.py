@@ -52,6 +52,9 @@ options:
       - Who does this. Without it, the user who logged in on the host.
     type: str
 notes:
+  - An upgrade in the mode C(maintenance) that begins while it is on leaves it on as it was, message and beginning included, and
+    closes the bypass (M(slipway.app.maintenance_bypass)) from before its restore point until nothing is taken back any more. After an
+    upgrade the application's own lock is off, so that the new release can be tried behind the page.
   - Turning it on while it is on changes the message and the expected duration, if they are others. Since when it is
     on, and who turned it on, stays.
   - The user of the web server must be allowed to read the folder C(maintenance) below O(root).
@@ -115,6 +118,10 @@ overdue:
   returned: success
   type: bool
   sample: false
+held_by:
+  description: Null, since an operation that keeps out whoever has a bypass, too, refuses this module.
+  returned: success
+  type: str
 seconds:
   description: How long it has been on, or when it was just turned off, how long it was. Null when it was not on.
   returned: success
@@ -164,7 +171,7 @@ def on(maintenance, runtime, config, before, module):
         maintenance.note_locked()
     after = dict(maintenance.status(), locked=before["locked"] or bool(commands))
     if module.check_mode:
-        after.update(words, on=True, by=by, overdue=(before["seconds"] or 0) > words["lifetime"])
+        after.update(words, on=True, by=by, held_by=None, overdue=(before["seconds"] or 0) > words["lifetime"])
     return after, changed
 
 

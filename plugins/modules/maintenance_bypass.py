@@ -13,6 +13,8 @@ author: Slipway contributors (@slipway)
 description:
   - Signs a link that gives the browser which opens it a cookie. With it the browser gets the application itself while all
     others get the maintenance page, until the link's end. So a new release can be tested before users see it.
+  - While an upgrade may still put the database back, nobody gets past the page, since what is written then would be lost.
+    Turn maintenance on (M(slipway.app.maintenance)), upgrade, test, turn it off.
   - The web server checks signature and end by itself, with what the template C(nginx.conf.j2) of the role
     P(slipway.app.maintenance#role) has. No reload is needed for a link, but for a new O(secret).
 extends_documentation_fragment:

@@ -76,6 +76,11 @@ seconds:
   returned: success
   type: float
   sample: 12.5
+held_by:
+  description: The operation that keeps out whoever has a bypass, too; null where the bypass is open.
+  returned: success
+  type: str
+  sample: 20261121T102030Z-upgrade-4
 drained:
   description: Whether the host fails the health check of its balancer, so that users are sent elsewhere.
   returned: success

@@ -46,7 +46,7 @@ options:
       - Of deploy and of an upgrade in maintenance mode, in this order, V(preflight), V(start), V(stage), V(drain), V(close),
         V(protect), V(migrate), V(activate), V(open), V(finish).
       - Of an upgrade in the modes V(rolling) and V(source), V(preflight), V(start), V(stage), V(record), V(advise), (only rolling)
-        V(protect) and V(migrate), batch by batch V(close), V(activate), V(open), then V(renew), V(finish).
+        V(protect) and V(migrate), batch by batch V(watch), V(close), V(activate), V(open), then V(renew), V(finish).
       - Of going back and recovering, V(survey), V(assess), V(quiesce), V(restore), V(reinstate), V(reopen), V(undo).
       - V(report) says how it ended.
     type: list
@@ -207,6 +207,10 @@ failures:
   description: Error messages of this host's failed steps, by step.
   returned: when a step failed
   type: dict
+lost:
+  description: The step of which the host did not say how it ended, as when the connection breaks.
+  returned: when there is one
+  type: str
 found:
   description: What V(preflight) found. The package's digest, the live release, and which layers the controller has to relay.
   returned: after preflight
@@ -235,6 +239,11 @@ shelf:
     - Null where there is no place for it; every step brings the library along then, as it does without pipelining.
   returned: when steps ran
   type: str
+remarks:
+  description: What a person has to know when it has ended, beyond how, as sentences.
+  returned: when there is any
+  type: list
+  elements: str
 operation:
   description: The running operation, its id, fencing number and plan.
   returned: on the leader, after start

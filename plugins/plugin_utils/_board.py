@@ -129,9 +129,14 @@ class Board:
         takes_turns = self.operation is not None and step in MODES[self.mode].by_batch
         if takes_turns != (turn is not None):
             return "the hosts take turns" if takes_turns else "all hosts at once"
-        if takes_turns and host not in self._batches(step)[turn]:
+        if takes_turns and host not in self._having_turn(step, turn):
             return "another's turn"
         return None
+
+    def _having_turn(self, step, turn):
+        """The hosts that do a step in this turn: one batch, and those that watch are all that had their turn before."""
+        batches = self._batches(step)
+        return [host for batch in batches[:turn] for host in batch] if step == "watch" else batches[turn]
 
     def _batches(self, step):
         """On the way back the last to leave is the first to return: until then the others have to serve."""
@@ -200,6 +205,10 @@ class Board:
     def turns(self):
         """[0, 1, ...], one for each batch of hosts that take turns."""
         return list(range(len(self.operation["plan"].get("batches") or []))) if self.operation else []
+
+    def lock_is_held(self):
+        """Whether somebody held the lock when the leader was asked."""
+        return bool((self.reports[self.leader].get("survey") or {}).get("holder"))
 
     def surveys(self):
         return {host: report["survey"] for host, report in self.reports.items() if report.get("survey")}

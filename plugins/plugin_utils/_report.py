@@ -6,11 +6,27 @@
 
 from __future__ import annotations
 
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES
+
 GOOD = ("done", "nothing to do", "checked")  # anything else fails the play
 
 
 def report(board, kind):
     """(how it ended, the sentences to print)."""
+    ended, sentences = _ended(board, kind)
+    return ended, sentences + (_remarks(board) if ended in ("done", "undone") else [])
+
+
+def _remarks(board):
+    """What the hosts remarked on the way, each sentence once with all its hosts."""
+    said = {}
+    for host, found in board.reports.items():
+        for sentence in found.get("remarks") or []:
+            said.setdefault(sentence, []).append(host)
+    return ["%s: %s" % (", ".join(hosts), sentence) for sentence, hosts in said.items()]
+
+
+def _ended(board, kind):
     failures = ["%s on %s: %s" % (step, host, message) for host, step, message in board.failures()]
     operation, decision = board.operation, board.decision or {}
     if board.findings():
@@ -21,10 +37,15 @@ def report(board, kind):
     package = (board.reports[board.leader].get("found") or {}).get("package")
     if board.nothing_to_do():
         return "nothing to do", ["%s is live on every host already; nothing was changed." % package]
+    if operation is None and board.reports[board.leader].get("lost") == "start":
+        return "open", (["It is not known whether the %s was begun: %s was lost while it took the lock and opened the journal. "
+                         "Nothing that serves was changed." % (kind, board.leader)] + failures
+                        + ["Run the playbook slipway.app.recover when %s is within reach: it sees what is there, and frees it." % board.leader])
     if operation is None and failures:
         return "refused", ["%s was not begun; nothing was changed." % kind.capitalize()] + failures
     if operation is None:
-        return "checked", ["%s of %s can begin; nothing was changed (check mode)." % (kind.capitalize(), package)]
+        return "checked", ["Nothing speaks against the %s to %s so far; nothing was changed (check mode)." % (kind, package),
+                           _not_looked_at(kind, MODES[board.mode].by_batch and board.mode)]
     if not failures:
         return "done", ["%s is live on %s. Operation %s." % (package, ", ".join(board.hosts), operation["id"])]
     if decision.get("direction") == "back" and not board.failed_back():
@@ -37,14 +58,27 @@ def report(board, kind):
                     + ["Run the playbook slipway.app.recover when the cause is mended: it finishes or undoes."])
 
 
+def _not_looked_at(kind, mode_among_users):
+    """What only the real run finds out, before it stops anything."""
+    unseen = ["whether the application's own checks pass in it"]
+    if kind == "upgrade":
+        unseen.append("whether kept patches still fit")
+    if mode_among_users:
+        unseen.append("whether its migrations suit the mode %s" % mode_among_users)
+    return "Not looked at, since the package is not unpacked in check mode: %s. The real run does so before it stops anything." % (
+        "; ".join(unseen))
+
+
 def _recovered(board, decision, failures):
     direction = decision.get("direction")
     if failures or not direction:
         return "open", (["Recovery is not complete; the operation is still open."] + failures
                         + [decision.get("reason", "The leader %s cannot be asked." % board.leader),
                            "Mend the cause and run the playbook slipway.app.recover again."])
-    if board.check_mode:
-        return "checked", ["Nothing was changed (check mode). The operation would go %s. %s" % (direction, decision["reason"])]
+    if board.check_mode and (direction != "none" or board.lock_is_held()):
+        would = {"none": "The lock would be freed.", "closed": "The last journals would be closed."}
+        return "checked", ["Nothing was changed (check mode). %s %s" % (
+            would.get(direction, "The operation would go %s." % direction), decision["reason"])]
     words = {"none": "Nothing to recover.", "closed": "The last journals were closed.",
              "forward": "The operation was finished.", "back": "The operation was undone: the release before is live."}
     return "done", [words[direction] + " " + decision["reason"]]

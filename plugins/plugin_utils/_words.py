@@ -54,8 +54,15 @@ def _live(data):
 
 
 def _opened(data):
-    text = "maintenance off, " if data.get("maintenance_seconds") is not None else ""
+    text = "maintenance off, " if data.get("maintenance_seconds") is not None else "maintenance stays on, " if data.get("kept") else ""
     return text + "started " + _names(data.get("started") or [])
+
+
+def remarks(outcomes):
+    """What is to be said at the end of steps that went well, as sentences."""
+    kept = [(outcomes.get(step) or {}).get("kept") for step in ("open", "reopen")]
+    return ["Maintenance stays on, as %s had switched it on before; the playbook slipway.app.maintenance_off lets users in." % one["by"]
+            for one in kept if one] + (outcomes.get("finish") or {}).get("warnings", [])
 
 
 _TEXTS = {

@@ -64,6 +64,10 @@ def test_killed_controller(shop, host, step, event):
         if (step, event) == ("migrate", "begin"):
             second = shop.playbook("upgrade", package="shop:" + version)
             assert second.rc != 0 and "slipway.app.recover" in second.output, second.output
+            left = locks(shop)
+            checked = shop.playbook("recover", "--check")
+            assert checked.rc == 0 and "(check mode). The operation would go " in checked.output, checked.output
+            assert locks(shop) == left
         recovered = shop.playbook("recover")
         assert recovered.rc == 0, recovered.output
         moment = time.time()

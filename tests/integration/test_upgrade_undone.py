@@ -20,6 +20,7 @@ import yaml
 from client import ONE_NAME
 from playbook_run import Result
 
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 from ansible_collections.slipway.app.tests.integration.aftermath import came_back, everything_is, place, told
 from ansible_collections.slipway.app.tests.integration.crashes import kill_tree
 from ansible_collections.slipway.app.tests.integration.packages import commit, derive
@@ -54,14 +55,24 @@ def test_a_migration_that_fails_as_a_whole(shop, run, state, changes):
 
 
 def test_a_migration_that_fails_half_way(shop, run, state, changes):
-    """1.2.0 splits names, row by row and each for good, until it meets a customer who has only one."""
+    """1.2.0 splits names, row by row and each for good, until it meets a customer who has only one.
+
+    Ann had turned maintenance on before, to try it first; it is hers again afterwards.
+    """
     (package,) = derive(shop, "shop:1.1.0", "1.2.0")
     order = place(shop, ONE_NAME)
+    for host in shop.apps:
+        flag(shop, host).on("Trying 1.2.0", 7200, "ann")
+    words = facts(shop)
     before = state(shop)
     result = run(shop, "upgrade", package=package)
     says = ["was undone", "cannot split the name '%s'" % ONE_NAME, "exit status 1", "The database was changed",
-            "The release before is live again, with its data"]
+            "The release before is live again, with its data",
+            "app1, app2: Maintenance stays on, as ann had switched it on before"]
     came_back(shop, result, before, state(shop), changes, says, restored=True)
+    assert facts(shop) == words and {one["held_by"] for one in words} == {None}
+    for host in shop.apps:
+        flag(shop, host).off()
     assert shop.sql("SELECT customer FROM shop_order WHERE id::text = %s", order) == [{"customer": ONE_NAME}]
     everything_is(shop, "1.1.0", shop.services)
 
@@ -84,6 +95,8 @@ def test_a_migration_that_is_killed_and_others_who_come_meanwhile(shop, hanging,
     upgrade = shop.start_playbook("upgrade", package=slow)  # says little: nobody reads it yet
     migration = wait_for_migration(shop, upgrade)
     meanwhile = state(shop)
+    assert {one["held_by"] for one in facts(shop)} == {path.stem for path in shop.root("app1").glob("state/journal/*")
+                                                       if path.name not in before["journals"]["app1"]}, "nobody gets past the page"
     who = ["%s on %s" % (getpass.getuser(), socket.gethostname()), time.strftime("%Y-%m-%d", time.gmtime()),
            "-upgrade-"]
     for playbook, variables, says in (
@@ -138,6 +151,15 @@ def test_the_host_that_led_is_lost_for_good_and_comes_back_all_the_same(shop, ha
 
 def table_has(lab, column):
     return bool(lab.sql("SELECT 1 FROM information_schema.columns WHERE table_name = 'shop_order' AND column_name = %s", column))
+
+
+def flag(lab, host):
+    return Maintenance(str(lab.root(host)))
+
+
+def facts(lab):
+    """What is known of maintenance on each app host, but how long it is on."""
+    return [{fact: value for fact, value in flag(lab, host).status().items() if fact != "seconds"} for host in lab.apps]
 
 
 def migrations(lab):

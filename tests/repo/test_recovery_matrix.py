@@ -13,7 +13,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(ROOT / "demo"))
 import matrix_cells  # noqa: E402  (scripts is no package)
+import matrix_run  # noqa: E402
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES  # noqa: E402
 
@@ -22,7 +24,7 @@ CELLS = matrix_cells.cells()
 
 @pytest.mark.parametrize("mode", MODES)
 def test_every_step_that_changes_something_has_its_row(mode):
-    reading = {"preflight", "survey"}
+    reading = {"preflight", "survey", "watch"}
     assert set(matrix_cells.steps(mode)) == (set(MODES[mode].forward) | set(MODES[mode].back)) - reading
     table = (ROOT / "docs" / "recovery-matrix.md").read_text(encoding="utf-8").partition("## %s\n" % mode)[2]
     assert re.findall(r"^\| `(\w+)`", table.partition("\n## ")[0], re.MULTILINE) == matrix_cells.steps(mode)
@@ -44,3 +46,37 @@ def test_the_covering_choice_has_every_fault_and_every_mode_and_steps_that_diffe
 
 def test_a_choice_is_made_of_what_there_is():
     assert {cell.mode for cell in matrix_cells.covering([cell for cell in CELLS if cell.mode == "source"])} == {"source"}
+
+
+STATUS = """
+TASK [slipway.app.status : Read the lock and the journals] ***
+ok: [app1]
+fatal: [app2]: UNREACHABLE! => {"changed": false, "msg": "Failed to connect", "unreachable": true}
+
+TASK [slipway.app.status : Say what is live] ***
+ok: [app1] => {
+    "msg": [
+        "operation    20261126T100000Z-upgrade-4: open"
+    ]
+}
+ok: [jobs1] => {
+    "msg": [
+        "operation    20261126T100000Z-upgrade-4: done"
+    ]
+}
+"""
+
+
+def test_what_status_says_of_a_host_is_not_taken_from_another():
+    assert matrix_run.told_of(STATUS, "app2") == matrix_run.DOWN_WORD
+    assert "open" in matrix_run.told_of(STATUS, "app1") and "open" not in matrix_run.told_of(STATUS, "jobs1")
+    assert matrix_run.told_of(STATUS, "jobs2") == ""
+
+
+@pytest.mark.parametrize(("event", "over"), [("done", True), ("fail", False), (None, False)])
+def test_a_fault_is_late_where_the_step_had_ended_well_before(event, over):
+    records = [{"step": "open", "event": "begin", "at": "2026-11-26T10:00:00.000Z"}]
+    if event:
+        records.append({"step": "open", "event": event, "at": "2026-11-26T10:00:00.300Z"})
+    assert matrix_run.was_over(records, "open", "2026-11-26T10:00:00.400Z") == over
+    assert not matrix_run.was_over(records, "open", "2026-11-26T10:00:00.200Z")

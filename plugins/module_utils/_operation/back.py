@@ -301,12 +301,14 @@ def reinstate(site, operation):
 
 
 def reopen(site, operation):
-    """Let users in again and start exactly what ran before."""
+    """Let users in again, unless somebody had turned maintenance on before, and start exactly what ran before."""
     with operation.step("reopen") as outcome:
         old, candidate = forward.previous(site, operation), site.releases.find(operation.plan["digest"])
         if site.serves:
-            outcome["maintenance_seconds"] = site.maintenance.status().get("seconds")
-            site.maintenance.off()
+            if site.maintenance.locked and old is not None:  # reinstate has unlocked it
+                config = site.config(old.documents)
+                outcome["locked"] = forward.run_commands(site, operation, old, config["maintenance"]["on"], config["timeouts"]["command"])
+            forward.let_in(site, outcome)
         if old is not None and services.noted(site, operation):
             outcome["started"] = forward.start_rest(site, operation, old, candidate)
     return outcome

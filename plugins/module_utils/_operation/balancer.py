@@ -26,19 +26,20 @@ class Balancers:
     def __init__(self, urls, host):
         self._urls = [url.replace("{host}", quote(host, safe="")) for url in urls]
 
-    def wait(self, state, seconds, beat):
-        """Wait until none says otherwise than state (UP or DOWN); return the addresses of those that still do after PATIENCE.
+    def wait(self, state, seconds, beat, patience=None):
+        """Wait until none says otherwise than state (UP or DOWN); return the addresses of those that still do after patience.
 
-        seconds: how long to wait for one that cannot be asked. beat() is called all the while.
+        seconds: how long to wait for one that cannot be asked. beat() is called all the while. patience: seconds, PATIENCE if none.
         """
         begun = time.monotonic()
+        patience = PATIENCE if patience is None else patience
         while True:
             beat()
             passed = time.monotonic() - begun
             answers = {url: self._ask(url) for url in self._urls}
             blind = None in answers.values() or not answers
             against = [url for url, answer in answers.items() if answer not in (state, None)]
-            if passed >= PATIENCE or not against and not (blind and passed < seconds):
+            if passed >= patience or not against and not (blind and passed < seconds):
                 if answers and not against and not blind:
                     time.sleep(SETTLED)
                 return against

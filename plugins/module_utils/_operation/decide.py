@@ -118,6 +118,8 @@ def refuse_restore(surveys, hosts, crashed):
         maintenance = surveys[host]["maintenance"]
         if not maintenance["on"]:
             return "maintenance is off on %s" % host
+        if not maintenance["held_by"]:
+            return "the bypass of maintenance is open on %s" % host
         closed = surveys[host].get("closed_since")
         if maintenance["since"] != closed:
             return "maintenance on %s was turned on at %s, and the upgrade had found it on since %s" % (host, maintenance["since"], closed or "never")

@@ -10,7 +10,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation import forw
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, MODES
 
-_AMONG_USERS = ("record", "advise", "protect", "close", "open", "renew", "quiesce", "reopen")
+_AMONG_USERS = ("record", "advise", "watch", "protect", "close", "open", "renew", "quiesce", "reopen")
 _DECIDED = ("restore", "undo")
 
 
@@ -49,6 +49,9 @@ def run_step(site, step, params, outcomes, check=False):
         return {}
     if known and known["outcome"] != "open":
         return {}  # this host had closed its journal already
+    if step == "watch":
+        _function(step, True)(site, operation)
+        return {}
     decided = (params["decision"],) if step in _DECIDED else ()
     outcomes[step] = _function(step, MODES[operation.mode].by_batch)(site, operation, *decided)
     return {"changed": True}

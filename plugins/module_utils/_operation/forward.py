@@ -23,7 +23,7 @@ def preflight(site, plan):
     """Find everything that would make the operation fail later; change nothing."""
     from ansible_collections.slipway.app.plugins.module_utils._operation import preflight as checks
 
-    return checks.check(site, plan["kind"], plan["package"], mode_of(plan))
+    return checks.check(site, plan["kind"], plan["package"], mode_of(plan), plan["balancer"]["status"])
 
 
 def start(site, plan):
@@ -81,10 +81,12 @@ def close(site, operation):
         live = site.releases.current()
         config = site.config((live or release).documents)
         page = config["maintenance"]
-        site.maintenance.on(page["message"], page["expected_seconds"], operation.plan["owner"]["user"],
-                            page_of((live or release).path, page["page"]))
+        kept = site.maintenance.hold(operation.id, page["message"], page["expected_seconds"], operation.plan["owner"]["user"],
+                                     page_of((live or release).path, page["page"]))
+        if kept:
+            outcome["kept"] = _who_wants(kept)
         outcome["since"] = site.maintenance.status()["since"]
-        if live:  # while websocket can still tell its users
+        if live and not site.maintenance.locked:  # while websocket can still tell its users
             outcome["locked"] = run_commands(site, operation, live, page["on"], config["timeouts"]["command"])
         outcome["stopped"] = services.stop(site, site.definitions(live), services.FRONT, config["timeouts"]["drain"])
     return outcome
@@ -197,10 +199,21 @@ def open_(site, operation):
         release = site.releases.find(operation.plan["digest"])
         old = previous(site, operation)
         if site.serves:
-            outcome["maintenance_seconds"] = site.maintenance.status().get("seconds")
-            site.maintenance.off()
+            let_in(site, outcome)
+            site.maintenance.forget_locked()  # activate has unlocked it
         outcome["started"] = start_rest(site, operation, release, old)
     return outcome
+
+
+def let_in(site, outcome):
+    """Let users in, or where a person had turned maintenance on before, only who has a bypass, as it was then."""
+    seconds = site.maintenance.status()["seconds"]
+    kept = site.maintenance.release()
+    outcome.update({"kept": _who_wants(kept)} if kept else {"maintenance_seconds": seconds})
+
+
+def _who_wants(maintenance):
+    return {fact: maintenance[fact] for fact in ("by", "since", "message")}
 
 
 def start_rest(site, operation, release, other):
@@ -218,6 +231,8 @@ def finish(site, operation):
     warnings = []
     with operation.step("finish") as outcome:
         release = site.releases.find(operation.plan["digest"])
+        if any(definition.kind == "web" for definition in services.to_run(site, operation, release)):
+            _try(warnings, "the health check of " + site.host, lambda: services.check_live(site, release, beat=operation.beat))
         if site.leads:
             config = site.config(release.documents)
             _try(warnings, "the hook after_upgrade", lambda: run_commands(

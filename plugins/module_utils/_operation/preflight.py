@@ -19,7 +19,10 @@ from ansible_collections.slipway.app.plugins.module_utils._release import enviro
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import require_room
 
 
-def check(site, kind, package, mode="maintenance"):
+SETTLING = 10  # seconds in which a balancer may still be about to see that a host is well
+
+
+def check(site, kind, package, mode="maintenance", balancers=()):
     """{digest, package, current, findings}: what would be deployed here, what is live, and every reason not to begin."""
     if not os.path.isdir(site.root):
         return {"digest": None, "package": package, "current": None, "findings": [
@@ -44,6 +47,8 @@ def check(site, kind, package, mode="maintenance"):
     findings.extend(environment.problems(site.params["environment_variables"] or {}))
     if MODES[mode].by_batch and site.serves and current is not None:
         _collect(findings, _serves_well, site, current)
+        _collect(findings, _lets_users_in, site)
+        _collect(findings, _is_sent_users, site, balancers)
     if site.leads and (kind == "deploy") == (current is None):
         _database(findings, site, kind)
     return found
@@ -130,6 +135,26 @@ def _serves_well(site, current):
         services.check_live(site, current)
     except SlipwayError as error:
         raise SlipwayError("%s is not well, but every host has to serve while others are switched. %s" % (site.host, error)) from error
+
+
+def _lets_users_in(site):
+    """Nobody is kept out, or there would be nobody to be served all the time."""
+    maintenance = site.maintenance.status()
+    if maintenance["on"]:
+        raise SlipwayError("%s is in maintenance, turned on by %s at %s: its balancer could not see it come back." % (
+            site.host, maintenance["by"], maintenance["since"]),
+            hint="Run the playbook slipway.app.maintenance_off, or upgrade in the mode maintenance, which leaves it on.")
+
+
+def _is_sent_users(site, balancers):
+    """Those balancers that can be asked send users here; else this host could never be seen to come back."""
+    from ansible_collections.slipway.app.plugins.module_utils._operation.balancer import UP, Balancers
+
+    against = Balancers(balancers, site.host).wait(UP, 0, lambda: None, SETTLING)
+    if against:
+        raise SlipwayError("No users are sent to %s, says %s." % (site.host, ", ".join(against)), hint=
+                           "The balancer's health check has to get 200 from the web server of the host, at slipway_health_path "
+                           "(/healthz where the inventory does not say): see what the host answers there.")
 
 
 def _database(findings, site, kind):

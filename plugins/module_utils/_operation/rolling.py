@@ -16,7 +16,8 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._operation import forward, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.balancer import DOWN, PATIENCE, UP, Balancers
 
-REST = services.WORKERS + ("websocket",)  # what follows when every web has changed over
+REST = services.WORKERS + ("websocket",)  # what follows when every web has changed over; websocket where nobody is drained
+SETTLING = 10  # seconds in which a host that has had its turn may seem unwell before the next one stays
 
 
 def record(site, operation):
@@ -44,25 +45,31 @@ def protect(site, operation):
     return outcome
 
 
+def watch(site, operation):
+    """While others have their turn: see that this host, which had its own, is still well. No journal: it is not a deed."""
+    services.check_live(site, site.releases.current(), SETTLING, operation.beat)
+
+
 def close(site, operation):
-    """Leave the balancer, wait until it has seen that, then let web end the requests it has."""
+    """Leave the balancer, wait until it has seen that, then let websocket and web end what they have."""
     with operation.step("close") as outcome:
         if _has_changed_over(site, operation):
             return outcome
+        _stay_for(site, operation)
         _leave(site, operation, site.releases.current(), outcome, _insist)
     return outcome
 
 
 def open_(site, operation):
-    """Be back at the balancer, and wait until it has seen that: then the next may leave."""
+    """Start websocket, be back at the balancer, and wait until it has seen that: then the next may leave."""
     with operation.step("open") as outcome:
         if not _has_changed_over(site, operation):
-            _come_back(site, operation, outcome, _insist)
+            _come_back(site, operation, site.releases.find(operation.plan["digest"]), outcome, _insist)
     return outcome
 
 
 def renew(site, operation):
-    """Let websocket, consumers and cron end their work, then start by the new release those that ran before."""
+    """Let consumers and cron, and websocket where it still is the old one, end their work, then start by the new release those that ran before."""
     with operation.step("renew") as outcome:
         release = site.releases.find(operation.plan["digest"])
         _renew(site, operation, release, forward.previous(site, operation), outcome)
@@ -70,7 +77,7 @@ def renew(site, operation):
 
 
 def quiesce(site, operation):
-    """Where the new release is live: leave the balancer, let its web end the requests it has."""
+    """Where the new release is live: leave the balancer, let its websocket and web end what they have."""
     with operation.step("quiesce") as outcome:
         live = site.releases.current()
         if live and live.digest == operation.plan["digest"]:
@@ -82,7 +89,7 @@ def reopen(site, operation):
     """Be back at the balancer, and run by the old release exactly what ran before."""
     with operation.step("reopen") as outcome:
         if site.serves:
-            _come_back(site, operation, outcome, _go_on)
+            _come_back(site, operation, forward.previous(site, operation), outcome, _go_on)
         if services.noted(site, operation):
             candidate = site.releases.find(operation.plan["digest"])
             _renew(site, operation, forward.previous(site, operation), candidate, outcome)
@@ -94,6 +101,17 @@ def _has_changed_over(site, operation):
     return operation.outcome_of("open") is not None and not site.drain.status()["on"]
 
 
+def _stay_for(site, operation):
+    """Raise when a balancer sends nobody to a host that had its turn: with this one gone, too few would serve."""
+    batches = operation.plan["batches"]
+    turn = next(number for number, batch in enumerate(batches) if site.host in batch)
+    for host in [host for batch in batches[:turn] for host in batch]:
+        against = Balancers(operation.plan["balancer"]["status"], host).wait(UP, 0, operation.beat, SETTLING)
+        if against:
+            raise SlipwayError("%s has had its turn, and is no longer well: no users are sent to it, says %s." % (host, ", ".join(against)),
+                               untouched="%s has not left the balancer." % site.host)
+
+
 def _leave(site, operation, live, outcome, unheard):
     if site.serves:
         site.drain.on(operation.id)
@@ -101,10 +119,13 @@ def _leave(site, operation, live, outcome, unheard):
         outcome["drained_for"] = _await_balancers(site, operation, DOWN, seconds, outcome, unheard)
         operation.check_fence()  # much may have happened meanwhile
     definitions = site.definitions(live)
-    outcome["stopped"] = services.stop(site, definitions, ("web",), site.config(live.documents)["timeouts"]["drain"])
+    outcome["stopped"] = services.stop(site, definitions, services.FRONT, site.config(live.documents)["timeouts"]["drain"])
 
 
-def _come_back(site, operation, outcome, unheard):
+def _come_back(site, operation, release, outcome, unheard):
+    if release is not None and services.noted(site, operation):  # before anybody comes who wants to shake hands
+        wanted = services.to_run(site, operation, release)
+        services.start(site, wanted, ("websocket",), site.config(release.documents)["timeouts"]["start"])
     site.drain.off()
     seconds = operation.plan["balancer"]["rise_seconds"]
     outcome["back_after"] = _await_balancers(site, operation, UP, seconds, outcome, unheard)

@@ -70,12 +70,12 @@ def start_web(site, operation, release):
     return {"started": started, "healthy_after": check and check.wait(operation.beat)}
 
 
-def check_live(site, release, seconds=10):
+def check_live(site, release, seconds=10, beat=None):
     """Raise when the live release does not answer its health check here within so many seconds."""
     check = _health_check(site, site.config(release.documents), release)
     if check:
         check.timeout = min(check.timeout, seconds)
-        check.wait()
+        check.wait(beat)
 
 
 def _health_check(site, config, release):

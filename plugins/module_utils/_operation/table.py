@@ -76,19 +76,20 @@ _MAINTENANCE = Mode(
 _RECORD = {"record": (EVERY, "record what runs")}
 _ADVISE = {"advise": (LEADER, "see whether the mode suits the migrations to come")}
 _SWITCH = {
-    "close": (APP, "leave the balancer, stop web when its requests have ended"),
+    "watch": (APP, "see that hosts that had their turn are still well"),
+    "close": (APP, "leave the balancer, stop websocket and web when their requests have ended"),
     "activate": _ACTIVATE,
-    "open": (APP, "be back at the balancer"),
-    "renew": (EVERY, "restart websocket, consumers and cron that ran before"),
+    "open": (APP, "start websocket, be back at the balancer"),
+    "renew": (EVERY, "restart consumers and cron that ran before"),
     "finish": _FINISH,
 }
 _SWITCH_BACK = dict(_ASK, **{
-    "quiesce": (EVERY, "leave the balancer, stop web of the new release when its requests have ended"),
+    "quiesce": (EVERY, "leave the balancer, stop websocket and web of the new release when their requests have ended"),
     "reinstate": _REINSTATE,
     "reopen": (EVERY, "be back at the balancer, restart what ran before"),
     "undo": _UNDO,
 })
-_BY_BATCH = ("close", "activate", "open", "quiesce", "reinstate", "reopen")
+_BY_BATCH = ("watch", "close", "activate", "open", "quiesce", "reinstate", "reopen")
 _TOUCHING = ("close", "activate", "open", "renew")
 
 MODES = {
@@ -110,7 +111,7 @@ def mode_of(plan):
 
 
 # The names of all modes' steps; close comes earlier in maintenance than where hosts take turns.
-FORWARD = ("preflight", "start", "stage", "record", "advise", "drain", "close", "protect", "migrate", "activate", "open", "renew",
+FORWARD = ("preflight", "start", "stage", "record", "advise", "watch", "drain", "close", "protect", "migrate", "activate", "open", "renew",
            "finish")
 BACK = ("survey", "assess", "quiesce", "restore", "reinstate", "reopen", "undo")
 STEPS = FORWARD + BACK

@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+from ansible.utils.display import Display
+
+from ansible_collections.slipway.app.plugins.action.operation_step import ActionModule
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, STEPS
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
 from ansible_collections.slipway.app.plugins.plugin_utils._report import report
@@ -55,6 +60,50 @@ def test_a_lock_that_is_refused_touches_nothing():
     board = _board(app1={"failures": {"start": "Operation x holds the lock."}})
     assert _runs(board) == {}
     assert report(board, "upgrade")[0] == "refused"
+
+
+class Lost(ActionModule):
+    """The connection breaks before the host has answered."""
+
+    def __init__(self):
+        self._display = Display()
+
+    def _run_on_host(self, arguments, known, task_vars):
+        raise AnsibleConnectionFailure("connection reset by peer")
+
+
+def test_a_leader_that_is_lost_while_it_takes_the_lock_is_not_said_to_have_nothing_to_recover():
+    answer = {}
+    Lost()._run_steps(answer, {"host": "app1", "steps": ["start"]}, {}, _board())
+    ended, sentences = report(_board(app1=answer), "upgrade")
+    assert "start on app1: The host cannot be reached: connection reset by peer" in sentences
+    assert ended == "open" and "not known whether the upgrade was begun" in sentences[0] and "slipway.app.recover" in sentences[-1]
+
+
+@pytest.mark.parametrize(("mode", "named"), [("maintenance", False), ("rolling", True), ("source", True)])
+def test_check_mode_says_what_it_did_not_look_at(mode, named):
+    board = _board(app1={"found": dict(FOUND, package="shop:2")})
+    board.asked_mode, board.check_mode = mode, True
+    ended, sentences = report(board, "upgrade")
+    assert ended == "checked" and "own checks pass" in sentences[1] and "not unpacked" in sentences[1]
+    assert ("suit the mode " + mode in sentences[1]) == named
+
+
+def test_check_mode_of_recover_says_what_would_be_done():
+    board = _board("recover", app1={"operation": OPERATION, "decision": BACKWARDS, "survey": {"x": 1}})
+    board.check_mode = True
+    assert report(board, "recover")[0] == "checked" and "would go back" in report(board, "recover")[1][0]
+    nothing = {"direction": "none", "restore": False, "reason": "It had taken the lock and not begun."}
+    for holder, ended in ((None, "done"), ({"operation": "x"}, "checked")):
+        board = _board("recover", app1={"decision": nothing, "survey": {"holder": holder}})
+        board.check_mode = True
+        assert report(board, "recover")[0] == ended
+
+
+def test_what_hosts_remarked_is_said_once_at_the_end():
+    ended, sentences = report(_board(app1={"operation": OPERATION, "found": FOUND, "remarks": ["It is late."]},
+                                     app2={"remarks": ["It is late."]}, worker={"remarks": ["It rains."]}), "upgrade")
+    assert ended == "done" and sentences[1:] == ["app1, app2: It is late.", "worker: It rains."]
 
 
 def test_an_assessment_that_fails_leaves_the_operation_open_and_says_why():
@@ -123,8 +172,8 @@ def test_all_at_once_but_for_what_goes_by_batch():
     board = _board(app1={"operation": ROLLING})
     assert set(_runs(board)) == {"preflight", "start", "stage", "record", "advise", "protect", "migrate", "renew", "finish"}
     assert _runs(board, 0) == {"close": ["app1"], "activate": ["app1"], "open": ["app1"]}
-    assert _runs(board, 1) == {"close": ["app2"], "activate": ["app2"], "open": ["app2"]}
-    assert _runs(board, 2) == {"activate": ["worker"]}
+    assert _runs(board, 1) == {"watch": ["app1"], "close": ["app2"], "activate": ["app2"], "open": ["app2"]}
+    assert _runs(board, 2) == {"watch": ["app1", "app2"], "activate": ["worker"]}
 
 
 def test_source_does_not_migrate():
@@ -139,6 +188,11 @@ def test_maintenance_knows_no_turns():
 def test_a_red_host_stops_the_batches_after_it():
     board = _board(app1={"operation": ROLLING, "failures": {"activate": "never green"}})
     assert _runs(board, 1) == {} and set(_runs(board)) == {"survey"}
+
+
+def test_a_host_that_is_unwell_after_its_turn_stops_the_batches_after_it():
+    board = _board(app1={"operation": ROLLING, "failures": {"watch": "never green"}})
+    assert _runs(board, 2) == {} and set(_runs(board)) == {"survey"}
 
 
 def test_going_back_the_last_to_leave_is_the_first_to_return():

@@ -22,7 +22,7 @@ def read(root, name):
 
 def test_on_and_off_are_idempotent(tmp_path):
     maintenance = Maintenance(str(tmp_path))
-    facts = ("since", "by", "message", "expected_seconds", "lifetime", "seconds", "overdue")
+    facts = ("since", "by", "message", "expected_seconds", "lifetime", "seconds", "overdue", "held_by")
     assert maintenance.status() == dict(dict.fromkeys(facts), on=False)
     assert not maintenance.off()
     assert maintenance.on("Moving", 60, "ann")

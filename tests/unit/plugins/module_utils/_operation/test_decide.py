@@ -88,8 +88,8 @@ def test_a_wish_among_users():
 NINE, TEN = "2026-01-01T09:00:00.000Z", "2026-01-01T10:00:00.000Z"
 
 
-def _survey(on=True, since=NINE, closed=NINE):
-    return {"maintenance": {"on": on, "since": since if on else None}, "closed_since": closed}
+def _survey(on=True, since=NINE, closed=NINE, held_by="an-upgrade"):
+    return {"maintenance": {"on": on, "since": since if on else None, "held_by": held_by if on else None}, "closed_since": closed}
 
 
 @pytest.mark.parametrize(("surveys", "expected"), [
@@ -99,6 +99,7 @@ def _survey(on=True, since=NINE, closed=NINE):
     ({"a": _survey(on=False), "c": _survey()}, "maintenance is off on a"),
     ({"a": _survey(since=TEN), "c": _survey()}, "turned on at %s, and the upgrade had found it on since %s" % (TEN, NINE)),
     ({"a": _survey(closed=None), "c": _survey()}, "since never"),
+    ({"a": _survey(held_by=None), "c": _survey()}, "the bypass of maintenance is open on a"),
 ])
 def test_a_restore_that_could_lose_a_write_is_refused(surveys, expected):
     hosts = {host: ["consumer"] if host == "c" else ["app"] for host in {"a", "c", *surveys}}

@@ -1,0 +1,219 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Steps of an upgrade on one host with a real supervisord, where maintenance was on before, and where hosts take turns."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, preflight, rolling
+from ansible_collections.slipway.app.plugins.module_utils._operation.balancer import DOWN, UP
+from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
+from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._operation.test_balancer import answering
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script
+
+SERVICES = {
+    "web": {"kind": "web", "command": script("exec sleep 600")},
+    "push": {"kind": "websocket", "command": script("exec sleep 600")},
+    "mailer": {"kind": "consumer", "command": script("exec sleep 600"), "on": "app"},
+}
+WORDS = ("on", "since", "by", "message", "expected_seconds", "lifetime")
+
+
+class Host:
+    """An app host that does not lead, with 1.0 live and running and 2.0 beside it; said: what the application was told."""
+
+    def __init__(self, application, supervisord, mode="maintenance", health=None, balancers=()):
+        self.root = application.root
+        self.said = os.path.join(self.root, "said")
+        lock = {name: [["sh", "-c", "echo %s >> '%s'" % (name, self.said.replace("'", "'\\''"))]] for name in ("on", "off")}
+        for number, live in ((2, False), (1, True)):
+            application.release(SERVICES, number, live=live, maintenance=lock, health={"url": health, "timeout": 1} if health else {})
+        self.site = Site({
+            "root": self.root, "host": "app2", "roles": ["app"], "environment": "stag", "variables": {}, "python": None,
+            "driver": "supervisor", "supervisor_socket": supervisord.socket, "supervisor_conf_dir": supervisord.conf_dir,
+            "environment_variables": {}, "database": {}, "store": self.root, "store_auth": None, "keep_releases": 3})
+        self.old, self.new = (self.site.releases.find("sha256:%064d" % number) for number in (1, 2))
+        self.site.driver().start(self.site.definitions(self.old), 10)
+        self.balancers = list(balancers)
+        self.operation = self.upgrade(mode, 1)
+
+    def upgrade(self, mode, fence):
+        operation = Operation(self.site, "20261126T10000%dZ-upgrade-%d" % (fence, fence), fence, {
+            "kind": "upgrade", "mode": mode, "package": "shop:2.0", "digest": self.new.digest, "previous": {"app2": self.old.id},
+            "owner": {"user": "eve"}, "hosts": {"app1": ["app", "leader"], "app2": ["app"]},
+            "batches": [["app1"], ["app2"]], "balancer": {"status": self.balancers, "fall_seconds": 0, "rise_seconds": 0}})
+        operation.begin()
+        return operation
+
+    def told(self):
+        """What the application was told since the last call: on, off."""
+        try:
+            with open(self.said, encoding="utf-8") as stream:
+                return stream.read().split()
+        except FileNotFoundError:
+            return []
+        finally:
+            open(self.said, "wb").close()
+
+    def running(self):
+        """{service: the release it runs by}."""
+        known = {definition.digest: release for release in (self.old, self.new) for definition in self.site.definitions(release)}
+        return {name: known[status.definition].reference for name, status in self.site.driver().status().items() if status.alive}
+
+    def everybody_is_out(self):
+        return os.path.exists(os.path.join(self.root, "maintenance", "on", "held"))
+
+
+@pytest.fixture
+def make(application, supervisord):
+    """make(**as of Host) -> the host, whose services end with the test."""
+    with contextlib.ExitStack() as end:
+        def maker(**about):
+            host = Host(application, supervisord, **about)
+            end.callback(lambda: host.site.driver().stop(list(SERVICES), 5))
+            return host
+
+        yield maker
+
+
+@pytest.fixture
+def host(make):
+    return make()
+
+
+@pytest.fixture
+def ann(host):
+    """Maintenance as ann has turned it on, by the module: the application is locked as well. What is to be true again later."""
+    host.site.maintenance.on("Trying 2.0", 7200, "ann", lifetime=9000)
+    host.site.maintenance.note_locked()
+    return {word: host.site.maintenance.status()[word] for word in WORDS}
+
+
+def wanted(host):
+    return {word: host.site.maintenance.status()[word] for word in WORDS}
+
+
+def test_the_bypass_is_closed_from_close_to_open(host):
+    forward.drain(host.site, host.operation)
+    assert "kept" not in forward.close(host.site, host.operation)
+    assert host.everybody_is_out() and host.site.maintenance.status()["held_by"] == host.operation.id
+    assert "kept" not in forward.close(host.site, host.operation), "run again"
+    forward.activate(host.site, host.operation)
+    assert host.everybody_is_out()
+    assert forward.open_(host.site, host.operation)["maintenance_seconds"] > 0
+    assert not host.site.maintenance.status()["on"]
+    assert host.running() == dict.fromkeys(SERVICES, "2.0") and host.told() == ["on", "on", "off"]
+
+
+def test_maintenance_of_a_person_outlives_an_upgrade_and_the_new_release_can_be_tried(host, ann):
+    forward.drain(host.site, host.operation)
+    for _again in range(2):
+        assert forward.close(host.site, host.operation)["kept"]["by"] == "ann"
+        assert wanted(host) == ann and host.everybody_is_out()
+    forward.activate(host.site, host.operation)
+    assert wanted(host) == ann and host.everybody_is_out()
+    for _again in range(2):
+        opened = forward.open_(host.site, host.operation)
+        assert opened["kept"] == {"by": "ann", "since": ann["since"], "message": "Trying 2.0"} and "maintenance_seconds" not in opened
+        assert wanted(host) == ann and not host.everybody_is_out()
+    assert host.told() == ["off"] and not host.site.maintenance.locked, "it had been locked before, and is unlocked to be tried"
+    assert host.running() == dict.fromkeys(SERVICES, "2.0")
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "not-closed"])
+def test_maintenance_of_a_person_outlives_an_upgrade_that_is_undone(host, ann, closed):
+    forward.drain(host.site, host.operation)
+    if closed:
+        forward.close(host.site, host.operation)
+    back.quiesce(host.site, host.operation)
+    back.reinstate(host.site, host.operation)
+    assert wanted(host) == ann and host.everybody_is_out() == closed
+    for _again in range(2):
+        assert back.reopen(host.site, host.operation)["kept"]["by"] == "ann"
+        assert wanted(host) == ann and not host.everybody_is_out() and host.site.maintenance.locked
+    assert host.told()[-1] == "on", "the application is locked again"
+    assert host.running() == dict.fromkeys(SERVICES, "1.0")
+
+
+def test_what_an_operation_has_left_behind_is_nobodys_wish(host):
+    """It has ended elsewhere, and this host did not hear of it; the next one takes it away."""
+    forward.close(host.site, host.operation)
+    host.operation.close("undone", "")
+    later = host.upgrade("maintenance", 2)
+    assert "kept" not in forward.close(host.site, later) and host.site.maintenance.status()["held_by"] == later.id
+    forward.let_in(host.site, {})
+    assert not host.site.maintenance.status()["on"]
+
+
+def test_an_application_that_is_unwell_at_the_end_is_a_warning_that_names_the_host(make):
+    with answering((500, "the barometer is falling")) as (url, _asked):
+        host = make(health=url.replace("{host}", ""))
+        forward.drain(host.site, host.operation)
+        (warning,) = forward.finish(host.site, host.operation)["warnings"]
+    assert "the health check of app2 failed" in warning and "the barometer is falling" in warning
+
+
+# Where hosts take turns
+
+
+def test_websocket_changes_over_in_its_hosts_turn_while_nobody_comes(make, monkeypatch):
+    host, seen = make(mode="rolling"), []
+    off = host.site.drain.off
+    monkeypatch.setattr(host.site.drain, "off", lambda: seen.append(host.running()) or off())
+    rolling.record(host.site, host.operation)
+    rolling.close(host.site, host.operation)
+    assert host.running() == {"mailer": "1.0"}
+    forward.activate(host.site, host.operation)
+    rolling.open_(host.site, host.operation)
+    assert seen.pop() == host.running() == {"web": "2.0", "push": "2.0", "mailer": "1.0"}
+    assert rolling.renew(host.site, host.operation)["stopped"].keys() == {"mailer"}
+    assert host.running() == dict.fromkeys(SERVICES, "2.0")
+
+    rolling.quiesce(host.site, host.operation)
+    assert host.running() == {"mailer": "2.0"}
+    back.reinstate(host.site, host.operation)
+    rolling.reopen(host.site, host.operation)
+    assert seen.pop() == {"web": "1.0", "push": "1.0", "mailer": "2.0"} and host.running() == dict.fromkeys(SERVICES, "1.0")
+
+
+def test_a_host_that_had_its_turn_watches_itself(make):
+    with answering((200, "ok"), (500, "the barometer is falling")) as (url, _asked):
+        host = make(mode="rolling", health=url.replace("{host}", ""))
+        rolling.watch(host.site, host.operation)
+        with pytest.raises(SlipwayError, match="the barometer is falling"):
+            rolling.watch(host.site, host.operation)
+
+
+def test_nobody_leaves_the_balancer_while_one_that_had_its_turn_is_sent_no_users(make, monkeypatch):
+    monkeypatch.setattr(rolling, "SETTLING", 0)
+    with answering((200, DOWN)) as (url, asked):
+        host = make(mode="rolling", balancers=[url])
+        rolling.record(host.site, host.operation)
+        with pytest.raises(SlipwayError, match="app1 has had its turn, and is no longer well.*app2 has not left the balancer"):
+            rolling.close(host.site, host.operation)
+    assert asked == ["/is/app1"] and not host.site.drain.status()["on"] and host.running() == dict.fromkeys(SERVICES, "1.0")
+
+
+def test_users_are_served_all_the_time_only_where_they_are_let_in_and_sent(make, monkeypatch):
+    monkeypatch.setattr(preflight, "SETTLING", 0)
+    host = make(mode="rolling")
+
+    def findings(mode, *balancers):
+        found = preflight.check(host.site, "upgrade", "shop:2.0", mode, balancers)["findings"]
+        return [one for one in found if "is in maintenance" in one or "No users" in one]
+
+    with answering((200, DOWN)) as (down, _asked), answering((200, UP)) as (up, _asked2), answering((404, "")) as (dumb, _asked3):
+        assert findings("rolling", up, dumb) == []
+        (finding,) = findings("rolling", up, down)
+        assert "No users are sent to app2" in finding and "slipway_health_path" in finding
+        host.site.maintenance.on("Trying", 600, "ann")
+        (finding,) = findings("source", up)
+        assert "in maintenance, turned on by ann" in finding and "slipway.app.maintenance_off" in finding
+        assert findings("maintenance", down) == []
