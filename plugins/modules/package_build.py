@@ -61,7 +61,9 @@ options:
     required: true
   repository:
     description:
-      - Address of the git repository, a URL or a path. User name and password in a URL are never shown.
+      - Address of the git repository, a URL or a path.
+      - A password in a URL of HTTP or HTTPS reaches git through its environment. It is in no command line and no file, and neither it
+        nor the user name is ever shown. Submodules on the same server are fetched with it, too.
     type: str
     required: true
   skip_assets_build:

@@ -4,8 +4,8 @@
 
 """One commit out of a git repository: which one a reference means, and its files.
 
-Neither a reference, an address, nor anything in the repository may start a program here, and what comes back to a
-person never holds the user name or password of an address.
+Neither a reference, an address, nor anything in the repository may start a program here. What comes back to a person
+never holds the user name or password of an address, and no password gets into a command line or a file.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import os
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import run, tail
@@ -43,6 +44,10 @@ SETTINGS = (
 FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
            "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_CONFIG_PARAMETERS")
 
+# Whose passwords git takes; and a helper that says those of one server, from the environment: shells print by themselves.
+WITH_PASSWORD = ("http", "https", "ftp", "ftps")
+HELPER = ('!say() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$SLIPWAY_GIT_USER" "$SLIPWAY_GIT_PASSWORD"; }; say')
+
 COMMIT_ID = re.compile(r"[0-9a-f]{7,40}\Z")
 FULL_ID = re.compile(r"[0-9a-f]{40}\Z")
 NO_REFERENCE = re.compile(r"^-|[\s\x00-\x1f\x7f~^:?*\[\\]|\.\.|@\{")
@@ -55,6 +60,32 @@ class Commit:
 
     sha: str
     time: int
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where git finds a repository (a path or a URL without password), and what a server that asks is told.
+
+    server is the beginning of the URL; whatever is on it, such as submodules, is fetched with the same password.
+    """
+
+    url: str
+    server: str = ""
+    user: str = ""
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def settings(self):
+        """git's settings by which it finds user and password; none of the user's own helpers is asked before."""
+        key = "credential.%s.helper=" % self.server
+        return () if self.password is None else (key, key + HELPER)
+
+    @property
+    def environment(self):
+        return {} if self.password is None else {"SLIPWAY_GIT_USER": self.user, "SLIPWAY_GIT_PASSWORD": self.password}
+
+    def __str__(self):
+        return public(self.url)
 
 
 def public(text):
@@ -91,33 +122,50 @@ def checkout(repository, sha, directory):
 
 
 def _address(repository):
-    """The address as git gets it; what git would take for an option or for a program to start is refused."""
+    """The Address of what a person wrote; what git would take for an option or for a program to start is refused."""
     if not repository or repository.startswith("-") or re.match(r"[A-Za-z0-9+.-]+::", repository) \
             or re.search(r"[\x00-\x1f]", repository):
         raise SlipwayError("'%s' is not the address of a git repository." % public(repository))
+    scheme, separator, rest = repository.partition("://")
+    if separator:
+        return _address_of_url(repository, scheme, rest)
     path = os.path.expanduser(repository)
-    return os.path.abspath(path) if _is_local(path) and "://" not in path else repository
+    return Address(os.path.abspath(path) if _is_local(path) else repository)
 
 
-def _is_local(address):
+def _address_of_url(url, scheme, rest):
+    """A user without a password stays where it is: it is the user's own helpers, or SSH, that know the rest."""
+    authority, slash, path = rest.partition("/")
+    userinfo, at_sign, host = authority.rpartition("@")
+    user, colon, password = (unquote(part, errors="surrogateescape") for part in userinfo.partition(":"))
+    if not (at_sign and colon):
+        return Address(url)
+    if scheme.lower() not in WITH_PASSWORD or re.search(r"[\x00\n]", user + password):
+        raise SlipwayError("The address %s has a password that git cannot use." % public(url),
+                           hint="A password is for http and https. For SSH, use a key of the user that builds.")
+    server = "%s://%s" % (scheme, host)
+    return Address(server + slash + path, server, user, password)
+
+
+def _is_local(url):
     """Whether git reads the address from this machine: a file:// address or a path (no colon before a slash)."""
-    return address.startswith("file://") or ":" not in address.partition("/")[0]
+    return url.startswith("file://") or ":" not in url.partition("/")[0]
 
 
 def _git(address, arguments, cwd=None):
     # Submodules from this machine are for repositories from this machine, not for those of a server.
-    settings = SETTINGS + ("protocol.file.allow=%s" % ("always" if _is_local(address) else "user"),)
+    settings = SETTINGS + ("protocol.file.allow=%s" % ("always" if _is_local(address.url) else "user"),) + address.settings
     argv = ["git"]
     for setting in settings:
         argv += ["-c", setting]
     env = {key: value for key, value in os.environ.items() if key not in FOREIGN}
-    env.update(GIT_TERMINAL_PROMPT="0", GIT_ATTR_NOSYSTEM="1", SSH_ASKPASS_REQUIRE="never", LC_ALL="C")
+    env.update(GIT_TERMINAL_PROMPT="0", GIT_ATTR_NOSYSTEM="1", SSH_ASKPASS_REQUIRE="never", LC_ALL="C", **address.environment)
     return run(argv + arguments, cwd=cwd, env=env, timeout=TIMEOUT)
 
 
 def _failure(address, done):
     reason = "git gave no answer within %d seconds" % TIMEOUT if done.timed_out else tail(done.stderr, 10)
-    return SlipwayError("The git repository %s cannot be read: %s" % (public(address), public(reason)),
+    return SlipwayError("The git repository %s cannot be read: %s" % (address, public(reason)),
                         hint="Check the address, and what the host that builds may read.")
 
 
@@ -130,7 +178,7 @@ def _must(address, arguments, cwd=None):
 
 def _remote_refs(address, patterns=()):
     """The references of the remote repository, {full name: id}, all or those that match."""
-    done = _must(address, ["ls-remote", "--quiet", "--", address] + list(patterns))
+    done = _must(address, ["ls-remote", "--quiet", "--", address.url] + list(patterns))
     return {name: sha for sha, name in (line.split("\t", 1) for line in done.stdout.splitlines())}
 
 
@@ -138,14 +186,14 @@ def _unknown(address, reference):
     names = [re.sub("^refs/(?:tags|heads)/", "", name) for name in _remote_refs(address)
              if name.startswith(("refs/tags/", "refs/heads/")) and not name.endswith("^{}")]
     near = difflib.get_close_matches(reference, names, 3)
-    return SlipwayError("The git repository %s has no tag, branch or commit '%s'." % (public(address), reference),
+    return SlipwayError("The git repository %s has no tag, branch or commit '%s'." % (address, reference),
                         hint="Did you mean %s?" % " or ".join(near) if near else None)
 
 
 def _init(address, directory):
     _must(address, ["init", "--quiet", "--template=", directory])
     # Submodules with a relative address are found from here.
-    _must(address, ["remote", "add", "origin", address], directory)
+    _must(address, ["remote", "add", "origin", address.url], directory)
 
 
 def _find_commit(address, commit_id):
@@ -172,7 +220,7 @@ def _fetch_commit(address, sha, directory, options=()):
         if done.ok and _git(address, ["cat-file", "-e", sha + "^{commit}"], directory).ok:
             return None
     if done.ok:
-        return SlipwayError("%s in the git repository %s is no commit." % (sha, public(address)))
+        return SlipwayError("%s in the git repository %s is no commit." % (sha, address))
     return _failure(address, done)
 
 
@@ -185,4 +233,4 @@ def _submodules(address, directory):
         done = _git(address, update, directory)
         if not done.ok:
             raise SlipwayError("The submodules of %s cannot be checked out: %s" % (
-                public(address), public(tail(done.stderr, 10))))
+                address, public(tail(done.stderr, 10))))

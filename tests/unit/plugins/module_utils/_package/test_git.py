@@ -9,12 +9,16 @@ import functools
 import http.server
 import os
 import threading
+from urllib.parse import quote
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._package.git import checkout, public, resolve
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._package.git_server import serving
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._package.repositories import Repository
+
+USER, PASSWORD = "ada lovelace", "sword:fish@/%'$(id)"  # what an address must have in %xx, and what a shell could stumble over
 
 
 @pytest.fixture
@@ -190,6 +194,44 @@ def test_a_repository_out_of_reach_is_said_without_its_password(tmp_path):
     assert "The git repository http://127.0.0.1:1/shop.git cannot be read" in str(caught.value)
     assert "cret" not in str(caught.value)
     assert "ada" not in str(caught.value)
+
+
+@pytest.fixture
+def private_server(tmp_path, git_config):
+    """A server that asks for a password, for all repositories of tmp_path; another one's lies in the user's own helper."""
+    git_config('[credential]\n  helper = "!echo username=bob; echo password=wrong; echo >&2"\n')
+    with serving(tmp_path, USER, PASSWORD) as server:
+        server.address = "http://%s:%s@%s/" % (quote(USER), quote(PASSWORD, safe=""), server.authority)
+        yield server
+
+
+def test_a_password_reaches_its_server_and_nobody_else(repository, private_server, tmp_path):
+    inner = Repository(tmp_path / "inner")
+    inner.commit({"version": "inner"})
+    repository.git("submodule", "--quiet", "add", inner.path, "inner")
+    repository.git("config", "--file", ".gitmodules", "submodule.inner.url", "../inner")
+    sha, target = repository.commit(), tmp_path / "target"
+    address = private_server.address + "shop.git-work"
+    assert resolve(address, "1.0.0") == repository.first
+    assert resolve(address, sha[:10]) == sha
+    checkout(address, sha, str(target))
+    assert version(str(target)) == "3" and version(str(target / "inner")) == "inner"
+    assert private_server.seen == []
+    written = [path for path in target.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert [path for path in written if any(secret in path.read_bytes() for secret in private_server.secrets)] == []
+
+
+def test_a_wrong_password_is_said_without_it(repository, private_server):
+    with pytest.raises(SlipwayError, match="cannot be read: .*Authentication failed for 'http://%s/" % private_server.authority) as caught:
+        resolve("http://ada:swordfish@%s/shop.git-work" % private_server.authority, "main")
+    assert "swordfish" not in str(caught.value) and "ada" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["ssh://git:swordfish@127.0.0.1/shop.git", "https://ada:sword%0afish@127.0.0.1/shop.git"])
+def test_a_password_that_git_has_no_use_for_is_refused(address):
+    with pytest.raises(SlipwayError, match="has a password that git cannot use") as caught:
+        resolve(address, "main")
+    assert "fish" not in str(caught.value)
 
 
 def test_addresses_in_a_text_lose_user_and_password():
