@@ -49,12 +49,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 release:
-  description: Id of the live release.
+  description: Id of the live release; null where none is live.
   returned: success
   type: str
   sample: 1.1.0-3f2a9c0d1e4b
 services:
-  description: The services of the application on this host, in the order they are started.
+  description:
+    - The services of the application on this host, in the order they are started. Where no release is live, those that an earlier
+      one left; none where there was none.
   returned: success
   type: list
   elements: dict
@@ -114,6 +116,7 @@ import datetime
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import ROLES, definitions
 from ansible_collections.slipway.app.plugins.module_utils._service.driver import DRIVER_ARGUMENTS, open_driver
@@ -121,13 +124,18 @@ from ansible_collections.slipway.app.plugins.module_utils._service.runtime impor
 
 
 def run(module):
-    runtime = open_runtime(module.params)
-    defined = {definition.name: definition for definition in definitions(runtime, module.params["roles"])}
+    release = ReleaseStore(module.params["root"]).current()
+    defined = _defined(module.params, release) if release else {}
     statuses = open_driver(module.params).status()
     names = list(defined) + sorted(set(statuses) - set(defined))
-    return {"changed": False, "release": runtime.release.id,
+    return {"changed": False, "release": release.id if release else None,
             "owed": record.debts(module.params["root"]),
             "services": [_service(name, defined.get(name), statuses.get(name)) for name in names]}
+
+
+def _defined(params, release):
+    runtime = open_runtime(params, release.id)
+    return {definition.name: definition for definition in definitions(runtime, params["roles"])}
 
 
 def _service(name, definition, status):

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal
@@ -102,6 +104,16 @@ def test_a_changed_definition_is_a_restart_and_nothing_else_is(service, applicat
     assert result["diff"]["after"] == {"web": "running (restarted)", "clock": "absent"}
     with open("/proc/%d/cmdline" % service.info(variables={"port": 1})["web"]["pid"], "rb") as stream:
         assert stream.read() == b"\0".join([b"sleep", b"601", b""])
+
+
+def test_where_no_release_is_live_there_is_nothing_or_what_was_left(service, application):
+    assert service.told() == {"changed": False, "release": None, "services": [], "owed": {"operation": "", "services": []},
+                              "invocation": service.told()["invocation"]}
+    application.release(SERVICES)
+    service("started", names=["web"])
+    os.unlink(os.path.join(application.root, "current"))
+    (left,) = service.told()["services"]
+    assert (left["name"], left["kind"], left["state"], left["defined"]) == ("web", "web", "running", False)
 
 
 def test_killed_work_is_told(service, application):
