@@ -199,7 +199,7 @@ class ActionModule(ActionBase):
     def _relay(self, arguments, found):
         """Bring the host what its steps need of the package, so that it needs no way to the store."""
         auth = arguments.pop("store_auth", None)
-        if "preflight" in arguments["steps"]:
+        if "preflight" in arguments["steps"] and arguments["plan"]["package"]:
             relay = Relay(self, arguments["store"], auth, arguments["plan"]["package"])
             arguments["relayed"] = relay.given()
         elif "stage" in arguments["steps"]:

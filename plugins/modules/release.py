@@ -173,12 +173,9 @@ def unpack(releases, params, variables, check):
     diff = {"before": {"releases": before}, "after": {"releases": after}}
     written = False
     if variables is not None:
-        known = environment.read(releases.root, release.id)
+        diff["before"]["environment_variables"], diff["after"]["environment_variables"] = environment.names(
+            releases.root, release.id, variables)
         written = environment.write(releases.root, release.id, variables, check=check)
-        diff["before"]["environment_variables"] = sorted(known)
-        diff["after"]["environment_variables"] = [
-            name if name not in known or known[name] == str(variables[name]) else name + " (another value)"
-            for name in sorted(variables)]
     return release, unpacked or written, unpacked and check, diff
 
 

@@ -21,6 +21,9 @@ extends_documentation_fragment:
   - slipway.app._service
   - slipway.app._service.runtime
 attributes:
+  diff_mode:
+    details:
+      - Of environment variables only the names are shown.
   idempotent:
     support: partial
     details:
@@ -59,6 +62,12 @@ options:
     elements: str
     choices: [app, consumer, leader]
     required: true
+  environment_variables:
+    description:
+      - With O(state=started) and O(state=restarted), variables for the application's processes in the live release, all of them, such as
+        a password that has changed. What runs with others is thereby of another definition.
+      - They are written outside of the release, readable by their owner only. If omitted, those there are stay as they are.
+    type: dict
   drain:
     description:
       - How many seconds services may take to end. It can only shorten the C(stop_timeout) that C(slipway.yml) gives
@@ -84,6 +93,14 @@ EXAMPLES = r"""
     environment: prod
     variables:
       port: 8000
+
+- name: Let the application know the new password of its database, whatever of it runs
+  slipway.app.service:
+    root: /srv/shop
+    roles: [app, leader]
+    state: restarted
+    environment_variables:
+      DATABASE_URL: "{{ vault_database_url }}"
 
 - name: Stop the consumers, and kill the ones that work longer than two minutes
   slipway.app.service:
@@ -119,6 +136,11 @@ release:
   returned: success
   type: str
   sample: 1.1.0-3f2a9c0d1e4b
+environment_changed:
+  description: Whether the environment variables of the live release are others now.
+  returned: success
+  type: bool
+  sample: false
 services:
   description: What was done with each service that was meant, or in check mode what would be.
   returned: success
@@ -166,6 +188,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
+from ansible_collections.slipway.app.plugins.module_utils._release import environment
 from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.control import STATES, perform, plan
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import (
@@ -174,7 +197,8 @@ from ansible_collections.slipway.app.plugins.module_utils._service.driver import
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
 
 
-def run(module):
+def run(module, variables):
+    """variables: the environment variables to write, or None."""
     options = module.params
     root, state, operation, forgone = options["root"], options["state"], options["operation"], ()
     if not operation:
@@ -182,16 +206,23 @@ def run(module):
         if state == "resumed":
             debts = record.debts(root)
             if not debts["services"]:
-                return {"changed": False, "release": None, "services": [], "diff": {"before": {}, "after": {}}}
+                return {"changed": False, "release": None, "services": [], "environment_changed": False, "diff": {"before": {}, "after": {}}}
             operation = debts["operation"]
             forgone = set(record.read(root, operation)) - set(debts["services"])
-    runtime, driver = open_runtime(options), open_driver(options)
+    private = None if variables is None else environment.texts(variables)
+    runtime, driver = open_runtime(options, private=private), open_driver(options)
     defined = definitions(runtime, options["roles"])
     if state != "stopped":
         driver.check(defined)
     wanted = set(_recorded(root, operation, defined)).difference(forgone) if state == "resumed" else ()
     steps = plan(state, defined, driver.status(), options["names"], options["kinds"], wanted,
                  elsewhere=program_names(runtime.config))
+    diff = {"before": {step.name: step.before for step in steps}, "after": {step.name: _described(step) for step in steps}}
+    written = False
+    if private is not None:
+        diff["before"]["environment variables"], diff["after"]["environment variables"] = environment.names(
+            root, runtime.release.id, private)
+        written = environment.write(root, runtime.release.id, private, check=module.check_mode)
     if not module.check_mode:
         if state == "stopped" and operation:
             record.record(root, operation, driver, defined, owed=True)
@@ -201,11 +232,11 @@ def run(module):
         if state == "resumed" or not operation:
             record.settle(root, [step.name for step in steps])
     return {
-        "changed": any(step.action != "none" for step in steps),
+        "changed": written or any(step.action != "none" for step in steps),
         "release": runtime.release.id,
         "services": [step.as_dict() for step in steps],
-        "diff": {"before": {step.name: step.before for step in steps},
-                 "after": {step.name: _described(step) for step in steps}},
+        "environment_changed": written,
+        "diff": diff,
     }
 
 
@@ -222,6 +253,16 @@ def _described(step):
     return step.after if step.after != step.before or step.action == "none" else "%s (%s)" % (step.after, step.action)
 
 
+def take_secrets(module):
+    """The variables to write, or None; nothing this module returns has their values, so Ansible need not look for them."""
+    variables = module.params["environment_variables"]
+    if variables is None:
+        return None
+    module.params["environment_variables"] = dict.fromkeys(variables, "********")
+    module.no_log_values.clear()
+    return variables if module.params["state"] in ("started", "restarted") else None
+
+
 def main():
     module = AnsibleModule(
         argument_spec=dict(
@@ -232,13 +273,14 @@ def main():
             roles=dict(type="list", elements="str", choices=list(ROLES), required=True),
             drain=dict(type="int"),
             operation=dict(type="str"),
+            environment_variables=dict(type="dict", no_log=True),
             **DRIVER_ARGUMENTS,
             **RUNTIME_ARGUMENTS,
         ),
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**run(module))
+        module.exit_json(**run(module, take_secrets(module)))
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
 

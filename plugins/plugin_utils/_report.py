@@ -30,19 +30,21 @@ def _ended(board, kind):
     failures = ["%s on %s: %s" % (step, host, message) for host, step, message in board.failures()]
     operation, decision = board.operation, board.decision or {}
     if board.findings():
-        return "refused", (["%s was not begun; nothing was changed. Mend this first:" % kind.capitalize()]
+        return "refused", (["%s was not begun; nothing was changed on the hosts. Mend this first:" % kind.capitalize()]
                            + ["- %s: %s" % finding for finding in board.findings()])
     if kind == "recover":
         return _recovered(board, decision, failures)
     package = (board.reports[board.leader].get("found") or {}).get("package")
     if board.nothing_to_do():
-        return "nothing to do", ["%s is live on every host already; nothing was changed." % package]
+        return "nothing to do", ["%s is live on every host already; nothing was changed." % package] + _other_environment(board)
     if operation is None and board.reports[board.leader].get("lost") == "start":
         return "open", (["It is not known whether the %s was begun: %s was lost while it took the lock and opened the journal. "
                          "Nothing that serves was changed." % (kind, board.leader)] + failures
                         + ["Run the playbook slipway.app.recover when %s is within reach: it sees what is there, and frees it." % board.leader])
     if operation is None and failures:
-        return "refused", ["%s was not begun; nothing was changed." % kind.capitalize()] + failures
+        return "refused", ["%s was not begun; nothing was changed on the hosts." % kind.capitalize()] + failures
+    if operation is None and not package:
+        return "checked", ["%s can begin, as far as can be known before its package is there." % kind.capitalize()]
     if operation is None:
         return "checked", ["Nothing speaks against the %s to %s so far; nothing was changed (check mode)." % (kind, package),
                            _not_looked_at(kind, MODES[board.mode].by_batch and board.mode)]
@@ -67,6 +69,13 @@ def _not_looked_at(kind, mode_among_users):
         unseen.append("whether its migrations suit the mode %s" % mode_among_users)
     return "Not looked at, since the package is not unpacked in check mode: %s. The real run does so before it stops anything." % (
         "; ".join(unseen))
+
+
+def _other_environment(board):
+    """How what the inventory says of the application's environment reaches hosts where nothing else is to be done."""
+    hosts = [host for host, report in board.reports.items() if report["found"].get("other_environment")]
+    return ["Its environment variables (slipway_environment_variables) are others by now for %s: the playbook slipway.app.service_start "
+            "writes them, and restarts what they change." % ", ".join(hosts)] if hosts else []
 
 
 def _recovered(board, decision, failures):

@@ -126,6 +126,13 @@ def service_started_after_upgrade(world):
 
 
 @of("service")
+def service_started_with_other_variables(world):
+    world.live()
+    world.do("service", **world.services("started"))
+    return world.services("started", environment_variables={"TOKEN": "swordfish-never-shown-5", "DEBUG": "1"})
+
+
+@of("service")
 def service_stopped(world):
     world.live()
     world.do("service", **world.services("started"))

@@ -9,6 +9,7 @@ import getpass
 import json
 import re
 import socket
+from pathlib import Path
 
 import pytest
 from check import service_states, services_are, serves
@@ -93,8 +94,9 @@ def test_recover_with_nothing_to_recover_says_so(play):
 
 @pytest.mark.usefixtures("unchanged")
 def test_an_upgrade_to_what_is_live_costs_one_round_and_does_nothing(play):
-    output = play("upgrade", package="shop:1.0.0")
+    output = play("upgrade", package="shop:1.0.0", slipway_environment_variables={"SECRET_KEY": "another"})
     assert "shop:1.0.0 is live on every host already; nothing was changed." in output
+    assert "others by now for app1, app2, consumer1: the playbook slipway.app.service_start writes them" in output
     assert sorted(re.findall(r"^<(\w+)> EXEC ", output, re.MULTILINE)) == ["app1", "app2", "consumer1"]
     assert changed_hosts(output) == []
 
@@ -154,7 +156,8 @@ def test_maintenance_turns_users_away_politely_and_lets_them_in_again(shop, play
     assert changes(before, state(shop)) == {}
 
 
-def test_services_stop_stay_stopped_over_a_restart_and_start(shop, play):
+def test_services_stop_stay_stopped_over_a_restart_and_start(shop, play, tmp_path):
+    """The restart brings an environment variable that is new, the start takes it away again."""
     def states():
         return {host: service_states(shop, host) for host in shop.hosts}
 
@@ -164,17 +167,25 @@ def test_services_stop_stay_stopped_over_a_restart_and_start(shop, play):
                                "consumer1": {"consumer@1": True, "consumer@2": False}}) == []
     assert changed_hosts(play("service_stop", services="consumer@2,cron")) == []
 
-    assert changed_hosts(play("service_restart", services="consumer,cron")) == ["consumer1"]
+    more = tmp_path / "more.yml"
+    more.write_text('slipway_environment_variables: {DATABASE_URL: "{{ shop_database_url }}", SECRET_KEY: "{{ shop_secret_key }}",'
+                    ' UPLOAD_TOKEN: "{{ shop_upload_token }}", BAROMETER: "swordfish"}', encoding="utf-8")
+    output = play("service_restart", "--diff", "-e", "@%s" % more, services="consumer,cron")
+    assert changed_hosts(output) == shop.hosts and "BAROMETER" in output and "swordfish" not in output
     restarted = states()
     assert restarted["consumer1"]["consumer@2"][0] == restarted["app1"]["cron"][0] == "STOPPED"
     assert restarted["consumer1"]["consumer@1"][0] == "RUNNING"
     assert restarted["consumer1"]["consumer@1"] != before["consumer1"]["consumer@1"]
+    environ = Path("/proc", str(restarted["consumer1"]["consumer@1"][1]), "environ").read_bytes()
+    assert b"BAROMETER=swordfish" in environ.split(b"\0")
     assert restarted["app2"] == before["app2"] and restarted["app1"]["web"] == before["app1"]["web"]
 
-    assert changed_hosts(play("service_start")) == ["app1", "consumer1"]
+    assert changed_hosts(play("service_start")) == shop.hosts
     assert services_are(shop, {"app1": {"web": True, "cron": True}, "app2": {"web": True},
                                "consumer1": {"consumer@1": True, "consumer@2": True}}) == []
-    assert states()["consumer1"]["consumer@1"] == restarted["consumer1"]["consumer@1"]
+    started = states()
+    assert started["consumer1"]["consumer@1"] != restarted["consumer1"]["consumer@1"], "its environment has changed back"
+    assert started["app2"] == before["app2"] and started["app1"]["web"] == before["app1"]["web"]
     assert changed_hosts(play("service_start")) == []
 
 

@@ -87,6 +87,14 @@ def test_only_a_part_of_the_hosts(refused, package, limit):
 # What is built
 
 
+@pytest.mark.parametrize(("variables", "says"), [
+    ({}, ["Say what to build", "-e reference=1.1.0"]),
+    ({"reference": "1.1.0", "slipway_repository": ""}, ["Say where to build from", "slipway_repository: https://"]),
+], ids=["no-reference", "no-repository"])
+def test_a_build_that_cannot_be_meant(refused, variables, says):
+    refused("package_build", says=["Nothing was changed", *says], **variables)
+
+
 def test_an_unknown_reference(refused):
     refused("upgrade", reference="1.1.9",
             says=["no tag, branch or commit '1.1.9'", "Did you mean", "No package was written"])
@@ -143,15 +151,16 @@ def test_a_configuration_blob_with_a_flipped_bit(shop, refused, package):
         refused("upgrade", package=package, says=["nothing was changed", digest, "damaged", "Build the package again"])
 
 
-def test_a_second_installation(refused, package):
-    refused("deploy", package=package, says=["nothing was changed", "already installed on app1",
-                                             "would empty its database", "slipway.app.upgrade"])
+def test_a_second_installation(refused):
+    """Nothing is built for it either."""
+    refused("deploy", reference="1.2.0", says=["nothing was changed", "already installed on app1",
+                                               "would empty its database", "slipway.app.upgrade"])
 
 
-def test_an_upgrade_of_nothing(shop, refused, package, tmp_path):
+def test_an_upgrade_of_nothing(shop, refused, tmp_path):
     for host in shop.hosts:
         (tmp_path / host).mkdir()
-    refused("upgrade", package=package, slipway_root=str(tmp_path / "{{ inventory_hostname }}"),
+    refused("upgrade", reference="1.2.0", slipway_root=str(tmp_path / "{{ inventory_hostname }}"),
             says=["nothing was changed", "not installed on app1", "slipway.app.deploy"])
     assert [path for host in shop.hosts for path in (tmp_path / host).iterdir()] == []
 

@@ -23,7 +23,10 @@ SETTLING = 10  # seconds in which a balancer may still be about to see that a ho
 
 
 def check(site, kind, package, mode="maintenance", balancers=()):
-    """{digest, package, current, findings}: what would be deployed here, what is live, and every reason not to begin."""
+    """{digest, package, current, findings}: what would be deployed here, what is live, and every reason not to begin.
+
+    package is empty before it is built: the rest can be known without it.
+    """
     if not os.path.isdir(site.root):
         return {"digest": None, "package": package, "current": None, "findings": [
             "There is no folder %s: make it, owned by the user that runs the application." % site.root]}
@@ -36,13 +39,16 @@ def check(site, kind, package, mode="maintenance", balancers=()):
     if kind == "deploy" and current is not None:
         findings.append("The application is already installed on %s (release %s is live): deploying again would empty its "
                         "database. Run the playbook slipway.app.upgrade." % (site.host, current.id))
-    candidate = _collect(findings, _package, site, found)
+    candidate = _collect(findings, _package, site, found) if package else None
     if candidate and not (current and current.digest == found["digest"]):
         _collect(findings, _stageable, site, found)
         _collect(findings, _runnable, site, candidate)
         _collect(findings, _commands, site, candidate, kind)
         if current:
             _collect(findings, refuse_to_drop, site, current)
+    elif candidate and site.params["environment_variables"]:
+        found["other_environment"] = _collect(
+            findings, environment.write, site.root, current.id, site.params["environment_variables"], True)
     _collect(findings, _services, site)
     findings.extend(environment.problems(site.params["environment_variables"] or {}))
     if MODES[mode].by_batch and site.serves and current is not None:

@@ -38,7 +38,7 @@ def problems(variables):
 
 def write(root, release_id, variables, check=False):
     """Write the variables of a release; return whether they are others than before. With check, only the latter."""
-    variables = {name: _text(name, value) for name, value in variables.items()}
+    variables = texts(variables)
     path = _path(root, release_id)
     if read_json(path) == variables:
         return False
@@ -46,6 +46,18 @@ def write(root, release_id, variables, check=False):
         make_own_dir(os.path.dirname(path), 0o700)
         write_json(path, variables, 0o600)
     return True
+
+
+def names(root, release_id, variables):
+    """The names of the variables before and after they are written, for a diff; those with another value say so."""
+    known = read(root, release_id)
+    return sorted(known), [name if name not in known or known[name] == value else name + " (another value)"
+                           for name, value in sorted(texts(variables).items())]
+
+
+def texts(variables):
+    """The variables as texts, or an error."""
+    return {name: _text(name, value) for name, value in variables.items()}
 
 
 def remove(root, release_id):

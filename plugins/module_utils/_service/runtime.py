@@ -35,17 +35,18 @@ class Runtime:
     """The commands of one release on one host.
 
     config is the effective configuration; variables are the inventory's own placeholders (port, ...); python is the
-    interpreter of the application, by default the one that runs this.
+    interpreter of the application, by default the one that runs this; private are environment variables, by default those that
+    were written for the release.
     """
 
-    def __init__(self, root, release, config, variables=None, python=None):
+    def __init__(self, root, release, config, variables=None, python=None, private=None):
         self.root = os.path.realpath(root)
         self.release = release
         self.config = config
         self.variables = dict(config["variables"], **variables or {})
         self.variables.update(python=python or sys.executable, release=release.path, root=self.root,
                               shared=os.path.join(self.root, "shared"), namespace=release.id[-DIGITS:])
-        self._private = environment_file.read(self.root, release.id)
+        self._private = environment_file.read(self.root, release.id) if private is None else private
         self._owner = owner_of(self.root)
 
     def argv(self, command):
@@ -118,12 +119,12 @@ class Runtime:
             return self.root
 
 
-def open_runtime(options, release_id=None):
-    """The Runtime that a module's options ask for: of a release by its id, or of the live one."""
+def open_runtime(options, release_id=None, private=None):
+    """The Runtime that a module's options ask for: of a release by its id, or of the live one; private as there."""
     releases = ReleaseStore(options["root"])
     release = releases.get(release_id) if release_id else releases.current()
     if release is None:
         raise SlipwayError("No release is live in %s." % options["root"], untouched="Nothing was changed.",
                            hint="The playbook slipway.app.deploy installs the application.")
     config = effective(release.documents, options["environment"])
-    return Runtime(options["root"], release, config, options["variables"], options["python"])
+    return Runtime(options["root"], release, config, options["variables"], options["python"], private)

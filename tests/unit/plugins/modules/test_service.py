@@ -36,7 +36,7 @@ def service(run_module, application, supervisord):
 
 def actions(result):
     assert not result.get("failed"), result
-    assert result["changed"] == any(one["action"] != "none" for one in result["services"])
+    assert result["changed"] == (result["environment_changed"] or any(one["action"] != "none" for one in result["services"]))
     return {one["name"]: one["action"] for one in result["services"]}
 
 
@@ -114,6 +114,29 @@ def test_where_no_release_is_live_there_is_nothing_or_what_was_left(service, app
     os.unlink(os.path.join(application.root, "current"))
     (left,) = service.told()["services"]
     assert (left["name"], left["kind"], left["state"], left["defined"]) == ("web", "web", "running", False)
+
+
+@pytest.mark.parametrize("state", ["started", "restarted"])
+def test_other_environment_variables_reach_what_runs(service, application, state):
+    application.release(SERVICES, private={"TOKEN": "s3cret", "DEBUG": "1"})
+    service("started", names=["web", "clock"])
+    service("stopped", names=["clock"])
+    variables = {"TOKEN": "n3w-s3cret", "DEBUG": 1, "MORE": ""}
+    assert "There is no service wep" in service(state, names=["wep"], environment_variables=variables)["msg"]
+    assert all(one["up_to_date"] for one in service.info().values() if one["state"] != "absent")
+    result = both(service, state, names=["web", "clock"], environment_variables=variables)
+    assert actions(result) == {"web": "restarted", "clock": "started" if state == "started" else "none"}
+    assert result["environment_changed"] and "s3cret" not in str(result)
+    assert result["diff"]["before"]["environment variables"] == ["DEBUG", "TOKEN"]
+    assert result["diff"]["after"]["environment variables"] == ["DEBUG", "MORE", "TOKEN (another value)"]
+    with open("/proc/%d/environ" % service.info()["web"]["pid"], "rb") as stream:
+        assert {b"TOKEN=n3w-s3cret", b"DEBUG=1", b"MORE="} <= set(stream.read().split(b"\0"))
+    again = service("started", names=["web"], environment_variables=variables)
+    assert not again["changed"] and not again["environment_changed"]
+    service("stopped", environment_variables={})
+    assert service("started", names=["clock"])["environment_changed"] is False
+    with open("/proc/%d/environ" % service.info()["clock"]["pid"], "rb") as stream:
+        assert b"TOKEN=n3w-s3cret" in stream.read().split(b"\0")
 
 
 def test_killed_work_is_told(service, application):

@@ -46,7 +46,19 @@ def test_nothing_to_do_takes_no_lock():
     live = dict(FOUND, current={"id": "2-y", "digest": "sha256:new"})
     board = _board(app1={"found": live}, app2={"found": live}, worker={"found": live})
     assert set(_runs(board)) == {"preflight"}
-    assert report(board, "upgrade")[0] == "nothing to do"
+    assert report(board, "upgrade") == ("nothing to do", ["shop:2 is live on every host already; nothing was changed."])
+
+
+def test_other_environment_variables_for_what_is_live_are_told():
+    live = dict(FOUND, current={"id": "2-y", "digest": "sha256:new"})
+    board = _board(app1={"found": live}, app2={"found": dict(live, other_environment=True)}, worker={"found": live})
+    ended, sentences = report(board, "upgrade")
+    assert ended == "nothing to do" and "others by now for app2: the playbook slipway.app.service_start" in sentences[1]
+
+
+def test_before_there_is_a_package_nothing_more_can_be_said():
+    board = _board(**{host: {"found": dict(FOUND, digest=None, package="")} for host in ("app1", "app2", "worker")})
+    assert report(board, "upgrade") == ("checked", ["Upgrade can begin, as far as can be known before its package is there."])
 
 
 def test_a_failure_asks_for_an_assessment_only():
