@@ -31,8 +31,10 @@ extends_documentation_fragment:
   - slipway.app._service
 attributes:
   check_mode:
+    support: partial
     details:
-      - The preflight runs as always, since it changes nothing. Later steps say what they would do.
+      - The preflight runs as always, since it changes nothing. Later steps say what they would do, in C(msg), and return nothing of what
+        only their work can tell, such as RV(outcomes) and RV(seconds).
   diff_mode:
     support: none
   idempotent:

@@ -206,7 +206,8 @@ def run(module, variables):
         if state == "resumed":
             debts = record.debts(root)
             if not debts["services"]:
-                return {"changed": False, "release": None, "services": [], "environment_changed": False, "diff": {"before": {}, "after": {}}}
+                return {"changed": False, "release": None, "services": [], "environment_changed": False,
+                        "diff": {"before": {}, "after": {}}}
             operation = debts["operation"]
             forgone = set(record.read(root, operation)) - set(debts["services"])
     private = None if variables is None else environment.texts(variables)

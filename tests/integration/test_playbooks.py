@@ -68,7 +68,8 @@ def test_status_says_what_is_live_what_runs_and_that_nobody_is_at_work(play):
 def test_status_says_all_it_can_where_supervisord_is_gone_and_where_nothing_is_deployed(shop, play, tmp_path):
     """supervisord is gone everywhere; on app2 there is no application either."""
     roots = dict({host: str(shop.root(host)) for host in shop.hosts}, app2=str(tmp_path))
-    output = play("status", slipway_root="{{ %s[inventory_hostname] }}" % json.dumps(roots), slipway_supervisor_socket=str(tmp_path / "none.sock"))
+    output = play("status", slipway_root="{{ %s[inventory_hostname] }}" % json.dumps(roots),
+                  slipway_supervisor_socket=str(tmp_path / "none.sock"))
     assert len(re.findall(r"services +unknown: supervisord does not answer at \S+none.sock: No such file", output)) == 3
     assert len(re.findall(r"release +shop:1\.0\.0", output)) == 2 and len(re.findall("release +none is live", output)) == 1
     assert len(re.findall(r"maintenance +off", output)) == 3

@@ -46,11 +46,8 @@ def check(site, kind, package, mode="maintenance", balancers=()):
         _collect(findings, _commands, site, candidate, kind)
         if current:
             _collect(findings, refuse_to_drop, site, current)
-    elif candidate and site.params["environment_variables"]:
-        found["other_environment"] = _collect(
-            findings, environment.write, site.root, current.id, site.params["environment_variables"], True)
     _collect(findings, _services, site)
-    findings.extend(environment.problems(site.params["environment_variables"] or {}))
+    findings.extend(_environment(site, found, current))
     if MODES[mode].by_batch and site.serves and current is not None:
         _collect(findings, _serves_well, site, current)
         _collect(findings, _lets_users_in, site)
@@ -130,6 +127,15 @@ def _commands(site, candidate, kind):
 def _services(site):
     """The service manager answers."""
     site.driver().status()
+
+
+def _environment(site, found, current):
+    """What speaks against the variables of the application; note whether those of a release that is live already are others."""
+    variables = site.params["environment_variables"] or {}
+    wrong = environment.problems(variables)
+    if variables and not wrong and current and current.digest == found["digest"]:
+        found["other_environment"] = environment.write(site.root, current.id, variables, check=True)
+    return wrong
 
 
 def _serves_well(site, current):

@@ -1,0 +1,27 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The demo proves something by what its customers saw; what they did not see proves nothing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "demo"))
+import client  # noqa: E402  (demo is no package, its files find each other by this path)
+import run  # noqa: E402
+import story  # noqa: E402
+
+
+def test_an_upgrade_that_no_customer_noticed_fails_the_demo(capsys):
+    customers = client.Client({})
+    customers.events += [client.Event(moment, moment, "app1", kind, "1", "") for moment, kind in (
+        (1, "accepted"), (2, "refused"), (3, "accepted"))] + [client.Event(2, 2, "app2", "accepted", "2", "")]
+    demo = run.Demo(SimpleNamespace(apps=["app1", "app2"]), story.Story())
+    demo.client = customers
+    demo.tell_windows("1.1.0", 0)
+    assert demo.story.failed == ["customers at app2 saw maintenance"]
+    assert "customers at app1 saw maintenance for 1.0 s (1 requests refused" in capsys.readouterr().out
+    assert demo.windows == {"1.1.0": 1}
