@@ -95,17 +95,17 @@ release:
   type: str
   sample: 1.1.0-3f2a9c0d1e4b
 rc:
-  description: Its exit status. Null when it was not run.
+  description: Its exit status. Null when it was not run, and in check mode.
   returned: success or failure of the command
   type: int
   sample: 0
 stdout:
-  description: What it printed, with secrets hidden.
+  description: What it printed, with secrets hidden. Empty in check mode.
   returned: success or failure of the command
   type: str
   sample: "shop [X] 0001_initial"
 stderr:
-  description: What it printed as errors, with secrets hidden.
+  description: What it printed as errors, with secrets hidden. Empty in check mode.
   returned: success or failure of the command
   type: str
   sample: ""

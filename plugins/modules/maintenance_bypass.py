@@ -61,7 +61,7 @@ link:
   type: str
   sample: /.slipway-maintenance/pass?key=mL0WnGxOQd0ZTqSmFJ1-3A.1795640000
 until:
-  description: When the link ends, in UTC. Null when there is none.
+  description: When the link ends, in UTC. Null when there is none, and in check mode.
   returned: success
   type: str
   sample: "2026-11-21T12:20:30Z"
