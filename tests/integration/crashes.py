@@ -37,19 +37,31 @@ def locks(lab):
     return left
 
 
-def wait_for_record(lab, host, step, event, upgrade, timeout=180):
-    """Wait until the newest journal of a host has this record."""
-    known = set(lab.root(host).glob("state/journal/*.jsonl"))
+def journals(lab, host):
+    """{path: lines} of the journals of a host."""
+    return {path: path.read_text(encoding="utf-8").splitlines() for path in lab.root(host).glob("state/journal/*.jsonl")}
+
+
+def last_operation(lab):
+    """The steps that any host has begun of the operation that came last."""
+    found = [records for host in lab.hosts for records in [sorted(journals(lab, host).items())[-1:]] if records]
+    newest = max(path.name for ((path, _lines),) in found)
+    return {json.loads(line)["step"] for ((path, lines),) in found if path.name == newest for line in lines}
+
+
+def wait_for_record(lab, host, step, event, playbook, timeout=180):
+    """Wait until a journal of a host gets this record."""
+    known = {path: len(lines) for path, lines in journals(lab, host).items()}
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        for path in set(lab.root(host).glob("state/journal/*.jsonl")) - known:
-            for line in path.read_text(encoding="utf-8").splitlines():
+        for path, lines in journals(lab, host).items():
+            for line in lines[known.get(path, 0):]:
                 with contextlib.suppress(ValueError):
                     record = json.loads(line)
                     if (record["step"], record["event"]) == (step, event):
                         return
-        if upgrade.poll() is not None:
-            pytest.fail("the upgrade ended before %s %s on %s:\n%s" % (step, event, host, upgrade.stdout.read()))
+        if playbook.poll() is not None:
+            pytest.fail("the playbook ended before %s %s on %s:\n%s" % (step, event, host, playbook.stdout.read()))
         time.sleep(0.01)
     pytest.fail("no %s %s on %s in time" % (step, event, host))
 
@@ -62,7 +74,15 @@ def kill_tree(upgrade):
     upgrade.wait()
 
 
+def detached(lab):
+    """What the leader has started that outlives its starter."""
+    return set(lab.root(lab.apps[0]).glob("state/detached/*/process.json"))
+
+
 def wait_until(true, timeout=60):
+    """Wait for what has to become true; what does not is a failure of the test."""
     deadline = time.monotonic() + timeout
-    while not true() and time.monotonic() < deadline:
+    while not true():
+        if time.monotonic() >= deadline:
+            pytest.fail("it did not become true within %d seconds" % timeout)
         time.sleep(0.1)

@@ -20,7 +20,7 @@ from balancer import Balancer  # noqa: E402
 from client import Client  # noqa: E402
 
 from ansible_collections.slipway.app.tests.integration.crashes import (  # noqa: E402
-    kill_tree, live, locks, wait_for_record, wait_until)
+    detached, kill_tree, live, locks, wait_for_record, wait_until)
 from ansible_collections.slipway.app.tests.integration.two_hosts import TwoHosts  # noqa: E402
 
 pytestmark = pytest.mark.timeout(600)
@@ -103,20 +103,15 @@ def test_rolling_serves_all_the_time(shop, customers):
 
 def killed(lab, version, mode, host, step):
     """Kill an upgrade's controller when a step is under way on a host, recover; what recover has said."""
-    started = _detached(lab)
+    started = detached(lab)
     running = lab.start_playbook("upgrade", package="shop:" + version, mode=mode, **asked(lab))
     wait_for_record(lab, host, step, "begin", running)
     if step == "migrate":  # announced is not begun
-        wait_until(lambda: _detached(lab) != started)
+        wait_until(lambda: detached(lab) != started)
     kill_tree(running)
     recovered = lab.playbook("recover")
     assert recovered.rc == 0, recovered.output
     return recovered.output
-
-
-def _detached(lab):
-    """What the leader has started that outlives its starter."""
-    return set(lab.root(lab.apps[0]).glob("state/detached/*/process.json"))
 
 
 def test_recover_finishes_what_was_killed_in_its_migration(shop, customers):
