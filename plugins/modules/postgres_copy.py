@@ -131,7 +131,8 @@ options:
     choices: [target, dump]
   pre_swap_sql:
     description:
-      - Statements that are run on the copy before it is live, one after the other, as its owner.
+      - Texts of SQL that are run on the copy before it is live, one after the other in one session, as its owner. Each may have several
+        statements and is a transaction of its own. The first error ends the copy.
     type: list
     elements: str
   pre_swap_hooks:

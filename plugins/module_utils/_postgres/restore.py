@@ -49,7 +49,7 @@ class Wishes:
 
     reversible keeps what was live, as source :pre. properties says whose owner, grants, encoding and locale the database
     has afterwards: those of the "target", or of the "dump". remove_leftovers drops what restores that did not end have
-    left. keep_failed leaves what could not be restored for people to look at. migrate (a function of its name), sql and
+    left. keep_failed leaves what could not be restored for people to look at. migrate (a function of its name), sql (texts) and
     commands (argument lists) are run on the new database before it is live. jobs is how many tables are restored at the
     same time. Without swap the new database is left beside the live one, as source :ready.
     """
@@ -210,8 +210,7 @@ class Restore:
             self.watch("migrate")
             self.wishes.migrate(new)
         if self.wishes.sql:
-            with self.connection.session(new) as session:
-                session.execute("SET ROLE " + quote_ident(facts["new_owner"]), "RESET search_path", *self.wishes.sql)
+            self.connection.run_texts(self.wishes.sql, new, facts["new_owner"])
         environment = dict(self.connection.environment(), PGDATABASE=new)
         for argv in self.wishes.commands:
             self.watch("hook", table=argv[0])

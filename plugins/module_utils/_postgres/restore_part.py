@@ -219,6 +219,8 @@ def named(manifest, here, tables, schemas):
         elif place not in live or live[place]["kind"] != "r":
             found.append("Table %s is not in the live database, where its definition would come from; restore the whole dump with "
                          "swap=false and take it from there." % name)
+        elif live[place]["guarded"]:
+            found.append("Row security keeps the connecting role from rows of table %s, so it cannot replace them; a role with BYPASSRLS can." % name)
     return [table for table in chosen.values() if table], found
 
 
