@@ -231,8 +231,8 @@ EXAMPLES = r"""
       login_user: reader
       login_password: "{{ uat_reader_password }}"
     reversible: true
-    pre_swap_hooks:
-      - /srv/shop/current/manage.py migrate
+    application:
+      root: /srv/shop
 
 - name: Copy a database of prod beside itself, while it is used
   slipway.app.postgres_copy:

@@ -105,7 +105,8 @@ def test_a_sequence_never_goes_back_and_gives_no_number_twice(postgres, dump):
 
 
 def test_there_is_a_way_back(postgres, dump):
-    postgres.sql("COMMENT ON DATABASE shop IS 'ours'; CREATE DATABASE shop__pre OWNER shop; CREATE DATABASE shop__post OWNER shop")
+    postgres.sql("COMMENT ON DATABASE shop IS 'ours'; CREATE DATABASE shop__pre OWNER shop ALLOW_CONNECTIONS false;"
+                 "CREATE DATABASE shop__post OWNER shop ALLOW_CONNECTIONS false")
     told, done = (part(postgres, dump, "customers", check=check, reversible=True) for check in (True, False))
     assert told["kept"] == done["kept"] == "shop__pre" and sorted(done["dropped"]) == ["shop__old", "shop__post"]
     assert state(postgres) == MENDED and postgres.databases() == {"shop", "shop__pre"}

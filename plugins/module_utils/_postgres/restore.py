@@ -108,7 +108,7 @@ class Restore:
                 raise SlipwayError("There is no database %s to put in place." % quote_ident(self.place.ready), untouched="Nothing was changed.",
                                    hint="A restore with swap=false leaves it.")
             left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.ready]
-            self._raise_findings(problems(session, self.database, look(session, self.database), may_lack=True) + self._in_the_way(left))
+            self._raise_findings(problems(session, self.database, look(session, self.database), may_lack=True) + self._in_the_way(left, found))
             result = _nothing_but(changed=True, restored=":ready", leftovers=left,
                                   kept=self.place.pre if self.wishes.reversible and self.database in found else None)
             if check:
@@ -125,6 +125,7 @@ class Restore:
         with self._session(check) as session:
             was = self.place.found(session)
             found = self._found(session, check)
+            self._raise_findings(self.place.strangers(found))
             there, back = self.place.kept[where], self.place.kept[WAY[where]]
             result = _nothing_but(changed=True, restored=where, kept=back, leftovers=self.place.leftovers(found))
             if there not in found:
@@ -171,14 +172,14 @@ class Restore:
         wrong = problems(session, self.database, facts, may_lack=True)
         facts["new_owner"] = source.owner(session) if self.wishes.properties == "dump" else facts["owner"] or facts["role"]
         wrong += source.problems(self, session, facts)
-        self._raise_findings(wrong + self._in_the_way(self.place.leftovers(found)))
+        self._raise_findings(wrong + self._in_the_way(self.place.leftovers(found), found))
         return facts
 
-    def _in_the_way(self, leftovers):
-        """A sentence for each thing an earlier restore has left that nobody has asked to drop."""
-        return [] if self.wishes.remove_leftovers else [
+    def _in_the_way(self, leftovers, found):
+        """A sentence for each thing an earlier restore has left that nobody has asked to drop, and for what none has left."""
+        return self.place.strangers(found) + ([] if self.wishes.remove_leftovers else [
             'Database "%s" is left of an earlier restore (%s); it is dropped with remove_leftovers=true.'
-            % (leftover["database"], leftover["what"]) for leftover in leftovers]
+            % (leftover["database"], leftover["what"]) for leftover in leftovers])
 
     def _raise_findings(self, found):
         if found:

@@ -98,7 +98,7 @@ class PartRestore(Restore):
             tables, name = self._ready(session, found)
             facts = look(session, self.database)
             left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.part]
-            self._raise_findings(problems(session, self.database, facts) + self._in_the_way(left))
+            self._raise_findings(problems(session, self.database, facts) + self._in_the_way(left, found))
             result = self._result(tables, name, leftovers=left, ignored=[], checked=0)
             if check:
                 return result
