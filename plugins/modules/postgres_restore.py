@@ -31,6 +31,8 @@ attributes:
     details:
       - Looks at everything that a restore looks at before it begins, and says what would be restored. RV(ignored), RV(dropped) and
         RV(checked) are null, since nobody can know them.
+      - Of a dump in S3 the sizes of all files are compared with the manifest, and only the table of contents is fetched and read. Damage to
+        rows that leaves the sizes as they are is found by the restore alone.
   diff_mode:
     support: none
   idempotent:
@@ -446,7 +448,10 @@ def from_dump(params, restore, check):
     """Restore the dump, or some of it, that the parameters name; the result."""
     dump = dump_from(params)
     some = parts(params)
-    source = PartSource(dump, params["bin_dir"], params["tables"], params["schemas"]) if some else DumpSource(dump, params["bin_dir"])
+    if some:
+        source = PartSource(dump, params["bin_dir"], params["tables"], params["schemas"], check)
+    else:
+        source = DumpSource(dump, params["bin_dir"], check)
     with contextlib.closing(source):
         result = restore.run(source, check)
     result["warnings"] += ["Removed %s, which a killed call had left." % folder for folder in source.removed]

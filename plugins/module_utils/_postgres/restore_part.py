@@ -35,8 +35,8 @@ class PartSource(DumpSource):
 
     options = ("--section=pre-data", "--section=data")  # constraints and indexes are those of the live tables
 
-    def __init__(self, dump, bin_dir, tables, schemas):
-        super().__init__(dump, bin_dir)
+    def __init__(self, dump, bin_dir, tables, schemas, only_look=False):
+        super().__init__(dump, bin_dir, only_look)
         self._tables, self._schemas = tables, schemas
 
     def problems(self, restore, session, facts):
