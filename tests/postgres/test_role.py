@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role alone decides, before any module reaches the database: its hosts are this machine, and there is no server."""
+"""What playbooks and the role alone decide, before any module reaches the database: its hosts are this machine, and there is no server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.da
 
 @pytest.fixture
 def play(tmp_path):
-    """play(entry, **variables) -> the output of an entry of the role on two hosts; only the first of them has the application."""
+    """play(entry, **variables) -> the output of an entry of the role, or a playbook, on two hosts, which fails; only the first of them has the application."""
     Application(tmp_path / "first").release({})
     (tmp_path / "hosts").write_text("[app]\nfirst\nsecond\n", encoding="utf-8")
 
@@ -25,9 +25,10 @@ def play(tmp_path):
             "ansible_connection": "local", "ansible_python_interpreter": sys.executable, "slipway_environment": "uat",
             "slipway_root": "%s/{{ inventory_hostname }}" % tmp_path, "slipway_database": {"login_host": str(tmp_path), "login_db": "shop"}}, **more)
         tasks = [{"ansible.builtin.include_role": {"name": "slipway.app.database", "tasks_from": entry}}]
-        (tmp_path / "play.json").write_text(json.dumps([{"hosts": "app", "gather_facts": False, "vars": variables, "tasks": tasks}]), encoding="utf-8")
-        done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-i", "hosts", "play.json"], cwd=tmp_path, capture_output=True, text=True,
-                              check=False)
+        (tmp_path / "play.json").write_text(json.dumps([{"hosts": "app", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
+        playbook = entry if entry.startswith("slipway.app.") else "play.json"
+        done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-i", "hosts", playbook, "-e", json.dumps(variables)], cwd=tmp_path,
+                              capture_output=True, text=True, check=False)
         assert done.returncode, done.stdout
         return done.stdout
 
@@ -48,3 +49,8 @@ def test_what_may_not_be_restored_is_not_copied_over_either(play):
     output = play("copy", database_copy_source="other", slipway_allow_restore=False)
     assert "Database shop may not be restored: slipway_allow_restore forbids it" in output
     assert "database : Copy the database]" not in output
+
+
+def test_what_is_on_the_server_is_listed_without_a_store(play):
+    output = play("slipway.app.database_list", local=True)
+    assert "slipway_dump_store" not in output and "Cannot reach database" in output, output
