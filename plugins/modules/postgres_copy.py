@@ -131,7 +131,8 @@ options:
     choices: [target, dump]
   pre_swap_sql:
     description:
-      - Statements that are run on the copy before it is live, one after the other, as its owner.
+      - Texts of SQL that are run on the copy before it is live, one after the other in one session, as its owner. Each may have several
+        statements and is a transaction of its own. The first error ends the copy.
     type: list
     elements: str
   pre_swap_hooks:
@@ -230,8 +231,8 @@ EXAMPLES = r"""
       login_user: reader
       login_password: "{{ uat_reader_password }}"
     reversible: true
-    pre_swap_hooks:
-      - /srv/shop/current/manage.py migrate
+    application:
+      root: /srv/shop
 
 - name: Copy a database of prod beside itself, while it is used
   slipway.app.postgres_copy:

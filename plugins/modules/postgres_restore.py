@@ -31,6 +31,8 @@ attributes:
     details:
       - Looks at everything that a restore looks at before it begins, and says what would be restored. RV(ignored), RV(dropped) and
         RV(checked) are null, since nobody can know them.
+      - Of a dump in S3 the sizes of all files are compared with the manifest, and only the table of contents is fetched and read. Damage to
+        rows that leaves the sizes as they are is found by the restore alone.
   diff_mode:
     support: none
   idempotent:
@@ -41,10 +43,14 @@ options:
   source:
     description:
       - The key of a dump, C(<instance>/<database>/<config>/<timestamp>), or the beginning of keys; of those below it the newest is taken.
+      - A beginning with dumps of several databases below it is refused, and so is one without the name of a database, where the dump is not
+        of O(login_db). A dump from which tables or rows were left out (RV(excluded), RV(excluded_data)) is only taken for the whole
+        database when its config is named, here or as O(config), or its whole key.
       - V(:pre) is what was live before the last restore with O(reversible=true), and V(:post) what was live before going back to it.
         They are put in place by renaming, within milliseconds, each with all that was written to it since.
       - V(:ready) is what a restore with O(swap=false) has left; where that was of O(tables) or O(schemas), say these again.
-      - A colon and the name of another database of the server restores a copy of that database, to which nobody may be connected.
+      - A colon and the name of another database of the server restores a copy of that database, made as M(slipway.app.postgres_copy) makes
+        it. O(source_environment), O(allow_copy) and O(allow_block) are for such a source only.
     type: str
     required: true
   store:
@@ -95,6 +101,7 @@ options:
     description:
       - Whether to put the restored database in its place. Otherwise it stays beside the live one, closed to everybody, and a call with
         O(source=:ready) puts it in place within milliseconds, so that the application has to be stopped for no longer than that.
+      - V(false) is refused with V(:ready), V(:pre) and V(:post) as O(source).
     type: bool
     default: true
   reversible:
@@ -117,14 +124,17 @@ options:
     choices: [target, dump]
   pre_swap_sql:
     description:
-      - Statements that are run on the restored database before it is live, one after the other, as its owner.
+      - Texts of SQL that are run on the restored database before it is live, one after the other in one session, as its owner. Each may have several
+        statements and is a transaction of its own. The first error ends the restore.
     type: list
     elements: str
   pre_swap_hooks:
     description:
       - Commands that are run on the host before the restored database is live, such as the application's migrations. Each is a text that
         is split into words as a shell does it, or a list of words; there is no shell. One that fails ends the restore.
-      - They find the restored database in the environment variables of libpq (C(PGHOST), C(PGDATABASE), C(PGPASSWORD) and so on).
+      - They find the restored database in the environment variables of libpq (C(PGHOST), C(PGDATABASE), C(PGPASSWORD) and so on), and nowhere
+        else. An application that is told its database in another way, such as C(DATABASE_URL) or a file, would change the live one; let
+        O(application) migrate instead.
       - Where neither call nor config says any, the live release of O(application) migrates the database. With an empty list nobody does.
     type: list
     elements: raw
@@ -169,6 +179,19 @@ options:
       - Whether the database may be restored at all. When V(true), V(prod) still needs O(confirm).
     type: bool
     default: true
+  source_environment:
+    description:
+      - The environment that another database of the server belongs to, where O(source) is one. One that is not named counts as V(prod).
+    type: str
+    choices: [dev, stag, uat, prod]
+  allow_copy:
+    description:
+      - Whether that database may be copied. When nothing is said, it may unless O(source_environment) is V(prod).
+    type: bool
+  allow_block:
+    description:
+      - Whether that database may be blocked while the server copies it. When nothing is said, it may, except in V(prod).
+    type: bool
   confirm:
     description:
       - The name of the database. Nothing is restored into V(prod) unless it is said once more here.
@@ -190,6 +213,7 @@ notes:
     manifest, which shows damage. It is no signature, so whoever can write to the store can make a dump of his own.
   - Subscriptions are never restored, and publications and event triggers only by a superuser. What was left out is returned as RV(left_out).
   - Databases named as O(login_db) with C(__new), C(__ready), C(__copy), C(__old), C(__pre) or C(__post) behind it are those of this module.
+    C(__pre) and C(__post) are always closed; one that lets connections in is somebody else's, and nothing is restored beside it.
   - A run that was killed may leave the live database closed for the moment of the swap; the next run lets connections in again. What else it
     leaves, it leaves under other names.
   - The archive of a dump in S3 is fetched to O(spool_dir) first, by several connections, and compared with its manifest on the way;
@@ -212,8 +236,8 @@ EXAMPLES = r"""
     source: prod/shop
     environment: uat
     reversible: true
-    pre_swap_hooks:
-      - /srv/shop/current/manage.py migrate
+    application:
+      root: /srv/shop
 
 - name: Restore the rows of two tables, and of all in a schema
   slipway.app.postgres_restore:
@@ -284,6 +308,34 @@ leftovers:
       description: What it is, in words.
       type: str
       sample: half restored, worth nothing
+excluded:
+  description: Tables that were left out of the dump, so that the restored database lacks them.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    schema:
+      description: Schema of the table.
+      type: str
+      sample: public
+    name:
+      description: Name of the table.
+      type: str
+      sample: sessions
+excluded_data:
+  description: Tables whose rows were left out of the dump.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    schema:
+      description: Schema of the table.
+      type: str
+      sample: public
+    name:
+      description: Name of the table.
+      type: str
+      sample: sessions
 left_out:
   description: Entries of the archive that were not restored.
   type: list
@@ -347,12 +399,14 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
 from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION, migration_by
-from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
+from ansible_collections.slipway.app.plugins.module_utils._postgres import configs, dump_choice
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
-from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG, PARTS, Key
+from ansible_collections.slipway.app.plugins.module_utils._postgres.copy import Origin, copy
+from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed
+from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes, require_confirmed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import CopySource, DumpSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY
 
@@ -382,25 +436,54 @@ def parts(params):
     return bool(params["tables"] or params["schemas"])
 
 
-def source_from(params):
-    """The dump, or some of it, or the local copy that the parameters name."""
+def dump_from(params):
+    """The dump that the parameters name."""
     wanted = params["source"]
-    if wanted.startswith(":"):
-        return CopySource(wanted[1:])
     if not params["store"]:
         raise SlipwayError("There is no store to look for the dump %s in." % wanted, untouched="Nothing was changed.", hint="Say store.")
-    store = store_from(params)
-    whole = wanted.count("/") == len(PARTS) - 1 and wanted.endswith("Z")
-    dump = store.open(Key.parse(wanted) if whole else store.newest(wanted))
-    if parts(params):
-        return PartSource(dump, params["bin_dir"], params["tables"], params["schemas"])
-    return DumpSource(dump, params["bin_dir"])
+    return dump_choice.choose(store_from(params), wanted, params["login_db"], params["config"], not parts(params))
+
+
+def from_dump(params, restore, check):
+    """Restore the dump, or some of it, that the parameters name; the result."""
+    dump = dump_from(params)
+    some = parts(params)
+    if some:
+        source = PartSource(dump, params["bin_dir"], params["tables"], params["schemas"], check)
+    else:
+        source = DumpSource(dump, params["bin_dir"], check)
+    with contextlib.closing(source):
+        result = restore.run(source, check)
+    result["warnings"] += ["Removed %s, which a killed call had left." % folder for folder in source.removed]
+    if some:
+        return result
+    result["warnings"] = dump_choice.warnings(dump, params["login_db"]) + result["warnings"]
+    return dict(result, excluded=dump.manifest["excluded"], excluded_data=dump.manifest["excluded_data"])
+
+
+def from_database(params, restore, check):
+    """Copy the database of the server that the parameters name, as postgres_copy does; the result."""
+    database = params["source"][1:]
+    if not database:
+        raise SlipwayError("The source has no name behind its colon.", untouched="Nothing was changed.")
+    require_allowed("copy", params["source_environment"], params["allow_copy"], "allow_copy")
+    origin = Origin(connection_from(dict(params, login_db=database)), True, params["source_environment"], params["allow_block"])
+    result = copy(restore, origin, "auto", params["bin_dir"], check)
+    return {name: value for name, value in result.items() if name not in ("way", "because", "strategy", "diff")}
+
+
+def refuse_contradictions(params):
+    """What is asked for has to go together."""
+    source = params["source"]
+    if parts(params) and source.startswith(":") and source != ":ready":
+        raise SlipwayError("Tables and schemas are restored from a dump, and %s is none." % source, untouched="Nothing was changed.")
+    if source in UNCHANGED and not params["swap"]:
+        raise SlipwayError("%s is put in its place and nothing else, so swap=false has no meaning with it." % source, untouched="Nothing was changed.")
 
 
 def run(module):
     params = module.params
-    if parts(params) and params["source"].startswith(":") and params["source"] != ":ready":
-        raise SlipwayError("Tables and schemas are restored from a dump, and %s is none." % params["source"], untouched="Nothing was changed.")
+    refuse_contradictions(params)
     require_confirmed(params["environment"], params["allow_restore"], params["confirm"], params["login_db"])
     with Progress(params["progress"]) as progress:
         restore = (PartRestore if parts(params) else Restore)(connection_from(params), wishes_from(params), progress)
@@ -408,13 +491,12 @@ def run(module):
             result = restore.go(params["source"], module.check_mode)
         elif params["source"] == ":ready":
             result = restore.put_in_place(module.check_mode)
+        elif params["source"].startswith(":"):
+            result = from_database(params, restore, module.check_mode)
         else:
-            with contextlib.closing(source_from(params)) as source:
-                result = restore.run(source, module.check_mode)
-            result["warnings"] += ["Removed %s, which a killed call had left." % folder for folder in source.removed]
-    result["database"] = params["login_db"]
-    result.setdefault("replaced", [])  # the whole database was restored
-    return result
+            result = from_dump(params, restore, module.check_mode)
+    # Nothing was left out, and the whole database was restored, unless it is said.
+    return dict({"replaced": [], "excluded": [], "excluded_data": []}, database=params["login_db"], **result)
 
 
 def main():
@@ -437,8 +519,11 @@ def main():
             application={"type": "dict", "options": APPLICATION},
             remove_leftovers={"type": "bool", "default": False},
             keep_failed={"type": "bool", "default": False},
-            environment={"type": "str", "choices": ["dev", "stag", "uat", "prod"]},
+            environment={"type": "str", "choices": list(ENVIRONMENTS)},
             allow_restore={"type": "bool", "default": True},
+            source_environment={"type": "str", "choices": list(ENVIRONMENTS)},
+            allow_copy={"type": "bool"},
+            allow_block={"type": "bool"},
             confirm={"type": "str", "default": ""},
             progress={"type": "path"},
         ),

@@ -240,7 +240,7 @@ def test_the_database_is_copied_to_another_one_and_back(shop, play, state, chang
     assert set(changes(before, state(shop))) == {"databases"}
 
     shop.sql("CREATE TABLE later (); ALTER TABLE later OWNER TO shop")
-    output = play("database_copy", source="shop_test", confirm="shop", slipway_allow_block=True, **allowed)
+    output = play("database_copy", source="shop_test", source_environment="prod", confirm="shop", slipway_allow_block=True, **allowed)
     assert "copied by the server itself (WAL_LOG)" in output and ":ready was put in the place of the live database" in output
     assert serves(shop, "1.0.0") == []
     shop.postgres.sql("DROP DATABASE shop_test")

@@ -48,7 +48,7 @@ def test_what_is_listed_can_be_restored(postgres, listed, run_module):
     postgres.connection().execute("DELETE FROM public.orders")
     (copy,) = listed()["local"]
     done = run_module("postgres_restore", {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret",
-                                           "login_db": "shop", "source": copy["source"], "environment": "dev", "reversible": True})
+                                           "login_db": "shop", "source": copy["source"], "environment": "dev", "source_environment": "dev", "reversible": True})
     assert done["restored"] == copy["source"]
     assert postgres.connection().query("SELECT count(*) AS n FROM public.orders") == [{"n": 1000}]
     assert [copy["source"] for copy in listed()["local"]] == [":pre", ":" + ODD]

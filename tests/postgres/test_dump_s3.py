@@ -238,6 +238,25 @@ def test_wrong_bytes_are_not_restored(postgres, bad, proxy, tmp_path):
     whole.verify()
 
 
+def test_who_only_looks_fetches_the_table_of_contents_alone(postgres, store, tmp_path):
+    whole = store.open(Key.parse(dump(postgres.connection(), store, Wish("uat"))["key"]))
+    name, size = next(("%s/archive/%s" % (whole.key, item["name"]), item["size"]) for item in whole.manifest["files"] if item["name"] != "toc.dat")
+
+    def look():
+        with contextlib.closing(DumpSource(whole, postgres.bin_dir, only_look=True)) as source:
+            result = Restore(postgres.connection(), Wishes()).run(source, check=True)
+            assert sorted(path.name for path in spooled(tmp_path)) == ["lock", "toc.dat"]
+        return result
+
+    store.bucket.write(name, bytes(size))
+    assert look()["restored"] == str(whole.key) and spooled(tmp_path) == []
+    with pytest.raises(SlipwayError, match="is damaged: the content of"):
+        restore(postgres, whole)
+    store.bucket.write(name, b"x")
+    with pytest.raises(SlipwayError, match="has 1 bytes instead of %d" % size):
+        look()
+
+
 def test_what_was_taken_out_of_a_bucket_is_missed(postgres, store):
     whole = store.open(Key.parse(dump(postgres.connection(), store, Wish("uat"))["key"]))
     store.bucket.delete("%s/archive/toc.dat" % whole.key)

@@ -145,7 +145,14 @@ def test_other_rows_than_the_manifest_says_are_an_error(postgres, tmp_path):
 
 
 @pytest.mark.parametrize("wish, match", [
-    ({"sql": ["UPDATE public.orders SET note = ''", "SELECT 1/0"]}, "division by zero"),
+    ({"sql": ["UPDATE public.orders SET note = ''", "SELECT 1/0"]}, "in text 2 of 2, .* division by zero"),
+    ({"sql": ["UPDATE public.orders SET note = 1/0;"]}, "division by zero"),
+    ({"sql": ["UPDATE public.orders SET note = 1/0; SELECT 1"]}, "division by zero"),
+    ({"sql": ["UPDATE public.orders SET note = 1/0 -- masked"]}, "division by zero"),
+    ({"sql": ["UPDATE public.orders SET note = 'it's'"]}, "syntax error"),
+    ({"sql": ["UPDATE public.orders SET note = 'x; SELECT 1"]}, "unterminated quoted string"),
+    ({"sql": ["COPY public.orders FROM STDIN", "UPDATE public.orders SET note = ''"]}, "in text 1 of 2, "),
+    ({"sql": ["\\! false"]}, "syntax error"),
     ({"commands": [["sh", "-c", "echo $PGDATABASE $PGPASSWORD >&2; exit 3"]]}, r"ended with 3: shop__new \*\*\*\*"),
 ])
 def test_a_hook_that_fails_ends_the_restore(postgres, dump, wish, match):
@@ -163,6 +170,13 @@ def test_hooks_work_on_what_is_not_live_yet(postgres, dump):
     restore(postgres, DumpSource(dump), sql=["CREATE TABLE public.marked AS SELECT current_database() AS name"],
             commands=[["psql", "-Xqc", "INSERT INTO public.marked VALUES ('command')"]])
     assert {row["name"] for row in postgres.connection().query("SELECT name FROM public.marked")} == {"shop__new", "command"}
+
+
+def test_texts_of_sql_are_the_servers_alone_and_one_session(postgres, dump):
+    restore(postgres, DumpSource(dump), sql=[
+        "SET search_path = public; -- and so on", "UPDATE orders SET note = E'\\\\! it''s :SQLSTATE' WHERE id = 1; DELETE FROM orders WHERE id > 2;", "",
+        "BEGIN", "UPDATE orders SET note = 'kept' WHERE id = 2"])
+    assert postgres.connection().query("SELECT note FROM public.orders ORDER BY id") == [{"note": "\\! it's :SQLSTATE"}, {"note": "kept"}]
 
 
 def test_what_only_a_superuser_may_have_is_left_out_and_said(postgres, tmp_path):

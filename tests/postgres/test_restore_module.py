@@ -8,6 +8,8 @@ import json
 
 import pytest
 
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 
 CONFIGS = {"safe": {"reversible": True, "pre_swap_hooks": ["psql -Xqc 'DELETE FROM public.orders WHERE id > 500'"], "exclude_tables": ["x"]}}
@@ -17,7 +19,7 @@ CONFIGS = {"safe": {"reversible": True, "pre_swap_hooks": ["psql -Xqc 'DELETE FR
 def restored(postgres, tmp_path, run_module):
     """restored(check=False, **options) -> the result of the module, with the newest of two dumps unless asked otherwise."""
     for _number in range(2):
-        dump = dumped(postgres, tmp_path)
+        newest = dumped(postgres, tmp_path)
     postgres.connection().execute("DELETE FROM public.orders")
 
     def run(check=False, **options):
@@ -27,7 +29,7 @@ def restored(postgres, tmp_path, run_module):
         assert "no secret" not in json.dumps(result)
         return result
 
-    run.newest = str(dump.key)
+    run.newest = str(newest.key)
     return run
 
 
@@ -45,6 +47,13 @@ REFUSED = [
     ({"environment": None}, "counts as prod"),
     ({"source": "there"}, "There is no dump below there"),
     ({"source": "../../etc"}, "no dump below"),
+    ({"source": ""}, "The source is empty"),
+    ({"source": "/"}, "The source is empty"),
+    ({"source": ":"}, "no name behind its colon"),
+    ({"source": ":another"}, "A copy of a database of an environment that is not named, which counts as prod, is not allowed"),
+    ({"source": ":another", "source_environment": "prod"}, "allow_copy allows it"),
+    ({"source": ":ready", "swap": False}, "swap=false has no meaning"),
+    ({"source": ":pre", "swap": False}, "swap=false has no meaning"),
     ({"source": "here/shop/none/20260101T000000.000000Z"}, "There is no dump here/shop/none/20260101T000000.000000Z"),
     ({"store": None}, "no store to look for the dump"),
     ({"config": "sfe", "configs": CONFIGS}, "safe"),
@@ -52,9 +61,66 @@ REFUSED = [
 ]
 
 
+def test_a_beginning_of_keys_leaves_no_doubt(postgres, restored, tmp_path):
+    def dumped_as(instance, database="shop", config="none", **left_out):
+        connection, store = postgres.connection(database=database), FolderStore(str(tmp_path))
+        return dump(connection, store, Wish(instance, config=config, jobs=1, bin_dir=postgres.bin_dir, **left_out))["key"]
+
+    def refused(words, **options):
+        for check in (True, False):
+            assert words in restored(check, **options)["msg"]
+        assert postgres.connection().query("SELECT count(*) AS n FROM public.orders") == [{"n": 0}]
+
+    def warned(result):  # as the core of the day writes them
+        return [each["event"]["msg"] if isinstance(each, dict) else each for each in result.get("warnings", [])]
+
+    postgres.sql("CREATE DATABASE crm OWNER shop")
+    crm = dumped_as("other", "crm")
+    assert restored(True, source="here")["restored"] == restored.newest
+    refused("other/crm says that it is meant", source="other")
+    assert warned(restored(True, source="other/crm")) == ['The dump is of database "crm", not of "shop".']
+    assert restored(True, source=crm)["restored"] == crm
+    dumped_as("here", "crm")
+    refused("dumps of several databases below here in %s: here/crm, here/shop" % tmp_path, source="here")
+
+    some = dumped_as("here", exclude_tables=["orders"])
+    small = dumped_as("here", config="small", exclude_table_data=["orders"])
+    small_config = {"config": "small", "configs": {"small": {}}}
+    refused("tables or their rows were left out: public.orders. Nothing was changed. Its whole key says", source="here/shop")
+    refused("tables or their rows were left out: public.orders", source="here/shop/none")
+    left = [{"schema": "public", "name": "orders"}]
+    told, done = (restored(check, source="here/shop/small") for check in (True, False))
+    assert told["excluded_data"] == done["excluded_data"] == left and told["excluded"] == []
+    assert warned(told) == warned(done) == ["Tables whose rows were left out of the dump are empty: public.orders."]
+    assert restored(True, source="here/shop", **small_config)["restored"] == small
+    told = restored(True, source=some)
+    assert told["excluded"] == left and warned(told) == ["Tables that were left out of the dump are not in the restored database: public.orders."]
+    assert warned(restored(True, source="here/shop", tables=["django_migrations"])) == []
+    postgres.sql("DROP DATABASE crm")
+
+
+def test_another_database_of_the_server_is_copied_under_the_guards_of_copies(postgres, restored):
+    postgres.sql("CREATE DATABASE another OWNER shop")
+    postgres.connection(database="another").execute("CREATE TABLE public.theirs ()")
+    there = {"source": ":another", "source_environment": "uat"}
+    told, done = (restored(check, **there) for check in (True, False))
+    assert told["restored"] == done["restored"] == ":another" and told["changed"] and "diff" not in done
+    assert postgres.sql("SELECT to_regclass('public.theirs')", "shop") == "theirs"
+
+
+def test_what_others_have_at_the_names_of_what_is_kept_is_not_dropped(postgres, restored):
+    for name in ("shop__pre", "shop__post"):
+        postgres.sql("CREATE DATABASE %s OWNER shop" % name)
+        for options in ({}, {"reversible": True}, {"source": ":pre"}):
+            assert "\"%s\" lets connections in" % name in restored(remove_leftovers=True, **options)["msg"]
+        assert postgres.databases() == {"shop", name}
+        postgres.sql("DROP DATABASE " + name)
+
+
 def test_what_is_refused_changes_nothing(postgres, restored):
+    postgres.sql("CREATE DATABASE another OWNER shop")
     for options, message in REFUSED:
         for check in (True, False):
             result = restored(check, **options)
             assert result["failed"] and message in result["msg"], options
-    assert postgres.databases() == {"shop"}
+    assert postgres.databases() == {"shop", "another"}

@@ -10,7 +10,8 @@ import contextlib
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
+from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_part
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import STOPPED, Connection, PostgresError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
@@ -104,7 +105,8 @@ def test_a_sequence_never_goes_back_and_gives_no_number_twice(postgres, dump):
 
 
 def test_there_is_a_way_back(postgres, dump):
-    postgres.sql("COMMENT ON DATABASE shop IS 'ours'; CREATE DATABASE shop__pre OWNER shop; CREATE DATABASE shop__post OWNER shop")
+    postgres.sql("COMMENT ON DATABASE shop IS 'ours'; CREATE DATABASE shop__pre OWNER shop ALLOW_CONNECTIONS false;"
+                 "CREATE DATABASE shop__post OWNER shop ALLOW_CONNECTIONS false")
     told, done = (part(postgres, dump, "customers", check=check, reversible=True) for check in (True, False))
     assert told["kept"] == done["kept"] == "shop__pre" and sorted(done["dropped"]) == ["shop__old", "shop__post"]
     assert state(postgres) == MENDED and postgres.databases() == {"shop", "shop__pre"}
@@ -130,6 +132,29 @@ def test_rows_that_do_not_fit_change_nothing(postgres, dump, change, match):
         part(postgres, dump, "customers")
     assert test_restore.as_text(postgres, "shop") == before
     assert postgres.databases() == {"shop"}
+
+
+GUARDED = """
+CREATE TABLE public.notes (text text); INSERT INTO public.notes VALUES ('O''Brien'), ('ROLLBACK; DELETE FROM public.orders; COMMIT;');
+ALTER TABLE public.notes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY"""
+
+
+def test_rows_are_never_taken_for_statements(postgres, tmp_path, monkeypatch):
+    """COPY into a table that row security guards from its owner is refused by the server."""
+    postgres.connection().execute(GUARDED.partition("ALTER")[0])
+    dump = dumped(postgres, tmp_path)
+    postgres.connection().execute("DELETE FROM public.notes; " + GUARDED[GUARDED.index("ALTER"):])
+    with pytest.raises(SlipwayError, match="Row security keeps the connecting role from rows of table public.notes"):
+        part(postgres, dump, "notes")
+    monkeypatch.setattr(restore_part, "RELATIONS", restore_part.RELATIONS.replace("row_security_active(c.oid)", "false"))
+    with pytest.raises(SlipwayError, match="affected by row-level security"):
+        part(postgres, dump, "notes")
+    with postgres.connection().session() as session:
+        with pytest.raises(PostgresError) as caught:
+            session.load("public.notes", [b"O'Brien\n"])
+        assert caught.value.sqlstate == STOPPED  # whatever its version does with the rows that follow
+    assert postgres.databases() == {"shop"}
+    assert postgres.sql("SELECT (SELECT count(*) FROM public.orders), (SELECT count(*) FROM public.notes)", "shop") == "1000|0"
 
 
 def test_what_cannot_be_is_refused(postgres, dump):

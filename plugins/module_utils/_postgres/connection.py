@@ -15,7 +15,7 @@ import tempfile
 import uuid
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import redact
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run
 
 CONNECT_TIMEOUT = 10  # seconds
 LOCK_TIMEOUT = 30  # seconds; whoever holds a lock that long will not let go by itself
@@ -24,6 +24,14 @@ KEEPALIVES = "keepalives_idle=30 keepalives_interval=10 keepalives_count=3"
 EXIT_TIMEOUT = 10000  # milliseconds a session gets to end when told to
 CHUNK = 256 * 1024  # bytes of rows at a time
 LOST = "08006"  # SQLSTATE connection_failure: no session, or one that ended in the middle
+STOPPED = "?"  # psql itself ended at an error of the server, and says no SQLSTATE then
+_STOPPED_RC = 3  # the exit status of such a psql
+
+# Settings of the role or the database must not change what our statements mean.
+SETTINGS = ("SET search_path = pg_catalog", "SET client_min_messages = error", "SET row_security = off",
+            "SET default_transaction_read_only = off", "SET synchronous_commit = on",
+            "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
+            "SET lock_timeout = '%ds'" % LOCK_TIMEOUT)
 
 
 class PostgresError(SlipwayError):
@@ -85,6 +93,29 @@ class Connection:
         """Run one statement that returns nothing of interest."""
         with self.session(database) as session:
             session.execute(sql)
+
+    def run_texts(self, texts, database, role):
+        """Run texts that people wrote, each one or more statements of SQL, one after the other in one session as a role.
+
+        The first error, in whichever statement, ends it. A text is all or nothing, unless it has BEGIN and COMMIT itself.
+        psql is given each as a string to send to the server (\\gexec), and reads nothing of it: no quote, comment or backslash
+        in it can hide an error or run a program. On its standard input no text is seen in a list of processes.
+        """
+        script = ["\\o /dev/null"] + ["%s;" % statement for statement in SETTINGS + ("SET ROLE " + quote_ident(role), "RESET search_path")]
+        for number, text in enumerate(texts):
+            script += ["SELECT %s \\gexec" % quote_literal(text), "\\echo %d" % number]
+        script += ["COMMIT;", "\\echo end", ""]  # of what a text has begun
+        done = run(["psql", "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-d", self.conninfo(database)],
+                   env=self.environment(), stdin="\n".join(script), dies_with_us=True)
+        came = done.stdout.split()
+        if done.ok and came[-1:] == ["end"]:
+            return
+        said = _said(done.stderr, self.login_password)
+        if done.ok:  # COPY took what came behind it for its rows
+            said = "It reads rows from its client, and there are none."
+        where = "in text %d of %d, " % (len(came) + 1, len(texts)) if len(came) < len(texts) else ""
+        raise PostgresError("PostgreSQL refused %sin %s: %s" % (where, self.describe(database), said),
+                            STOPPED if done.rc in (0, _STOPPED_RC) else LOST)
 
     def rows(self, what, database):
         """What COPY of a table, or some of its columns, gives out, chunk by chunk."""
@@ -148,11 +179,7 @@ class Session:
                 "The PostgreSQL client psql cannot be started: %s." % error.strerror, LOST,
                 hint="Install it on this host (package postgresql-client on Debian, postgresql on Red Hat).") from error
         try:
-            # Settings of the role or the database must not change what our statements mean.
-            self.execute("SET search_path = pg_catalog", "SET client_min_messages = error", "SET row_security = off",
-                         "SET default_transaction_read_only = off", "SET synchronous_commit = on",
-                         "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
-                         "SET lock_timeout = '%ds'" % LOCK_TIMEOUT)
+            self.execute(*SETTINGS)
         except BaseException:
             self.close()
             raise
@@ -187,9 +214,10 @@ class Session:
     def load(self, what, chunks):
         """Put rows into a table, or some of its columns, as COPY of a server gives them out: it leaves no backslash to psql."""
         def parts():
-            yield ("COPY %s FROM STDIN;\n" % what).encode("utf-8")
+            # When COPY is refused, psql is to end: it would take the rows for statements.
+            yield ("\\set ON_ERROR_STOP on\nCOPY %s FROM STDIN;\n" % what).encode("utf-8")
             yield from chunks
-            yield b"\\.\n"
+            yield b"\\.\n\\unset ON_ERROR_STOP\n"
 
         self._converse(parts())
 
@@ -212,15 +240,18 @@ class Session:
                         return "".join(lines)
                     raise self._error(sqlstate)
                 lines.append(line)
-        self._process.wait()
-        raise self._error(LOST)
+        raise self._error(STOPPED if self._process.wait() == _STOPPED_RC else LOST)
 
     def _error(self, sqlstate):
         self._errors.seek(0)
-        text = re.sub(r"^psql:\S*( error:)?", "", self._errors.read().decode("utf-8", "replace"), flags=re.MULTILINE)
+        said = _said(self._errors.read().decode("utf-8", "replace"), self.connection.login_password)
         self._errors.seek(0)
         self._errors.truncate()
-        said = redact(" ".join(text.split()), [self.connection.login_password])
         verb = "Cannot reach" if sqlstate == LOST else "PostgreSQL refused in"
-        where = self.connection.describe(self.database)
-        return PostgresError("%s %s: %s" % (verb, where, said or "no reason given"), sqlstate)
+        return PostgresError("%s %s: %s" % (verb, self.connection.describe(self.database), said), sqlstate)
+
+
+def _said(text, password):
+    """What psql said on its standard error, in one line."""
+    text = re.sub(r"^psql:\S*( error:)?", "", text, flags=re.MULTILINE)
+    return redact(" ".join(text.split()), [password]) or "no reason given"

@@ -213,10 +213,11 @@ class S3Dump:
         """Read all of the archive and compare it with the manifest; a difference is an error."""
         self._read(lambda _name: os.devnull)
 
-    def bring(self, watch):
+    def bring(self, watch, contents_only=False):
         """Have the archive on this host, compared with the manifest, until close(); return the folders of killed calls that were removed.
 
-        watch is told how far it is, as a Progress is.
+        watch is told how far it is, as a Progress is. With contents_only only its table of contents is fetched, which tells what there is,
+        and of the others the sizes are compared.
         """
         spool = self._store.spool
         removed = spool.remove_leftovers()
@@ -227,7 +228,7 @@ class S3Dump:
         self._spooled = spool.make()
         self.archive = os.path.join(self._spooled[0], ARCHIVE)
         os.mkdir(self.archive, 0o700)
-        self._read(lambda name: os.path.join(self.archive, name), watch)
+        self._read(lambda name: os.path.join(self.archive, name), watch, {"toc.dat"} if contents_only else None)
         return removed
 
     def close(self):
@@ -236,13 +237,17 @@ class S3Dump:
             self._store.spool.remove(*self._spooled)
             self._spooled = None
 
-    def _read(self, path, watch=None):
-        """Write the files to where path(name) says, several at a time, and compare all of them with the manifest."""
+    def _read(self, path, watch=None, only=None):
+        """Write the files, or only those of these names, to where path(name) says, several at a time, and compare them with the manifest.
+
+        The sizes of all are compared.
+        """
         prefix = "%s/%s/" % (self.key, ARCHIVE)
         where = "%s/%s" % (self.folder, ARCHIVE)
         manifests.compare_sizes(where, self.manifest, {
             name[len(prefix):]: size for name, (size, _age) in self._store.bucket.objects(prefix).items()})
-        total, done, turn = sum(item["size"] for item in self.manifest["files"]), [0], threading.Lock()
+        wanted = [item for item in self.manifest["files"] if only is None or item["name"] in only]
+        total, done, turn = sum(item["size"] for item in wanted), [0], threading.Lock()
 
         def read(item):
             digest = hashlib.sha256()
@@ -256,7 +261,7 @@ class S3Dump:
                             watch("fetch", bytes=done[0], total_bytes=total)
             manifests.compare_digest(where, item, digest.hexdigest())
 
-        _side_by_side(read, sorted(self.manifest["files"], key=lambda item: item["size"], reverse=True))
+        _side_by_side(read, sorted(wanted, key=lambda item: item["size"], reverse=True))
 
 
 @contextlib.contextmanager

@@ -49,7 +49,7 @@ class Wishes:
 
     reversible keeps what was live, as source :pre. properties says whose owner, grants, encoding and locale the database
     has afterwards: those of the "target", or of the "dump". remove_leftovers drops what restores that did not end have
-    left. keep_failed leaves what could not be restored for people to look at. migrate (a function of its name), sql and
+    left. keep_failed leaves what could not be restored for people to look at. migrate (a function of its name), sql (texts) and
     commands (argument lists) are run on the new database before it is live. jobs is how many tables are restored at the
     same time. Without swap the new database is left beside the live one, as source :ready.
     """
@@ -108,7 +108,7 @@ class Restore:
                 raise SlipwayError("There is no database %s to put in place." % quote_ident(self.place.ready), untouched="Nothing was changed.",
                                    hint="A restore with swap=false leaves it.")
             left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.ready]
-            self._raise_findings(problems(session, self.database, look(session, self.database), may_lack=True) + self._in_the_way(left))
+            self._raise_findings(problems(session, self.database, look(session, self.database), may_lack=True) + self._in_the_way(left, found))
             result = _nothing_but(changed=True, restored=":ready", leftovers=left,
                                   kept=self.place.pre if self.wishes.reversible and self.database in found else None)
             if check:
@@ -125,6 +125,7 @@ class Restore:
         with self._session(check) as session:
             was = self.place.found(session)
             found = self._found(session, check)
+            self._raise_findings(self.place.strangers(found))
             there, back = self.place.kept[where], self.place.kept[WAY[where]]
             result = _nothing_but(changed=True, restored=where, kept=back, leftovers=self.place.leftovers(found))
             if there not in found:
@@ -171,14 +172,14 @@ class Restore:
         wrong = problems(session, self.database, facts, may_lack=True)
         facts["new_owner"] = source.owner(session) if self.wishes.properties == "dump" else facts["owner"] or facts["role"]
         wrong += source.problems(self, session, facts)
-        self._raise_findings(wrong + self._in_the_way(self.place.leftovers(found)))
+        self._raise_findings(wrong + self._in_the_way(self.place.leftovers(found), found))
         return facts
 
-    def _in_the_way(self, leftovers):
-        """A sentence for each thing an earlier restore has left that nobody has asked to drop."""
-        return [] if self.wishes.remove_leftovers else [
+    def _in_the_way(self, leftovers, found):
+        """A sentence for each thing an earlier restore has left that nobody has asked to drop, and for what none has left."""
+        return self.place.strangers(found) + ([] if self.wishes.remove_leftovers else [
             'Database "%s" is left of an earlier restore (%s); it is dropped with remove_leftovers=true.'
-            % (leftover["database"], leftover["what"]) for leftover in leftovers]
+            % (leftover["database"], leftover["what"]) for leftover in leftovers])
 
     def _raise_findings(self, found):
         if found:
@@ -210,8 +211,7 @@ class Restore:
             self.watch("migrate")
             self.wishes.migrate(new)
         if self.wishes.sql:
-            with self.connection.session(new) as session:
-                session.execute("SET ROLE " + quote_ident(facts["new_owner"]), "RESET search_path", *self.wishes.sql)
+            self.connection.run_texts(self.wishes.sql, new, facts["new_owner"])
         environment = dict(self.connection.environment(), PGDATABASE=new)
         for argv in self.wishes.commands:
             self.watch("hook", table=argv[0])

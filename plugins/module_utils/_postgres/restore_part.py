@@ -35,8 +35,8 @@ class PartSource(DumpSource):
 
     options = ("--section=pre-data", "--section=data")  # constraints and indexes are those of the live tables
 
-    def __init__(self, dump, bin_dir, tables, schemas):
-        super().__init__(dump, bin_dir)
+    def __init__(self, dump, bin_dir, tables, schemas, only_look=False):
+        super().__init__(dump, bin_dir, only_look)
         self._tables, self._schemas = tables, schemas
 
     def problems(self, restore, session, facts):
@@ -98,7 +98,7 @@ class PartRestore(Restore):
             tables, name = self._ready(session, found)
             facts = look(session, self.database)
             left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.part]
-            self._raise_findings(problems(session, self.database, facts) + self._in_the_way(left))
+            self._raise_findings(problems(session, self.database, facts) + self._in_the_way(left, found))
             result = self._result(tables, name, leftovers=left, ignored=[], checked=0)
             if check:
                 return result
@@ -219,6 +219,8 @@ def named(manifest, here, tables, schemas):
         elif place not in live or live[place]["kind"] != "r":
             found.append("Table %s is not in the live database, where its definition would come from; restore the whole dump with "
                          "swap=false and take it from there." % name)
+        elif live[place]["guarded"]:
+            found.append("Row security keeps the connecting role from rows of table %s, so it cannot replace them; a role with BYPASSRLS can." % name)
     return [table for table in chosen.values() if table], found
 
 

@@ -37,12 +37,16 @@ FROM pg_available_extensions e JOIN pg_available_extension_versions v USING (nam
 
 
 class DumpSource:
-    """A dump of a store. The archive is verified, filtered and restored by pg_restore; psql never sees any of it."""
+    """A dump of a store. The archive is verified, filtered and restored by pg_restore; psql never sees any of it.
+
+    With only_look it is not going to be restored, so not all of it has to be on this host.
+    """
 
     options = ()  # of pg_restore, beside those that all dumps are restored with
 
-    def __init__(self, dump, bin_dir=None):
+    def __init__(self, dump, bin_dir=None, only_look=False):
         self.dump = dump
+        self._only_look = only_look
         self.manifest = dump.manifest
         self.name = str(dump.key)
         self.bin_dir = bin_dir
@@ -63,7 +67,7 @@ class DumpSource:
         """What speaks against restoring this dump there, as sentences."""
         found = []
         try:
-            self.removed = self.dump.bring(restore.watch)
+            self.removed = self.dump.bring(restore.watch, self._only_look)
             version = session.query("SELECT current_setting('server_version_num')::int AS n")[0]["n"]
             self._clients = for_restore(self.manifest["server_version"], self.manifest["client_version"], version, self.bin_dir)
             self._choose(_is_superuser(session, facts["new_owner"]))

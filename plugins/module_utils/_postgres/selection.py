@@ -13,6 +13,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 # Everything that pg_dump takes for a table where it is to leave one out.
 RELATIONS = """
 SELECT c.oid::bigint, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence = 'u' AS unlogged,
+       row_security_active(c.oid) AS guarded,
        CASE WHEN c.relkind = 'r' THEN pg_table_size(c.oid) ELSE 0 END AS bytes, greatest(c.reltuples, 0)::bigint AS estimate,
        (SELECT inhparent::bigint FROM pg_inherits WHERE inhrelid = c.oid AND c.relispartition) AS partition_of,
        EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e') AS of_extension

@@ -16,11 +16,15 @@ class Store:
     """Base of stores: location, list(prefix), open(key), places() -> the parts of what stands where a dump would."""
 
     def newest(self, prefix=""):
-        """The key of the newest dump below a prefix."""
+        """The key of the newest dump below a prefix, which has to be one of dumps of one database."""
         keys = self.list(prefix)
         if not keys:
             raise SlipwayError("There is no dump %s in %s." % (("below %s" % prefix) if prefix else "at all", self.location),
                                untouched="Nothing was changed.")
+        places = sorted({"/".join(key.parts[:2]) for key in keys})
+        if len(places) > 1:
+            raise SlipwayError("There are dumps of several databases%s in %s: %s." % (
+                " below %s" % prefix if prefix else "", self.location, ", ".join(places)), untouched="Nothing was changed.", hint="Name one of them.")
         return keys[0]
 
     def strangers(self):

@@ -125,7 +125,7 @@ class _Schema:
         self.key = source.origin.login_db
         self.archive = None
 
-    def bring(self, _watch):
+    def bring(self, _watch, _contents_only=False):
         argv, environment = self.source.dumping("--schema-only", "--file=" + self.archive)
         done = run(argv, env=environment, dies_with_us=True)
         if not done.ok:

@@ -68,6 +68,12 @@ class Place:
                 self.copy: "a copy of what was live, made to go back to", self.old: "what was to be dropped after an earlier restore"}
         return [{"database": name, "what": what[name]} for name in what if name in found]
 
+    def strangers(self, found):
+        """A sentence for each database that has the name of one that a restore keeps, and is none: those are closed to everybody."""
+        return ['Database "%s" lets connections in, so no restore has kept it, but one would drop it or put it in place. Rename it; or close it, if it '
+                "is what was live and somebody has opened it: ALTER DATABASE %s ALLOW_CONNECTIONS false." % (name, quote_ident(name))
+                for name in self.kept.values() if found.get(name)]
+
     def reopen(self, session, found):
         """Let connections in again where a killed call has left the live database closed; return whether it was."""
         closed = found.get(self.database) is False

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Which dump somebody means who names a key, or the beginning of one: the wrong one would replace what is live."""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG, PARTS, Key
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
+
+MANY = 20  # names that are not all said any more
+
+
+def choose(store, wanted, database, config=NO_CONFIG, whole=True):
+    """The Dump of a key, or the newest below the beginning of one, to restore a database (or with whole=False some tables of it) from.
+
+    A beginning has to leave no doubt: which database, and, where something was left out of the dump, by which config.
+    """
+    named = wanted.strip("/").split("/")
+    if not any(named):
+        raise SlipwayError("The source is empty, and every dump there is begins with that.", untouched="Nothing was changed.",
+                           hint="Say the key of a dump, or its beginning: <instance>/<database>.")
+    if len(named) == len(PARTS) and wanted.endswith("Z"):
+        return store.open(Key.parse(wanted))
+    dump = store.open(store.newest(wanted))
+    key = dump.key
+    if len(named) < 2 and key.database != database:
+        raise SlipwayError("The newest dump below %s is of database %s, not of %s." % (wanted, quote_ident(key.database), quote_ident(database)),
+                           untouched="Nothing was changed.", hint="%s says that it is meant." % "/".join(key.parts[:2]))
+    lacking = dump.manifest["excluded"] + dump.manifest["excluded_data"]
+    meant = key.config != NO_CONFIG and (len(named) > 2 or config == key.config)
+    if whole and lacking and not meant:
+        raise SlipwayError("The newest dump below %s is %s, from which tables or their rows were left out: %s." % (wanted, key, listed(lacking)),
+                           untouched="Nothing was changed.",
+                           hint="Its whole key says that it is meant%s." % ("" if key.config == NO_CONFIG else ", and so does the name of its config"))
+    return dump
+
+
+def warnings(dump, database):
+    """In sentences, what somebody may not expect of a database that was restored from this dump."""
+    manifest, found = dump.manifest, []
+    if dump.key.database != database:
+        found.append("The dump is of database %s, not of %s." % (quote_ident(dump.key.database), quote_ident(database)))
+    for what, tables in (("Tables that were left out of the dump are not in the restored database", manifest["excluded"]),
+                         ("Tables whose rows were left out of the dump are empty", manifest["excluded_data"])):
+        if tables:
+            found.append("%s: %s." % (what, listed(tables)))
+    return found
+
+
+def listed(tables):
+    """The names of tables, as far as there are not too many."""
+    more = ", and %d more" % (len(tables) - MANY) if len(tables) > MANY else ""
+    return ", ".join(map(spoken, tables[:MANY])) + more

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What playbooks and the role alone decide, before any module reaches the database: its hosts are this machine, and there is no server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application, running_daemon
+
+
+@pytest.fixture
+def play(tmp_path):
+    """play(entry, **variables) -> the output of an entry of the role, or a playbook, on two hosts, which fails; only the first of them has the application."""
+    Application(tmp_path / "first").release({})
+    (tmp_path / "hosts").write_text("[app]\nfirst\nsecond\n", encoding="utf-8")
+
+    def run(entry, **more):
+        variables = dict({
+            "ansible_connection": "local", "ansible_python_interpreter": sys.executable, "slipway_environment": "uat",
+            "slipway_root": "%s/{{ inventory_hostname }}" % tmp_path, "slipway_database": {"login_host": str(tmp_path), "login_db": "shop"}}, **more)
+        tasks = [{"ansible.builtin.include_role": {"name": "slipway.app.database", "tasks_from": entry}}]
+        (tmp_path / "play.json").write_text(json.dumps([{"hosts": "app", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
+        playbook = entry if entry.startswith("slipway.app.") else "play.json"
+        done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-i", "hosts", playbook, "-e", json.dumps(variables)], cwd=tmp_path,
+                              capture_output=True, text=True, check=False)
+        assert done.returncode, done.stdout
+        return done.stdout
+
+    return run
+
+
+def test_nothing_is_put_in_its_place_unless_all_hosts_have_stopped_their_services(play):
+    """Ansible alone would go on with the first host."""
+    with running_daemon() as daemon:
+        output = play("restore", database_source=":ready", database_migrate=False,
+                      slipway_supervisor_socket=daemon.socket, slipway_supervisor_conf_dir=daemon.conf_dir)
+    assert "Services may run on second, so what was restored is not put in its place" in output, output
+    assert "database : Restore the database]" not in output
+    assert "database : Start the services that ran]" in output
+
+
+def test_what_may_not_be_restored_is_not_copied_over_either(play):
+    output = play("copy", database_copy_source="other", slipway_allow_restore=False)
+    assert "Database shop may not be restored: slipway_allow_restore forbids it" in output
+    assert "database : Copy the database]" not in output
+
+
+def test_another_database_of_the_server_does_not_count_as_one_of_this_environment(play):
+    refusal = "A copy of a database of an environment that is not named, which counts as prod, is not allowed"
+    assert refusal in play("copy", database_copy_source="other", database_migrate=False, database_stop_services=False)
+    assert "Cannot reach database" in play("copy", database_copy_source="other", database_source_environment="uat", database_migrate=False,
+                                           database_stop_services=False)
+
+
+def test_what_is_on_the_server_is_listed_without_a_store(play):
+    output = play("slipway.app.database_list", local=True)
+    assert "slipway_dump_store" not in output and "Cannot reach database" in output, output
