@@ -12,6 +12,7 @@ import subprocess
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres import grants
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes, require_confirmed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import CopySource, DumpSource
@@ -56,7 +57,8 @@ def test_everything_comes_back_as_it_was(rich, tmp_path):
 def test_the_target_keeps_what_is_its_own(rich, tmp_path):
     dump = dumped(rich, tmp_path, roles=["shop", "guest", "somebody"])
     rich.sql('GRANT SELECT ON "My Schema".empty TO guest; CREATE TABLE app.later (id int); ALTER TABLE app.later OWNER TO shop;'
-             "GRANT SELECT ON app.later TO guest; REVOKE ALL ON app.secret FROM guest", "shop")
+             "GRANT SELECT ON app.later TO guest; REVOKE ALL ON app.secret FROM guest;"
+             "GRANT SELECT ON LARGE OBJECT 4711 TO guest WITH GRANT OPTION", "shop")
     rich.sql("ALTER DATABASE shop SET work_mem = '5MB'; COMMENT ON DATABASE shop IS 'ours'; ALTER DATABASE shop CONNECTION LIMIT 3;"
              "ALTER DATABASE shop SET default_transaction_read_only = on")
     ours = "SELECT datconnlimit, shobj_description(oid, 'pg_database'), datacl, pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'shop'"
@@ -66,7 +68,16 @@ def test_the_target_keeps_what_is_its_own(rich, tmp_path):
     assert [rich.sql(query) for query in (ours, settings)] == before
     assert result["warnings"] == []
     assert rich.sql("""SELECT has_table_privilege('guest', '"My Schema".empty', 'SELECT'), has_table_privilege('guest', 'app.secret', 'SELECT'),
-        to_regclass('app.later'), (SELECT array_agg(DISTINCT tableowner::text) FROM pg_tables WHERE schemaname = 'app')""", "shop") == "t|f||{shop}"
+        to_regclass('app.later'), (SELECT array_agg(DISTINCT tableowner::text) FROM pg_tables WHERE schemaname = 'app'),
+        (SELECT lomacl FROM pg_largeobject_metadata WHERE oid = 4711)""", "shop") == "t|f||{shop}|{shop=rw/shop,guest=r*/shop}"
+
+
+def test_a_database_whose_grants_cannot_be_read_is_not_replaced(postgres, dump, monkeypatch):
+    """Somebody rewrites a table: pg_dump waits for its lock, and gives up."""
+    monkeypatch.setattr(grants, "LOCK_TIMEOUT", 1)
+    with postgres.connection().session() as session:
+        session.execute("BEGIN", "LOCK TABLE public.django_migrations IN ACCESS EXCLUSIVE MODE")
+        refused(postgres, DumpSource(dump), "privileges inside the database cannot be carried over: .*statement timeout")
 
 
 def test_reversible_there_and_back_and_forth(postgres, dump):

@@ -285,6 +285,8 @@ def test_what_cannot_be_restored(tmp_path, monkeypatch):
         clients.for_restore(160001, 160001, 150002)
     with pytest.raises(SlipwayError, match=r"written by pg_dump 17\.11.*PostgreSQL 17 or later"):
         clients.for_restore(160001, 170011, 160001)
+    with pytest.raises(SlipwayError, match=r"server is PostgreSQL 17\.11; .*older version.* only 14\.23 in .* and 16\.15 in .*PostgreSQL 17 or later"):
+        clients.for_restore(160001, 160015, 170011)
 
 
 # Compression, configs, guards
