@@ -187,7 +187,8 @@ notes:
     of the role that restores it and of those who use it. A role that is no superuser confines it to what this role may do, in this and in
     other databases. Restore dumps of hostile hands as a role that may do nothing else, on a server that has nothing else.
   - Archives are read by pg_restore only; psql, whose commands in a dump could run programs, never sees them. Every file is compared with the
-    manifest, which shows damage. It is no signature, so whoever can write to the store can make a dump of his own.
+    manifest, which shows damage. It is no signature, so whoever can write to the store can make a dump of his own. An archive that names
+    files other than its own is refused, since pg_restore would load files of the host.
   - The PostgreSQL client on the host must not be older than the server, nor than the pg_dump that wrote the archive.
   - Subscriptions are never restored, and publications and event triggers only by a superuser. What was left out is returned as RV(left_out).
   - Databases named as O(login_db) with C(__new), C(__ready), C(__copy), C(__old), C(__pre) or C(__post) behind it are those of this module.

@@ -20,6 +20,7 @@ import tempfile
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, fsync_dir, make_dirs, write_json
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
+from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import check_names
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store_s3 import SCHEME, S3Store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
 from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import LOCK, PART, hold
@@ -56,6 +57,7 @@ class Dump:
     def bring(self, _watch):
         """It is on this host already: only compare it with the manifest; return that nothing was removed for it."""
         self.verify()
+        check_names(self.archive, self.manifest)
         return []
 
     def close(self):

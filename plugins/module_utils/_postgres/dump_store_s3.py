@@ -20,6 +20,7 @@ import uuid
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
+from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import check_names
 from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import Bucket
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
 from ansible_collections.slipway.app.plugins.module_utils._postgres.outbox import Outbox
@@ -228,6 +229,7 @@ class S3Dump:
         self.archive = os.path.join(self._spooled[0], ARCHIVE)
         os.mkdir(self.archive, 0o700)
         self._read(lambda name: os.path.join(self.archive, name), watch)
+        check_names(self.archive, self.manifest)
         return removed
 
     def close(self):
