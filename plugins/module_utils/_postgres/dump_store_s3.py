@@ -13,7 +13,6 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import hashlib
-import json
 import os
 import threading
 import uuid
@@ -172,8 +171,7 @@ class S3Part:
         there = {name: size for name, (size, _age) in self._bucket.objects(self._name("")).items() if name != self._name(LOCK)}
         if there != ours or self._bucket.read(self._name(LOCK), 64) != self._mark.encode("ascii"):
             raise SlipwayError("Somebody else has changed %s while it was written." % self._path)
-        text = json.dumps(dict(manifest, key=str(self.key)), indent=2, sort_keys=True) + "\n"
-        self._bucket.write(self._name(HALF), text.encode("utf-8"))
+        self._bucket.write(self._name(HALF), manifests.written(manifest, self.key))
         # There are servers that keep the beginning of an object whose sender died.
         self._bucket.copy(self._name(HALF), self._name(manifests.NAME))
         self._finished = True

@@ -144,6 +144,53 @@ def test_leftovers_are_named_and_removed(store):
     assert store.leftovers() == [] and store.list() == [key]
 
 
+def taken(folder, _monkeypatch):
+    (folder / "lock").unlink()
+
+
+def taken_and_made_again(folder, _monkeypatch):
+    (folder / "lock").unlink()
+    (folder / "lock").touch()
+
+
+def half_taken(folder, _monkeypatch):
+    (folder / "archive" / "12.dat.zst").unlink()
+
+
+def taken_after_a_look(folder, monkeypatch):
+    """It is renamed under the hands of who removes it."""
+    def renaming(source, target):
+        rename(source, target)
+        if source == str(folder):
+            pathlib.Path(target, "archive", "toc.dat").unlink()
+
+    rename = os.rename
+    monkeypatch.setattr(os, "rename", renaming)
+
+
+@pytest.mark.parametrize("harm, words", [(taken, "has removed"), (taken_and_made_again, "has removed"), (half_taken, "lacks 12.dat.zst"),
+                                         (taken_after_a_look, "lacks toc.dat")])
+def test_a_dump_that_another_host_takes_for_a_leftover_is_none(store, monkeypatch, harm, words):
+    with pytest.raises(SlipwayError, match=words), store.new("uat", "shop", "none") as part:
+        os.mkdir(part.archive)
+        for name in ("toc.dat", "12.dat.zst"):
+            pathlib.Path(part.archive, name).write_bytes(b"x")
+        content = dict(copy.deepcopy(CONTENT), files=manifest.describe_files(part.archive))
+        harm(pathlib.Path(part.archive).parent, monkeypatch)
+        part.finish(content)
+    assert [path.name for path in pathlib.Path(store.location, "uat/shop/none").iterdir()] == []
+
+
+@pytest.mark.parametrize("change, words", [({"tables": [{"schema": "public", "name": "t" * 4000, "rows": 1, "bytes": 1}]}, "larger than a manifest"),
+                                           ({"locale_provider": "other"}, "its locale_provider is not")])
+def test_a_dump_that_could_not_be_opened_is_not_made(store, monkeypatch, change, words):
+    monkeypatch.setattr(manifest, "LARGEST", 3000)
+    write(store, config="small")
+    with pytest.raises(SlipwayError, match=words):
+        write(store, **change)
+    assert [path.name for path in pathlib.Path(store.location, "uat/shop/none").iterdir()] == []
+
+
 def break_with(**changes):
     return lambda content: content.update(changes)
 
