@@ -94,9 +94,9 @@ class Restore:
                 with self._timed("restore"):
                     source.fill(self, session, facts)
                 warnings = self._prepare(session, source, facts)
-                if not self.wishes.swap:
-                    self.place.set_ready(session, self.place.ready)
-            dropped, undropped = self._swap(session, self.place.new) if self.wishes.swap else ([], [])
+                # What fails or is killed from here on leaves it under the name of what is worth something.
+                self.place.set_ready(session, self.place.ready)
+            dropped, undropped = self._swap(session) if self.wishes.swap else ([], [])
             return dict(result, seconds=self.seconds, ignored=source.ignored, dropped=dropped, warnings=warnings + undropped,
                         checked=source.checked)
 
@@ -116,7 +116,7 @@ class Restore:
                 return result
             for leftover in left:
                 drop(session, leftover["database"])
-            dropped, warnings = self._swap(session, self.place.ready)
+            dropped, warnings = self._swap(session)
             result.update(dropped=dropped, warnings=warnings, seconds=self.seconds)
             return result
 
@@ -143,9 +143,16 @@ class Restore:
             result["seconds"] = self.seconds
             return result
 
-    def _swap(self, session, name):
-        with self._timed("swap"):
-            return self.place.swap(session, name, self.wishes.reversible)
+    def _swap(self, session):
+        """Put what is ready in its place, unless by now something speaks against it; it stays ready when that fails."""
+        try:
+            self._raise_findings(problems(session, self.database, look(session, self.database), may_lack=True),
+                                 "Database %s was not touched." % quote_ident(self.database))
+            with self._timed("swap"):
+                return self.place.swap(session, self.place.ready, self.wishes.reversible)
+        except SlipwayError as error:
+            raise SlipwayError(error.message, untouched=error.untouched, **dict(error.facts, hint=error.hint or (
+                "What was restored waits as database %s: source=:ready puts it in its place." % quote_ident(self.place.ready)))) from None
 
     # Looking
 
@@ -180,9 +187,9 @@ class Restore:
             'Database "%s" is left of an earlier restore (%s); it is dropped with remove_leftovers=true.'
             % (leftover["database"], leftover["what"]) for leftover in leftovers]
 
-    def _raise_findings(self, found):
+    def _raise_findings(self, found, untouched="Nothing was changed."):
         if found:
-            raise SlipwayError(" ".join(found), untouched="Nothing was changed.", findings=found)
+            raise SlipwayError(" ".join(found), untouched=untouched, findings=found)
 
     # Filling
 
