@@ -110,8 +110,9 @@ options:
         privileges they had; roles that only the dump knows are not needed. Where there is no database yet, the connecting role owns it
         and encoding and locale are those of the dump.
       - V(dump) means those of the dump. Its roles must be there, and the connecting role must be allowed to give them what is theirs.
-      - With both of them, settings (C(ALTER DATABASE ... SET)), comment, connection limit and the privileges on the database itself are
-        those of the database that is replaced; they are not part of a dump's archive in a form that could be restored under another name.
+      - So it is with settings (C(ALTER DATABASE ... SET)), comment, connection limit and the privileges on the database itself, which the
+        manifest of a dump has. Older dumps do not have them, and those of the database that is replaced are taken. What cannot be given, such
+        as a privilege of a role that is not there, is a warning.
       - V(target) where neither call nor config says it.
     type: str
     choices: [target, dump]

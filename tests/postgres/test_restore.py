@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres import grants
+from ansible_collections.slipway.app.plugins.module_utils._postgres import grants, restore_source
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes, require_confirmed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import CopySource, DumpSource
@@ -61,7 +61,7 @@ def test_the_target_keeps_what_is_its_own(rich, tmp_path):
              "GRANT SELECT ON LARGE OBJECT 4711 TO guest WITH GRANT OPTION", "shop")
     rich.sql("ALTER DATABASE shop SET work_mem = '5MB'; COMMENT ON DATABASE shop IS 'ours'; ALTER DATABASE shop CONNECTION LIMIT 3;"
              "ALTER DATABASE shop SET default_transaction_read_only = on")
-    ours = "SELECT datconnlimit, shobj_description(oid, 'pg_database'), datacl, pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'shop'"
+    ours = "SELECT datconnlimit, shobj_description(oid, 'pg_database'), pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'shop'"
     settings = "SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'shop') ORDER BY 1"
     before = [rich.sql(query) for query in (ours, settings)]
     result = restore(rich, DumpSource(dump, rich.bin_dir), user="postgres", jobs=2)
@@ -78,6 +78,43 @@ def test_a_database_whose_grants_cannot_be_read_is_not_replaced(postgres, dump, 
     with postgres.connection().session() as session:
         session.execute("BEGIN", "LOCK TABLE public.django_migrations IN ACCESS EXCLUSIVE MODE")
         refused(postgres, DumpSource(dump), "privileges inside the database cannot be carried over: .*statement timeout")
+
+
+OUTSIDE = """
+SELECT (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(coalesce(datacl, acldefault('d', datdba))) a), datconnlimit, shobj_description(d.oid, 'pg_database'),
+       (SELECT array_agg(setrole || ':' || setting ORDER BY setrole, setting) FROM pg_db_role_setting, unnest(setconfig) setting WHERE setdatabase = d.oid)
+FROM pg_database d WHERE datname = 'shop'"""
+
+
+def test_what_is_outside_of_the_database_comes_from_the_dump_where_that_is_asked_for(postgres, tmp_path):
+    usual = postgres.sql(OUTSIDE)
+    postgres.sql("""ALTER DATABASE shop SET work_mem = '5MB'; ALTER DATABASE shop SET search_path = '', "My Schema", public;
+        COMMENT ON DATABASE shop IS 'it''s theirs'; ALTER DATABASE shop CONNECTION LIMIT 17; ALTER ROLE shop IN DATABASE shop SET work_mem = '7MB';
+        REVOKE CONNECT ON DATABASE shop FROM PUBLIC; GRANT CONNECT ON DATABASE shop TO guest WITH GRANT OPTION""")
+    theirs = postgres.sql(OUTSIDE)
+    dump = dumped(postgres, tmp_path)
+    postgres.sql("DROP DATABASE shop; CREATE DATABASE shop OWNER shop")
+    restore(postgres, DumpSource(dump))
+    assert postgres.sql(OUTSIDE) == usual
+    assert restore(postgres, DumpSource(dump), properties="dump")["warnings"] == []
+    assert postgres.sql(OUTSIDE) == theirs
+    postgres.sql("ALTER DATABASE shop SET work_mem = '6MB'")
+    ours = postgres.sql(OUTSIDE)
+    del dump.manifest["outside"]  # as older ones are
+    restore(postgres, DumpSource(dump), properties="dump")
+    assert postgres.sql(OUTSIDE) == ours
+
+
+def test_nobody_else_gets_in_while_it_is_filled(postgres, dump, monkeypatch):
+    def knocking(argv, heard, env=None):
+        with pytest.raises(SlipwayError, match="permission denied for database"):
+            postgres.connection("guest", "shop__new").query("SELECT 1 AS one")
+        return follow(argv, heard, env)
+
+    follow = restore_source.follow
+    monkeypatch.setattr(restore_source, "follow", knocking)
+    restore(postgres, DumpSource(dump))
+    assert postgres.connection("guest").query("SELECT 1 AS one") == [{"one": 1}]
 
 
 def test_reversible_there_and_back_and_forth(postgres, dump):

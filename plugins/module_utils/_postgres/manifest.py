@@ -77,6 +77,18 @@ FIELDS = {
 }
 
 
+# What a manifest may have beside: dumps of before do not.
+LATER = {
+    "icu_rules": _optional(_text),
+    # What ALTER DATABASE, COMMENT and GRANT say of the database itself, which no archive has.
+    "outside": _dict_of(
+        owner=_text, comment=_optional(_text), connection_limit=lambda value: isinstance(value, int) and value >= -1,
+        settings=_list_of(_dict_of(role=_text, setting=lambda value: _text(value) and value.find("=") > 0)),
+        privileges=_optional(_list_of(_dict_of(grantee=_text, grantable=lambda value: isinstance(value, bool),
+                                               privilege=lambda value: value in ("CREATE", "CONNECT", "TEMPORARY"))))),
+}
+
+
 def read(folder, key):
     """The manifest in the folder of a dump, provided it is one and of the dump of this key."""
     path = os.path.join(folder, NAME)
@@ -120,6 +132,9 @@ def problem(manifest, key):
         if name not in manifest:
             return "it lacks %s." % name
         if not check(manifest[name]):
+            return "its %s is not what it has to be." % name
+    for name, check in LATER.items():
+        if name in manifest and not check(manifest[name]):
             return "its %s is not what it has to be." % name
     if manifest["key"] != str(key):
         return "it is that of %r." % manifest["key"]

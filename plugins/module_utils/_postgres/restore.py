@@ -208,8 +208,9 @@ class Restore:
         with self._timed("analyze"):
             self.watch("analyze")
             self.connection.execute("ANALYZE", new)
-        if facts["oid"] and facts["connection_limit"] != -1:  # not earlier: what fills it may need more
-            session.execute("ALTER DATABASE %s CONNECTION LIMIT %d" % (quote_ident(new), facts["connection_limit"]))
+        limit = source.connection_limit(self, facts)
+        if limit not in (-1, None):  # not earlier: what fills it may need more
+            session.execute("ALTER DATABASE %s CONNECTION LIMIT %d" % (quote_ident(new), limit))
         return warnings
 
     def _run_hooks(self, new, facts):

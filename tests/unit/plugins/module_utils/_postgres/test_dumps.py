@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres import clients, compression, configs, guard, manifest
+from ansible_collections.slipway.app.plugins.module_utils._postgres import clients, compression, configs, guard, manifest, restore_source
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list import dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
@@ -334,6 +334,25 @@ def test_what_cannot_be_restored(tmp_path, monkeypatch):
         clients.for_restore(160001, 170011, 160001)
     with pytest.raises(SlipwayError, match=r"server is PostgreSQL 17\.11; .*older version.* only 14\.23 in .* and 16\.15 in .*PostgreSQL 17 or later"):
         clients.for_restore(160001, 160015, 170011)
+
+
+@pytest.mark.parametrize("said, words", [({"icu_rules": "&a < b"}, "LOCALE_PROVIDER 'icu' ICU_LOCALE 'de' ICU_RULES '&a < b'"),
+                                         ({}, "LOCALE_PROVIDER 'icu' ICU_LOCALE 'de'")])
+def test_the_rules_of_a_locale_are_those_of_the_dump(said, words):
+    created = restore_source._creating("new", {"new_owner": "shop"}, dict(CONTENT, locale_provider="icu", icu_locale="de", **said))
+    assert created.endswith(words)
+
+
+OUTSIDE = {"owner": "shop", "comment": None, "connection_limit": -1, "settings": [{"role": "", "setting": "work_mem=5MB"}],
+           "privileges": [{"grantee": "", "privilege": "CONNECT", "grantable": False}]}
+
+
+@pytest.mark.parametrize("change, fine", [
+    ({}, True), ({"privileges": None}, True), ({"privileges": [{"grantee": "", "privilege": "ALL", "grantable": True}]}, False),
+    ({"settings": [{"role": "", "setting": "=x"}]}, False), ({"connection_limit": -2}, False)])
+def test_what_a_manifest_says_of_the_database_itself_is_looked_at(change, fine):
+    content = dict(CONTENT, key="a", files=[{"name": "toc.dat", "size": 1, "sha256": "0" * 64}], outside=dict(OUTSIDE, **change))
+    assert (manifest.problem(content, "a") is None) is fine
 
 
 # Compression, configs, guards
