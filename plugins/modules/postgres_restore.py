@@ -342,7 +342,6 @@ seconds:
 """
 
 import contextlib
-import os
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -352,6 +351,8 @@ from ansible_collections.slipway.app.plugins.module_utils._core.progress import 
 from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION, migration_by
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
+from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import usual_jobs
+from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG, PARTS, Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes, require_confirmed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
@@ -359,7 +360,6 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_sour
 from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY
 
-MOST_JOBS = 8  # that are taken when nobody says how many
 UNCHANGED = (":ready", *WAY)  # what is put in its place as it is
 
 
@@ -376,7 +376,7 @@ def wishes_from(params):
     chosen = configs.effective(params, params["configs"], params["config"], configs.RESTORE, configs.ALL)
     whose = "target" if parts(params) else chosen["properties"] or "target"
     return Wishes(reversible=bool(chosen["reversible"]), properties=whose, sql=chosen["pre_swap_sql"] or [],
-                  commands=configs.split(chosen["pre_swap_hooks"] or []), jobs=chosen["jobs"] or min(MOST_JOBS, os.cpu_count() or 1), swap=params["swap"],
+                  commands=configs.split(chosen["pre_swap_hooks"] or []), jobs=chosen["jobs"] or usual_jobs(), swap=params["swap"],
                   migrate=migration_from(params, chosen["pre_swap_hooks"]), remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
 
 
@@ -440,7 +440,7 @@ def main():
             application={"type": "dict", "options": APPLICATION},
             remove_leftovers={"type": "bool", "default": False},
             keep_failed={"type": "bool", "default": False},
-            environment={"type": "str", "choices": ["dev", "stag", "uat", "prod"]},
+            environment={"type": "str", "choices": list(ENVIRONMENTS)},
             allow_restore={"type": "bool", "default": True},
             confirm={"type": "str", "default": ""},
             progress={"type": "path"},

@@ -140,6 +140,12 @@ def test_what_cannot_be_copied_is_refused(postgres, other):
     refused(postgres, origin(postgres), "cannot be restored from itself", database="shop", way="stream")
     refused(postgres, origin(postgres), "cannot be restored from itself", database="shop")
     refused(postgres, origin(postgres, local=False), "itself, reached in another way", database="shop")
+    for database in ("postgres", "shop"):
+        postgres.sql("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC", database)
+    try:
+        refused(postgres, origin(postgres, local=False), "itself, reached in another way", database="shop")
+    finally:
+        postgres.sql("GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC")
     refused(other, origin(postgres, local=False, database="nowhere"), '"nowhere" does not exist')
     postgres.sql("CREATE DATABASE shop__new OWNER shop")
     for way in ("template", "stream"):

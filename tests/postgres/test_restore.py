@@ -158,6 +158,15 @@ def test_all_that_is_in_the_way_is_said_at_once(postgres, tmp_path):
         assert any(words in finding for finding in findings), words
 
 
+def test_a_role_that_may_use_the_owner_but_not_become_it_is_told_before(postgres, dump):
+    """From PostgreSQL 16 on these are two things; CREATE DATABASE ... OWNER needs the second one."""
+    postgres.sql("DROP ROLE IF EXISTS company; CREATE ROLE company; GRANT company TO shop WITH INHERIT TRUE, SET FALSE; ALTER DATABASE shop OWNER TO company")
+    try:
+        refused(postgres, DumpSource(dump), 'may not give a database to role "company".*WITH SET TRUE')
+    finally:
+        postgres.sql("ALTER DATABASE shop OWNER TO shop; DROP ROLE company")
+
+
 def test_leftovers_are_removed_on_request(postgres, dump):
     postgres.sql("CREATE DATABASE shop__new OWNER shop; CREATE DATABASE shop__old OWNER shop")
     result = restore(postgres, DumpSource(dump), remove_leftovers=True)

@@ -19,6 +19,7 @@ FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
 # First major whose pg_dump writes the version of archives that the ones before cannot read.
 ARCHIVES = (12, 16, 17)
 COMPRESSIONS = ("zstd", "lz4", "gzip", "none")
+MOST_JOBS = 8  # that are taken when nobody says how many
 NEEDS = 16  # major from which on pg_dump knows compressions by their names
 
 
@@ -51,6 +52,11 @@ class Clients:
         # The compression is looked at first; then it is refused, before any server is asked, for what else is wrong.
         done = run([self.pg_dump, "--format=plain", "--jobs=2", "--compress=" + method], env=dict(os.environ, LC_ALL="C"))
         return "parallel backup" in done.stderr
+
+
+def usual_jobs():
+    """How many tables are dumped or restored at the same time when nobody says it."""
+    return min(os.cpu_count() or 1, MOST_JOBS)
 
 
 def find(bin_dir=None):

@@ -10,7 +10,6 @@ import codecs
 import contextlib
 import datetime
 import getpass
-import os
 import shlex
 import socket
 import threading
@@ -25,10 +24,9 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import manif
 from ansible_collections.slipway.app.plugins.module_utils._postgres.configs import split
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOCK_TIMEOUT, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import outside
+from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import OLDEST
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Selection, exactly, names, spoken
 
-OLDEST = 14
-MOST_JOBS = 8  # that are taken when nobody says how many
 AT_ONCE = 50  # tables in one statement
 BEAT = 1  # seconds between two looks at how far pg_dump is
 UNTOUCHED = "No dump was made, and nothing of it is left in the store."
@@ -88,7 +86,7 @@ class Wish:
             raise SlipwayError("%d jobs cannot dump anything; at least 1 is needed." % jobs, untouched="Nothing was changed.")
         self.instance = instance
         self.config = config
-        self.jobs = jobs or min(os.cpu_count() or 1, MOST_JOBS)
+        self.jobs = jobs or programs.usual_jobs()
         self.compression = compression
         self.exclude_tables = exclude_tables
         self.exclude_table_data = exclude_table_data

@@ -107,20 +107,23 @@ class S3Store(Store):
         unfinished = self._unfinished()
         for place in unfinished if asked else ():
             objects, uploads = unfinished[place]
-            if not self.bucket.exists("%s/%s" % (place, manifests.NAME)):
-                _side_by_side(lambda upload: self.bucket.abort(*upload), uploads)
+            _side_by_side(lambda upload: self.bucket.abort(*upload), uploads)
+            if not self.bucket.exists("%s/%s" % (place, manifests.NAME)):  # it may have come to its end meanwhile
                 _side_by_side(self.bucket.delete, objects)
         return self._named(unfinished) + self.spool.remove_leftovers()
 
     def _unfinished(self):
-        """{place of a dump: (names of objects, [(name, id)] of uploads)} of those without a manifest that nobody writes any more."""
+        """{place of a dump: (names of objects, [(name, id)] of uploads)} of what belongs to no dump, and nobody writes any more.
+
+        With its manifest a dump is whole: an upload to its place that was not completed then is part of nothing.
+        """
         uploads = {}
         for name, upload in self.bucket.uploads(""):
             uploads.setdefault("/".join(name.split("/")[:4]), []).append((name, upload))
         places = sorted({parts for parts in self.places() + [tuple(place.split("/")) for place in uploads] if key_of(parts)})
         places = ["/".join(parts) for parts in places]
         whole = _side_by_side(lambda place: self.bucket.exists("%s/%s" % (place, manifests.NAME)), places)
-        found = {}
+        found = {place: ([], uploads[place]) for place, there in zip(places, whole) if there and place in uploads}
         for place in (place for place, there in zip(places, whole) if not there):
             objects = self.bucket.objects(place + "/")
             alive = objects.get("%s/%s" % (place, LOCK), (0, DEAD))[1] < DEAD
