@@ -208,7 +208,8 @@ def test_both_ways_back_are_there_until_the_rows_are(postgres, dump, monkeypatch
         return die() if statement == "COMMIT" and session.database == "shop" else send(session, statement)
 
     send = Session._send
-    postgres.sql("CREATE DATABASE shop__pre OWNER shop; COMMENT ON DATABASE shop__pre IS 'former'; CREATE DATABASE shop__post OWNER shop")
+    postgres.sql("CREATE DATABASE shop__pre OWNER shop ALLOW_CONNECTIONS false; COMMENT ON DATABASE shop__pre IS 'former';"
+                 "CREATE DATABASE shop__post OWNER shop ALLOW_CONNECTIONS false")
     comments = "SELECT string_agg(datname, ' ') FROM pg_database WHERE shobj_description(oid, 'pg_database') = 'former'"
     monkeypatch.setattr(Session, "_send", refusing)
     with pytest.raises(SlipwayError, match="division by zero.*not touched"):

@@ -26,17 +26,22 @@ _LIST = re.compile(r"blobs.*\.toc")  # what such a list is called; pg_restore be
 _LISTED = re.compile(rb"[0-9]{1,10} ([A-Za-z0-9_.-]{1,200})\n?")
 
 
+def contents(manifest):
+    """The names of those files of an archive that name others: all that check_names reads."""
+    return {CONTENTS} | {item["name"] for item in manifest["files"] if _LIST.match(item["name"])}
+
+
 def check_names(folder, manifest):
     """Refuse an archive in a folder that names any file but those of its manifest."""
     known = {item["name"] for item in manifest["files"]}
-    lists = {name for name in known if _LIST.match(name)}
+    lists = contents(manifest) - {CONTENTS}
     try:
         for kind, name in _entries(os.path.join(folder, CONTENTS)):
             _require(name, known, CONTENTS)
             if kind == LARGE_OBJECTS:
                 lists.add(name.decode("ascii"))
         for name in sorted(lists):
-            if name not in known or not name.endswith(".toc"):  # one that is compressed could not be read here
+            if name not in known or not _LIST.fullmatch(name):  # one that is compressed could not be read here
                 raise _refused("%s is no list of large objects" % name)
             with open(os.path.join(folder, name), "rb") as stream:
                 for line in iter(lambda: stream.readline(2 * LONGEST), b""):  # pg_restore cuts longer ones into several
