@@ -64,7 +64,7 @@ class Place:
 
     def leftovers(self, found):
         """Databases that a restore which did not end has left, and what they are."""
-        what = {self.new: "half restored, worth nothing", self.ready: "restored, and never put in its place",
+        what = {self.new: "half restored, worth nothing", self.ready: "restored, and never put in its place, which source=:ready does",
                 self.part: "some tables, restored, whose rows were never put in their place",
                 self.copy: "a copy of what was live, made to go back to", self.old: "what was to be dropped after an earlier restore"}
         return [{"database": name, "what": what[name]} for name in what if name in found]
