@@ -81,7 +81,8 @@ def test_a_database_whose_grants_cannot_be_read_is_not_replaced(postgres, dump, 
 
 
 OUTSIDE = """
-SELECT (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(coalesce(datacl, acldefault('d', datdba))) a), datconnlimit, shobj_description(d.oid, 'pg_database'),
+SELECT (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(coalesce(datacl, acldefault('d', datdba))) a), datconnlimit,
+       shobj_description(d.oid, 'pg_database'),
        (SELECT array_agg(setrole || ':' || setting ORDER BY setrole, setting) FROM pg_db_role_setting, unnest(setconfig) setting WHERE setdatabase = d.oid)
 FROM pg_database d WHERE datname = 'shop'"""
 
