@@ -43,7 +43,7 @@ options:
       - The key of a dump, C(<instance>/<database>/<config>/<timestamp>), or the beginning of keys; of those below it the newest is taken.
       - V(:pre) is what was live before the last restore with O(reversible=true), and V(:post) what was live before going back to it.
         They are put in place by renaming, within milliseconds, each with all that was written to it since.
-      - V(:ready) is what a restore with O(swap=false) has left; where that was of O(tables) or O(schemas), say these again.
+      - V(:ready) is what a restore with O(swap=false) has left, or one whose swap failed; where that was of O(tables) or O(schemas), say these again.
       - A colon and the name of another database of the server restores a copy of that database, to which nobody may be connected.
     type: str
     required: true
