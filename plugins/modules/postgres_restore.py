@@ -48,7 +48,7 @@ options:
         database when its config is named, here or as O(config), or its whole key.
       - V(:pre) is what was live before the last restore with O(reversible=true), and V(:post) what was live before going back to it.
         They are put in place by renaming, within milliseconds, each with all that was written to it since.
-      - V(:ready) is what a restore with O(swap=false) has left; where that was of O(tables) or O(schemas), say these again.
+      - V(:ready) is what a restore with O(swap=false) has left, or one whose swap failed; where that was of O(tables) or O(schemas), say these again.
       - A colon and the name of another database of the server restores a copy of that database, made as M(slipway.app.postgres_copy) makes
         it. O(source_environment), O(allow_copy) and O(allow_block) are for such a source only.
     type: str
@@ -117,8 +117,9 @@ options:
         privileges they had; roles that only the dump knows are not needed. Where there is no database yet, the connecting role owns it
         and encoding and locale are those of the dump.
       - V(dump) means those of the dump. Its roles must be there, and the connecting role must be allowed to give them what is theirs.
-      - With both of them, settings (C(ALTER DATABASE ... SET)), comment, connection limit and the privileges on the database itself are
-        those of the database that is replaced; they are not part of a dump's archive in a form that could be restored under another name.
+      - So it is with settings (C(ALTER DATABASE ... SET)), comment, connection limit and the privileges on the database itself, which the
+        manifest of a dump has. Older dumps do not have them, and those of the database that is replaced are taken. What cannot be given, such
+        as a privilege of a role that is not there, is a warning.
       - V(target) where neither call nor config says it.
     type: str
     choices: [target, dump]
@@ -210,7 +211,9 @@ notes:
     of the role that restores it and of those who use it. A role that is no superuser confines it to what this role may do, in this and in
     other databases. Restore dumps of hostile hands as a role that may do nothing else, on a server that has nothing else.
   - Archives are read by pg_restore only; psql, whose commands in a dump could run programs, never sees them. Every file is compared with the
-    manifest, which shows damage. It is no signature, so whoever can write to the store can make a dump of his own.
+    manifest, which shows damage. It is no signature, so whoever can write to the store can make a dump of his own. An archive that names
+    files other than its own is refused, since pg_restore would load files of the host.
+  - The PostgreSQL client on the host must not be older than the server, nor than the pg_dump that wrote the archive.
   - Subscriptions are never restored, and publications and event triggers only by a superuser. What was left out is returned as RV(left_out).
   - Databases named as O(login_db) with C(__new), C(__ready), C(__copy), C(__old), C(__pre) or C(__post) behind it are those of this module.
     C(__pre) and C(__post) are always closed; one that lets connections in is somebody else's, and nothing is restored beside it.
@@ -391,7 +394,6 @@ seconds:
 """
 
 import contextlib
-import os
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -401,6 +403,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.progress import 
 from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION, migration_by
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs, dump_choice
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
+from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import usual_jobs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.copy import Origin, copy
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
@@ -410,7 +413,6 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_sour
 from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY
 
-MOST_JOBS = 8  # that are taken when nobody says how many
 UNCHANGED = (":ready", *WAY)  # what is put in its place as it is
 
 
@@ -427,7 +429,7 @@ def wishes_from(params):
     chosen = configs.effective(params, params["configs"], params["config"], configs.RESTORE, configs.ALL)
     whose = "target" if parts(params) else chosen["properties"] or "target"
     return Wishes(reversible=bool(chosen["reversible"]), properties=whose, sql=chosen["pre_swap_sql"] or [],
-                  commands=configs.split(chosen["pre_swap_hooks"] or []), jobs=chosen["jobs"] or min(MOST_JOBS, os.cpu_count() or 1), swap=params["swap"],
+                  commands=configs.split(chosen["pre_swap_hooks"] or []), jobs=chosen["jobs"] or usual_jobs(), swap=params["swap"],
                   migrate=migration_from(params, chosen["pre_swap_hooks"]), remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
 
 

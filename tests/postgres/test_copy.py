@@ -140,6 +140,12 @@ def test_what_cannot_be_copied_is_refused(postgres, other):
     refused(postgres, origin(postgres), "cannot be restored from itself", database="shop", way="stream")
     refused(postgres, origin(postgres), "cannot be restored from itself", database="shop")
     refused(postgres, origin(postgres, local=False), "itself, reached in another way", database="shop")
+    for database in ("postgres", "shop"):
+        postgres.sql("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC", database)
+    try:
+        refused(postgres, origin(postgres, local=False), "itself, reached in another way", database="shop")
+    finally:
+        postgres.sql("GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC")
     refused(other, origin(postgres, local=False, database="nowhere"), '"nowhere" does not exist')
     postgres.sql("CREATE DATABASE shop__new OWNER shop")
     for way in ("template", "stream"):
@@ -266,7 +272,7 @@ send = Session._send
 def after_a_kill(server, source, way):
     """One whole database is live after a killed copy, and the next one names what was left and comes through."""
     settled(server)
-    left = sorted(server.databases() & {"test__new", "test__old"})
+    left = sorted(server.databases() & {"test__new", "test__ready", "test__old"})
     with pytest.raises(SlipwayError, match=" .*".join('"%s" is left' % name for name in left)) if left else contextlib.nullcontext():
         copied(server, source, way, sql=["DELETE FROM public.orders WHERE id > 500"])
     assert orders(server, "test") == (OLD if left else 500)

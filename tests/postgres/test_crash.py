@@ -208,9 +208,30 @@ def test_a_call_that_loses_its_server_says_what_to_do(postgres, point, monkeypat
             postgres.kill()
         return send(session, statement)
 
+    monkeypatch.setattr(databases, "BACK", 0)
     monkeypatch.setattr(Session, "_send", killing)
     with pytest.raises(SlipwayError, match="may refuse connections until this is run again"):
         point.present()
     monkeypatch.undo()
     postgres.start()
     check_present(postgres, point)
+
+
+@pytest.mark.parametrize("work, text, after, told", [
+    ("present", "CREATE DATABASE", False, "op1 of it is not there"), ("present", "COMMIT", True, "op1 of it is there, beside"),
+    ("restored", "COMMIT", False, "op1 of it is there, beside"), ("restored", "COMMIT", True, "op1 of it is what is live now")])
+def test_a_call_that_loses_its_session_opens_the_database(postgres, point, monkeypatch, work, text, after, told):
+    def cutting(session, statement):
+        if text not in statement:
+            return send(session, statement)
+        monkeypatch.undo()
+        if after:
+            send(session, statement)
+        postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'slipway'")
+        return send(session, statement)
+
+    numbers = damage(postgres, point) if work == "restored" else ()
+    monkeypatch.setattr(Session, "_send", cutting)
+    with pytest.raises(SlipwayError, match='"shop" accepts connections, and restore point ' + told):
+        getattr(point, work)()
+    assert rows(postgres) == ((numbers[1] if after else numbers[0]) if numbers else 1000)

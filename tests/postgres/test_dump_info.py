@@ -30,7 +30,7 @@ def listed(postgres, run_module):
 
 def test_local_copies_are_listed_without_a_store(postgres, listed):
     assert listed()["local"] == []
-    for name in ("another", "shop__old", "shop__new", "shop__post", "shop__pre", "shop__ready", ODD):
+    for name in ("another", "shop__old", "shop__new", "shop__post", "shop__pre", "shop__ready", "shop__copy", "shop__part", ODD):
         postgres.sql("CREATE DATABASE %s TEMPLATE template0 OWNER shop" % quote_ident(name))
     postgres.sql("ALTER DATABASE shop__pre ALLOW_CONNECTIONS false")
     with postgres.connection(database="another").session():

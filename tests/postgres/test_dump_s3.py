@@ -309,6 +309,11 @@ def test_killed_while_it_sends(postgres, bad, store, proxy, monkeypatch, tmp_pat
     assert dump(postgres.connection(), store, Wish("uat", remove_leftovers=True))["leftovers"] == left[:2]
     assert store.leftovers() == [] and store.bucket.uploads("") == [] and len(store.list()) == 2
     assert not [name for name in store.bucket.objects("") if name.startswith(left[0])]
+    whole = str(store.list()[0])  # an upload to a place whose dump is whole is part of nothing
+    store.bucket.begin(whole + "/archive/9.dat")
+    left = [whole + "/archive/9.dat (unfinished upload)"]
+    assert store.leftovers() == left and store.remove_leftovers(asked=True) == left
+    assert store.leftovers() == [] and len(store.list()) == 2
 
 
 def test_killed_before_each_thing_it_says_to_the_server(store, options, monkeypatch):

@@ -12,6 +12,7 @@ import subprocess
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres import grants, restore_source
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes, require_confirmed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import CopySource, DumpSource
@@ -56,17 +57,65 @@ def test_everything_comes_back_as_it_was(rich, tmp_path):
 def test_the_target_keeps_what_is_its_own(rich, tmp_path):
     dump = dumped(rich, tmp_path, roles=["shop", "guest", "somebody"])
     rich.sql('GRANT SELECT ON "My Schema".empty TO guest; CREATE TABLE app.later (id int); ALTER TABLE app.later OWNER TO shop;'
-             "GRANT SELECT ON app.later TO guest; REVOKE ALL ON app.secret FROM guest", "shop")
+             "GRANT SELECT ON app.later TO guest; REVOKE ALL ON app.secret FROM guest;"
+             "GRANT SELECT ON LARGE OBJECT 4711 TO guest WITH GRANT OPTION", "shop")
     rich.sql("ALTER DATABASE shop SET work_mem = '5MB'; COMMENT ON DATABASE shop IS 'ours'; ALTER DATABASE shop CONNECTION LIMIT 3;"
              "ALTER DATABASE shop SET default_transaction_read_only = on")
-    ours = "SELECT datconnlimit, shobj_description(oid, 'pg_database'), datacl, pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'shop'"
+    ours = "SELECT datconnlimit, shobj_description(oid, 'pg_database'), pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'shop'"
     settings = "SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'shop') ORDER BY 1"
     before = [rich.sql(query) for query in (ours, settings)]
     result = restore(rich, DumpSource(dump, rich.bin_dir), user="postgres", jobs=2)
     assert [rich.sql(query) for query in (ours, settings)] == before
     assert result["warnings"] == []
     assert rich.sql("""SELECT has_table_privilege('guest', '"My Schema".empty', 'SELECT'), has_table_privilege('guest', 'app.secret', 'SELECT'),
-        to_regclass('app.later'), (SELECT array_agg(DISTINCT tableowner::text) FROM pg_tables WHERE schemaname = 'app')""", "shop") == "t|f||{shop}"
+        to_regclass('app.later'), (SELECT array_agg(DISTINCT tableowner::text) FROM pg_tables WHERE schemaname = 'app'),
+        (SELECT lomacl FROM pg_largeobject_metadata WHERE oid = 4711)""", "shop") == "t|f||{shop}|{shop=rw/shop,guest=r*/shop}"
+
+
+def test_a_database_whose_grants_cannot_be_read_is_not_replaced(postgres, dump, monkeypatch):
+    """Somebody rewrites a table: pg_dump waits for its lock, and gives up."""
+    monkeypatch.setattr(grants, "LOCK_TIMEOUT", 1)
+    with postgres.connection().session() as session:
+        session.execute("BEGIN", "LOCK TABLE public.django_migrations IN ACCESS EXCLUSIVE MODE")
+        refused(postgres, DumpSource(dump), "privileges inside the database cannot be carried over: .*statement timeout")
+
+
+OUTSIDE = """
+SELECT (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(coalesce(datacl, acldefault('d', datdba))) a), datconnlimit,
+       shobj_description(d.oid, 'pg_database'),
+       (SELECT array_agg(setrole || ':' || setting ORDER BY setrole, setting) FROM pg_db_role_setting, unnest(setconfig) setting WHERE setdatabase = d.oid)
+FROM pg_database d WHERE datname = 'shop'"""
+
+
+def test_what_is_outside_of_the_database_comes_from_the_dump_where_that_is_asked_for(postgres, tmp_path):
+    usual = postgres.sql(OUTSIDE)
+    postgres.sql("""ALTER DATABASE shop SET work_mem = '5MB'; ALTER DATABASE shop SET search_path = '', "My Schema", public;
+        COMMENT ON DATABASE shop IS 'it''s theirs'; ALTER DATABASE shop CONNECTION LIMIT 17; ALTER ROLE shop IN DATABASE shop SET work_mem = '7MB';
+        REVOKE CONNECT ON DATABASE shop FROM PUBLIC; GRANT CONNECT ON DATABASE shop TO guest WITH GRANT OPTION""")
+    theirs = postgres.sql(OUTSIDE)
+    dump = dumped(postgres, tmp_path)
+    postgres.sql("DROP DATABASE shop; CREATE DATABASE shop OWNER shop")
+    restore(postgres, DumpSource(dump))
+    assert postgres.sql(OUTSIDE) == usual
+    assert restore(postgres, DumpSource(dump), properties="dump")["warnings"] == []
+    assert postgres.sql(OUTSIDE) == theirs
+    postgres.sql("ALTER DATABASE shop SET work_mem = '6MB'")
+    ours = postgres.sql(OUTSIDE)
+    del dump.manifest["outside"]  # as older ones are
+    restore(postgres, DumpSource(dump), properties="dump")
+    assert postgres.sql(OUTSIDE) == ours
+
+
+def test_nobody_else_gets_in_while_it_is_filled(postgres, dump, monkeypatch):
+    def knocking(argv, heard, env=None):
+        with pytest.raises(SlipwayError, match="permission denied for database"):
+            postgres.connection("guest", "shop__new").query("SELECT 1 AS one")
+        return follow(argv, heard, env)
+
+    follow = restore_source.follow
+    monkeypatch.setattr(restore_source, "follow", knocking)
+    restore(postgres, DumpSource(dump))
+    assert postgres.connection("guest").query("SELECT 1 AS one") == [{"one": 1}]
 
 
 def test_reversible_there_and_back_and_forth(postgres, dump):
@@ -108,6 +157,15 @@ def test_all_that_is_in_the_way_is_said_at_once(postgres, tmp_path):
                   '"no_such_thing", which the dump needs, is not installed',
                   '"pageinspect", which the dump needs, may only be made by a superuser', '"shop__new" is left', '"shop__old" is left'):
         assert any(words in finding for finding in findings), words
+
+
+def test_a_role_that_may_use_the_owner_but_not_become_it_is_told_before(postgres, dump):
+    """From PostgreSQL 16 on these are two things; CREATE DATABASE ... OWNER needs the second one."""
+    postgres.sql("DROP ROLE IF EXISTS company; CREATE ROLE company; GRANT company TO shop WITH INHERIT TRUE, SET FALSE; ALTER DATABASE shop OWNER TO company")
+    try:
+        refused(postgres, DumpSource(dump), 'may not give a database to role "company".*WITH SET TRUE')
+    finally:
+        postgres.sql("ALTER DATABASE shop OWNER TO shop; DROP ROLE company")
 
 
 def test_leftovers_are_removed_on_request(postgres, dump):

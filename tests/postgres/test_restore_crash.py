@@ -10,8 +10,9 @@ import time
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_source
+from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_source, swap
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import SWAPPING, take_turn
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
@@ -70,7 +71,7 @@ def check(postgres, dump):
     settled(postgres)
     names = postgres.databases()
     assert "shop" in names
-    left = sorted(names & {"shop__new", "shop__old"})
+    left = [name for name in ("shop__new", "shop__ready", "shop__old") if name in names]
     if left:
         with pytest.raises(SlipwayError, match=" .*".join('"%s" is left' % name for name in left)):
             restorer(postgres).run(DumpSource(dump))
@@ -108,6 +109,61 @@ def test_killed_while_going_back(postgres, dump, kill_at, monkeypatch, step, sen
     restorer(postgres).go(":pre")
     assert orders(postgres) == OLD
     assert postgres.databases() == {"shop", "shop__post"}
+
+
+@pytest.fixture
+def cut_at(postgres, monkeypatch):
+    """cut_at(text, sent): the sessions of this process are ended at the first statement with the text; it is done before that, or not."""
+    def arrange(text, sent):
+        def sending(session, statement):
+            if text not in statement:
+                return send(session, statement)
+            monkeypatch.undo()
+            if sent:
+                send(session, statement)
+            postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'slipway'")
+            return send(session, statement)
+
+        monkeypatch.setattr(Session, "_send", sending)
+
+    return arrange
+
+
+def test_a_swap_that_loses_its_session_leaves_an_open_database_and_what_is_ready(postgres, dump, cut_at):
+    cut_at('RENAME TO "shop__pre"', False)
+    with pytest.raises(SlipwayError, match='"shop" is as it was and accepts connections.*waits as database "shop__ready": source=:ready'):
+        restorer(postgres).run(DumpSource(dump))
+    assert orders(postgres) == OLD and postgres.databases() == {"shop", "shop__pre", "shop__ready"}
+    restorer(postgres).put_in_place()
+    assert orders(postgres) == WHOLE
+
+
+def test_a_swap_that_was_done_when_its_session_was_lost_says_so(postgres, dump, cut_at):
+    cut_at('RENAME TO "shop__pre"', True)
+    with pytest.raises(SlipwayError, match='done it all the same: what was "shop__ready" is live as database "shop".*before is "shop__pre"'):
+        restorer(postgres).run(DumpSource(dump))
+    assert orders(postgres) == WHOLE
+
+
+def test_what_speaks_against_it_by_now_keeps_it_ready(postgres, dump):
+    """A transaction was prepared in the live database while the dump was restored."""
+    prepare = ["psql", "-XqAtc", "BEGIN; DELETE FROM orders; PREPARE TRANSACTION 'other'", "-d", "shop"]
+    try:
+        with pytest.raises(SlipwayError, match='has 1 prepared.*"shop" was not touched.*source=:ready'):
+            restorer(postgres, commands=[prepare]).run(DumpSource(dump))
+        assert postgres.databases() == {"shop", "shop__pre", "shop__ready"}
+    finally:
+        postgres.sql("ROLLBACK PREPARED 'other'", "shop")
+
+
+def test_nobody_is_let_in_while_another_copies(postgres, dump, monkeypatch):
+    monkeypatch.setattr(swap, "PATIENCE", 0)
+    with postgres.connection().session("postgres") as other:
+        take_turn(other, "shop", SWAPPING)
+        other.execute("ALTER DATABASE shop ALLOW_CONNECTIONS false")
+        with pytest.raises(SlipwayError, match='"shop" is being copied or swapped by process [0-9]+'):
+            restorer(postgres).run(DumpSource(dump))
+        assert postgres.sql("SELECT datallowconn FROM pg_database WHERE datname = 'shop'") == "f"
 
 
 def test_pg_restore_ends_with_the_restore_that_started_it(postgres, dump, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_part
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import STOPPED, Connection, PostgresError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import STOPPED, Connection, PostgresError, Session
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
@@ -222,6 +222,27 @@ def test_only_what_a_restore_made_ready_is_put_in_place(postgres, dump, make, ma
     with pytest.raises(SlipwayError, match=match):
         put(postgres)
     assert state(postgres) == BROKEN
+
+
+def test_both_ways_back_are_there_until_the_rows_are(postgres, dump, monkeypatch):
+    """The server refuses the COMMIT, or we die before it."""
+    def refusing(session, statement):
+        return send(session, "SELECT 1/0" if statement == "COMMIT" and session.database == "shop" else statement)
+
+    def dying(session, statement):
+        return die() if statement == "COMMIT" and session.database == "shop" else send(session, statement)
+
+    send = Session._send
+    postgres.sql("CREATE DATABASE shop__pre OWNER shop ALLOW_CONNECTIONS false; COMMENT ON DATABASE shop__pre IS 'former';"
+                 "CREATE DATABASE shop__post OWNER shop ALLOW_CONNECTIONS false")
+    comments = "SELECT string_agg(datname, ' ') FROM pg_database WHERE shobj_description(oid, 'pg_database') = 'former'"
+    monkeypatch.setattr(Session, "_send", refusing)
+    with pytest.raises(SlipwayError, match="division by zero.*not touched"):
+        part(postgres, dump, "customers", reversible=True)
+    assert state(postgres) == BROKEN and postgres.databases() == {"shop", "shop__pre", "shop__post"} and postgres.sql(comments) == "shop__pre"
+    monkeypatch.setattr(Session, "_send", dying)
+    assert not in_child(lambda: part(postgres, dump, "customers", reversible=True))
+    assert postgres.sql(comments) == "shop__old" and {"shop__pre", "shop__post"} <= postgres.databases()
 
 
 STEPS = ['DATABASE "shop" ALLOW_CONNECTIONS false', "TEMPLATE", "TRUNCATE", "SET CONSTRAINTS", "ADD CONSTRAINT", 'RENAME TO "shop__pre"', "COMMIT",

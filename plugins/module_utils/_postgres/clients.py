@@ -19,11 +19,12 @@ FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
 # First major whose pg_dump writes the version of archives that the ones before cannot read.
 ARCHIVES = (12, 16, 17)
 COMPRESSIONS = ("zstd", "lz4", "gzip", "none")
+MOST_JOBS = 8  # that are taken when nobody says how many
 NEEDS = 16  # major from which on pg_dump knows compressions by their names
 
 
 class Clients:
-    """pg_dump, pg_restore and psql of one folder, and their version as server_version_num has it: 170011 for 17.11."""
+    """pg_dump and pg_restore of one folder, and their version as server_version_num has it: 170011 for 17.11."""
 
     def __init__(self, folder, version):
         self.folder = folder
@@ -41,10 +42,6 @@ class Clients:
     def pg_restore(self):
         return os.path.join(self.folder, "pg_restore")
 
-    @property
-    def psql(self):
-        return os.path.join(self.folder, "psql")
-
     def compressions(self):
         """The compressions that this pg_dump was built with, the best first."""
         if self.major < NEEDS:
@@ -55,6 +52,11 @@ class Clients:
         # The compression is looked at first; then it is refused, before any server is asked, for what else is wrong.
         done = run([self.pg_dump, "--format=plain", "--jobs=2", "--compress=" + method], env=dict(os.environ, LC_ALL="C"))
         return "parallel backup" in done.stderr
+
+
+def usual_jobs():
+    """How many tables are dumped or restored at the same time when nobody says it."""
+    return min(os.cpu_count() or 1, MOST_JOBS)
 
 
 def find(bin_dir=None):
@@ -93,7 +95,8 @@ def for_restore(dump_server_version, dump_client_version, target_version, bin_di
     """The Clients to restore an archive with.
 
     The versions are those of the server it came from, of the pg_dump that wrote it and of the server it is meant for, as
-    server_version_num has them. A client newer than the target may send settings the target does not know.
+    server_version_num has them. pg_dump is to read the target as well, for its grants, which one older than the server
+    refuses; a client newer than the target may send settings the target does not know, so the nearest is taken.
     """
     target = target_version // 10000
     if dump_server_version // 10000 > target:
@@ -107,7 +110,12 @@ def for_restore(dump_server_version, dump_client_version, target_version, bin_di
         raise SlipwayError("The archive was written by pg_dump %s; pg_restore of an older version cannot read it, and here is only %s."
                            % (spoken(dump_client_version), _list(clients)), untouched="Nothing was changed.",
                            hint="Install the client of PostgreSQL %d or later on this host, or name its folder as bin_dir." % needed)
-    return _nearest([client for client in fit if client.major >= target] or [max(fit, key=lambda client: client.version)])
+    new_enough = [client for client in fit if client.major >= target]
+    if not new_enough:
+        raise SlipwayError("The server is PostgreSQL %s; a client of an older version cannot read the grants of its databases, and here is only %s."
+                           % (spoken(target_version), _list(clients)), untouched="Nothing was changed.",
+                           hint="Install the client of PostgreSQL %d or later on this host, or name its folder as bin_dir." % target)
+    return _nearest(new_enough)
 
 
 def spoken(version):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import strategy
-from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import BLOCKABLE
+from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import SAFE
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import CopySource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.stream import StreamSource
@@ -23,6 +23,8 @@ SESSIONS = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = %s AND us
 # A standby has the number of its primary.
 DENIED = "42501"  # SQLSTATE insufficient_privilege: by default everybody may ask, but a hoster can change that
 SERVER = "SELECT system_identifier::text AS number FROM pg_control_system()"
+# What everybody may ask; a database of another server would have to have the same oid and that server to have begun at the same microsecond.
+ALIKE = "SELECT oid::bigint, pg_postmaster_start_time()::text AS begun FROM pg_database WHERE datname = %s"
 
 
 class Origin:
@@ -37,7 +39,7 @@ class Origin:
         self.database = connection.login_db
         self.local = local
         self.environment = environment
-        self.blockable = environment in BLOCKABLE if allow_block is None else allow_block
+        self.blockable = environment in SAFE if allow_block is None else allow_block
 
 
 def copy(restore, origin, way="auto", bin_dir=None, check=False):
@@ -67,7 +69,8 @@ def _require_another(restore, origin, session):
     except PostgresError as error:
         if error.sqlstate != DENIED:
             raise
-        return
+        alike = ALIKE % quote_literal(restore.database)
+        same = session.query(alike) == origin.connection.query(alike) != []
     if same:
         raise SlipwayError("The source is database %s itself, reached in another way." % quote_ident(restore.database),
                            untouched="Nothing was changed.")

@@ -14,12 +14,13 @@ import hashlib
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
-    EXIT_TIMEOUT, PostgresError, quote_ident, quote_literal)
+    EXIT_TIMEOUT, LOST, PostgresError, quote_ident, quote_literal)
 
 LONGEST = 63  # bytes in a name, unless the server was built otherwise
 IN_USE = "55006"  # SQLSTATE object_in_use
 SWAPPING = 0x736C6970  # first key of the advisory lock of who copies or swaps a database: "slip"
 PATIENCE = 2  # seconds an earlier call gets to end by itself
+BACK = 60  # seconds a server that was lost gets to come back
 # Measured on PostgreSQL 17, ext4, two cores (median seconds, WAL_LOG against FILE_COPY): 7 MB 0.06 and 0.11, 39 MB 0.19
 # and 0.16, 71 MB 0.27 and 0.20, 263 MB 0.94 and 0.57, 1 GB 4.7 and 1.9. FILE_COPY also writes out every changed
 # page of the whole server, so it comes in a little above the crossover.
@@ -54,6 +55,24 @@ def insist_on_turn(session, database, lock_class):
     while take_turn(session, database, lock_class):
         session.execute("SELECT pg_terminate_backend(a.pid, %d) %s" % (
             EXIT_TIMEOUT, HOLDER % (lock_class, _key(database) & 0xFFFFFFFF)))
+
+
+def leave_turn(session, database, lock_class):
+    """Let go of the advisory lock once, as often as it was taken."""
+    session.execute("SELECT pg_advisory_unlock(%d, %d)" % (lock_class, _key(database)))
+
+
+def in_another(session, work):
+    """What work(session) returns in a session like the one that was lost, as soon as one can be had."""
+    deadline = time.monotonic() + BACK
+    while True:
+        try:
+            with session.connection.session(session.database) as another:
+                return work(another)
+        except PostgresError as error:
+            if error.sqlstate != LOST or time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)
 
 
 def _key(database):

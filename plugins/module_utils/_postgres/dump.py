@@ -10,7 +10,6 @@ import codecs
 import contextlib
 import datetime
 import getpass
-import os
 import shlex
 import socket
 import threading
@@ -24,10 +23,10 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import compr
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
 from ansible_collections.slipway.app.plugins.module_utils._postgres.configs import split
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOCK_TIMEOUT, PostgresError, quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import outside
+from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import OLDEST
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Selection, exactly, names, spoken
 
-OLDEST = 14
-MOST_JOBS = 8  # that are taken when nobody says how many
 AT_ONCE = 50  # tables in one statement
 BEAT = 1  # seconds between two looks at how far pg_dump is
 UNTOUCHED = "No dump was made, and nothing of it is left in the store."
@@ -38,7 +37,7 @@ LOOK = """
 SELECT current_setting('server_version_num')::int AS server_version, d.datname AS database, pg_is_in_recovery() AS standby,
        pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS "collate", d.datctype AS ctype,
        CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END AS locale_provider,
-       coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS icu_locale,
+       coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS icu_locale, to_jsonb(d) ->> 'daticurules' AS icu_rules,
        pg_get_userbyid(d.datdba) AS owner, pg_database_size(d.oid) AS size,
        (SELECT coalesce(json_object_agg(extname, extversion), '{}') FROM pg_extension) AS extensions
 FROM pg_database d WHERE d.datname = current_database()"""
@@ -87,7 +86,7 @@ class Wish:
             raise SlipwayError("%d jobs cannot dump anything; at least 1 is needed." % jobs, untouched="Nothing was changed.")
         self.instance = instance
         self.config = config
-        self.jobs = jobs or min(os.cpu_count() or 1, MOST_JOBS)
+        self.jobs = jobs or programs.usual_jobs()
         self.compression = compression
         self.exclude_tables = exclude_tables
         self.exclude_table_data = exclude_table_data
@@ -147,6 +146,7 @@ def _written(connection, part, wish, clients, settled, report):
         selection = Selection(session, wish.exclude_tables, wish.exclude_table_data)
         manifest = dict(_manifest(facts, clients, wish, settled, selection), started=started)
         manifest["roles"] = [row["name"] for row in session.query(ROLES)]
+        manifest["outside"] = outside(session, facts["database"])
         arguments = _arguments(wish, settled, clients, selection, snapshot, facts) + [*part.arguments, "--file=" + part.archive]
         counting = Counting(connection, snapshot, selection, facts["standby"])
         with part.written(wish.jobs) as begun:
@@ -331,7 +331,7 @@ class _Watching(_Beside):
 
 def content(facts, clients, selection):
     """What a manifest says of a database and of what pg_dump is to write of it; the rows of its tables are not counted yet."""
-    known = ("server_version", "database", "encoding", "collate", "ctype", "locale_provider", "icu_locale", "owner", "size", "extensions")
+    known = ("server_version", "database", "encoding", "collate", "ctype", "locale_provider", "icu_locale", "icu_rules", "owner", "size", "extensions")
     return dict({name: facts[name] for name in known}, client_version=clients.version, excluded=names(selection.excluded),
                 excluded_data=names(selection.excluded_data),
                 tables=[{"schema": table["schema"], "name": table["name"], "rows": None, "bytes": table["bytes"]} for table in selection.tables])

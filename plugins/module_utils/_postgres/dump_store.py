@@ -18,8 +18,9 @@ import os
 import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, fsync_dir, make_dirs, write_json
+from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, exclusive, fsync_dir, make_dirs
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
+from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import check_names
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store_s3 import SCHEME, S3Store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
 from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import LOCK, PART, hold
@@ -56,6 +57,7 @@ class Dump:
     def bring(self, _watch, _contents_only=False):
         """It is on this host already: only compare it with the manifest; return that nothing was removed for it."""
         self.verify()
+        check_names(self.archive, self.manifest)
         return []
 
     def close(self):
@@ -97,7 +99,7 @@ class FolderStore(Store):
             folder = tempfile.mkdtemp(prefix=PART, dir=place)
             lock = hold(folder)
         try:
-            yield Part(self, key, folder)
+            yield Part(self, key, folder, lock)
         finally:
             os.close(lock)
             remove_tree(folder)
@@ -155,9 +157,10 @@ class Part:
     arguments = ()
     last_phase = "digests"
 
-    def __init__(self, store, key, folder):
+    def __init__(self, store, key, folder, lock):
         self.key = key
         self.archive = os.path.join(folder, ARCHIVE)
+        self._lock = lock
         self._store = store
         self._folder = folder
 
@@ -175,8 +178,9 @@ class Part:
         os.chmod(self.archive, 0o700)
         for name in os.listdir(self.archive):
             os.chmod(os.path.join(self.archive, name), 0o600)
+        self._require_whole(self._folder, manifest)
         while True:
-            write_json(os.path.join(self._folder, manifests.NAME), dict(manifest, key=str(self.key)))
+            atomic_write(os.path.join(self._folder, manifests.NAME), manifests.written(manifest, self.key))
             place = self._store.path(self.key)
             try:
                 os.rename(self._folder, place)
@@ -185,9 +189,24 @@ class Part:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # there is a dump of that very moment
                     raise
                 self.key = Key.now(self.key.instance, self.key.database, self.key.config, after=self.key)
+        try:
+            self._require_whole(place, manifest)  # who was at removing it goes on under its new name
+        except BaseException:
+            remove_tree(place)
+            raise
         fsync_dir(os.path.dirname(place))
         os.unlink(os.path.join(place, LOCK))
         return self.key
+
+    def _require_whole(self, folder, manifest):
+        """Refuse what another host has begun to remove: on some network file systems it cannot see our lock."""
+        ours, there = os.fstat(self._lock), None
+        with contextlib.suppress(FileNotFoundError):
+            there = os.stat(os.path.join(folder, LOCK), follow_symlinks=False)
+        if not there or not os.path.samestat(ours, there):
+            raise SlipwayError("Somebody has removed %s while it was written, as if it was left over." % folder, hint="Dump again.")
+        archive = os.path.join(folder, ARCHIVE)
+        manifests.compare_sizes(archive, manifest, manifests.sizes(archive))
 
 
 def _names(folder):

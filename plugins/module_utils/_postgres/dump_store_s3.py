@@ -13,13 +13,13 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import hashlib
-import json
 import os
 import threading
 import uuid
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
+from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import check_names, contents
 from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import Bucket
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
 from ansible_collections.slipway.app.plugins.module_utils._postgres.outbox import Outbox
@@ -107,20 +107,23 @@ class S3Store(Store):
         unfinished = self._unfinished()
         for place in unfinished if asked else ():
             objects, uploads = unfinished[place]
-            if not self.bucket.exists("%s/%s" % (place, manifests.NAME)):
-                _side_by_side(lambda upload: self.bucket.abort(*upload), uploads)
+            _side_by_side(lambda upload: self.bucket.abort(*upload), uploads)
+            if not self.bucket.exists("%s/%s" % (place, manifests.NAME)):  # it may have come to its end meanwhile
                 _side_by_side(self.bucket.delete, objects)
         return self._named(unfinished) + self.spool.remove_leftovers()
 
     def _unfinished(self):
-        """{place of a dump: (names of objects, [(name, id)] of uploads)} of those without a manifest that nobody writes any more."""
+        """{place of a dump: (names of objects, [(name, id)] of uploads)} of what belongs to no dump, and nobody writes any more.
+
+        With its manifest a dump is whole: an upload to its place that was not completed then is part of nothing.
+        """
         uploads = {}
         for name, upload in self.bucket.uploads(""):
             uploads.setdefault("/".join(name.split("/")[:4]), []).append((name, upload))
         places = sorted({parts for parts in self.places() + [tuple(place.split("/")) for place in uploads] if key_of(parts)})
         places = ["/".join(parts) for parts in places]
         whole = _side_by_side(lambda place: self.bucket.exists("%s/%s" % (place, manifests.NAME)), places)
-        found = {}
+        found = {place: ([], uploads[place]) for place, there in zip(places, whole) if there and place in uploads}
         for place in (place for place, there in zip(places, whole) if not there):
             objects = self.bucket.objects(place + "/")
             alive = objects.get("%s/%s" % (place, LOCK), (0, DEAD))[1] < DEAD
@@ -171,8 +174,7 @@ class S3Part:
         there = {name: size for name, (size, _age) in self._bucket.objects(self._name("")).items() if name != self._name(LOCK)}
         if there != ours or self._bucket.read(self._name(LOCK), 64) != self._mark.encode("ascii"):
             raise SlipwayError("Somebody else has changed %s while it was written." % self._path)
-        text = json.dumps(dict(manifest, key=str(self.key)), indent=2, sort_keys=True) + "\n"
-        self._bucket.write(self._name(HALF), text.encode("utf-8"))
+        self._bucket.write(self._name(HALF), manifests.written(manifest, self.key))
         # There are servers that keep the beginning of an object whose sender died.
         self._bucket.copy(self._name(HALF), self._name(manifests.NAME))
         self._finished = True
@@ -228,7 +230,8 @@ class S3Dump:
         self._spooled = spool.make()
         self.archive = os.path.join(self._spooled[0], ARCHIVE)
         os.mkdir(self.archive, 0o700)
-        self._read(lambda name: os.path.join(self.archive, name), watch, {"toc.dat"} if contents_only else None)
+        self._read(lambda name: os.path.join(self.archive, name), watch, contents(self.manifest) if contents_only else None)
+        check_names(self.archive, self.manifest)
         return removed
 
     def close(self):

@@ -4,7 +4,8 @@
 
 """The privileges inside a database (on schemas, tables, functions and their defaults), from one database to another.
 
-pg_dump writes the statements and pg_restore runs them, so that no kind of object is forgotten here.
+pg_dump writes the statements and pg_restore runs them, so that no kind of object is forgotten here. Large objects alone
+are none of a schema: pg_dump would write their content as well.
 """
 
 from __future__ import annotations
@@ -15,33 +16,74 @@ import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import run, tail
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOCK_TIMEOUT, LOST, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import read_errors
 
 _PRIVILEGES = re.compile(r"\d+; \d+ \d+ (DEFAULT )?ACL ")
 _GONE = re.compile(r".*does not exist", re.DOTALL)
+AT_ONCE = 1000  # large objects in one statement
+
+# Who but the owners may do what with which large objects.
+LARGE_OBJECTS = """
+SELECT coalesce(g.rolname, '') AS grantee, a.privilege_type AS privilege, a.is_grantable AS grantable, json_agg(l.oid::bigint ORDER BY l.oid) AS objects
+FROM pg_largeobject_metadata l, aclexplode(l.lomacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee
+WHERE a.grantee <> l.lomowner GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
 
 
 def copy_grants(clients, connection, facts, source, target):
     """Give what is in the target the privileges that the source has; return a sentence for each one that could not be given.
 
     What is in the source only is passed over. facts have the server's major and new_owner, the role that the target belongs to.
+    Where the privileges cannot be read it is an error: nobody is to be locked out, or let in, by a database without any.
     """
     with tempfile.TemporaryDirectory(prefix="slipway-grants-") as folder:
         archive, listed = os.path.join(folder, "schema"), os.path.join(folder, "list")
         environment = connection.environment()
-        said = run([clients.pg_dump, "--format=custom", "--schema-only", "--no-password", "--file=" + archive,
-                    "--dbname=" + connection.conninfo(source)], env=environment, dies_with_us=True)
-        if not said.ok:
-            return ["The privileges inside the database are not carried over: %s" % tail(said.stderr, 3)]
-        lines = run([clients.pg_restore, "--list", archive], env=environment).stdout.splitlines()
-        wanted = [line for line in lines if _PRIVILEGES.match(line)]
-        if not wanted:
-            return []
+        _must(run([clients.pg_dump, "--format=custom", "--schema-only", "--no-password", "--lock-wait-timeout=%ds" % LOCK_TIMEOUT,
+                   "--file=" + archive, "--dbname=" + connection.conninfo(source)], env=environment, dies_with_us=True))
+        lines = _must(run([clients.pg_restore, "--list", archive], env=environment)).stdout.splitlines()
         with open(listed, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write("".join(line + "\n" for line in wanted))
+            stream.write("".join(line + "\n" for line in lines if _PRIVILEGES.match(line)))
         done = run([clients.pg_restore, "--no-owner", "--no-password", "--role=" + facts["new_owner"], "--use-list=" + listed,
                     "--dbname=" + connection.conninfo(target), archive], env=environment, dies_with_us=True)
-    if done.rc < 0 or done.rc and not read_errors(done.stderr):
-        raise SlipwayError("The privileges inside the database cannot be carried over: %s" % tail(done.stderr, 5))
-    return ["The new database lacks a privilege of the old one: %s" % error for error in read_errors(done.stderr)
-            if not (_GONE.match(error.text) or error.benign_for(facts["major"]))]
+    errors = read_errors(done.stderr)
+    if done.rc not in (0, 1) or done.rc and not errors:
+        raise _lost(done)
+    lacking = [str(error) for error in errors if not (_GONE.match(error.text) or error.benign_for(facts["major"]))]
+    return ["The new database lacks a privilege of the old one: %s" % lack for lack in lacking + _of_large_objects(connection, facts, source, target)]
+
+
+def _of_large_objects(connection, facts, source, target):
+    """Give the large objects of the target theirs, which no schema has; what is said against one that cannot be given."""
+    with connection.session(source) as session:
+        granted = session.query(LARGE_OBJECTS)
+    if not granted:
+        return []
+    lacking = []
+    with connection.session(target) as session:
+        session.execute("SET ROLE " + quote_ident(facts["new_owner"]))
+        there = {row["id"] for row in session.query("SELECT oid::bigint AS id FROM pg_largeobject_metadata")}
+        for row in granted:
+            objects = [str(number) for number in row["objects"] if number in there]
+            for first in range(0, len(objects), AT_ONCE):
+                try:
+                    session.execute("GRANT %s ON LARGE OBJECT %s TO %s%s" % (
+                        row["privilege"], ", ".join(objects[first:first + AT_ONCE]), quote_ident(row["grantee"]) if row["grantee"] else "PUBLIC",
+                        " WITH GRANT OPTION" if row["grantable"] else ""))
+                except PostgresError as error:
+                    if error.sqlstate == LOST:
+                        raise
+                    lacking.append(error.message)
+    return lacking
+
+
+def _must(done):
+    """What a program said that came through."""
+    if not done.ok:
+        raise _lost(done)
+    return done
+
+
+def _lost(done):
+    return SlipwayError("The privileges inside the database cannot be carried over: %s" % (tail(done.stderr, 5) or "%s ended with %d." % (
+        os.path.basename(done.argv[0]), done.rc)))

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 
-ENVIRONMENTS = ("dev", "stag", "uat", "prod")
-# Where an action needs no word of the operator. A dump of prod holds the data of real people, and travels.
-ALLOWED = {"dump": ("dev", "stag", "uat"), "restore": ("dev", "stag", "uat"), "copy": ("dev", "stag", "uat")}
-BLOCKABLE = ("dev", "stag", "uat")  # where a database may be blocked for a copy without a word of the operator
+# Where a database may be dumped, replaced, copied or blocked for a copy without a word of the operator. A dump of prod
+# holds the data of real people, and travels.
+SAFE = ("dev", "stag", "uat")
+ENVIRONMENTS = SAFE + ("prod",)
 
 
 def require_allowed(action, environment, said, option):
-    """Refuse an action of ALLOWED in an environment (None: not named) unless it is allowed there.
+    """Refuse an action (in a word) in an environment (None: not named) unless it is allowed there.
 
     said is what the operator says of it, True or False, or None; option is the name it is said by.
     """
-    allowed = environment in ALLOWED[action] if said is None else said
+    allowed = environment in SAFE if said is None else said
     if not allowed:
         raise SlipwayError("A %s of a database of %s is not allowed." % (
             action, "environment %s" % environment if environment else "an environment that is not named, which counts as prod,"),

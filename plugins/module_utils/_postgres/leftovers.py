@@ -31,12 +31,33 @@ FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN 
 WHERE d.datname = %s ORDER BY 1, 2"""
 
 OTHERS = """
-SELECT d.datacl IS NOT NULL AS has_privileges, pg_get_userbyid(d.datdba) AS owner,
+SELECT d.datacl IS NOT NULL AS has_privileges, d.datconnlimit AS connection_limit, pg_get_userbyid(d.datdba) AS owner,
        shobj_description(d.oid, 'pg_database') AS comment,
        (SELECT count(*) FROM pg_shseclabel l WHERE l.classoid = 'pg_database'::regclass AND l.objoid = d.oid) AS labels,
        (SELECT count(*) FROM pg_subscription s WHERE s.subdbid = d.oid) AS subscriptions,
        (SELECT count(*) FROM pg_replication_slots s WHERE s.database = d.datname) AS slots
 FROM pg_database d WHERE d.datname = %s"""
+
+
+NOTHING = {"owner": None, "comment": None, "connection_limit": -1, "settings": [], "privileges": None}
+
+
+def outside(session, database):
+    """What a database has outside of itself, as NOTHING has it; privileges are None where they are the usual ones."""
+    return _outside(session, database, session.query(OTHERS % quote_literal(database))[0])
+
+
+def give(session, copy, told):
+    """Give a copy what a database has outside of itself (but for the connection limit); return a sentence for each thing it lacks."""
+    lacking = []
+    for statement, subject in _statements(session, copy, told):
+        try:
+            session.execute(statement)
+        except PostgresError as error:
+            if not error.sqlstate.startswith(("42", "22")):  # not refused as such: no room, no connection, ...
+                raise
+            lacking.append("The copy lacks %s: %s" % (subject, error))
+    return lacking
 
 
 def carry_over(session, database, copy, there=None):
@@ -45,16 +66,8 @@ def carry_over(session, database, copy, there=None):
     there is a session on the server of the database, where that is another one than the copy's.
     """
     there = there or session
-    here = quote_literal(database)
-    others = there.query(OTHERS % here)[0]
-    warnings = []
-    for statement, subject in _statements(there, here, copy, others):
-        try:
-            session.execute(statement)
-        except PostgresError as error:
-            if not error.sqlstate.startswith(("42", "22")):  # not refused as such: no room, no connection, ...
-                raise
-            warnings.append("The copy lacks %s: %s" % (subject, error))
+    others = there.query(OTHERS % quote_literal(database))[0]
+    warnings = give(session, copy, _outside(there, database, others))
     for what, count in (("security labels", others["labels"]), ("subscriptions", others["subscriptions"]),
                         ("replication slots", others["slots"])):
         if count:
@@ -62,21 +75,35 @@ def carry_over(session, database, copy, there=None):
     return warnings
 
 
-def _statements(session, here, copy, others):
+def keep_out(database):
+    """The statement after which nobody but its owner gets into a database, until give() says who may."""
+    return "REVOKE ALL ON DATABASE %s FROM PUBLIC" % quote_ident(database)
+
+
+def _outside(session, database, others):
+    here = quote_literal(database)
+    return {"owner": others["owner"], "comment": others["comment"], "connection_limit": others["connection_limit"],
+            "settings": session.query(SETTINGS % here), "privileges": session.query(PRIVILEGES % here) if others["has_privileges"] else None}
+
+
+def _statements(session, copy, told):
     """Pairs of a statement and, in words, what would be missing without it."""
     target = quote_ident(copy)
-    if others["comment"] is not None:
-        yield "COMMENT ON DATABASE %s IS %s" % (target, quote_literal(others["comment"])), "the comment"
-    for row in session.query(SETTINGS % here):
+    if told["comment"] is not None:
+        yield "COMMENT ON DATABASE %s IS %s" % (target, quote_literal(told["comment"])), "the comment"
+    for row in told["settings"]:
         name, value = row["setting"].split("=", 1)
         scope = "ROLE %s IN DATABASE %s" % (quote_ident(row["role"]), target) if row["role"] else "DATABASE " + target
         of_role = ' of role "%s"' % row["role"] if row["role"] else ""
         yield "ALTER %s SET %s TO %s" % (scope, _setting_name(name), _setting_value(name, value)), \
             "setting %s%s" % (name, of_role)
-    if others["has_privileges"]:
-        for grantee in ("PUBLIC", quote_ident(others["owner"])):  # one by one: that role may not be on the copy's server
-            yield "REVOKE ALL ON DATABASE %s FROM %s" % (target, grantee), "its privileges"
-    for row in session.query(PRIVILEGES % here):
+    if told["privileges"] is None:
+        if session.query(OTHERS % quote_literal(copy))[0]["has_privileges"]:  # they were taken away while it was filled
+            yield "GRANT CONNECT, TEMPORARY ON DATABASE %s TO PUBLIC" % target, "the usual privileges"
+        return
+    for grantee in ("PUBLIC", quote_ident(told["owner"])):  # one by one: that role may not be on the copy's server
+        yield "REVOKE ALL ON DATABASE %s FROM %s" % (target, grantee), "its privileges"
+    for row in told["privileges"]:
         grantee = quote_ident(row["grantee"]) if row["grantee"] else "PUBLIC"
         option = " WITH GRANT OPTION" if row["grantable"] else ""
         # A privilege that somebody else passed on comes from the owner afterwards; what it allows is the same.

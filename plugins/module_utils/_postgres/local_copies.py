@@ -20,12 +20,12 @@ def local_copies(connection):
     """What the connection's login_db can be restored from on its server: [{source, database, owner, size, sessions}].
 
     source is what a restore is asked for; size is bytes, sessions how many are connected, who would stand in the way. What is
-    kept of restores comes first. What a restore that did not end has left is none.
+    kept of restores comes first. What a restore that did not end has left is none, nor are some tables that wait for their place.
     """
     place = Place(connection.login_db)
     special = dict({name: source for source, name in place.kept.items()}, **{place.ready: ":ready"})
     with connection.session(connection.maintenance_db) as session:
         rows = session.query(DATABASES)
     found = [dict(row, source=special.get(row["database"], ":" + row["database"])) for row in rows
-             if row["database"] not in (connection.login_db, place.new, place.old)]
+             if row["database"] == place.ready or row["database"] not in (connection.login_db, *place.passing)]
     return sorted(found, key=lambda row: row["database"] not in special)

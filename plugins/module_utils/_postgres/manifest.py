@@ -77,6 +77,18 @@ FIELDS = {
 }
 
 
+# What a manifest may have beside: dumps of before do not.
+LATER = {
+    "icu_rules": _optional(_text),
+    # What ALTER DATABASE, COMMENT and GRANT say of the database itself, which no archive has.
+    "outside": _dict_of(
+        owner=_text, comment=_optional(_text), connection_limit=lambda value: isinstance(value, int) and value >= -1,
+        settings=_list_of(_dict_of(role=_text, setting=lambda value: _text(value) and value.find("=") > 0)),
+        privileges=_optional(_list_of(_dict_of(grantee=_text, grantable=lambda value: isinstance(value, bool),
+                                               privilege=lambda value: value in ("CREATE", "CONNECT", "TEMPORARY"))))),
+}
+
+
 def read(folder, key):
     """The manifest in the folder of a dump, provided it is one and of the dump of this key."""
     path = os.path.join(folder, NAME)
@@ -105,6 +117,13 @@ def parse(data, key, path):
     return manifest
 
 
+def written(manifest, key):
+    """The bytes of a manifest as that of the dump of a key, provided that they can be read again: else nobody could use the dump."""
+    data = (json.dumps(dict(manifest, key=str(key)), indent=2, sort_keys=True) + "\n").encode("utf-8")
+    parse(data, key, "What was written of the dump")
+    return data
+
+
 def problem(manifest, key):
     """What is wrong with a manifest of the dump of a key, as a sentence, or None."""
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
@@ -113,6 +132,9 @@ def problem(manifest, key):
         if name not in manifest:
             return "it lacks %s." % name
         if not check(manifest[name]):
+            return "its %s is not what it has to be." % name
+    for name, check in LATER.items():
+        if name in manifest and not check(manifest[name]):
             return "its %s is not what it has to be." % name
     if manifest["key"] != str(key):
         return "it is that of %r." % manifest["key"]
@@ -124,27 +146,27 @@ def problem(manifest, key):
 
 def describe_files(archive):
     """[{name, size, sha256}] of every file of an archive, read by several threads."""
-    sizes = _sizes(archive)
-    digests = _digests(archive, sorted(sizes, key=sizes.get, reverse=True))
-    return [{"name": name, "size": sizes[name], "sha256": digests[name]} for name in sorted(sizes)]
+    found = sizes(archive)
+    digests = _digests(archive, sorted(found, key=found.get, reverse=True))
+    return [{"name": name, "size": found[name], "sha256": digests[name]} for name in sorted(found)]
 
 
 def verify(archive, manifest):
     """Compare every file of an archive with its manifest; the first difference is an error."""
-    sizes = _sizes(archive)
-    compare_sizes(archive, manifest, sizes)
-    digests = _digests(archive, sorted(sizes, key=sizes.get, reverse=True))
+    found = sizes(archive)
+    compare_sizes(archive, manifest, found)
+    digests = _digests(archive, sorted(found, key=found.get, reverse=True))
     for item in manifest["files"]:
         compare_digest(archive, item, digests[item["name"]])
 
 
-def compare_sizes(archive, manifest, sizes):
+def compare_sizes(archive, manifest, there):
     """Compare the files that there are, {name: bytes}, with those of the manifest; a difference is an error."""
     expected = {item["name"]: item for item in manifest["files"]}
-    for what, names in (("lacks", set(expected) - set(sizes)), ("has beside those of its manifest", set(sizes) - set(expected))):
+    for what, names in (("lacks", set(expected) - set(there)), ("has beside those of its manifest", set(there) - set(expected))):
         if names:
             raise _damaged(archive, "it %s %s" % (what, ", ".join(sorted(names)[:5])))
-    for name, size in sizes.items():
+    for name, size in there.items():
         if size != expected[name]["size"]:
             raise _damaged(archive, "%s has %d bytes instead of %d" % (name, size, expected[name]["size"]))
 
@@ -159,18 +181,18 @@ def _damaged(archive, how):
     return SlipwayError("The archive %s is damaged: %s." % (archive, how), untouched="Nothing was changed.", hint="Use another dump.")
 
 
-def _sizes(archive):
+def sizes(archive):
     """{name: bytes} of the files of an archive, which has nothing but files."""
-    sizes = {}
+    found = {}
     try:
         with os.scandir(archive) as entries:
             for entry in entries:
                 if not entry.is_file(follow_symlinks=False):
                     raise _damaged(archive, "%r in it is no ordinary file" % entry.name)
-                sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
+                found[entry.name] = entry.stat(follow_symlinks=False).st_size
     except OSError as error:
         raise SlipwayError("Cannot read the archive %s: %s." % (archive, error.strerror)) from error
-    return sizes
+    return found
 
 
 def _digests(archive, names):

@@ -16,6 +16,7 @@ SELECT current_setting('server_version_num')::int / 10000 AS major, pg_is_in_rec
        current_user AS role, r.rolsuper AS superuser, r.rolcreatedb AS createdb, d.oid::bigint,
        pg_get_userbyid(d.datdba) AS owner, d.datallowconn AS open, d.datconnlimit AS connection_limit,
        d.datistemplate AS template, r.rolsuper OR pg_has_role(d.datdba, 'USAGE') AS owns,
+       r.rolsuper OR pg_has_role(d.datdba, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) AS becomes,
        (SELECT count(*) FROM pg_prepared_xacts p WHERE p.database = d.datname) AS prepared,
        CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) ELSE 0 END AS size,
        current_setting('file_copy_method', true) AS file_copy_method
@@ -58,6 +59,9 @@ def problems(session, database, facts, may_lack=False):
     if not facts["owns"]:
         found.append('Role "%s" does not own database "%s" (role "%s" does), so it may not copy and rename it.'
                      % (facts["role"], database, facts["owner"]))
+    elif not facts["becomes"]:
+        found.append('Role "%s" may not give a database to role "%s", which owns database "%s"; that role\'s admin can allow it: '
+                     'GRANT "%s" TO "%s" WITH SET TRUE.' % (facts["role"], facts["owner"], database, facts["owner"], facts["role"]))
     if facts["prepared"]:
         found.append('Database "%s" has %d prepared transactions; commit them or roll them back.'
                      % (database, facts["prepared"]))

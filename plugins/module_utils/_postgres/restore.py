@@ -17,6 +17,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import drop
+from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import SAFE
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY, Place
@@ -25,9 +26,6 @@ HERE = """
 SELECT row_to_json(d) AS here, pg_encoding_to_char(d.encoding) AS encoding, nullif(t.spcname, 'pg_default') AS tablespace
 FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = %s"""
 NOTHING_HERE = {"here": None, "encoding": None, "tablespace": None}
-
-
-SAFE = ("dev", "stag", "uat")
 
 
 def require_confirmed(environment, allowed, confirm, database, done="restored"):
@@ -94,9 +92,9 @@ class Restore:
                 with self._timed("restore"):
                     source.fill(self, session, facts)
                 warnings = self._prepare(session, source, facts)
-                if not self.wishes.swap:
-                    self.place.set_ready(session, self.place.ready)
-            dropped, undropped = self._swap(session, self.place.new) if self.wishes.swap else ([], [])
+                # What fails or is killed from here on leaves it under the name of what is worth something.
+                self.place.set_ready(session, self.place.ready)
+            dropped, undropped = self._swap(session) if self.wishes.swap else ([], [])
             return dict(result, seconds=self.seconds, ignored=source.ignored, dropped=dropped, warnings=warnings + undropped,
                         checked=source.checked)
 
@@ -116,7 +114,7 @@ class Restore:
                 return result
             for leftover in left:
                 drop(session, leftover["database"])
-            dropped, warnings = self._swap(session, self.place.ready)
+            dropped, warnings = self._swap(session)
             result.update(dropped=dropped, warnings=warnings, seconds=self.seconds)
             return result
 
@@ -144,9 +142,16 @@ class Restore:
             result["seconds"] = self.seconds
             return result
 
-    def _swap(self, session, name):
-        with self._timed("swap"):
-            return self.place.swap(session, name, self.wishes.reversible)
+    def _swap(self, session):
+        """Put what is ready in its place, unless by now something speaks against it; it stays ready when that fails."""
+        try:
+            self._raise_findings(problems(session, self.database, look(session, self.database), may_lack=True),
+                                 "Database %s was not touched." % quote_ident(self.database))
+            with self._timed("swap"):
+                return self.place.swap(session, self.place.ready, self.wishes.reversible)
+        except SlipwayError as error:
+            raise SlipwayError(error.message, untouched=error.untouched, **dict(error.facts, hint=error.hint or (
+                "What was restored waits as database %s: source=:ready puts it in its place." % quote_ident(self.place.ready)))) from None
 
     # Looking
 
@@ -181,9 +186,9 @@ class Restore:
             'Database "%s" is left of an earlier restore (%s); it is dropped with remove_leftovers=true.'
             % (leftover["database"], leftover["what"]) for leftover in leftovers])
 
-    def _raise_findings(self, found):
+    def _raise_findings(self, found, untouched="Nothing was changed."):
         if found:
-            raise SlipwayError(" ".join(found), untouched="Nothing was changed.", findings=found)
+            raise SlipwayError(" ".join(found), untouched=untouched, findings=found)
 
     # Filling
 
@@ -202,8 +207,9 @@ class Restore:
         with self._timed("analyze"):
             self.watch("analyze")
             self.connection.execute("ANALYZE", new)
-        if facts["oid"] and facts["connection_limit"] != -1:  # not earlier: what fills it may need more
-            session.execute("ALTER DATABASE %s CONNECTION LIMIT %d" % (quote_ident(new), facts["connection_limit"]))
+        limit = source.connection_limit(self, facts)
+        if limit not in (-1, None):  # not earlier: what fills it may need more
+            session.execute("ALTER DATABASE %s CONNECTION LIMIT %d" % (quote_ident(new), limit))
         return warnings
 
     def _run_hooks(self, new, facts):

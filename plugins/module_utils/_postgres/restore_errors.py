@@ -59,6 +59,10 @@ HINTS = (
 )
 
 _BEGINS = re.compile(r"pg_restore: (?:error|fatal): (?P<text>.*)", re.DOTALL)
+# Several jobs write to one pipe, each message in pieces: one can begin in the middle of another, and what it says be torn.
+_ERROR = re.compile(r"(?:error|fatal): ")
+# Messages that are about an entry, whose name may have anything in it.
+_ABOUT = re.compile(r'pg_restore: (?:from TOC entry|(?:processing|launching|finished|skipping) item|creating|executing|processing data for table) ')
 _ENTRY = re.compile(r"pg_restore: from TOC entry \d+; \d+ \d+ (?P<entry>.*)", re.DOTALL)
 _ANSWER = re.compile(r"could not execute query: (?:ERROR|FATAL|PANIC):  (?P<text>.*)", re.DOTALL)
 _IN_LIST = re.compile(r"(?P<id>\d+); \d+ \d+ (?P<entry>.*)")
@@ -77,7 +81,7 @@ class RestoreError:
 
     def benign_for(self, major):
         """Why the error does not matter on a server of this major version; None when it does, as far as we know."""
-        if not self.by_server:
+        if not self.by_server or _ERROR.search(self.text) or _ERROR.search(self.command):  # another one may be in the middle of it
             return None
         said = self.text.splitlines()[0]
         for known in BENIGN:
@@ -110,6 +114,8 @@ class ErrorReader:
             self._entry = entry.group("entry").strip()
         elif begun:
             self._said = [begun.group("text")]
+        elif _ERROR.search(line) and not _ABOUT.match(line):
+            self._entry, self._said = "", [line]
         return ended
 
     def end(self):

@@ -77,7 +77,7 @@ class PartRestore(Restore):
                 return result
             for leftover in result["leftovers"]:
                 drop(session, leftover["database"])
-            put = ([], [], None)
+            put = ([], None)
             with self._dropped_on_error(session):
                 with self._timed("restore"):
                     source.fill(self, session, facts)
@@ -130,14 +130,18 @@ class PartRestore(Restore):
         """Replace the rows by those of a database beside, with a way back where it is wanted; as _replace returns it."""
         with self._timed("copy"):
             warnings = self.place.copy_live(session, facts) if self.wishes.reversible else []
-        dropped, more, lost = self._replace(session, tables, name)
-        return dropped, warnings + more, lost
+        more, lost = self._replace(session, tables, name)
+        return warnings + more, lost
 
-    def _finished(self, session, result, name, tables, dropped, warnings, lost):
+    def _finished(self, session, result, name, tables, warnings, lost):
         """The result, when the rows that came from a database beside are in their place, or ready to be put there."""
         if lost:
             raise SlipwayError("%s Whether the rows were replaced is not known: all of them were, or none." % lost)
+        dropped = []
         if self.wishes.swap:
+            if self.wishes.reversible:
+                dropped, undropped = self.place.discard_older(session)
+                warnings = warnings + undropped
             warnings = warnings + self._analyze(tables)
             drop(session, name)
         return dict(result, seconds=self.seconds, dropped=dropped, warnings=warnings)
@@ -165,22 +169,24 @@ class PartRestore(Restore):
     def _replace(self, session, tables, name):
         """Replace the rows in the live database by those of a database of this name.
 
-        Returns the names of databases that were dropped, warnings, and the error when nobody knows whether it is done.
+        Returns warnings, and the error when nobody knows whether it is done.
         """
         with self._timed("replace"), self.connection.session() as live:
             replacement = Replacement(self.connection, live, tables, name)
             with replacement:
                 replacement.fill(self.watch)
-                # The way back is made at the last moment, when nothing but the end is to come.
-                dropped, warnings = self.place.keep_copy(session) if self.wishes.reversible else ([], [])
-                lost = None
+                # The way back is made at the last moment, when nothing but the end is to come; the former one is kept until after it.
+                if self.wishes.reversible:
+                    self.place.keep_copy(session)
                 try:
                     live.execute("COMMIT")
                 except PostgresError as error:
-                    if error.sqlstate != LOST:
-                        raise
-                    lost = error
-        return dropped, warnings + replacement.warnings, lost
+                    if error.sqlstate == LOST:
+                        return replacement.warnings, error
+                    if self.wishes.reversible:
+                        self.place.forget_copy(session)
+                    raise
+        return replacement.warnings, None
 
     def _analyze(self, tables):
         """Let the server know what is in the tables now; a sentence where it could not."""

@@ -24,7 +24,7 @@ import time
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import (
-    SWAPPING, allow, alone, close, copying, drop, fit, insist_on_turn, rename)
+    SWAPPING, allow, alone, close, copying, drop, fit, in_another, insist_on_turn, rename)
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 
@@ -174,15 +174,29 @@ class RestorePoint:
             yield
         except PostgresError as error:
             if error.sqlstate == LOST:
-                error = SlipwayError(
-                    str(error), hint="Database %s may refuse connections until this is run again or recovered."
-                    % quote_ident(self.database))
+                error = SlipwayError(str(error), hint=self._settled(session))
             else:
                 session.execute(allow(self.database, True))
                 drop(session, self.part)
                 error = SlipwayError(str(error), untouched="Database %s is as it was and accepts connections."
                                      % quote_ident(self.database))
             raise error from None
+
+    def _settled(self, lost):
+        """Open the live database in another session than the one that was lost, and say how things stand."""
+        try:
+            state = in_another(lost, self._opened_again)["state"]
+        except SlipwayError:
+            return "Database %s may refuse connections until this is run again or recovered." % quote_ident(self.database)
+        return "Database %s accepts connections, and restore point %s of it is %s." % (quote_ident(self.database), self.name, {
+            "restored": "what is live now; what was live before is kept as %s" % quote_ident(self.failed),
+            "present": "there, beside what was live all the time"}.get(state, "not there"))
+
+    def _opened_again(self, session):
+        insist_on_turn(session, self.database, SWAPPING)
+        self._open(session, self._status(session))
+        drop(session, self.part)
+        return self._status(session)
 
     def _unchanged(self, session, before, check):
         opened = not before["open"] if check else self._open(session, before)

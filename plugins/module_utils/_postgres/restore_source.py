@@ -16,7 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.clients impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying
 from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import copy_grants
-from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
+from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import NOTHING, carry_over, give, keep_out
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import ErrorReader, chosen, hint_for
 
@@ -123,7 +123,8 @@ class DumpSource:
 
     def fill(self, restore, session, facts):
         new = restore.place.new
-        session.execute(_creating(new, facts, self.manifest if restore.wishes.properties == "dump" or not facts["here"] else None))
+        session.execute(_creating(new, facts, self.manifest if restore.wishes.properties == "dump" or not facts["here"] else None),
+                        keep_out(new))
         argv = [self._clients.pg_restore, "--verbose", "--no-password", "--jobs=%d" % restore.wishes.jobs,
                 "--dbname=" + restore.connection.conninfo(new), *self.options]
         if restore.wishes.properties == "target":
@@ -165,8 +166,20 @@ class DumpSource:
         return copy_grants(self._clients, restore.connection, facts, restore.database, new)
 
     def carry_over(self, restore, session, facts):
-        """What stands outside of the database is in no dump; that of the live one is taken. What is lacking, as sentences."""
-        return carry_over(session, restore.database, restore.place.new) if facts["oid"] else []
+        """What stands outside of the database, as the dump says, else as the live one has it. What is lacking, as sentences."""
+        told = self._outside(restore)
+        if told or not facts["oid"]:
+            return give(session, restore.place.new, told or NOTHING)
+        return carry_over(session, restore.database, restore.place.new)
+
+    def connection_limit(self, restore, facts):
+        """How many may connect; -1 or None: no limit."""
+        told = self._outside(restore)
+        return told["connection_limit"] if told else facts["connection_limit"]
+
+    def _outside(self, restore):
+        """What the dump says of the database itself, where that is asked for and it is no older one, which says nothing."""
+        return self.manifest.get("outside") if restore.wishes.properties == "dump" else None
 
     # Programs
 
@@ -206,7 +219,7 @@ class CopySource:
         owner = {"owner": facts["new_owner"]}
         restore.watch("copy")
         try:
-            session.execute(copying(self.database, new, dict(self._facts, connection_limit=-1, **owner)), allow(new, True))
+            session.execute(copying(self.database, new, dict(self._facts, connection_limit=-1, **owner)), keep_out(new), allow(new, True))
         except PostgresError as error:
             if error.sqlstate != IN_USE:
                 raise
@@ -221,6 +234,9 @@ class CopySource:
 
     def carry_over(self, restore, session, _facts):
         return carry_over(session, self.database, restore.place.new)
+
+    def connection_limit(self, _restore, facts):
+        return facts["connection_limit"]
 
 
 def not_itself(restore, database):
@@ -303,7 +319,7 @@ def _creating(new, facts, manifest):
     """The statement that makes the empty database: as the manifest says, else as the live database is."""
     if manifest:
         encoding, collate, ctype, provider, locale, rules, tablespace = (
-            [manifest[key] for key in ("encoding", "collate", "ctype", "locale_provider", "icu_locale")] + [None, None])
+            [manifest[key] for key in ("encoding", "collate", "ctype", "locale_provider", "icu_locale")] + [manifest.get("icu_rules"), None])
     else:
         here = facts["here"]
         provider = {"i": "icu", "b": "builtin"}.get(here.get("datlocprovider"), "libc")

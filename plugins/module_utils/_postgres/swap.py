@@ -15,7 +15,8 @@ All state is in the names of databases, so that it can be told after a crash at 
   <database>__pre    what was live before the last restore (source ":pre"), whole and closed to everybody
   <database>__post   what was live before going back to :pre (source ":post"), whole and closed to everybody
 
-The live database is closed for the moment of the swap. A crash can leave it closed; every call here opens it again.
+The live database is closed for the moment of the swap. A crash can leave it closed; every call here opens it again. Who only
+loses the server in that moment comes back, opens it, and says which of the two is live.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import contextlib
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import (
-    SWAPPING, allow, alone, close, copying, drop, fit, rename, take_turn, together)
+    SWAPPING, allow, alone, close, copying, drop, fit, in_another, leave_turn, rename, take_turn, together)
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 
 RESTORING = 0x736C6972  # first key of the advisory lock of who restores a database: "slir"
@@ -63,7 +64,7 @@ class Place:
 
     def leftovers(self, found):
         """Databases that a restore which did not end has left, and what they are."""
-        what = {self.new: "half restored, worth nothing", self.ready: "restored, and never put in its place",
+        what = {self.new: "half restored, worth nothing", self.ready: "restored, and never put in its place, which source=:ready does",
                 self.part: "some tables, restored, whose rows were never put in their place",
                 self.copy: "a copy of what was live, made to go back to", self.old: "what was to be dropped after an earlier restore"}
         return [{"database": name, "what": what[name]} for name in what if name in found]
@@ -75,10 +76,17 @@ class Place:
                 for name in self.kept.values() if found.get(name)]
 
     def reopen(self, session, found):
-        """Let connections in again where a killed call has left the live database closed; return whether it was."""
-        closed = found.get(self.database) is False
+        """Let connections in again where a killed call has left the live database closed; return whether it was.
+
+        Not while another call has closed it for a copy or a swap, which clients would spoil.
+        """
+        if found.get(self.database) is not False:
+            return False
+        self._take_turn_to_swap(session)
+        closed = self.found(session).get(self.database) is False
         if closed:
             session.execute(allow(self.database, True))
+        leave_turn(session, self.database, SWAPPING)
         return closed
 
     def set_ready(self, session, name, note=None):
@@ -105,7 +113,8 @@ class Place:
             moves.append(rename(self.pre, self.old))
         if self.database in found:
             moves.append(rename(self.database, self.pre if reversible else self.old))
-        self._move(session, moves + [rename(name, self.database)], [each for each in (self.database, self.pre, name) if each in found])
+        self._move(session, moves + [rename(name, self.database)], [each for each in (self.database, self.pre, name) if each in found],
+                   name, (self.pre if reversible else self.old) if self.database in found else None)
         # The way back from an earlier restore led to data that is older than what is replaced now.
         return self._discard_all(session, [self.old, self.post] if reversible else [self.old, self.pre, self.post])
 
@@ -119,9 +128,17 @@ class Place:
         return carry_over(session, self.database, self.copy)
 
     def keep_copy(self, session):
-        """Let the copy be :pre, instead of what was; as swap returns what was dropped."""
+        """Let the copy be :pre, and set aside what was until discard_older."""
         moves = [rename(self.pre, self.old)] if self.pre in self.found(session) else []
         alone(session, [together(*(moves + [rename(self.copy, self.pre)]))], self.pre)
+
+    def forget_copy(self, session):
+        """Let :pre be what it was before keep_copy."""
+        moves = [rename(self.old, self.pre)] if self.old in self.found(session) else []
+        alone(session, [together(*([rename(self.pre, self.copy)] + moves))], self.pre, self.old)
+
+    def discard_older(self, session):
+        """Drop the ways back that were there before keep_copy; as swap returns what was dropped."""
         return self._discard_all(session, [self.old, self.post])
 
     def _discard_all(self, session, useless):
@@ -138,7 +155,7 @@ class Place:
     def go(self, session, where):
         """Put what is kept as :pre or :post in the place of the live database, which is kept as the other one."""
         there, back = self.kept[where], self.kept[WAY[where]]
-        self._move(session, [rename(self.database, back), rename(there, self.database)], [self.database, there])
+        self._move(session, [rename(self.database, back), rename(there, self.database)], [self.database, there], there, back)
 
     def _discard(self, session, name):
         """Drop a database that stands beside; a crash in the middle leaves it under the name of what is to be dropped."""
@@ -148,10 +165,10 @@ class Place:
             name = self.old
         drop(session, name)
 
-    def _move(self, session, moves, involved):
-        """Run renames that end with a live database, all of them or none, with nobody in the databases involved."""
+    def _move(self, session, moves, involved, coming, going):
+        """Run renames by which the database coming gets live and what is live gets the name going, all or none, with nobody in those involved."""
         self._take_turn_to_swap(session)
-        with self._open_on_error(session):
+        with self._open_on_error(session, coming, going):
             # From here on clients are refused, and they may be many: the server is asked as few times as can be.
             session.execute(together(*(allow(name, False) for name in involved)))
             # One transaction: there is a live database at every moment, and it is one of the two whole ones.
@@ -164,14 +181,23 @@ class Place:
                 quote_ident(self.database), holder["pid"]), untouched="It was left as it was.")
 
     @contextlib.contextmanager
-    def _open_on_error(self, session):
-        """Go back to an open live database when the block fails, as far as we still can."""
+    def _open_on_error(self, session, coming=None, going=None):
+        """Go back to an open live database when the block fails, as far as we still can; coming and going are as for _move."""
         try:
             yield
         except PostgresError as error:
-            if error.sqlstate == LOST:
-                raise SlipwayError(str(error), hint="Database %s may refuse connections until this is run again."
-                                   % quote_ident(self.database)) from None
-            self.reopen(session, self.found(session))
-            raise SlipwayError(str(error), untouched="Database %s is as it was and accepts connections."
-                               % quote_ident(self.database)) from None
+            live = quote_ident(self.database)
+            try:
+                found = in_another(session, self._reopened) if error.sqlstate == LOST else self._reopened(session)
+            except SlipwayError:
+                raise SlipwayError(str(error), hint="Database %s may refuse connections until this is run again." % live) from None
+            if coming and coming not in found:
+                raise SlipwayError(str(error), hint="The server had done it all the same: what was %s is live as database %s and accepts connections%s." % (
+                    quote_ident(coming), live, ", and what was live before is %s" % quote_ident(going) if going else "")) from None
+            raise SlipwayError(str(error), untouched="Database %s is as it was and accepts connections." % live) from None
+
+    def _reopened(self, session):
+        """What there is of the place, when nobody is at a swap any more and the live database is open."""
+        self._take_turn_to_swap(session)  # what was lost may be at its last statement still
+        self.reopen(session, self.found(session))
+        return self.found(session)

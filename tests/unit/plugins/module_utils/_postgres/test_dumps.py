@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres import clients, compression, configs, guard, manifest
+from ansible_collections.slipway.app.plugins.module_utils._postgres import clients, compression, configs, guard, manifest, restore_source
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list import dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
@@ -142,6 +142,53 @@ def test_leftovers_are_named_and_removed(store):
     assert store.leftovers() == left
     assert store.remove_leftovers() == left
     assert store.leftovers() == [] and store.list() == [key]
+
+
+def taken(folder, _monkeypatch):
+    (folder / "lock").unlink()
+
+
+def taken_and_made_again(folder, _monkeypatch):
+    (folder / "lock").unlink()
+    (folder / "lock").touch()
+
+
+def half_taken(folder, _monkeypatch):
+    (folder / "archive" / "12.dat.zst").unlink()
+
+
+def taken_after_a_look(folder, monkeypatch):
+    """It is renamed under the hands of who removes it."""
+    def renaming(source, target):
+        rename(source, target)
+        if source == str(folder):
+            pathlib.Path(target, "archive", "toc.dat").unlink()
+
+    rename = os.rename
+    monkeypatch.setattr(os, "rename", renaming)
+
+
+@pytest.mark.parametrize("harm, words", [(taken, "has removed"), (taken_and_made_again, "has removed"), (half_taken, "lacks 12.dat.zst"),
+                                         (taken_after_a_look, "lacks toc.dat")])
+def test_a_dump_that_another_host_takes_for_a_leftover_is_none(store, monkeypatch, harm, words):
+    with pytest.raises(SlipwayError, match=words), store.new("uat", "shop", "none") as part:
+        os.mkdir(part.archive)
+        for name in ("toc.dat", "12.dat.zst"):
+            pathlib.Path(part.archive, name).write_bytes(b"x")
+        content = dict(copy.deepcopy(CONTENT), files=manifest.describe_files(part.archive))
+        harm(pathlib.Path(part.archive).parent, monkeypatch)
+        part.finish(content)
+    assert [path.name for path in pathlib.Path(store.location, "uat/shop/none").iterdir()] == []
+
+
+@pytest.mark.parametrize("change, words", [({"tables": [{"schema": "public", "name": "t" * 4000, "rows": 1, "bytes": 1}]}, "larger than a manifest"),
+                                           ({"locale_provider": "other"}, "its locale_provider is not")])
+def test_a_dump_that_could_not_be_opened_is_not_made(store, monkeypatch, change, words):
+    monkeypatch.setattr(manifest, "LARGEST", 3000)
+    write(store, config="small")
+    with pytest.raises(SlipwayError, match=words):
+        write(store, **change)
+    assert [path.name for path in pathlib.Path(store.location, "uat/shop/none").iterdir()] == []
 
 
 def break_with(**changes):
@@ -285,6 +332,27 @@ def test_what_cannot_be_restored(tmp_path, monkeypatch):
         clients.for_restore(160001, 160001, 150002)
     with pytest.raises(SlipwayError, match=r"written by pg_dump 17\.11.*PostgreSQL 17 or later"):
         clients.for_restore(160001, 170011, 160001)
+    with pytest.raises(SlipwayError, match=r"server is PostgreSQL 17\.11; .*older version.* only 14\.23 in .* and 16\.15 in .*PostgreSQL 17 or later"):
+        clients.for_restore(160001, 160015, 170011)
+
+
+@pytest.mark.parametrize("said, words", [({"icu_rules": "&a < b"}, "LOCALE_PROVIDER 'icu' ICU_LOCALE 'de' ICU_RULES '&a < b'"),
+                                         ({}, "LOCALE_PROVIDER 'icu' ICU_LOCALE 'de'")])
+def test_the_rules_of_a_locale_are_those_of_the_dump(said, words):
+    created = restore_source._creating("new", {"new_owner": "shop"}, dict(CONTENT, locale_provider="icu", icu_locale="de", **said))
+    assert created.endswith(words)
+
+
+OUTSIDE = {"owner": "shop", "comment": None, "connection_limit": -1, "settings": [{"role": "", "setting": "work_mem=5MB"}],
+           "privileges": [{"grantee": "", "privilege": "CONNECT", "grantable": False}]}
+
+
+@pytest.mark.parametrize("change, fine", [
+    ({}, True), ({"privileges": None}, True), ({"privileges": [{"grantee": "", "privilege": "ALL", "grantable": True}]}, False),
+    ({"settings": [{"role": "", "setting": "=x"}]}, False), ({"connection_limit": -2}, False)])
+def test_what_a_manifest_says_of_the_database_itself_is_looked_at(change, fine):
+    content = dict(CONTENT, key="a", files=[{"name": "toc.dat", "size": 1, "sha256": "0" * 64}], outside=dict(OUTSIDE, **change))
+    assert (manifest.problem(content, "a") is None) is fine
 
 
 # Compression, configs, guards
