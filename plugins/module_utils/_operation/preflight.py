@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation import services
+from ansible_collections.slipway.app.plugins.module_utils._operation import debugging, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import advice, held
 from ansible_collections.slipway.app.plugins.module_utils._operation.patching import carried, refuse_to_drop
@@ -45,6 +45,7 @@ def check(site, kind, package, mode="maintenance", balancers=()):
         _collect(findings, _stageable, site, found)
         _collect(findings, _runnable, site, candidate)
         _collect(findings, _commands, site, candidate, kind)
+        _collect(findings, debugging.refuse, site, candidate)
         if current:
             _collect(findings, refuse_to_drop, site, current)
     _collect(findings, _services, site)
