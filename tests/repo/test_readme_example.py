@@ -16,9 +16,7 @@ import pytest
 import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, expand_text
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
-import lab  # noqa: E402  (scripts is no package)
+from ansible_collections.slipway.app.tests.hosts.conftest import hosts_lab as lab  # the demo has a lab too
 
 # What the lab's inventory says beyond what everybody has to: the demo's wheels, and what is so by default.
 OF_THE_LAB = {"slipway_build_environment", "slipway_user"}
