@@ -42,7 +42,7 @@ options:
     description:
       - Whether a journal is kept, which stays open when the playbook is killed.
       - Without one only the lock is held. For work that can be said once more when it was interrupted, as the playbook
-        C(slipway.app.patch_apply) does it; C(slipway.app.recover) then frees the lock.
+        C(slipway.app.patch_apply) does it; C(slipway.app.recover) then frees the lock, and names hosts that differ in their patches.
     type: bool
     default: true
   by:

@@ -79,10 +79,27 @@ previous:
   description: The one of RV(releases) that was live before, or null.
   returned: success
   type: dict
+patched:
+  description: Which patches the live one has. The same on all hosts unless a run was killed half-way.
+  returned: success
+  type: dict
+  contains:
+    release:
+      description: Its id, or null.
+      type: str
+      sample: 1.1.0-9f86d081884c
+    patches:
+      description: The patches, oldest first, with their name, digest and whether an upgrade is to keep them (keep).
+      type: list
+      elements: dict
+    interrupted:
+      description: Whether a run was killed while it changed the release.
+      type: bool
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._release.patches import patched
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 
 
@@ -92,7 +109,7 @@ def run(root):
     found = {release.id: dict(release.as_dict(), current=release == current) for release in store.list()}
     return {"changed": False, "releases": list(found.values()),
             "current": found.get(current.id) if current else None,
-            "previous": found.get(previous.id) if previous else None}
+            "previous": found.get(previous.id) if previous else None, "patched": patched(root)}
 
 
 def main():

@@ -10,6 +10,8 @@ A kind of statement without a rule cannot be judged; so what PostgreSQL learns t
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.slipway.app.plugins.plugin_utils._advice_world import (
     all_of, kind_of, name_of, table_of, type_words, walk)
 
@@ -32,14 +34,18 @@ REASONS = {
     "scan": ("nobody can write to %(what)s (%(size)s) while all its rows are checked",
              "add the constraint NOT VALID, and VALIDATE CONSTRAINT in a migration after that"),
     "constraint": ("the old release does not know the rule, so its writes to %(what)s may be refused",
-                   "first release code that keeps to it, then add it NOT VALID (a unique one: by CREATE UNIQUE INDEX CONCURRENTLY) "
-                   "and validate it"),
+                   "first release code that keeps to it; in the release after that add it NOT VALID (a unique one: by CREATE UNIQUE INDEX "
+                   "CONCURRENTLY), validate it, and accept this rule for that migration"),
     "drop-constraint": ("the old release may rely on %(what)s (ON CONFLICT, cascades, no duplicates)",
                         "drop it in the release after the one that no longer relies on it"),
+    "deleted": ("the old release may still need the rows of %(what)s that are deleted",
+                "delete them in the release after the one that no longer reads them"),
     "emptied": ("the old release still needs the rows of %(what)s", "delete them in the release after the one that no longer reads them"),
     "all-rows": ("the rows of %(what)s (%(size)s) stay locked until all of them are changed",
                  "change them in batches, each a transaction of its own, after the upgrade"),
     "lock": ("nobody can write to %(what)s%(of_size)s while it is locked", "let the application lock rows, or use maintenance mode"),
+    "lock-timeout": ("users wait behind it for as long as it waits for a lock: it sets lock_timeout to %(what)s",
+                     "leave lock_timeout to Slipway (slipway_lock_timeout), or set it to seconds"),
     "access": ("the old release may lose its access to %(what)s", "take access away in the release after the one that needs it"),
     "behaviour": ("what the old release reads from or writes to %(what)s changes without its knowing",
                   "add a new one under another name, and drop the old one in a later release"),
@@ -47,17 +53,23 @@ REASONS = {
     "unknown": ("it cannot be judged what %(what)s does to a release that serves", None),
 }
 # What an author may vouch for by naming the migration under migrations.compatible in slipway.yml.
-CANNOT_JUDGE = ("unknown", "behaviour", "unparsable", "unread", "code")
+CANNOT_JUDGE = ("unknown", "behaviour", "deleted", "unparsable", "unread", "code")
 
 # Functions in defaults that are computed once for all rows.
 STABLE = {"now", "transaction_timestamp", "statement_timestamp", "current_database", "current_setting", "to_timestamp", "lower", "upper",
           "md5", "make_date", "make_interval", "make_timestamp", "make_timestamptz", "to_date", "to_char", "concat", "array_fill", "timezone",
           "date_trunc", "jsonb_build_object", "jsonb_build_array", "json_build_object", "json_build_array", "to_json", "to_jsonb", "length"}
+# Functions that are NULL where what they are given is.
+STRICT = {"lower", "upper", "md5", "length", "char_length", "octet_length", "btrim", "ltrim", "rtrim", "abs", "round", "date_trunc", "timezone",
+          "jsonb_typeof", "array_length", "cardinality"}
 # Functions that a SELECT may call and harm nobody.
 HARMLESS = STABLE | {"setval", "nextval", "currval", "lastval", "pg_get_serial_sequence", "count", "max", "min", "sum", "version", "to_regclass",
                      "pg_advisory_lock", "pg_advisory_xact_lock", "pg_advisory_unlock", "pg_try_advisory_lock", "pg_try_advisory_xact_lock"}
 SERIAL = ("serial", "serial2", "serial4", "serial8", "smallserial", "bigserial")
 SHARE_LOCK = 5  # from this mode of LOCK TABLE on, writers wait
+PATIENCE = 60000  # milliseconds that a migration may let itself wait for a lock, with users behind it
+UNITS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60000, "h": 3600000, "d": 86400000}  # of time, in milliseconds
+DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(%s)?" % "|".join(UNITS))
 
 RULES = {}
 # Nothing that serves is touched by these.
@@ -185,6 +197,8 @@ def add_column(command, table, world):
         yield "index", table, size
     if size and ("check" in constraints or ("foreign" in constraints and has_default)):
         yield "scan", table, size
+    if any(_binds_old_code(constraints[kind], kind, table, world, name) for kind in ("check", "unique", "foreign") if kind in constraints):
+        yield "constraint", table, None
 
 
 def _is_null(expression):
@@ -261,27 +275,37 @@ def add_constraint(command, table, world):
         for key in constraint.keys:
             yield from set_not_null(command, table, world, key.sval)
         return
-    size = world.size(table)
-    if constraint.indexname or constraint.skip_validation:
+    if constraint.indexname:  # what is unique has been so since its index was made; the columns of a key may not be NULL from now on
+        if kind == "primary":
+            yield "constraint", table, None
         return
-    if kind in ("primary", "unique", "exclusion"):
-        if size:
-            yield "index", table, size
-    elif size:
-        yield "scan", table, size
-    if _binds_old_code(constraint, kind, table, world):
+    size = world.size(table)
+    if size and not constraint.skip_validation:
+        yield ("index" if kind in ("primary", "unique", "exclusion") else "scan"), table, size
+    if _binds_old_code(constraint, kind, table, world):  # NOT VALID spares the rows that are there, not those to come
         yield "constraint", table, None
 
 
-def _binds_old_code(constraint, kind, table, world):
-    """Whether rows that the old release writes can break a new constraint."""
+def _binds_old_code(constraint, kind, table, world, column=None):
+    """Whether rows that the old release writes can break a new constraint; column: the one it was added with."""
     if kind == "check":
         names = [ref.fields[-1].sval for ref in all_of(constraint.raw_expr, "ColumnRef") if hasattr(ref.fields[-1], "sval")]
-        return not names or any(world.column(table, name) is None for name in names)
+        return not names or any(world.column(table, name) is None for name in names) or (
+            _minds_null(constraint.raw_expr) and not all(world.column(table, name)["default"] for name in names))
     if kind == "exclusion":
         return True
-    names = [key.sval for key in (constraint.fk_attrs if kind == "foreign" else constraint.keys) or ()]
+    names = [column] if column else [key.sval for key in (constraint.fk_attrs if kind == "foreign" else constraint.keys) or ()]
     return _all_written(names, table, world, constraint.nulls_not_distinct)
+
+
+def _minds_null(expression):
+    """Whether a condition may be false, and not NULL, where a column is NULL: a CHECK is broken by the former only."""
+    negated = [node for node in all_of(expression, "BoolExpr") if node.boolop.name == "NOT_EXPR"]
+    return bool(
+        [test for test in all_of(expression, "NullTest") if test.nulltesttype.name == "IS_NOT_NULL"] or all_of(negated, "NullTest")
+        or all_of(expression, "CoalesceExpr") or all_of(expression, "BooleanTest") or all_of(expression, "CaseExpr")
+        or {name_of(call.funcname) for call in all_of(expression, "FuncCall")} - STRICT
+        or [node for node in all_of(expression, "A_Expr") if "DISTINCT" in node.kind.name])
 
 
 def _all_written(names, table, world, nulls_count=False):
@@ -332,10 +356,10 @@ def create_index(statement, world):
     table = table_of(statement.relation)
     if statement.idxname and not statement.if_not_exists:
         world.make("index", statement.idxname)
-    if world.is_new("table", table) or world.is_new("materialized view", table) or statement.concurrent:
+    if world.is_new("table", table) or world.is_new("materialized view", table):
         return
     size = world.size(table)
-    if size:
+    if size and not statement.concurrent:
         yield "index", table, size
     names = [item.name for item in statement.indexParams]
     if statement.unique and _all_written(names, table, world, statement.nulls_not_distinct):
@@ -417,8 +441,7 @@ def alter_enum(statement, world):
 def alter_domain(statement, world):
     name = name_of(statement.typeName)
     kind = {"T": "default", "N": "nullable", "O": "not null", "C": "constraint", "X": "drop", "V": "validate"}.get(statement.subtype)
-    valid = statement.def_ is None or not getattr(statement.def_, "skip_validation", False)
-    if world.is_new("domain", name) or kind in ("nullable", "validate") or (kind == "constraint" and not valid):
+    if world.is_new("domain", name) or kind in ("nullable", "validate"):
         return
     if kind == "default" and statement.def_ is not None:
         return
@@ -493,7 +516,10 @@ def change_rows(statement, world, inner=True):
         where = getattr(statement, "whereClause", None)
         if kind == "DeleteStmt" and (where is None or _always_true(where)):
             yield "emptied", table, None
-        elif size and not _bounded(where):
+            size = None  # said already
+        elif kind == "DeleteStmt" or any(item.commandType.name == "CMD_DELETE" for item in getattr(statement, "mergeWhenClauses", None) or ()):
+            yield "deleted", table, None  # a condition says which rows, not whether anybody still needs them
+        if size and not _bounded(where):
             yield "all-rows", table, size
     if inner:
         yield from inner_writes(statement, world)
@@ -606,8 +632,19 @@ def default_privileges(statement, world):
 
 @rule("VariableSetStmt")
 def setting(statement, world):
-    if statement.name in ("search_path", "session_replication_role"):
-        yield "unknown", "%s after another %s" % ("what follows", statement.name), None
+    back = statement.kind.name in ("VAR_RESET", "VAR_SET_DEFAULT")  # to what the session began with
+    if statement.name in ("search_path", "session_replication_role") or (statement.name in ("role", "session_authorization") and not back):
+        yield "unknown", "what follows another %s" % statement.name, None
+    elif statement.name == "lock_timeout" and not back:
+        value = [getattr(item.val, "sval", getattr(item.val, "ival", getattr(item.val, "fval", ""))) for item in statement.args or ()]
+        if not _brief(value[0] if value else ""):
+            yield "lock-timeout", str(value[0] if value else "something else"), None
+
+
+def _brief(value):
+    """Whether a value of lock_timeout lets nobody wait long: a number of milliseconds, or one with a unit; 0 is for ever."""
+    parts = DURATION.fullmatch(str(value).strip())
+    return bool(parts) and 0 < float(parts.group(1)) * UNITS[parts.group(2) or "ms"] <= PATIENCE
 
 
 @rule("TransactionStmt")

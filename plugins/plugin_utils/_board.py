@@ -14,6 +14,7 @@ import collections.abc
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import (
     BACK, FORWARD, MODES, STEPS, mode_of, runs_on, steps_of)
+from ansible_collections.slipway.app.plugins.plugin_utils._patched import differences
 
 GROUPS = ("app", "consumer")  # the inventory groups whose hosts run the application
 REGISTER = "operation_step_result"  # every step registers its result under this name
@@ -103,8 +104,18 @@ class Board:
         return [failure for failure in self.failures() if failure[1] in BACK]
 
     def findings(self):
-        """[(host, finding)] of the preflight."""
-        return [(host, finding) for host, report in self.reports.items() for finding in report.get("findings") or []]
+        """[(host, finding)] of the preflight, and of what it found on all hosts together."""
+        return [(host, finding) for host, report in self.reports.items() for finding in report.get("findings") or []] + [
+            (", ".join(hosts), sentence) for hosts, sentence in differences(self._patched("found"))]
+
+    def _patched(self, key):
+        """{host: what patches its live release has}, as the preflight found it or the survey."""
+        said = {host: (report.get(key) or {}).get("patched") for host, report in self.reports.items()}
+        return {host: patched for host, patched in said.items() if patched}
+
+    def differently_patched(self):
+        """["hosts: in which patches they differ, and what mends it"], as the survey has it."""
+        return ["%s: %s" % (", ".join(hosts), sentence) for hosts, sentence in differences(self._patched("survey"))]
 
     def nothing_to_do(self):
         """Whether the preflight found the package live on every host already."""

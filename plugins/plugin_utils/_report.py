@@ -90,4 +90,8 @@ def _recovered(board, decision, failures):
             would.get(direction, "The operation would go %s." % direction), decision["reason"])]
     words = {"none": "Nothing to recover.", "closed": "The last journals were closed.",
              "forward": "The operation was finished.", "back": "The operation was undone: the release before is live."}
-    return "done", [words[direction] + " " + decision["reason"]]
+    sentences = [words[direction] + " " + decision["reason"]]
+    differences = board.differently_patched()
+    if differences:
+        return "patched differently", sentences + ["But hosts have not the same patches:"] + ["- " + text for text in differences]
+    return "done", sentences

@@ -207,7 +207,7 @@ def test_a_schedule_that_systemd_does_not_understand_is_named(driver, define):
         driver.check([define("cron", schedule="now and then")])
 
 
-def test_a_process_killed_at_any_moment_leaves_what_the_next_run_repairs(machine, driver, define, root):
+def test_a_process_killed_at_every_second_effect_leaves_what_the_next_run_repairs(machine, driver, define, root):
     def version(number):
         return [define("web", VERSION=str(number)), define("cron", VERSION=str(number), schedule="hourly")]
 
@@ -224,7 +224,7 @@ def test_a_process_killed_at_any_moment_leaves_what_the_next_run_repairs(machine
     assert effects > 10
 
 
-def test_a_process_killed_while_it_removes_leaves_nothing_that_the_next_run_does_not_find(machine, driver, define, root):
+def test_a_process_killed_at_every_third_effect_of_removing_leaves_nothing_that_the_next_run_does_not_find(machine, driver, define, root):
     for effects in itertools.count(step=3):
         driver.install([define("web"), define("cron", schedule="hourly")])
         if survives(machine, root, effects, lambda mortal: mortal.remove(["web", "cron"])):

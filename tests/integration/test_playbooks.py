@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import re
+import signal
 import socket
 from pathlib import Path
 
@@ -168,11 +170,15 @@ def test_services_stop_stay_stopped_over_a_restart_and_start(shop, play, tmp_pat
                                "consumer1": {"consumer@1": True, "consumer@2": False}}) == []
     assert changed_hosts(play("service_stop", services="consumer@2,cron")) == []
 
+    # One that does not end when it is asked to is killed after the seconds it was given, and named.
+    os.kill(before["consumer1"]["consumer@1"][1], signal.SIGSTOP)
     more = tmp_path / "more.yml"
     more.write_text('slipway_environment_variables: {DATABASE_URL: "{{ shop_database_url }}", SECRET_KEY: "{{ shop_secret_key }}",'
                     ' UPLOAD_TOKEN: "{{ shop_upload_token }}", BAROMETER: "swordfish"}', encoding="utf-8")
-    output = play("service_restart", "--diff", "-e", "@%s" % more, services="consumer,cron")
+    output = play("service_restart", "--diff", "-e", "@%s" % more, services="consumer,cron", drain=1)
     assert changed_hosts(output) == shop.hosts and "BAROMETER" in output and "swordfish" not in output
+    assert re.search(r"consumer@1 +restarted +it ran \([0-9.]+ s\), KILLED: it did not end in time", output), output
+    assert output.count("KILLED") == 1
     restarted = states()
     assert restarted["consumer1"]["consumer@2"][0] == restarted["app1"]["cron"][0] == "STOPPED"
     assert restarted["consumer1"]["consumer@1"][0] == "RUNNING"

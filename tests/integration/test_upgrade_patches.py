@@ -17,13 +17,41 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, owner
-from ansible_collections.slipway.app.tests.integration.aftermath import where
+from ansible_collections.slipway.app.tests.integration.aftermath import told, where
+from ansible_collections.slipway.app.tests.integration.crashes import kill_tree, wait_until
 from ansible_collections.slipway.app.tests.integration.packages import derive
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application
 
 pytestmark = pytest.mark.timeout(900)
 
+# A connection that is lost when the host has the patch and its answer is on the way: for good, or once.
+LOSES = '''
+import os
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.connection.local import Connection as Local
+
+DOCUMENTATION = """name: losing
+short_description: as local
+description: [local]
+extends_documentation_fragment: [connection_pipelining]
+"""
+
+
+class Connection(Local):
+    transport = "losing"
+
+    def exec_command(self, *arguments, **options):
+        if os.path.exists("lost"):
+            raise AnsibleConnectionFailure("it is lost")
+        done = super().exec_command(*arguments, **options)
+        for name, then in (("once", "found"), ("for good", "lost")):
+            if os.path.exists(name) and os.path.exists("consumer1/current/news.txt"):
+                os.rename(name, then)
+                raise AnsibleConnectionFailure("it was lost")
+        return done
+'''
 ADDED = "--- /dev/null\n+++ b/%s.txt\n@@ -0,0 +1 @@\n+open on Sunday\n"
 
 
@@ -60,7 +88,16 @@ def live(lab):
     return {os.readlink(lab.root(host) / "current").partition("-")[0] for host in lab.hosts}
 
 
-def test_a_patch_from_trial_to_upgrade_and_reverted(shop, run, next_package, patches):
+def killed_before_consumer1(lab, name, folder):
+    """Kill patch_apply when only consumer1 has still to do it."""
+    (folder / name).write_text(ADDED % name.partition(".")[0], encoding="utf-8")
+    with exclusive(lab.root("consumer1") / "state" / "release.lock"):
+        started = lab.start_playbook("patch_apply", patch=str(folder / name), force=True)
+        wait_until(lambda: len(where(lab, name.replace("patch", "txt"))) == 2 or started.poll() is not None)
+        kill_tree(started)
+
+
+def test_a_patch_from_trial_to_upgrade_and_reverted(shop, run, next_package, patches, tmp_path):
     tried = patches("patch_apply", "news.patch")
     assert tried.rc == 0 and "would be applied" in tried.output and "force=true" in tried.output
     assert where(shop, "news.txt") == []
@@ -73,14 +110,26 @@ def test_a_patch_from_trial_to_upgrade_and_reverted(shop, run, next_package, pat
     assert where(shop, "news.txt") == ["consumer1"]
     odd.unlink()
 
-    for name, keep in (("news.patch", True), ("note.patch", True), ("late.patch", False)):
-        applied = patches("patch_apply", name, force=True, keep=keep)
+    for name in ("news.patch", "note.patch"):
+        applied = patches("patch_apply", name, force=True, keep=True)
         assert applied.rc == 0, applied.output
-    assert where(shop, "news.txt") == where(shop, "note.txt") == where(shop, "late.txt") == shop.hosts
 
+    # The controller dies when all hosts but one are patched: whoever looks, recovers or upgrades is told so.
+    killed_before_consumer1(shop, "late.patch", tmp_path)
+    assert where(shop, "late.txt") == ["app1", "app2"]
+    differ = "consumer1: The patch late.patch"
+    seen = run(shop, "status")
+    assert seen.rc == 0 and "patches      news.patch, note.patch, late.patch" in seen.output and differ in seen.output
+    recovered = run(shop, "recover", takeover=True)
+    assert recovered.rc != 0 and "the lock is free again" in told(recovered.output) and differ in told(recovered.output)
     refused = run(shop, "upgrade", package=next_package)
-    assert refused.rc != 0 and "late.patch (applied by" in refused.output and "skip_check_patches=true" in refused.output
-    assert "note.patch (applied by" not in refused.output and live(shop) == {"releases/1.0.0"}
+    assert refused.rc != 0 and differ in told(refused.output) and "applied on app1, app2 and not here" in told(refused.output)
+    assert "late.patch (applied by" in told(refused.output) and "skip_check_patches=true" in told(refused.output)
+    assert "note.patch (applied by" not in told(refused.output) and live(shop) == {"releases/1.0.0"}
+
+    applied = patches("patch_apply", "late.patch", force=True)
+    assert applied.rc == 0, applied.output
+    assert where(shop, "news.txt") == where(shop, "note.txt") == where(shop, "late.txt") == shop.hosts
 
     upgraded = run(shop, "upgrade", package=next_package, skip_check_patches=True)
     assert upgraded.rc == 0, upgraded.output
@@ -101,6 +150,9 @@ def test_a_host_that_fails_at_the_last_moment_and_it_is_applied_nowhere(shop, tm
         application.release({})
         (tmp_path / name / "state").mkdir()
         hosts[name] = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "slipway_root": application.root}
+    hosts["consumer1"]["ansible_connection"] = "losing"
+    (tmp_path / "connections").mkdir()
+    (tmp_path / "connections" / "losing.py").write_text(LOSES, encoding="utf-8")
     groups = {"app": {"hosts": {name: hosts[name] for name in ("app1", "app2")}}, "consumer": {"hosts": {"consumer1": hosts["consumer1"]}}}
     (tmp_path / "hosts.json").write_text(json.dumps({"all": {"children": groups}}), encoding="utf-8")
     (tmp_path / "news.patch").write_text(ADDED % "news", encoding="utf-8")
@@ -108,10 +160,12 @@ def test_a_host_that_fails_at_the_last_moment_and_it_is_applied_nowhere(shop, tm
     def there():
         return [name for name in hosts if (tmp_path / name / "current" / "news.txt").exists()]
 
+    environment = dict(shop.ansible_environment(), ANSIBLE_CONNECTION_PLUGINS=str(tmp_path / "connections"))
+
     def play(playbook, patch):
         argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.json", "slipway.app." + playbook,
                 "-e", "patch=" + patch, "-e", "force=true"]
-        return subprocess.run(argv, cwd=tmp_path, env=shop.ansible_environment(), stdout=subprocess.PIPE, text=True, check=False)
+        return subprocess.run(argv, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, check=False)
 
     lock = Lock(hosts["app1"]["slipway_root"])
     lock.acquire("upgrade-1", owner("bob", "another.example", 1))
@@ -126,6 +180,15 @@ def test_a_host_that_fails_at_the_last_moment_and_it_is_applied_nowhere(shop, tm
     assert failed.returncode != 0 and "was taken back where it had been applied" in failed.stdout
     assert there() == [] and lock.fence() == 2 and lock.holder() is None
     obstacle.rmdir()
+    (tmp_path / "once").touch()
+    failed = play("patch_apply", "news.patch")
+    assert failed.returncode != 0 and "was taken back where it had been applied" in told(failed.stdout) and "it was lost" in told(failed.stdout)
+    assert there() == [] and lock.holder() is None
+    (tmp_path / "for good").touch()
+    failed = play("patch_apply", "news.patch")
+    assert failed.returncode != 0 and "Whether it is on consumer1 is not known" in told(failed.stdout)
+    assert there() == ["consumer1"] and lock.holder() is None
+    (tmp_path / "lost").unlink()
     assert play("patch_apply", "news.patch").returncode == 0 and there() == list(hosts)
     obstacle.unlink()
     obstacle.mkdir()

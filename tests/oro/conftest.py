@@ -8,11 +8,8 @@ A test that asks for a stage gets what was seen in it; tests that change nothing
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import json
 import sys
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 # This folder is no package, its files find each other by this path.
-from oro_lab import ROOT, OroLab, play, until  # noqa: E402
+from oro_lab import ROOT, OroLab, play, until, users  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -128,26 +125,3 @@ def in_front_of_users(lab, mode, reference):
     with users(lab) as visits:
         result = play(lab, "upgrade", reference=reference, mode=mode)
     return SimpleNamespace(result=result, before=before, visits=visits, **snapshot(lab))
-
-
-@contextlib.contextmanager
-def users(lab):
-    """Users who come to the balancer all the time, and what they get."""
-    visits, stop = collections.Counter(), threading.Event()
-
-    def come():
-        while not stop.wait(0.2):
-            try:
-                status, body = lab.get()
-                page = json.loads(body) if status == 200 else {}
-                visits[status, page.get("version"), page.get("platform"), page.get("metadata")] += 1
-            except OSError as error:
-                visits[str(error), None, None, None] += 1
-
-    thread = threading.Thread(target=come)
-    thread.start()
-    try:
-        yield visits
-    finally:
-        stop.set()
-        thread.join()

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -61,6 +64,29 @@ def until(happened):
     while not happened():
         assert time.monotonic() < deadline, "it does not come"
         time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def users(lab, host="lb1"):
+    """Users who come to the balancer, or to an app host, all the time, and what they get."""
+    visits, stop = collections.Counter(), threading.Event()
+
+    def come():
+        while not stop.wait(0.2):
+            try:
+                status, body = lab.get(host=host)
+                page = json.loads(body) if status == 200 else {}
+                visits[status, page.get("version"), page.get("platform"), page.get("metadata")] += 1
+            except OSError as error:
+                visits[str(error), None, None, None] += 1
+
+    thread = threading.Thread(target=come)
+    thread.start()
+    try:
+        yield visits
+    finally:
+        stop.set()
+        thread.join()
 
 
 def make_repository(folder):
@@ -115,8 +141,7 @@ class OroLab(hosts_lab.Lab):
             "slipway_profile": "oro",
             "slipway_root": ROOT,
             "slipway_server_name": NAME,
-            "slipway_health_path": "/user/login",
-            "slipway_variables": {"port": PORT, "websocket_port": WEBSOCKET_PORT, "php_fpm": "php-fpm8.2"},
+            "slipway_variables": {"port": PORT, "websocket_port": WEBSOCKET_PORT, "php_fpm": "php-fpm8.2", "backend_prefix": ""},
             "slipway_database": {"login_host": "db1", "login_port": 5432, "login_user": "oro", "login_db": DATABASE,
                                  "login_password": password},
             "slipway_environment_variables": {

@@ -10,7 +10,8 @@ import re
 import socket
 
 import pytest
-from oro_lab import HERE, NAME, PORT, ROOT, WEBSOCKET_PORT, play, until  # found by conftest.py
+from client import request  # the demo's; the lab has made its folder known
+from oro_lab import HERE, NAME, PORT, ROOT, WEBSOCKET_PORT, play, until, users  # found by conftest.py
 
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 
@@ -46,6 +47,20 @@ def test_debugging_is_refused_where_users_are(lab):
     assert done.output.count("changed=0") == 2, done.output
 
 
+def test_an_application_whose_health_nobody_has_named_a_path_for_is_refused(lab):
+    """A balancer that asks for the wrong one calls every host down."""
+    done = lab.playbook("provision", "--limit", "app1,localhost", slipway_variables={"port": PORT})
+    assert done.rc != 0
+    assert "depends on backend_prefix" in done.output and "slipway_health_path" in done.output
+    assert done.output.count("changed=0") == 2, done.output
+
+
+def test_the_administrators_own_settings_of_the_journal_stay(provisioned):
+    assert "slipway" not in provisioned.ssh("app2", ["cat", "/etc/systemd/journald.conf"]).stdout
+    shown = provisioned.ssh("app2", ["systemd-analyze", "cat-config", "systemd/journald.conf"]).stdout
+    assert "Storage=persistent" in shown and "SystemMaxUse=1G" in shown
+
+
 def test_a_second_run_changes_nothing(provisioned):
     done = play(provisioned, "provision", "--limit", "app2,localhost")
     assert done.output.count("changed=0") == 2, done.output
@@ -61,6 +76,46 @@ def test_php_belongs_to_the_application_and_answers_nginx_alone(lab, deployed):
 def test_every_path_is_the_front_controllers_but_files_are_served(lab, deployed):
     assert lab.page("app2", "/product/7?size=2")["path"] == "/product/7?size=2"
     assert lab.get("/build/app.css", "app2") == (200, (HERE / "application/assets/app.css").read_text(encoding="utf-8"))
+
+
+def test_the_balancer_asks_for_what_the_profile_says_and_finds_all_well(lab, deployed):
+    assert "meth GET uri /user/login ver" in lab.ssh("lb1", ["cat", "/etc/haproxy/haproxy.cfg"]).stdout
+    until(lambda: lab.in_rotation() == len(lab.apps))
+
+
+def test_a_picture_is_made_by_the_application_when_it_is_first_asked_for_and_is_a_file_then(lab, deployed):
+    path = "/media/cache/attachment/resize/7/100/80/bell.png"
+    status, made = lab.get(path, "app2")
+    assert status == 200 and made.startswith("picture 7 made at ")
+    for host in ("app2", "app1"):  # what one has made the other has as well
+        status, headers, body = request("http://" + lab.address(host), "GET", path, headers={"Host": NAME})
+        assert (status, body.decode(), headers["X-Content-Type-Options"]) == (200, made, "nosniff")
+    # What is uploaded is a file or is not there, and no program in the place where pictures are made.
+    assert lab.get("/media/nowhere.png", "app2")[0] == 404
+    assert lab.get("/media/cache/other.php", "app2")[0] == 200 and lab.page("app2", "/media/cache/other.php")["version"] == "5.1.0"
+
+
+def test_settings_of_php_reach_what_runs_and_no_request_is_lost(lab, deployed):
+    before = lab.page("app2")
+    with users(lab, "app2") as visits:
+        changed = play(lab, "provision", "--limit", "app2,localhost", host_upload_limit_megabytes=40)
+    assert "changed=0" not in changed.output.rpartition("app2")[2].partition("\n")[0]
+    until(lambda: lab.page("app2")["upload_limit"] == "40M")
+    assert before["upload_limit"] == "32M" and lab.page("app2")["fpm"] == before["fpm"]
+    assert {status for status, *_page in visits} == {200}, visits
+
+
+def test_a_link_past_maintenance_is_good_on_every_host_and_in_no_log(lab, deployed):
+    """Of the hosts each has nginx read the new secret."""
+    shown = play(lab, "maintenance_bypass", slipway_maintenance_secret="thirty-two-letters-and-digits-01").output
+    assert "reload nginx first" not in shown
+    link = re.search(r"/\.slipway-maintenance/pass\?key=[A-Za-z0-9_.-]+", shown).group()
+    for host in lab.apps:
+        until(lambda host=host: lab.get(link, host)[0] == 302)
+    assert lab.get(link)[0] == 302 and lab.get("/seen-in-the-log")[0] == 200
+    until(lambda: "/seen-in-the-log" in lab.ssh("lb1", ["journalctl", "--quiet"]).stdout)
+    for host in ("lb1", *lab.apps):
+        assert "pass?key=" not in lab.ssh(host, ["journalctl", "--quiet"]).stdout, host
 
 
 def test_no_other_program_can_be_asked_for(lab, deployed):

@@ -10,6 +10,8 @@ import re
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
+from ansible_collections.slipway.app.plugins.module_utils._config.profiles import DEBUG_SWITCHES, PROFILES
+
 OMITTED = "(omitted)"
 
 
@@ -121,3 +123,9 @@ def entered(node):
                 yield value
             else:
                 yield from entered(value)
+
+
+def test_profiles_say_the_same_of_debugging_to_hosts_and_to_operations(repository):
+    for profile, switches in DEBUG_SWITCHES.items():
+        assert tuple(repository.yaml("roles/host/vars/profiles/%s.yml" % profile)["__host_debug_variables"]) == switches
+    assert set(DEBUG_SWITCHES) == set(PROFILES)

@@ -14,10 +14,11 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.decide impo
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, open_operation, operations, summary
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, FORWARD, MODES, READING
+from ansible_collections.slipway.app.plugins.module_utils._release.patches import patched
 
 
 def survey(site):
-    """What this host knows, without changing anything: its operation, its release, its maintenance, its lock.
+    """What this host knows, without changing anything: its operation, its release and patches, its maintenance, its lock.
 
     The operation is the one that is open, else the last one; closed_since is since when it keeps users out here, decided
     what was decided here about going on or back.
@@ -33,7 +34,8 @@ def survey(site):
         decided = next((step["data"] for step in reversed(last["steps"]) if (step["step"], step["outcome"]) == ("assess", "done")), None)
         last["steps"] = [{"step": step["step"], "outcome": step["outcome"]} for step in last["steps"]]
     return {"operation": last, "current": current.id if current else None, "maintenance": site.maintenance.status(),
-            "closed_since": closed_since, "decided": decided, "drain": site.drain.status(), "holder": site.lock.holder()}
+            "closed_since": closed_since, "decided": decided, "drain": site.drain.status(), "holder": site.lock.holder(),
+            "patched": patched(site.root)}
 
 
 def assess(site, plan, check=False):
@@ -154,11 +156,11 @@ def _end_migration(operation):
 
 
 def _release_unbegun(site, holder, plan, check):
-    """The lock was taken, but the controller was gone before the journal began: nothing has been done."""
+    """The lock was taken, but there is no journal: it had not begun, or keeps none and can be said once more (patches)."""
     if not check:
         site.lock.take_over(holder["operation"], plan["owner"], force=plan["takeover"])
         site.lock.release(holder["operation"])
-    return _nothing("Operation %s had taken the lock and not begun; the lock is free again." % holder["operation"])
+    return _nothing("Operation %s had taken the lock and begun no journal; the lock is free again." % holder["operation"])
 
 
 def _remains(site, ended, check):

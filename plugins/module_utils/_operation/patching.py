@@ -7,9 +7,17 @@
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._release.patches import Patches
+from ansible_collections.slipway.app.plugins.module_utils._release.patches import Patches, patched
 
 SKIP = "Say -e skip_check_patches=true to go without them"
+
+
+def carried(site):
+    """The patches of the live release as far as an upgrade has to do with them, for the controller to compare hosts by."""
+    found = patched(site.root)
+    if found["patches"] and site.params["skip_check_patches"]:
+        found["patches"] = [one for one in found["patches"] if one["keep"]]
+    return found
 
 
 def refuse_to_drop(site, live):

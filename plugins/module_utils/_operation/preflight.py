@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation import services
+from ansible_collections.slipway.app.plugins.module_utils._operation import debugging, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import advice, held
-from ansible_collections.slipway.app.plugins.module_utils._operation.patching import refuse_to_drop
+from ansible_collections.slipway.app.plugins.module_utils._operation.patching import carried, refuse_to_drop
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES
 from ansible_collections.slipway.app.plugins.module_utils._postgres import preflight as database
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
@@ -32,7 +32,8 @@ def check(site, kind, package, mode="maintenance", balancers=()):
             "There is no folder %s: make it, owned by the user that runs the application." % site.root]}
     findings = []
     current = site.releases.current()
-    found = {"digest": None, "package": package, "current": current.as_dict() if current else None, "findings": findings}
+    found = {"digest": None, "package": package, "current": current.as_dict() if current else None, "findings": findings,
+             "patched": carried(site)}
     _collect(findings, _nothing_open, site)
     if kind == "upgrade" and current is None:
         findings.append("The application is not installed on %s (no release is live): run the playbook slipway.app.deploy." % site.host)
@@ -44,6 +45,7 @@ def check(site, kind, package, mode="maintenance", balancers=()):
         _collect(findings, _stageable, site, found)
         _collect(findings, _runnable, site, candidate)
         _collect(findings, _commands, site, candidate, kind)
+        _collect(findings, debugging.refuse, site, candidate)
         if current:
             _collect(findings, refuse_to_drop, site, current)
     _collect(findings, _services, site)

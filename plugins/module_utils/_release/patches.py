@@ -50,6 +50,17 @@ def open_patches(root):
     return Patches(releases.root, release)
 
 
+def patched(root):
+    """What can differ between hosts: {release: id of the live one or None, patches: [{name, digest, keep}], interrupted}."""
+    releases = ReleaseStore(root)
+    release = releases.current()
+    if release is None:
+        return {"release": None, "patches": [], "interrupted": False}
+    patches = Patches(releases.root, release)
+    return {"release": release.id, "interrupted": patches.interrupted(),
+            "patches": [{key: one[key] for key in ("name", "digest", "keep")} for one in patches.list()]}
+
+
 class Misfit(SlipwayError):
     """A diff does not fit this release."""
 
@@ -145,11 +156,8 @@ class Patches:
 
     @contextlib.contextmanager
     def _alone(self, check):
-        """Alone at work, with nothing half done; a check only looks, and cannot do that while something is."""
+        """Alone at work, with nothing half done; a check only looks, and sees what is half done as it will be mended."""
         if check:
-            if self.interrupted():
-                raise SlipwayError("A run was killed while it changed release %s." % self.release.id, untouched="Nothing was changed.",
-                                   hint="The next run that changes something takes back what that one had begun.")
             yield
             return
         make_own_dir(os.path.dirname(self._lock), 0o700)
@@ -232,6 +240,11 @@ class Patches:
 
     def _copy(self, path, old, new):
         """Copy a file that a diff names, if it is there; refuse one that is reached over a link or is none of the release."""
+        half_done = self._half_done()
+        if path in half_done:
+            if os.path.exists(half_done[path]):
+                _copy_into((old, new), path, half_done[path])
+            return
         parts = path.split("/")
         place = self.release.path
         for number, part in enumerate(parts):
@@ -245,10 +258,7 @@ class Patches:
                 kind = "a link" if stat.S_ISLNK(mode) else "not a %s" % ("file" if wanted is stat.S_ISREG else "folder")
                 raise Misfit("The patch is refused: it changes %s, and %s is %s." % (path, "/".join(parts[:number + 1]), kind),
                              untouched="Nothing was changed.")
-        for folder in (old, new):
-            copy = os.path.join(folder, path)
-            os.makedirs(os.path.dirname(copy), exist_ok=True)
-            shutil.copy2(place, copy)
+        _copy_into((old, new), path, place)
 
     @staticmethod
     def _changed(paths, old, new):
@@ -307,26 +317,38 @@ class Patches:
                 folder = os.path.dirname(folder)
         fsync_dir(folder)
 
+    def _half_done(self):
+        """{path: the file as it was before, which there may not have been} of what a killed run has begun and not ended."""
+        intent = read_json(self._intent)
+        if not intent or self.list() == intent["after"]:
+            return {}
+        return {path: os.path.join(self._work, "old", path) for path in intent["files"]}
+
     def _mend(self):
         """Take back what a killed run has begun, unless only its last word was missing."""
-        intent = read_json(self._intent)
-        if intent and self.list() != intent["after"]:
-            for path in intent["files"]:
-                old, copy = os.path.join(self._work, "old", path), os.path.join(self._work, "back")
-                remove_tree(copy)
-                if os.path.exists(old):
-                    shutil.copy2(old, copy)  # the old file stays until all is back: this may be killed as well
-                    if os.geteuid() == 0:
-                        owner = os.stat(self.release.path)
-                        os.chown(copy, owner.st_uid, owner.st_gid)
-                self._put(path, copy)
-        if intent:
+        for path, old in self._half_done().items():
+            copy = os.path.join(self._work, "back")
+            remove_tree(copy)
+            if os.path.exists(old):
+                shutil.copy2(old, copy)  # the old file stays until all is back: this may be killed as well
+                if os.geteuid() == 0:
+                    owner = os.stat(self.release.path)
+                    os.chown(copy, owner.st_uid, owner.st_gid)
+            self._put(path, copy)
+        if self.interrupted():
             flush(self.folder)
             os.unlink(self._intent)
             fsync_dir(self.folder)
         for name in os.listdir(self.folder):
             if name == "work" or name.startswith(".part-"):
                 remove_tree(os.path.join(self.folder, name))
+
+
+def _copy_into(folders, path, source):
+    for folder in folders:
+        copy = os.path.join(folder, path)
+        os.makedirs(os.path.dirname(copy), exist_ok=True)
+        shutil.copy2(source, copy)
 
 
 def paths_of(text, level):

@@ -20,6 +20,13 @@ PROFILES = {
     "oro": ORO,
 }
 
+# profile -> environment variables by which an application lets everybody see its inside
+DEBUG_SWITCHES = {
+    "django": ("DEBUG", "DJANGO_DEBUG"),
+    "generic": ("DEBUG",),
+    "oro": ("APP_DEBUG", "ORO_DEBUG"),
+}
+
 # profile -> (what composer.lock calls the thing whose version counts, ((version, what differs from it on), ...))
 VERSIONS = {
     "oro": ("oro/platform", ORO_VERSIONS),

@@ -16,6 +16,14 @@ if ((new Maintenance($application))->isOn()) {
     http_response_code(503);
     exit("Service Temporarily Unavailable\n");
 }
+if (preg_match('#^/media/cache/attachment/resize/(\d+)/\d+/\d+/[\w-]+\.png$#D', $path = strtok($_SERVER['REQUEST_URI'], '?'), $asked)) {
+    // A resized picture is made when it is first asked for; from then on it is a file.
+    $file = __DIR__ . $path;
+    is_dir(dirname($file)) || mkdir(dirname($file), 0775, true);
+    file_put_contents($file, $picture = 'picture ' . $asked[1] . ' made at ' . hrtime(true));
+    header('Content-Type: image/png');
+    exit($picture);
+}
 header('Content-Type: application/json');
 // Read here, so that what is served is as old as the code is.
 const VERSION = '5.1.0';
@@ -25,6 +33,8 @@ echo json_encode([
     'user' => posix_getpwuid(posix_geteuid())['name'],
     'metadata' => Cache::ofEnvironment()->get('metadata', [Application::class, 'platform']),
     'platform' => Application::platform(),
+    'upload_limit' => ini_get('upload_max_filesize'),
+    'fpm' => posix_getppid(),
     'validates' => (bool) ini_get('opcache.validate_timestamps'),
     'cached' => function_exists('opcache_is_script_cached') && opcache_is_script_cached(__FILE__),
     'migrations' => (int) $application->database()->query('SELECT count(*) FROM oro_migrations')->fetchColumn(),

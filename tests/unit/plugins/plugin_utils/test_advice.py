@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import builtins
+import pathlib
+import re
 
 import pytest
 from ansible.errors import AnsibleError
 
 from ansible_collections.slipway.app.plugins.plugin_utils._advice import advise, safe_modes, sentence, unaccepted
-from ansible_collections.slipway.app.plugins.plugin_utils._advice_rules import REASONS
+from ansible_collections.slipway.app.plugins.plugin_utils._advice_rules import CANNOT_JUDGE, REASONS
 
 GIB = 1024**3
 # The database of all cases: a big table, a small one, one name in two schemas, and a big materialized view.
@@ -67,9 +69,13 @@ SAFE = """
     ALTER TABLE big ALTER code TYPE text
     ALTER TABLE public.big ALTER price TYPE numeric(12,2)
     ALTER TABLE big ALTER price TYPE numeric
-    ALTER TABLE big ADD CONSTRAINT c CHECK (n > 0) NOT VALID
-    ALTER TABLE big ADD CONSTRAINT c FOREIGN KEY (n) REFERENCES small (id) NOT VALID; ALTER TABLE big VALIDATE CONSTRAINT c
-    CREATE UNIQUE INDEX CONCURRENTLY i ON big (n); ALTER TABLE big ADD CONSTRAINT c UNIQUE USING INDEX i
+    ALTER TABLE big ADD a int; ALTER TABLE big ADD CONSTRAINT c CHECK (a > 0) NOT VALID; ALTER TABLE big VALIDATE CONSTRAINT c
+    ALTER TABLE big ADD a int; ALTER TABLE big ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES small (id) NOT VALID
+    ALTER TABLE big ADD a int DEFAULT 0; ALTER TABLE big ADD CONSTRAINT c CHECK (a IS NOT NULL AND a >= 0) NOT VALID
+    ALTER TABLE big ADD a int; CREATE UNIQUE INDEX CONCURRENTLY i ON big (a); ALTER TABLE big ADD CONSTRAINT c UNIQUE USING INDEX i
+    ALTER TABLE big ADD CONSTRAINT c UNIQUE USING INDEX i
+    ALTER TABLE small ADD COLUMN a text CHECK (length(a) > 2 OR a IS NULL)
+    ALTER TABLE small ADD COLUMN a int UNIQUE REFERENCES big (id)
     ALTER TABLE small ADD COLUMN a int; ALTER TABLE small ADD CONSTRAINT c CHECK (a > 0)
     ALTER TABLE small ADD COLUMN a int; ALTER TABLE small ADD CONSTRAINT c UNIQUE (name, a)
     ALTER TABLE small ADD COLUMN a int; ALTER TABLE small ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES big (id)
@@ -91,7 +97,7 @@ SAFE = """
     ALTER TYPE status ADD VALUE 'late'
     ALTER TYPE status ADD VALUE IF NOT EXISTS 'late' AFTER 'open'
     CREATE DOMAIN d AS int CHECK (value > 0); DROP DOMAIN d
-    ALTER DOMAIN d ADD CONSTRAINT c CHECK (value > 0) NOT VALID; ALTER DOMAIN d VALIDATE CONSTRAINT c
+    ALTER DOMAIN d VALIDATE CONSTRAINT c
     ALTER DOMAIN d DROP NOT NULL
     CREATE SEQUENCE s; ALTER SEQUENCE s RESTART; DROP SEQUENCE s
     ALTER SEQUENCE s OWNED BY big.n
@@ -113,8 +119,9 @@ SAFE = """
     UPDATE big SET n = 1 WHERE id = 5
     UPDATE big SET n = 1 WHERE id BETWEEN 1 AND 1000 AND n IS NULL
     UPDATE big SET n = 1 WHERE code IN ('a', 'b') OR id = 3
-    DELETE FROM big WHERE id IN (SELECT id FROM big LIMIT 1000)
-    DELETE FROM small WHERE name = 'x'
+    UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big LIMIT 1000)
+    CREATE TABLE fresh (a int); DELETE FROM fresh WHERE a > 0
+    MERGE INTO small USING big ON big.name = small.name WHEN MATCHED THEN UPDATE SET name = 'x' WHEN NOT MATCHED THEN INSERT VALUES ('y')
     LOCK TABLE big IN ROW EXCLUSIVE MODE
     VACUUM ANALYZE big
     ANALYZE
@@ -122,6 +129,8 @@ SAFE = """
     VACUUM (FULL off) big
     CLUSTER small USING i
     BEGIN; SET lock_timeout = '5s'; SET LOCAL statement_timeout = 0; SAVEPOINT a; COMMIT
+    SET LOCAL lock_timeout = 2000; SET lock_timeout TO '1 min'; SET lock_timeout TO DEFAULT; RESET lock_timeout
+    RESET ROLE; RESET SESSION AUTHORIZATION; SET TIME ZONE 'UTC'
     SELECT 1
     SELECT setval(pg_get_serial_sequence('big', 'id'), coalesce(max(id), 1)) FROM big
     SELECT pg_advisory_xact_lock(5)
@@ -205,7 +214,18 @@ UNSAFE = """
     CREATE UNIQUE INDEX i ON big (n) => index constraint
     CREATE UNIQUE INDEX i ON small (name) => constraint
     CREATE UNIQUE INDEX i ON small (lower(name)) => constraint
+    CREATE UNIQUE INDEX CONCURRENTLY i ON big (n) => constraint
+    CREATE UNIQUE INDEX CONCURRENTLY i ON big (n); ALTER TABLE big ADD CONSTRAINT c UNIQUE USING INDEX i => constraint
+    ALTER TABLE big ADD CONSTRAINT c PRIMARY KEY USING INDEX i => constraint
     ALTER TABLE big ADD COLUMN a int UNIQUE => index
+    ALTER TABLE small ADD COLUMN a int DEFAULT 1 UNIQUE => constraint
+    ALTER TABLE small ADD COLUMN a int DEFAULT 1 REFERENCES big (id) => constraint
+    ALTER TABLE small ADD COLUMN a int CHECK (a IS NOT NULL) => constraint
+    ALTER TABLE small ADD COLUMN a int CHECK (NOT (a IS NULL)) => constraint
+    ALTER TABLE small ADD COLUMN a int CHECK (coalesce(a, 0) > 0) => constraint
+    ALTER TABLE small ADD COLUMN a int CHECK (a > 0 OR name = 'x') => constraint
+    ALTER TABLE small ADD COLUMN a int CHECK (num_nonnulls(a) = 1) => constraint
+    ALTER TABLE small ADD COLUMN a int CHECK (a IS DISTINCT FROM NULL) => constraint
     ALTER TABLE big ADD CONSTRAINT c UNIQUE (n) => index constraint
     ALTER TABLE big ADD PRIMARY KEY (n) => index constraint
     ALTER TABLE small ADD CONSTRAINT c EXCLUDE USING gist (name WITH =) => constraint
@@ -214,7 +234,7 @@ UNSAFE = """
     ALTER TABLE big ADD CONSTRAINT c FOREIGN KEY (n) REFERENCES small (id) => scan constraint
     ALTER TABLE big ADD FOREIGN KEY (n) REFERENCES small => scan constraint
     ALTER TABLE big ADD COLUMN a int CHECK (a > 0) => scan
-    ALTER TABLE big ADD COLUMN a int DEFAULT 1 REFERENCES small (id) => scan
+    ALTER TABLE big ADD COLUMN a int DEFAULT 1 REFERENCES small (id) => scan constraint
     ALTER TABLE big ADD COLUMN a int DEFAULT 1; ALTER TABLE big ALTER a SET NOT NULL => scan
     ALTER TABLE small ATTACH PARTITION big FOR VALUES IN (1) => scan
     ALTER TABLE small ADD CONSTRAINT c CHECK (name <> '') => constraint
@@ -222,7 +242,10 @@ UNSAFE = """
     ALTER TABLE small ADD COLUMN a int; ALTER TABLE small ADD CONSTRAINT c UNIQUE NULLS NOT DISTINCT (a) => constraint
     ALTER TABLE small ADD COLUMN a int DEFAULT 1; ALTER TABLE small ADD UNIQUE (a) => constraint
     ALTER TABLE small ALTER id ADD GENERATED ALWAYS AS IDENTITY => constraint
+    ALTER TABLE big ADD CONSTRAINT c CHECK (n > 0) NOT VALID => constraint
+    ALTER TABLE big ADD CONSTRAINT c FOREIGN KEY (n) REFERENCES small (id) NOT VALID; ALTER TABLE big VALIDATE CONSTRAINT c => constraint
     ALTER DOMAIN d ADD CONSTRAINT c CHECK (value > 0) => constraint
+    ALTER DOMAIN d ADD CONSTRAINT c CHECK (value > 0) NOT VALID; ALTER DOMAIN d VALIDATE CONSTRAINT c => constraint
     ALTER TABLE big DROP CONSTRAINT c => drop-constraint
     ALTER DOMAIN d DROP CONSTRAINT c => drop-constraint
     DROP INDEX i => drop-constraint
@@ -253,8 +276,12 @@ UNSAFE = """
     UPDATE big SET n = 1 WHERE NOT id = 1 => all-rows
     UPDATE big SET n = 1 WHERE id NOT IN (1, 2) => all-rows
     UPDATE public.big b SET n = s.id FROM small s WHERE s.name = b.name => all-rows
-    DELETE FROM big WHERE name = 'x' => all-rows
-    MERGE INTO big USING small ON big.id = small.id WHEN MATCHED THEN DELETE => all-rows
+    DELETE FROM big WHERE name = 'x' => deleted all-rows
+    DELETE FROM big WHERE id > 0 => deleted all-rows
+    DELETE FROM big WHERE id IN (SELECT id FROM big LIMIT 1000) => deleted
+    DELETE FROM small WHERE name = 'x' => deleted
+    MERGE INTO big USING small ON big.id = small.id WHEN MATCHED THEN DELETE => deleted all-rows
+    MERGE INTO big USING small ON big.id = small.id WHEN MATCHED THEN UPDATE SET n = 1 => all-rows
     WITH gone AS (DELETE FROM big RETURNING *) INSERT INTO small SELECT name FROM gone => emptied
     WITH a AS (SELECT 1), b AS (UPDATE big SET n = 1 RETURNING n) SELECT * FROM b => all-rows
     LOCK TABLE big => lock
@@ -296,6 +323,15 @@ UNSAFE = """
     DROP OWNED BY shop => unknown
     SET search_path = other => unknown
     SET session_replication_role = replica => unknown
+    SET ROLE owner => unknown
+    SET LOCAL ROLE owner; RESET ROLE => unknown
+    SET SESSION AUTHORIZATION 'owner' => unknown
+    SET lock_timeout = 0 => lock-timeout
+    SET LOCAL lock_timeout TO '0' => lock-timeout
+    SET lock_timeout = '2h' => lock-timeout
+    SET lock_timeout = 60001 => lock-timeout
+    SET lock_timeout FROM CURRENT => lock-timeout
+    SELECT set_config('lock_timeout', '0', false) => unknown
     BEGIN; CREATE TABLE fresh (a int); ROLLBACK => unknown
     COPY big TO PROGRAM 'true' => unknown
     ALTER EXTENSION postgis UPDATE => unknown
@@ -328,6 +364,15 @@ def test_the_table_of_cases_is_large_and_names_every_reason():
     named = {name for line in lines(UNSAFE) for name in line.rpartition(" => ")[2].split()}
     assert named == set(REASONS) | {"unparsable"}
     assert len(lines(SAFE)) > 90 and len(lines(UNSAFE)) > 150
+
+
+def test_the_guide_names_every_rule():
+    guide = (pathlib.Path(__file__).parents[4] / "docs/docsite/rst/guide_slipway_yml.rst").read_text()
+    table = guide.partition("   * - Rule\n")[2].partition("\nWhat cannot be judged")[0]
+    named = [name for line in re.findall(r"   \* - (``.*)", table) for name in re.findall(r"``([a-z-]+)``", line)]
+    assert sorted(named) == sorted([*REASONS, "unparsable", "unread", "code"])
+    vouched = guide.partition("what only its author can know (")[2].partition(")")[0]
+    assert set(re.findall(r"``([a-z-]+)``", vouched)) | {"unknown", "unparsable", "unread", "code"} == set(CANNOT_JUDGE)
 
 
 @pytest.mark.parametrize("sql", lines(SAFE))
@@ -390,7 +435,7 @@ def test_code_and_what_could_not_be_read_cannot_be_judged():
 
 
 def test_an_author_can_vouch_for_what_cannot_be_judged_but_not_for_what_is_plainly_unsafe():
-    sql = "DO $$ BEGIN END $$; DROP TABLE big; CREATE TRIGGER t BEFORE INSERT ON big EXECUTE FUNCTION f(); oops"
+    sql = "DO $$ BEGIN END $$; DROP TABLE big; DELETE FROM small WHERE name = 'x'; CREATE TRIGGER t BEFORE INSERT ON big EXECUTE FUNCTION f(); oops"
     assert rules(sql, code=["x"], compatible=True) == ["drop"]
 
 

@@ -42,6 +42,37 @@ def test_a_finding_on_one_host_stops_all():
     assert set(_runs(_board(worker={"findings": ["The disk is full."]}))) == {"preflight"}
 
 
+def patched(*names, release="1-x", interrupted=False, keep=False):
+    return {"release": release, "interrupted": interrupted, "patches": [{"name": name, "digest": "9f86d0818", "keep": keep} for name in names]}
+
+
+def test_hosts_with_other_patches_stop_all():
+    board = _board(app1={"found": dict(FOUND, patched=patched("fix.patch"))}, app2={"found": dict(FOUND, patched=patched("fix.patch"))},
+                   worker={"found": dict(FOUND, patched=patched())})
+    assert set(_runs(board)) == {"preflight"}
+    ended, (dummy, sentence) = report(board, "upgrade")
+    assert ended == "refused"
+    assert sentence.startswith("- worker: The patch fix.patch (9f86d0818) of release 1-x is applied on app1, app2 and not here: say slipway.app.patch_apply")
+    assert "slipway.app.patch_revert -e patch='fix.patch'" in sentence
+
+
+def test_a_recovery_names_the_hosts_with_other_patches():
+    decision = {"direction": "none", "restore": False, "reason": "The lock is free again."}
+
+    def ended(app1, app2):
+        board = _board("recover", app1={"decision": decision, "survey": {"patched": app1}}, app2={"survey": {"patched": app2}})
+        return report(board, "recover")
+
+    assert ended(patched("a"), patched("a")) == ("done", ["Nothing to recover. The lock is free again."])
+    assert ended(patched("a"), patched(release="2-y"))[0] == "done"  # while releases are switched
+    how, sentences = ended(patched("a", "b"), patched("a"))
+    assert how == "patched differently" and sentences[2].startswith("- app2: The patch b (9f86d0818) of release 1-x is applied on app1 and not here")
+    how, sentences = ended(patched("a"), patched("a", keep=True))
+    assert how == "patched differently" and sentences[2].startswith("- app1: The patch a is to be kept by an upgrade on app2 and not here")
+    how, sentences = ended(patched(), patched(interrupted=True))
+    assert how == "patched differently" and sentences[2].startswith("- app2: A run was killed while it changed release 1-x")
+
+
 def test_nothing_to_do_takes_no_lock():
     live = dict(FOUND, current={"id": "2-y", "digest": "sha256:new"})
     board = _board(app1={"found": live}, app2={"found": live}, worker={"found": live})

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation.patching import refuse_to_drop, replay
+from ansible_collections.slipway.app.plugins.module_utils._operation.patching import carried, refuse_to_drop, replay
 from ansible_collections.slipway.app.plugins.module_utils._release.patches import Patches
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.slipway.app.plugins.plugin_utils._words import outcome_line
@@ -54,6 +54,15 @@ def test_patches_that_would_be_lost_are_named(site):
     site.params["skip_check_patches"] = True
     refuse_to_drop(site, site.old)
     assert replay(site, site.old, site.new)["dropped"] == ["lost.patch"]
+
+
+def test_hosts_are_compared_by_the_patches_an_upgrade_has_to_do_with(site):
+    patch(site, "kept.patch", keep=True)
+    patch(site, "lost.patch", old="two")
+    (kept, lost) = carried(site)["patches"]
+    assert (kept["name"], lost["name"]) == ("kept.patch", "lost.patch")
+    site.params["skip_check_patches"] = True
+    assert carried(site) == {"release": site.old.id, "patches": [kept], "interrupted": False}
 
 
 def test_a_patch_to_be_kept_is_applied_to_the_new_release_once(site):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation import debugging
 from ansible_collections.slipway.app.plugins.module_utils._operation.preflight import _commands
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import open_runtime
 
@@ -43,3 +44,39 @@ def test_commands_of_the_operation_are_looked_at(lacking, kind, names):
 
 def test_a_host_without_web_warms_its_caches_only(lacking):
     assert lacking("upgrade", serves=False) == ["warm"]
+
+
+@pytest.fixture
+def debugging_in(application):
+    """debugging_in(environment, profile, of slipway.yml, of the inventory) looks whether users would see the application's inside."""
+
+    def look(environment, profile, ours, inventory):
+        application.release({}, profile=profile, environment=ours, **({"profile_version": "6.0"} if profile == "oro" else {}))
+        options = {"root": application.root, "environment": environment, "variables": {"websocket_port": "1"}, "python": None}
+        runtime = open_runtime(options)
+        debugging.refuse(SimpleNamespace(environment=environment, runtime=lambda candidate: runtime,
+                                         params={"environment_variables": inventory}), None)
+
+    return look
+
+
+@pytest.mark.parametrize("profile, ours, inventory", [
+    ("generic", {"DEBUG": "1"}, {}),
+    ("generic", {"DEBUG": "0"}, {"DEBUG": "yes"}),
+    ("django", {}, {"DEBUG": True}),
+    ("django", {"DJANGO_DEBUG": "on"}, {}),
+    ("oro", {}, {"APP_DEBUG": 1}),
+])
+def test_debugging_is_refused_wherever_it_is_turned_on(debugging_in, profile, ours, inventory):
+    with pytest.raises(SlipwayError, match="DEBUG turns debugging on.* this one is prod.* slipway_environment_variables"):
+        debugging_in("prod", profile, ours, inventory)
+
+
+@pytest.mark.parametrize("environment, profile, ours, inventory", [
+    ("dev", "django", {"DEBUG": "1"}, {}),
+    ("prod", "django", {"DEBUG": "1"}, {"DEBUG": "False"}),
+    ("prod", "oro", {"DEBUG": "1"}, {"APP_DEBUG": 0}),
+    ("stag", "generic", {}, {}),
+])
+def test_debugging_that_is_off_or_for_developers(debugging_in, environment, profile, ours, inventory):
+    debugging_in(environment, profile, ours, inventory)

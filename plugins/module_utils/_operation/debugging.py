@@ -1,0 +1,27 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""No debugging where users are: it shows them the inside of the application, its settings and secrets among it."""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.app.plugins.module_utils._config.profiles import DEBUG_SWITCHES
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+
+OFF = ("", "0", "false", "f", "no", "n", "off", "none", "null")
+ALLOWED = "dev"  # the environment where debugging may be on
+
+
+def refuse(site, candidate):
+    """Raise when the environment that a release would run in, of slipway.yml and of the inventory, turns debugging on."""
+    if site.environment == ALLOWED:
+        return
+    runtime = site.runtime(candidate)
+    environment = runtime.environment({name: str(value) for name, value in (site.params["environment_variables"] or {}).items()})
+    switched_on = [name for name in DEBUG_SWITCHES.get(runtime.config["profile"], ())
+                   if environment.get(name, "").strip().lower() not in OFF]
+    if switched_on:
+        raise SlipwayError("%s turns debugging on, which shows the application's inside to users; that is for the environment %s only, "
+                           "and this one is %s." % (", ".join(switched_on), ALLOWED, site.environment),
+                           hint="Take it out of environment in slipway.yml, or of slipway_environment_variables.")

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who copies the README's example can provision and deploy: it says what the lab's inventory says, by which molecule does both."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, expand_text
+from ansible_collections.slipway.app.tests.hosts.conftest import hosts_lab as lab  # the demo has a lab too
+
+# What the lab's inventory says beyond what everybody has to: the demo's wheels, and what is so by default.
+OF_THE_LAB = {"slipway_build_environment", "slipway_user"}
+GIVEN = {"root": "/srv/shop", "release": "/srv/shop/releases/1", "shared": "/srv/shop/shared", "python": "/usr/bin/python3", "namespace": "1"}
+
+
+@pytest.fixture(scope="module")
+def example(repository):
+    """(slipway.yml, inventory) of the README."""
+    text = (repository.root / "README.md").read_text(encoding="utf-8")
+    slipway, inventory = re.findall(r"```yaml\n(.*?)```", text[text.index("## For your own application"):], re.DOTALL)[:2]
+    return yaml.safe_load(slipway), yaml.safe_load(inventory)
+
+
+@pytest.fixture
+def of_the_lab(tmp_path, monkeypatch):
+    """The variables of the inventory by which molecule provisions and deploys."""
+    made = lab.Lab.__new__(lab.Lab)
+    monkeypatch.setattr(lab.Lab, "secrets", dict.fromkeys(("database", "registry", "secret_key", "upload_token"), "x"), raising=False)
+    monkeypatch.setattr(made, "_state", lambda: {"addresses": {}}, raising=False)
+    return made._application()
+
+
+def test_the_inventory_says_what_the_one_says_that_molecule_deploys_with(example, of_the_lab):
+    ours = example[1]["all"]["vars"]
+    assert {name for name in ours if name.startswith("slipway_")} == set(of_the_lab) - OF_THE_LAB
+    # provision installs systemd's units only, and units are root's.
+    assert ours["slipway_service_driver"] == of_the_lab["slipway_service_driver"] == "systemd" and ours["ansible_become"] is True
+    for name in ("slipway_store_auth", "slipway_database"):
+        assert set(ours[name]) == set(of_the_lab[name]) - {"login_port"}, name
+    assert set(example[1]["all"]["children"]) == {"app", "consumer", "database", "balancer", "build"}
+
+
+def test_every_command_of_the_example_can_be_run_with_its_inventory(example):
+    slipway, inventory = example
+    config = effective({"base": slipway, "overlays": {}}, inventory["all"]["vars"]["slipway_environment"])
+    variables = dict(config["variables"], **GIVEN, **inventory["all"]["vars"]["slipway_variables"])
+    commands = [command for kind in ("install", "migrate", "check", "warm") for command in config["commands"][kind]]
+    for command in commands + [service["command"] for service in config["services"].values()] + config["build"]["commands"]:
+        assert expand(command, variables)
+    for text in [config["health"]["url"], *config["environment"].values()]:
+        assert "{" not in expand_text(text, variables)
+
+
+def test_the_playbooks_find_nothing_missing_in_the_example(example, repository, tmp_path):
+    """Their first plays are run, which need no host."""
+    (tmp_path / "inventory.json").write_text(json.dumps(example[1]), encoding="utf-8")
+    vaulted = sorted(set(re.findall(r"{{ (vault_\w+) }}", json.dumps(example[1]))))
+    first = [repository.yaml("playbooks/%s.yml" % name)[0] for name in ("provision", "deploy", "upgrade")]
+    assert all(play["hosts"] == "localhost" for play in first)
+    (tmp_path / "first.json").write_text(json.dumps(first), encoding="utf-8")
+    done = subprocess.run([str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory.json", "first.json", "-e", "reference=1.0.0",
+                           *(word for name in vaulted for word in ("-e", name + "=x"))],
+                          cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.count("Check the inventory]") >= 3, done.stdout + done.stderr
