@@ -166,9 +166,10 @@ def _is_sent_users(site, balancers):
 
     against = Balancers(balancers, site.host).wait(UP, 0, lambda: None, SETTLING)
     if against:
-        raise SlipwayError("No users are sent to %s, says %s." % (site.host, ", ".join(against)), hint=
-                           "The balancer's health check has to get 200 from the web server of the host, at slipway_health_path "
-                           "(/healthz where the inventory does not say): see what the host answers there.")
+        raise SlipwayError(
+            "No users are sent to %s, says %s." % (site.host, ", ".join(against)),
+            hint="The balancer's health check has to get 200 from the web server of the host, at slipway_health_path "
+                 "(by default what the profile says): see what the host answers there.")
 
 
 def _database(findings, site, kind):

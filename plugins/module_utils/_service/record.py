@@ -16,8 +16,8 @@ def record(root, operation, driver, definitions, owed=False):
     """Note which programs run now, and which there are; return the names of the former.
 
     Only the first call of an operation notes anything: at the second one some may be stopped already. What an earlier
-    one still owes counts as running. What is to run and has failed is noted for itself. With owed the operation has no journal: until settle() these programs are known
-    to have been stopped by it, to be started again by whoever comes next.
+    one still owes counts as running. What is to run and has failed is noted for itself. With owed the operation has no
+    journal: until settle() these programs are known to have been stopped by it, to be started again by whoever comes next.
     """
     noted = _noted(root, operation)
     if noted is None:
