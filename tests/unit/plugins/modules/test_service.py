@@ -107,8 +107,9 @@ def test_a_changed_definition_is_a_restart_and_nothing_else_is(service, applicat
 
 
 def test_where_no_release_is_live_there_is_nothing_or_what_was_left(service, application):
-    assert service.told() == {"changed": False, "release": None, "services": [], "owed": {"operation": "", "services": []},
-                              "invocation": service.told()["invocation"]}
+    told = service.told()
+    told.pop("invocation", None)  # which Ansible adds, but for its newest versions
+    assert told == {"changed": False, "release": None, "services": [], "owed": {"operation": "", "services": []}}
     application.release(SERVICES)
     service("started", names=["web"])
     os.unlink(os.path.join(application.root, "current"))
