@@ -9,6 +9,10 @@ import os
 import signal
 import time
 
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session
+
+send = Session._send
+
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -18,6 +22,20 @@ def slip_to_server(session, statement):
     """Send a statement to the server without waiting for what comes of it."""
     session._process.stdin.write((statement + ";\n").encode())
     session._process.stdin.flush()
+
+
+def cut_at(monkeypatch, postgres, text, sent):
+    """Let the sessions of this process be ended at the first statement with the text; it is done before that, or not."""
+    def sending(session, statement):
+        if text not in statement:
+            return send(session, statement)
+        monkeypatch.undo()
+        if sent:
+            send(session, statement)
+        postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'slipway'")
+        return send(session, statement)
+
+    monkeypatch.setattr(Session, "_send", sending)
 
 
 def in_child(work, delay=None):

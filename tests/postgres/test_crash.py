@@ -15,7 +15,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres import databases
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import RestorePoint
-from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child, slip_to_server
+from ansible_collections.slipway.app.tests.postgres.crashes import cut_at, die, in_child, slip_to_server
 
 SETTINGS_OF_A_SESSION = 8  # statements every session begins with; dying there is dying before the first real one
 KEPT = "shop__slipway_failed_op1"
@@ -221,17 +221,8 @@ def test_a_call_that_loses_its_server_says_what_to_do(postgres, point, monkeypat
     ("present", "CREATE DATABASE", False, "op1 of it is not there"), ("present", "COMMIT", True, "op1 of it is there, beside"),
     ("restored", "COMMIT", False, "op1 of it is there, beside"), ("restored", "COMMIT", True, "op1 of it is what is live now")])
 def test_a_call_that_loses_its_session_opens_the_database(postgres, point, monkeypatch, work, text, after, told):
-    def cutting(session, statement):
-        if text not in statement:
-            return send(session, statement)
-        monkeypatch.undo()
-        if after:
-            send(session, statement)
-        postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'slipway'")
-        return send(session, statement)
-
     numbers = damage(postgres, point) if work == "restored" else ()
-    monkeypatch.setattr(Session, "_send", cutting)
+    cut_at(monkeypatch, postgres, text, after)
     with pytest.raises(SlipwayError, match='"shop" accepts connections, and restore point ' + told):
         getattr(point, work)()
     assert rows(postgres) == ((numbers[1] if after else numbers[0]) if numbers else 1000)

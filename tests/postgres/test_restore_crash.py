@@ -16,7 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.databases im
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
-from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child, slip_to_server
+from ansible_collections.slipway.app.tests.postgres.crashes import cut_at, die, in_child, slip_to_server
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 
 OLD, WHOLE = 10, 1000
@@ -111,26 +111,8 @@ def test_killed_while_going_back(postgres, dump, kill_at, monkeypatch, step, sen
     assert postgres.databases() == {"shop", "shop__post"}
 
 
-@pytest.fixture
-def cut_at(postgres, monkeypatch):
-    """cut_at(text, sent): the sessions of this process are ended at the first statement with the text; it is done before that, or not."""
-    def arrange(text, sent):
-        def sending(session, statement):
-            if text not in statement:
-                return send(session, statement)
-            monkeypatch.undo()
-            if sent:
-                send(session, statement)
-            postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'slipway'")
-            return send(session, statement)
-
-        monkeypatch.setattr(Session, "_send", sending)
-
-    return arrange
-
-
-def test_a_swap_that_loses_its_session_leaves_an_open_database_and_what_is_ready(postgres, dump, cut_at):
-    cut_at('RENAME TO "shop__pre"', False)
+def test_a_swap_that_loses_its_session_leaves_an_open_database_and_what_is_ready(postgres, dump, monkeypatch):
+    cut_at(monkeypatch, postgres, 'RENAME TO "shop__pre"', False)
     with pytest.raises(SlipwayError, match='"shop" is as it was and accepts connections.*waits as database "shop__ready": source=:ready'):
         restorer(postgres).run(DumpSource(dump))
     assert orders(postgres) == OLD and postgres.databases() == {"shop", "shop__pre", "shop__ready"}
@@ -138,8 +120,8 @@ def test_a_swap_that_loses_its_session_leaves_an_open_database_and_what_is_ready
     assert orders(postgres) == WHOLE
 
 
-def test_a_swap_that_was_done_when_its_session_was_lost_says_so(postgres, dump, cut_at):
-    cut_at('RENAME TO "shop__pre"', True)
+def test_a_swap_that_was_done_when_its_session_was_lost_says_so(postgres, dump, monkeypatch):
+    cut_at(monkeypatch, postgres, 'RENAME TO "shop__pre"', True)
     with pytest.raises(SlipwayError, match='done it all the same: what was "shop__ready" is live as database "shop".*before is "shop__pre"'):
         restorer(postgres).run(DumpSource(dump))
     assert orders(postgres) == WHOLE
