@@ -22,11 +22,16 @@ from playbook_run import Result
 
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 from ansible_collections.slipway.app.tests.integration.aftermath import came_back, everything_is, place, told
-from ansible_collections.slipway.app.tests.integration.crashes import kill_tree
+from ansible_collections.slipway.app.tests.integration.crashes import kill_tree, locks, wait_for_record
 from ansible_collections.slipway.app.tests.integration.packages import commit, derive
 from ansible_collections.slipway.app.tests.integration.two_hosts import TwoHosts
 
 pytestmark = pytest.mark.timeout(900)
+
+# What is in the database, of all that is seen.
+DATA = ("columns", "migrations", "rows")
+# The steps of the way back, each with a host that does it.
+BACK = (("app1", "assess"), ("app2", "quiesce"), ("app1", "restore"), ("app2", "reinstate"), ("app2", "reopen"), ("app1", "undo"))
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +40,13 @@ def shop(tmp_path_factory, stock):
     with TwoHosts(tmp_path_factory.mktemp("undone") / "lab") as lab:
         lab.deploy(*stock(lab, "1.1.0"))
         yield lab
+
+
+@pytest.fixture(scope="module")
+def halfway(shop):
+    """1.2.0, which splits names, row by row and each for good, until it meets a customer who has only one."""
+    (package,) = derive(shop, "shop:1.1.0", "1.2.0")
+    return package
 
 
 @pytest.fixture(scope="module")
@@ -54,18 +66,14 @@ def test_a_migration_that_fails_as_a_whole(shop, run, state, changes):
     everything_is(shop, "1.1.0", shop.services)
 
 
-def test_a_migration_that_fails_half_way(shop, run, state, changes):
-    """1.2.0 splits names, row by row and each for good, until it meets a customer who has only one.
-
-    Ann had turned maintenance on before, to try it first; it is hers again afterwards.
-    """
-    (package,) = derive(shop, "shop:1.1.0", "1.2.0")
+def test_a_migration_that_fails_half_way(shop, halfway, run, state, changes):
+    """Ann had turned maintenance on before, to try it first; it is hers again afterwards."""
     order = place(shop, ONE_NAME)
     for host in shop.apps:
         flag(shop, host).on("Trying 1.2.0", 7200, "ann")
     words = facts(shop)
     before = state(shop)
-    result = run(shop, "upgrade", package=package)
+    result = run(shop, "upgrade", package=halfway)
     says = ["was undone", "cannot split the name '%s'" % ONE_NAME, "exit status 1", "The database was changed",
             "The release before is live again, with its data",
             "app1, app2: Maintenance stays on, as ann had switched it on before"]
@@ -74,6 +82,27 @@ def test_a_migration_that_fails_half_way(shop, run, state, changes):
     for host in shop.apps:
         flag(shop, host).off()
     assert shop.sql("SELECT customer FROM shop_order WHERE id::text = %s", order) == [{"customer": ONE_NAME}]
+    everything_is(shop, "1.1.0", shop.services)
+
+
+def test_the_controller_dies_at_every_step_of_the_way_back(shop, halfway, state, changes):
+    """The upgrade in the first step, one recover after the other in the next; the last one comes through."""
+    order = place(shop, ONE_NAME)
+    before = state(shop)
+    for number, (host, step) in enumerate(BACK):
+        running = shop.start_playbook("recover") if number else shop.start_playbook("upgrade", package=halfway)
+        wait_for_record(shop, host, step, "begin", running)
+        kill_tree(running)
+    recovered = shop.playbook("recover")
+    # The last step may have been over before its controller was dead.
+    says = ("The operation was undone: the release before is live. Going back had already begun. The migration failed",
+            "had ended (undone); nothing was left over")
+    assert recovered.rc == 0 and any(words in recovered.output for words in says), recovered.output
+    after = state(shop)
+    assert after["database"] != before["database"], "it is the copy"
+    assert changes({what: before[what] for what in DATA}, after) == {}
+    assert shop.sql("SELECT customer FROM shop_order WHERE id::text = %s", order) == [{"customer": ONE_NAME}]
+    assert locks(shop) == []
     everything_is(shop, "1.1.0", shop.services)
 
 

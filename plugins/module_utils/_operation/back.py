@@ -214,10 +214,14 @@ def _earlier(states, surveys):
     return next(survey["decided"] for survey in surveys if survey["decided"])
 
 
+_BEGUN = "Going back had already begun. "
+
+
 def _again(earlier, wish):
     if wish == "forward":
         raise SlipwayError("This operation can only go back: going back had begun.", untouched="Nothing was changed.")
-    return Decision("back", earlier["restore"], "Going back had already begun. " + earlier["reason"])
+    said = earlier["reason"]  # by a run of recover that died as well, perhaps
+    return Decision("back", earlier["restore"], said if said.startswith(_BEGUN) else _BEGUN + said)
 
 
 def _migration(site, operation, begun, check):
