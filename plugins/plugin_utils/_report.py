@@ -52,12 +52,18 @@ def _ended(board, kind):
         return "done", ["%s is live on %s. Operation %s." % (package, ", ".join(board.hosts), operation["id"])]
     if decision.get("direction") == "back" and not board.failed_back():
         return "undone", (["%s to %s failed and was undone: %s" % (kind.capitalize(), package, decision["reason"])] + failures
-                          + ["The release before is live again%s. Operation %s is closed; operation_log shows its steps." % (
-                              ", with its data as it was when maintenance began" if decision["restore"] else "",
-                              operation["id"])])
+                          + ["%s. Operation %s is closed; operation_log shows its steps." % (
+                              _as_before(operation, decision["restore"]), operation["id"])])
     return "open", (["%s to %s failed; operation %s is open." % (kind.capitalize(), package, operation["id"])] + failures
                     + list(filter(None, [decision.get("reason")]))
                     + ["Run the playbook slipway.app.recover when the cause is mended: it finishes or undoes."])
+
+
+def _as_before(operation, restored):
+    """What an operation that was undone has left."""
+    if operation["plan"].get("kind") == "deploy":
+        return "Nothing is installed, as before, and the database is as it was"
+    return "The release before is live again" + (", with its data as it was when maintenance began" if restored else "")
 
 
 def _not_looked_at(kind, mode_among_users):
@@ -88,8 +94,9 @@ def _recovered(board, decision, failures):
         would = {"none": "The lock would be freed.", "closed": "The last journals would be closed."}
         return "checked", ["Nothing was changed (check mode). %s %s" % (
             would.get(direction, "The operation would go %s." % direction), decision["reason"])]
-    words = {"none": "Nothing to recover.", "closed": "The last journals were closed.",
-             "forward": "The operation was finished.", "back": "The operation was undone: the release before is live."}
+    words = {"none": "Nothing to recover.", "closed": "The last journals were closed.", "forward": "The operation was finished."}
+    if direction == "back":
+        words["back"] = "The operation was undone. %s." % _as_before(board.operation, decision["restore"])
     sentences = [words[direction] + " " + decision["reason"]]
     differences = board.differently_patched()
     if differences:

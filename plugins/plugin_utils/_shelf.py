@@ -60,8 +60,8 @@ def run_from_shelf(action, python, arguments):
     params = validated(arguments) if usable else None
     if not params:
         return None
-    command = action._connection._shell.build_module_command(
-        action._compute_environment_string(), "#!" + shlex.quote(python), "").strip()
+    # Not by the shell plugin's build_module_command(): some releases of ansible-core quote there what is quoted already.
+    command = ("%s %s" % (action._compute_environment_string(), shlex.quote(python))).strip()
     done = action._low_level_execute_command(command, in_data=program(params).encode("utf-8"))
     answers = [line for line in done["stdout"].splitlines() if line.startswith((ANSWER, GONE))]
     if not answers:

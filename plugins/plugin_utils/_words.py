@@ -41,7 +41,7 @@ def _patched(data):
 
 
 def _drain(data):
-    return "runs: %s. %s" % (_names(data.get("recorded") or []), _stopped(data) or "Nothing to stop")
+    return "runs: %s. %s" % (_names(data.get("recorded") or []), _stopped(data) or "Nothing to stop") if data.get("recorded") else ""
 
 
 def _migrated(data):
@@ -55,21 +55,29 @@ def _live(data):
 
 def _opened(data):
     text = "maintenance off, " if data.get("maintenance_seconds") is not None else "maintenance stays on, " if data.get("kept") else ""
-    return text + "started " + _names(data.get("started") or [])
+    started = "started " + _names(data["started"]) if data.get("started") else ""
+    return (text + started).rstrip(", ") + ("; WARNING: " + " ".join(data["warnings"]) if data.get("warnings") else "")
 
 
 def remarks(outcomes):
     """What is to be said at the end of steps that went well, as sentences."""
     kept = [(outcomes.get(step) or {}).get("kept") for step in ("open", "reopen")]
-    return ["Maintenance stays on, as %s had switched it on before; the playbook slipway.app.maintenance_off lets users in." % one["by"]
-            for one in kept if one] + (outcomes.get("finish") or {}).get("warnings", [])
+    return (["Maintenance stays on, as %s had switched it on before; the playbook slipway.app.maintenance_off lets users in." % one["by"]
+             for one in kept if one]
+            + ["The database that was put back is a copy. " + one for one in (outcomes.get("restore") or {}).get("warnings", [])]
+            + [one for step in ("open", "finish") for one in (outcomes.get(step) or {}).get("warnings", [])])
+
+
+def _protected(data):
+    lacks = (data.get("restore_point") or {}).get("warnings")
+    return "restore point taken" + ("; WARNING: " + " ".join(lacks) if lacks else "")
 
 
 _TEXTS = {
     "stage": lambda data: ("unpacked " if data.get("unpacked") else "already has ") + data.get("release", "") + _patched(data),
     "drain": _drain,
     "close": lambda data: "maintenance on" + (", " + _stopped(data) if data.get("stopped") else ""),
-    "protect": lambda data: "restore point taken",
+    "protect": _protected,
     "migrate": lambda data: "migrated: " + _migrated(data),
     "activate": _live,
     "open": _opened,

@@ -95,7 +95,8 @@ def test_the_controller_dies_at_every_step_of_the_way_back(shop, halfway, state,
         kill_tree(running)
     recovered = shop.playbook("recover")
     # The last step may have been over before its controller was dead.
-    says = ("The operation was undone: the release before is live. Going back had already begun. The migration failed",
+    says = ("The operation was undone. The release before is live again, with its data as it was when maintenance began. "
+            "Going back had already begun. The migration failed",
             "had ended (undone); nothing was left over")
     assert recovered.rc == 0 and any(words in recovered.output for words in says), recovered.output
     after = state(shop)

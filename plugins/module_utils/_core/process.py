@@ -216,10 +216,25 @@ def tail(text, lines=40):
 
 
 def redact(text, secrets):
-    """The text with every secret replaced; secrets shorter than three characters would hide everything, so they stay."""
-    for secret in sorted((value for value in secrets if value and len(value) > 2), key=len, reverse=True):
+    """The text with every secret replaced, and the password in one that is an address.
+
+    Secrets shorter than three characters would hide everything, so they stay.
+    """
+    parts = {part for secret in secrets if secret for part in (secret, *_passwords(secret))}
+    for secret in sorted((part for part in parts if len(part) > 2), key=len, reverse=True):
         text = text.replace(secret, "********")
     return text
+
+
+def _passwords(address):
+    """The password in a text such as postgresql://shop:secret@db/shop, as it stands there and as it is meant."""
+    user = address.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    password = user.partition(":")[2]
+    if "%" not in password:
+        return (password,)
+    from urllib.parse import unquote
+
+    return password, unquote(password)
 
 
 def start_ticks(pid):

@@ -119,17 +119,19 @@ def _decide(site, operation, plan, lost, check):
         if not check:
             _end_migration(operation)
         return Decision("back", False, "It had been undone without this host."), None
-    earlier = _earlier(states, [plan["surveys"][site.host], *surveys])
+    going_back = bool({step["step"] for step in states} & (set(BACK) - set(READING)))
+    wish = _back_only(plan["wish"]) if going_back else plan["wish"]
+    earlier = going_back and next((survey["decided"] for survey in [plan["surveys"][site.host], *surveys] if survey["decided"]), None)
     if earlier:
         # Users may be in again: looking at the database anew could take their writes for the migration's.
-        return _again(earlier, plan["wish"]), None
+        return _again(earlier), None
     begun = {step["step"] for step in states} | set(plan["failed"])
     if lost:
         begun, migration, changes = _without_its_leader(site, operation, begun, lost, check)
     else:
         migration = _migration(site, operation, "migrate" in begun, check)
         changes = _changes(site, operation, begun)
-    decision = decide(begun, _failed(states) | set(plan["failed"]), migration, changes, plan["wish"], operation.mode)
+    decision = decide(begun, _failed(states) | set(plan["failed"]), migration, changes, wish, operation.mode)
     if decision.restore and not plan["accept_loss"]:
         _refuse_loss(operation, plan)
     return decision, migration
@@ -207,19 +209,18 @@ def _failed(states):
     return {step["step"] for step in states if step["outcome"] == "fail" and step["step"] in FORWARD}
 
 
-def _earlier(states, surveys):
-    """The decision to go back that has been acted upon already on any host, or None; the first of surveys counts most."""
-    if not {step["step"] for step in states} & (set(BACK) - set(READING)):
-        return None
-    return next(survey["decided"] for survey in surveys if survey["decided"])
-
-
 _BEGUN = "Going back had already begun. "
 
 
-def _again(earlier, wish):
+def _back_only(wish):
+    """What is wished for an operation that goes back on some host already."""
     if wish == "forward":
         raise SlipwayError("This operation can only go back: going back had begun.", untouched="Nothing was changed.")
+    return "back"
+
+
+def _again(earlier):
+    """The decision to go back that has been acted upon already on some host."""
     said = earlier["reason"]  # by a run of recover that died as well, perhaps
     return Decision("back", earlier["restore"], said if said.startswith(_BEGUN) else _BEGUN + said)
 
@@ -284,6 +285,8 @@ def restore(site, operation, decision):
             outcome.update(done)
         elif decision["restore"]:
             outcome["restored"] = point.restored()
+            protected = operation.outcome_of("protect")  # of whoever led then
+            outcome["warnings"] = protected["restore_point"].get("warnings", []) if protected else []
         else:
             point.reopen()
     return outcome
@@ -292,7 +295,7 @@ def restore(site, operation, decision):
 def reinstate(site, operation):
     """Switch back to the release that was live before, start its web, wait until it is well."""
     with operation.step("reinstate") as outcome:
-        old, candidate = forward.previous(site, operation), site.releases.find(operation.plan["digest"])
+        old, candidate = _before(site, operation), site.releases.find(operation.plan["digest"])
         if old is None:
             site.driver().remove([item.name for item in site.definitions(candidate)] if candidate else [])
             site.releases.deactivate()
@@ -304,6 +307,17 @@ def reinstate(site, operation):
         outcome.update(services.start_web(site, operation, old))
         outcome["release"] = old.id
     return outcome
+
+
+def _before(site, operation):
+    """The release to go back to, None where there was none; raise where it should be there and is not."""
+    name, found = operation.plan["previous"].get(site.host), forward.previous(site, operation)
+    if name and found is None:
+        raise SlipwayError("The release %s, which was live before, is gone or damaged." % name,
+                           untouched="What is live on this host, and its services, are as they were.",
+                           hint="Bring %s/releases/%s back from another host or a backup, then run the playbook slipway.app.recover." % (
+                               site.root, name))
+    return found
 
 
 def reopen(site, operation):

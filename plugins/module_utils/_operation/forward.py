@@ -16,6 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.operation i
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, mode_of
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 
+BROKEN = " Users are served. Mend it by the next upgrade, or by the playbook slipway.app.service_start."
 LEFT = " It is a database beside the live one, in nobody's way; the next upgrade drops it, and so does the playbook slipway.app.recover."
 
 
@@ -201,7 +202,9 @@ def open_(site, operation):
         if site.serves:
             let_in(site, outcome)
             site.maintenance.forget_locked()  # activate has unlocked it
-        outcome["started"] = start_rest(site, operation, release, old)
+        outcome["warnings"] = []
+        # Users are in: there is no way back, and the release that mends it has to be let in as well.
+        _try(outcome["warnings"], "starting what ran before", lambda: outcome.update(started=start_rest(site, operation, release, old)), BROKEN)
     return outcome
 
 
@@ -217,13 +220,15 @@ def _who_wants(maintenance):
 
 
 def start_rest(site, operation, release, other):
-    """Start all that ran before but web, and take away what only the other release had."""
+    """Start all that ran before but web, and take away what only the other release had; {name: pid} of what was started."""
     wanted = services.to_run(site, operation, release)
     timeout = site.config(release.documents)["timeouts"]["start"]
     names = {definition.name for definition in site.definitions(release)}
     site.driver().remove([item.name for item in site.definitions(other) if item.name not in names])
     site.driver().install([item for item in site.definitions(release) if item not in wanted])
-    return services.start(site, wanted, ("websocket", "consumer", "cron"), timeout)
+    started = services.start(site, wanted, ("websocket", "consumer", "cron"), timeout)
+    found = site.driver().status() if started else {}
+    return {name: found[name].pid for name in started}
 
 
 def finish(site, operation):
@@ -233,6 +238,7 @@ def finish(site, operation):
         release = site.releases.find(operation.plan["digest"])
         if any(definition.kind == "web" for definition in services.to_run(site, operation, release)):
             _try(warnings, "the health check of " + site.host, lambda: services.check_live(site, release, beat=operation.beat))
+        _try(warnings, "keeping up what was started", lambda: services.check_up(site, release, _started(operation)), BROKEN)
         if site.leads:
             config = site.config(release.documents)
             _try(warnings, "the hook after_upgrade", lambda: run_commands(
@@ -249,6 +255,12 @@ def finish(site, operation):
     if site.leads:
         site.lock.release(operation.id)
     return outcome
+
+
+def _started(operation):
+    """{name: pid} of what the operation has started on this host besides web."""
+    outcome = operation.outcome_of("renew" if MODES[operation.mode].by_batch else "open")
+    return (outcome or {}).get("started") or {}
 
 
 def drop_restore_points(site, ending=None, check=False):

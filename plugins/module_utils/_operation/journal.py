@@ -14,17 +14,23 @@ The first record is step "operation", event begin; the record with step "operati
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import glob
 import hashlib
 import json
 import os
 import re
+import shutil
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import fsync_dir, make_own_dir
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 OPERATION = "operation"  # the step that frames all others
+JOURNALS = 200  # of so many operations a host keeps its journal, and of so many what their programs printed
+OUTPUTS = 10
+MOVE = "Restore it from a copy, or move it away if the operation is known to be over."
 
 
 def now():
@@ -74,13 +80,27 @@ class Journal:
                 lines = _whole_lines(stream.read())
         except FileNotFoundError:
             return []
-        records = [json.loads(line.decode("utf-8")) for line in lines]
+        try:
+            records = [json.loads(line.decode("utf-8")) for line in lines]
+        except ValueError:
+            raise SlipwayError("The journal %s is damaged: a line in the middle of it is no JSON." % self.path, hint=MOVE) from None
         for number, record in enumerate(records):
             expected = hashlib.sha256(lines[number - 1]).hexdigest() if number else ""
             if record["previous"] != expected:
                 raise SlipwayError("The journal %s was changed by hand before record %d." % (self.path, number + 1),
-                                   hint="Restore it from a copy, or move it away if the operation is known to be over.")
+                                   hint=MOVE)
         return records
+
+
+    def is_closed(self):
+        """Whether its last record closes it; nothing else is looked at."""
+        try:
+            with open(self.path, "rb") as stream:
+                last = stream.read().rpartition(b"\n")[0].rpartition(b"\n")[2]
+            record = json.loads(last.decode("utf-8"))
+        except (FileNotFoundError, ValueError):
+            return False
+        return record.get("step") == OPERATION and record.get("event") != "begin"
 
 
 def _whole_lines(content):
@@ -135,7 +155,21 @@ def summary(records):
 def open_operation(root):
     """The summary of the operation that is open on this host, or None. There is at most one."""
     for operation in operations(root):
-        found = summary(Journal(root, operation).records())
+        journal = Journal(root, operation)
+        found = None if journal.is_closed() else summary(journal.records())
         if found and found["outcome"] == "open":
             return found
     return None
+
+
+def prune(root, journals=JOURNALS, outputs=OUTPUTS):
+    """Remove what operations that ended long ago have left: what their programs printed, later their journals as well."""
+    for number, operation in enumerate(operations(root)):
+        journal = Journal(root, operation)
+        if number < outputs or not journal.is_closed():
+            continue
+        for folder in glob.glob(os.path.join(glob.escape(root), "state", "detached", operation + "-*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        if number >= journals:
+            with contextlib.suppress(OSError):
+                os.unlink(journal.path)

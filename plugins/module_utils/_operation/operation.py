@@ -13,7 +13,7 @@ import time
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, make_own_dir
 from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached, beating, redact
-from ansible_collections.slipway.app.plugins.module_utils._operation.journal import OPERATION, Journal, open_operation, summary
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import OPERATION, Journal, open_operation, prune, summary
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import BEAT
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import mode_of
 
@@ -120,6 +120,7 @@ class Operation:
         """Write the last record; what is closed stays closed."""
         if self.summary()["outcome"] == "open":
             self._write(OPERATION, "done" if outcome == "done" else "fail", {"outcome": outcome, "message": message})
+            prune(self.site.root)
 
     def summary(self):
         return summary(self.journal.records())

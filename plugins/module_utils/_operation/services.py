@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import expand
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._service import record
 
 WORKERS = ("cron", "consumer")  # stopped first, so that nothing new begins while consumers end their work
@@ -76,6 +77,19 @@ def check_live(site, release, seconds=10, beat=None):
     if check:
         check.timeout = min(check.timeout, seconds)
         check.wait(beat)
+
+
+def check_up(site, release, started):
+    """Raise where a program is no longer up, or another process is in its place; started: {name: pid} as it was.
+
+    A program may need longer to fail than its service manager looks at it.
+    """
+    driver = site.driver()
+    found = driver.status() if started else {}
+    fallen = [item for item in site.definitions(release) if item.name in started and not item.schedule
+              and (found[item.name].state, found[item.name].pid) != ("running", started[item.name])]
+    if fallen:
+        raise SlipwayError("\n".join("The service %s does not stay up. %s" % (item.name, driver.last_words(item)) for item in fallen))
 
 
 def _health_check(site, config, release):

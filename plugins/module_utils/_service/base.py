@@ -70,5 +70,9 @@ class Driver(abc.ABC):
         """Say whether a program comes back after a reboot; it goes on running, or not, as it does now."""
 
     @abc.abstractmethod
+    def last_words(self, definition):
+        """A sentence with the end of what a program has printed, its secrets hidden."""
+
+    @abc.abstractmethod
     def remove(self, names, deadline=None):
         """Stop programs and forget them; their logs stay. Returns {name: StopReport}."""

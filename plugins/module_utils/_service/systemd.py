@@ -21,6 +21,7 @@ _STATES = {"active": "running", "reloading": "running", "activating": "starting"
 _SHOWN = {"Id": "", "LoadState": "not-found", "NeedDaemonReload": "no", "ActiveState": "inactive", "MainPID": "0",
           "NRestarts": "0", "ActiveEnterTimestampMonotonic": "0", "ExecMainStartTimestampMonotonic": "0", "Result": "success"}
 _POLL = 0.1
+_RECENT = 600  # seconds of a program's log that are its last words
 _UP = 1.0  # seconds after which a program counts as one that stays up
 _ATTEMPTS = 3  # a program that was restarted that often before it stayed up has failed
 _UNKILLABLE = 15  # seconds beyond its stop_timeout; systemd itself has tried to kill it by then
@@ -103,6 +104,9 @@ class Systemd(Driver):
         facts = self._files.read().get(name)
         if facts:
             self._files.set_autostart(facts, enabled)
+
+    def last_words(self, definition):
+        return self._end_of_log(definition, self._files.read()[definition.name], time.time() - _RECENT)
 
     def remove(self, names, deadline=None):
         if not names:

@@ -160,6 +160,15 @@ def test_going_back():
     assert set(_runs(board)) == set(MODES["maintenance"].back) - {"survey", "assess"}
     ended, sentences = report(board, "upgrade")
     assert ended == "undone" and any("migrate on app1: no" in sentence for sentence in sentences)
+    assert "The release before is live again" in sentences[-1]
+
+
+def test_an_installation_that_is_undone_leaves_nothing_and_is_said_so():
+    deploy = dict(OPERATION, plan=dict(OPERATION["plan"], kind="deploy"))
+    board = _board(app1={"operation": deploy, "decision": BACKWARDS, "failures": {"migrate": "no"}, "survey": {"x": 1}})
+    assert "Nothing is installed, as before, and the database is as it was." in report(board, "deploy")[1][-1]
+    board = _board("recover", app1={"operation": deploy, "decision": BACKWARDS, "survey": {"x": 1}})
+    assert "Nothing is installed, as before" in report(board, "recover")[1][0]
 
 
 def test_a_host_that_cannot_go_back_keeps_the_operation_open():

@@ -12,11 +12,13 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible.errors import AnsibleError
 
 from ansible_collections.slipway.app.plugins.module_utils._operation import shelf
+from ansible_collections.slipway.app.plugins.plugin_utils import _shelf
 from ansible_collections.slipway.app.plugins.plugin_utils._shelf import ANSWER, GONE, NAME, program, validated
 
 LIBRARY = Path(shelf.__file__).resolve().parents[1]
@@ -54,6 +56,22 @@ def test_a_step_runs_from_what_was_left(tmp_path, archive):
     assert os.listdir(folder) == ["ansible_collections"], "Ansible's own library stays away"
     result = json.loads(_run(tmp_path, tmp_path)[len(ANSWER):])
     assert result["survey"]["operation"] is None and result["seconds"].keys() == {"survey"}
+
+
+def test_the_path_of_python_may_have_a_space(tmp_path, monkeypatch):
+    python = tmp_path / "a folder" / "python"
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    asked = []
+
+    def execute(command, in_data):
+        asked.append(subprocess.run(command, shell=True, input=b"print('%s{}')" % ANSWER.encode(), capture_output=True, check=False))  # noqa: S602
+        return {"rc": asked[0].returncode, "stdout": asked[0].stdout.decode(), "stderr": asked[0].stderr.decode()}
+
+    action = SimpleNamespace(_task=SimpleNamespace(check_mode=False), _is_pipelining_enabled=lambda style: True,
+                             _compute_environment_string=lambda: "A_VALUE=1", _low_level_execute_command=execute)
+    monkeypatch.setattr(_shelf, "validated", lambda arguments: {"database": {}, "store_auth": None})
+    assert _shelf.run_from_shelf(action, str(python), {}) == {"shelf": str(python)}, asked
 
 
 def test_what_fails_is_said(tmp_path, archive):

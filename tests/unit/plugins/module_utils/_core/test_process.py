@@ -71,6 +71,12 @@ def test_redact():
     assert redact("a s3cret in s3cret2", ["s3cret", "s3cret2", "", "a"]) == "a ******** in ********"
 
 
+@pytest.mark.parametrize("told", ["refused for pa%40ss", "refused for pa@ss", "postgresql://shop:pa%40ss@db/shop"])
+def test_the_password_in_an_address_is_a_secret_as_well(told):
+    shown = redact(told, ["postgresql://shop:pa%40ss@db/shop", "https://example.com/without"])
+    assert "********" in shown and "ss" not in shown
+
+
 def test_detached_outlives_its_starter(tmp_path):
     starter = (
         "import os, sys; from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached\n"

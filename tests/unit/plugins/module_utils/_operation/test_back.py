@@ -93,6 +93,29 @@ def test_who_stands_in_undoes_a_rolling_upgrade_by_code_alone(tmp_path):
     assert told["decision"]["direction"] == "back" and not told["decision"]["restore"] and ended == ["slipway " + EARLY]
 
 
+@pytest.mark.parametrize(("mode", "restore"), [("rolling", False), ("maintenance", True)])
+def test_who_stands_in_goes_on_with_going_back_whoever_had_decided_it(tmp_path, mode, restore):
+    """The journal of the leader alone had the reason."""
+    follower = site(tmp_path, "app2")
+    follower.connection = lambda: SimpleNamespace(end_sessions=lambda name: None)
+    follower.restore_point = lambda name: SimpleNamespace(status=lambda: {"state": "present"})
+    with begun(follower, EARLY, dict(PLAN, mode=mode, batches=[["app1"], ["app2"]])).step("quiesce"):
+        pass
+    follower.leads = True
+    with pytest.raises(SlipwayError, match="can only go back"):
+        assess(follower, leader_lost=True, accept_loss=True, wish="forward")
+    decision = assess(follower, leader_lost=True, accept_loss=True)["decision"]
+    assert (decision["direction"], decision["restore"]) == ("back", restore), decision
+
+
+def test_a_release_to_go_back_to_that_is_gone_is_named_and_nothing_taken_away(tmp_path):
+    where = site(tmp_path)
+    where.releases = SimpleNamespace(list=list, find=lambda digest: None)
+    operation = begun(where, EARLY, dict(PLAN, previous={"app1": "1.0-abc"}))
+    with pytest.raises(SlipwayError, match="The release 1.0-abc, which was live before, is gone"):
+        back.reinstate(where, operation)
+
+
 def test_who_comes_back_after_it_was_undone_without_him_follows(tmp_path):
     where, follower = site(tmp_path), site(tmp_path, "app2")
     with begun(where, EARLY).step("migrate"):

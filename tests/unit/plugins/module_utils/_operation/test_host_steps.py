@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
+import time
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, preflight, rolling
 from ansible_collections.slipway.app.plugins.module_utils._operation.balancer import DOWN, UP
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._operation.test_balancer import answering
@@ -94,6 +97,33 @@ def ann(host):
     host.site.maintenance.on("Trying 2.0", 7200, "ann", lifetime=9000)
     host.site.maintenance.note_locked()
     return {word: host.site.maintenance.status()[word] for word in WORDS}
+
+
+def broken(host, name, program):
+    """Let a service of the new release be another program."""
+    definitions = host.site.definitions
+    host.site.definitions = lambda release: [
+        dataclasses.replace(one, argv=script(program)) if (release.digest, one.name) == (host.new.digest, name) else one
+        for one in definitions(release)]
+
+
+@pytest.mark.parametrize("program", ["echo broken; exit 1", "sleep 1.2; echo broken; exit 1"], ids=["at once", "later"])
+def test_a_consumer_that_does_not_run_by_the_new_release_is_a_warning_and_the_upgrade_is_over(host, program):
+    """Users are in by then: nothing goes back, and what mends it is the next upgrade, which has to be let in."""
+    for step in (forward.drain, forward.close, forward.activate):
+        step(host.site, host.operation)
+    broken(host, "mailer", program)
+    said = forward.open_(host.site, host.operation)["warnings"]
+    if not said:
+        deadline = time.monotonic() + 30
+        while host.site.driver().status()["mailer"].pid == host.operation.outcome_of("open")["started"]["mailer"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        said = forward.finish(host.site, host.operation)["warnings"]
+    (warning,) = said
+    assert "mailer does not stay up" in warning and "broken" in warning and "Users are served." in warning
+    forward.finish(host.site, host.operation)
+    assert open_operation(host.root) is None and host.running()["push"] == host.running()["web"] == "2.0"
 
 
 def wanted(host):

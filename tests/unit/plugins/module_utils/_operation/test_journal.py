@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import guard
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import (
-    OPERATION, Journal, open_operation, operations, summary)
+    OPERATION, Journal, open_operation, operations, prune, summary)
 
 
 def _journal(root, name="20260101T000000Z-upgrade-1"):
@@ -52,6 +52,33 @@ def test_a_changed_journal_is_noticed(tmp_path):
         stream.write(changed)
     with pytest.raises(SlipwayError, match="changed by hand before record 2"):
         journal.records()
+
+
+def test_an_old_journal_that_is_damaged_is_in_nobodys_way_and_an_open_one_is_named(tmp_path):
+    old, new = _journal(tmp_path), _journal(tmp_path, "20260102T000000Z-upgrade-2")
+    old.append(OPERATION, "done", 1, "app1", {"outcome": "done"})
+    for journal in (old, new):
+        with open(journal.path, "r+b") as stream:
+            stream.write(b"\0" * 20)
+        if journal is old:
+            assert open_operation(str(tmp_path))["id"] == new.operation
+            with pytest.raises(SlipwayError, match="upgrade-1.jsonl is damaged"):
+                old.records()
+    with pytest.raises(SlipwayError, match="upgrade-2.jsonl is damaged"):
+        open_operation(str(tmp_path))
+
+
+def test_what_ended_long_ago_is_removed_and_what_is_open_never(tmp_path):
+    root = str(tmp_path)
+    names = ["20260101T00000%dZ-upgrade-%d" % (number, number) for number in range(1, 6)]
+    for name in names:
+        journal = _journal(tmp_path, name)
+        if name != names[1]:
+            journal.append(OPERATION, "done", 1, "app1", {"outcome": "done"})
+        (tmp_path / "state" / "detached" / (name + "-migrate-1")).mkdir(parents=True)
+    prune(root, journals=3, outputs=1)
+    assert operations(root) == [names[4], names[3], names[2], names[1]]
+    assert sorted(path.name for path in (tmp_path / "state" / "detached").iterdir()) == [names[1] + "-migrate-1", names[4] + "-migrate-1"]
 
 
 def test_the_guard_names_who_is_at_work(tmp_path):
