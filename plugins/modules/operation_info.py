@@ -62,6 +62,9 @@ lock:
     lease:
       description: How many seconds each heartbeat adds to it.
       type: int
+    alive:
+      description: Whether its owner may still be at work, as far as this host can see; when it is not, the playbook slipway.app.recover is due.
+      type: bool
 operations:
   description: Operations, newest first.
   returned: success
@@ -107,7 +110,7 @@ operations:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, operations, summary
-from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, alive
 
 
 def run(params):
@@ -118,7 +121,8 @@ def run(params):
                            hint="Known: %s." % (", ".join(known[:5]) or "none"))
     chosen = [params["id"]] if params["id"] else known[:params["limit"]]
     found = [summary(Journal(root, operation).records()) for operation in chosen]
-    return {"changed": False, "lock": Lock(root).holder(), "operations": [operation for operation in found if operation]}
+    holder = Lock(root).holder()
+    return {"changed": False, "lock": holder and dict(holder, alive=alive(holder)), "operations": [operation for operation in found if operation]}
 
 
 def main():
