@@ -92,27 +92,27 @@ def lacks(folder):
 
 
 def suites():
-    """(name, Python, arguments) of every suite that can run here, and a sentence for every one that cannot."""
+    """(name, Python, folders, options) of every suite that there is, and a sentence for every one without a Python.
+
+    Python is a function that waits until it is there with all it needs.
+    """
     ready, absent = [], []
     pythons = workspace.pythons()
     chosen = {core: next((version for version in versions if version in pythons), None)
               for core, versions in OTHER_CORES.items()}
-    with concurrent.futures.ThreadPoolExecutor() as pool:  # pip mostly waits
-        making = {core: pool.submit(workspace.install, "core-" + core, venv=workspace.CACHE / ("core-" + core),
-                                    python=pythons[version])
-                  for core, version in chosen.items() if version}
-        daily = workspace.install("test")
+    pool = concurrent.futures.ThreadPoolExecutor()  # pip mostly waits
+    making = {core: pool.submit(workspace.install, "core-" + core, venv=workspace.CACHE / ("core-" + core), python=pythons[version])
+              for core, version in chosen.items() if version}
+    daily = workspace.install("test")
+    pool.shutdown(wait=False)
     for name, folders, how in SUITES:
         present = [folder for folder in folders if (workspace.ROOT / folder).is_dir()]
-        missing = [words for words in map(lacks, present) if words]
-        if missing:
-            absent.append("%s was not tested: %s" % (name, "; ".join(missing)))
-        elif present:
-            ready.append((name, daily, [*how, *present]))
+        if present:
+            ready.append((name, lambda: daily, present, how))
     for core, versions in OTHER_CORES.items():
         if core in making:
             known = ["--ignore", LIBRARY] if chosen[core] == DAILY else []
-            ready.append(("unit on core " + core, making[core].result(), [*TOGETHER, *known, "tests/unit"]))
+            ready.append(("unit on core " + core, making[core].result, ["tests/unit"], [*TOGETHER, *known]))
         else:
             absent.append("ansible-core %s was not tested: it needs a Python %s" % (core, " or ".join(versions)))
     return ready, absent
@@ -132,12 +132,19 @@ def scratch_folder():
     return tempfile.mkdtemp(prefix="slipway-", dir=memory if fits and os.access(memory, os.W_OK) else None)
 
 
+def attempt(suite, scratch):
+    """(name, what pytest() returns), or (name, why it cannot run here); what its tests need is brought first."""
+    name, python, folders, options = suite
+    missing = [words for words in map(lacks, folders) if words]
+    return name, "; ".join(missing) if missing else pytest(name, python(), [*options, *folders], scratch)
+
+
 def run(suites, scratch):
-    """[(name, what pytest() returns)] of suites; all rows at the same time, each of them one after the other."""
+    """What attempt() returns of each suite; all rows at the same time, each of them one after the other."""
     rows = [[suite for suite in suites if suite[0] in row] for row in BESIDE]
     rows.append([suite for suite in suites if not any(suite[0] in row for row in BESIDE)])
     with concurrent.futures.ThreadPoolExecutor(len(rows)) as pool:
-        done = pool.map(lambda row: [(name, pytest(name, python, options, scratch)) for name, python, options in row], rows)
+        done = pool.map(lambda row: [attempt(suite, scratch) for suite in row], rows)
         return [result for row in done for result in row]
 
 
@@ -146,13 +153,17 @@ def main(arguments):
     REPORTS.mkdir(parents=True)
     workspace.dependencies()
     if arguments:
-        ready, absent = [("chosen", workspace.install("test"), arguments)], []
+        ready, absent = [("chosen", lambda python=workspace.install("test"): python, [], arguments)], []
     else:
         ready, absent = suites()
     total = {"passed": 0, "failed": 0, "skipped": 0}
     lines = []
     scratch = scratch_folder()
-    for name, (count, seconds) in run(ready, scratch):
+    for name, outcome in run(ready, scratch):
+        if isinstance(outcome, str):
+            absent.append("%s was not tested: %s" % (name, outcome))
+            continue
+        count, seconds = outcome
         total = {key: total[key] + count[key] for key in total}
         lines.append("%-18s %4d passed %3d failed %3d skipped %6.1f s" % (
             name, count["passed"], count["failed"], count["skipped"], seconds))
