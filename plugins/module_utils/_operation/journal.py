@@ -34,8 +34,8 @@ def now():
 
 def seconds_between(earlier, later):
     """Seconds between two times as written by now()."""
-    form = "%Y-%m-%dT%H:%M:%S.%fZ"
-    return (datetime.datetime.strptime(later, form) - datetime.datetime.strptime(earlier, form)).total_seconds()
+    begun, ended = (datetime.datetime.fromisoformat(moment[:-1]) for moment in (earlier, later))  # Python before 3.11 takes no Z
+    return (ended - begun).total_seconds()
 
 
 class Journal:
@@ -67,13 +67,21 @@ class Journal:
             fsync_dir(os.path.dirname(self.path))
         return record
 
-    def records(self):
-        """All records, oldest first; an error where the chain of hashes is broken."""
+    def _lines(self):
         try:
             with open(self.path, "rb") as stream:
-                lines = _whole_lines(stream.read())
+                return _whole_lines(stream.read())
         except FileNotFoundError:
             return []
+
+    def last(self):
+        """The last record, or None."""
+        lines = self._lines()
+        return json.loads(lines[-1].decode("utf-8")) if lines else None
+
+    def records(self):
+        """All records, oldest first; an error where the chain of hashes is broken."""
+        lines = self._lines()
         records = [json.loads(line.decode("utf-8")) for line in lines]
         for number, record in enumerate(records):
             expected = hashlib.sha256(lines[number - 1]).hexdigest() if number else ""
@@ -108,12 +116,17 @@ def operations(root):
     return sorted((name[:-len(".jsonl")] for name in names if name.endswith(".jsonl")), reverse=True)
 
 
+def _closes(record):
+    """Whether a record closes its operation."""
+    return record["step"] == OPERATION and record["event"] != "begin"
+
+
 def summary(records):
     """One operation as people ask for it: who, what, when, how it ended, and seconds per step."""
     if not records:
         return None
     first, last = records[0], records[-1]
-    closed = last["step"] == OPERATION and last["event"] != "begin"
+    closed = _closes(last)
     steps = []
     for record in records:
         if record["step"] == OPERATION:
@@ -135,7 +148,8 @@ def summary(records):
 def open_operation(root):
     """The summary of the operation that is open on this host, or None. There is at most one."""
     for operation in operations(root):
-        found = summary(Journal(root, operation).records())
-        if found and found["outcome"] == "open":
-            return found
+        journal = Journal(root, operation)
+        last = journal.last()  # there are as many journals as there were operations
+        if last and not _closes(last):
+            return summary(journal.records())
     return None
