@@ -15,6 +15,7 @@ CONFIG = """\
 [defaults]
 inventory = inventories/demo/hosts.yml
 forks = 25
+internal_poll_interval = 0.005
 retry_files_enabled = false
 localhost_warning = false
 

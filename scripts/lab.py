@@ -61,6 +61,7 @@ ANSIBLE_CONFIG = """\
 [defaults]
 inventory = inventory.yml
 forks = 25
+internal_poll_interval = 0.005
 retry_files_enabled = false
 localhost_warning = false
 host_key_checking = true

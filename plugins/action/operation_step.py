@@ -20,6 +20,7 @@ from ansible_collections.slipway.app.plugins.plugin_utils._advice import advise,
 from ansible_collections.slipway.app.plugins.plugin_utils._balancers import status_urls
 from ansible_collections.slipway.app.plugins.plugin_utils._batches import batches
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
+from ansible_collections.slipway.app.plugins.plugin_utils._options import shortened
 from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay, wished
 from ansible_collections.slipway.app.plugins.plugin_utils._report import GOOD, report
 from ansible_collections.slipway.app.plugins.plugin_utils._shelf import NAME, configured_python, run_from_shelf
@@ -101,7 +102,7 @@ class ActionModule(ActionBase):
         """
         if name in arguments:
             return arguments.pop(name)
-        return self._templar.template(task_vars.get("operation_" + name))
+        return self._templar.template(shortened(task_vars.get("operation_" + name), task_vars))
 
     def _report(self, result, board, kind):
         """Say how it all ended, and fail when it did not end as it was asked to."""

@@ -32,11 +32,7 @@ def hosts_of(groups):
 
 
 class Reports(collections.abc.Mapping):
-    """{host: what it has registered}.
-
-    Read when it is asked for: Ansible makes up all variables of a host for that, and what most steps do not need they
-    would need for every host on behalf of every host.
-    """
+    """{host: what it has registered}, read when it is asked for."""
 
     def __init__(self, hosts, task_vars):
         self._hosts = hosts
@@ -46,7 +42,7 @@ class Reports(collections.abc.Mapping):
 
     def __getitem__(self, host):
         if host not in self._read:
-            self._read[host] = dict(self._hostvars[host].get(REGISTER) or {})
+            self._read[host] = dict(_registered(self._hostvars, host) or {})
         return self._read[host]
 
     def __iter__(self):
@@ -54,6 +50,19 @@ class Reports(collections.abc.Mapping):
 
     def __len__(self):
         return len(self._hosts)
+
+
+def _registered(hostvars, host):
+    """What a host has registered, from where Ansible keeps it.
+
+    Asked for as any variable, Ansible makes up all variables of the host before: some 4 ms, and in each step every host
+    asks for every other. A version that keeps it elsewhere is asked that way.
+    """
+    try:
+        kept = hostvars._variable_manager._nonpersistent_fact_cache
+    except AttributeError:
+        return hostvars[host].get(REGISTER)
+    return kept.get(host, {}).get(REGISTER)
 
 
 class Board:

@@ -9,13 +9,13 @@ a question to systemd), as SIGKILL at that moment does.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import signal
 import sys
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.record import Record
 from ansible_collections.slipway.app.plugins.module_utils._service import systemd, systemd_units
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
 
@@ -47,7 +47,7 @@ def answer(request):
         arguments.append(iter(request["healthy"]).__next__)
     value = getattr(driver, request["call"])(*arguments)
     if isinstance(value, dict):
-        value = {name: dataclasses.asdict(item) if dataclasses.is_dataclass(item) else item for name, item in value.items()}
+        value = {name: vars(item) if isinstance(item, Record) else item for name, item in value.items()}
     return {"value": value}
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import subprocess
 import time
@@ -131,7 +130,7 @@ class Driver:
 
 
 def _facts(definitions):
-    return [dataclasses.asdict(definition) for definition in definitions]
+    return [vars(definition) for definition in definitions]
 
 
 def until(condition, seconds=20):

@@ -21,7 +21,6 @@ import shutil
 
 from ansible_collections.slipway.app.plugins.module_utils._core.files import (
     atomic_symlink, atomic_write, fsync_dir, make_dirs, make_own_dir, read_json, write_json)
-from ansible_collections.slipway.app.plugins.module_utils._maintenance import pages
 
 _FACTS = ("since", "by", "message", "expected_seconds", "lifetime")
 
@@ -100,6 +99,8 @@ class Maintenance:
         Who turned it on, and when, stays as it was. page_html is a page to show in place of the collection's own. lifetime
         is how many seconds it may last until somebody has to look after it, by default as long as expected. held: see hold().
         """
+        from ansible_collections.slipway.app.plugins.module_utils._maintenance import pages  # only who shows one needs them
+
         words = {"message": message, "expected_seconds": expected_seconds, "lifetime": lifetime or expected_seconds}
         before = self.status()
         since = before["since"] or _stamp(_now())

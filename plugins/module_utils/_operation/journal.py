@@ -40,8 +40,8 @@ def now():
 
 def seconds_between(earlier, later):
     """Seconds between two times as written by now()."""
-    form = "%Y-%m-%dT%H:%M:%S.%fZ"
-    return (datetime.datetime.strptime(later, form) - datetime.datetime.strptime(earlier, form)).total_seconds()
+    begun, ended = (datetime.datetime.fromisoformat(moment[:-1]) for moment in (earlier, later))  # Python before 3.11 takes no Z
+    return (ended - begun).total_seconds()
 
 
 class Journal:
@@ -73,17 +73,22 @@ class Journal:
             fsync_dir(os.path.dirname(self.path))
         return record
 
-    def records(self):
-        """All records, oldest first; an error where the chain of hashes is broken."""
+    def _lines(self):
         try:
             with open(self.path, "rb") as stream:
-                lines = _whole_lines(stream.read())
+                return _whole_lines(stream.read())
         except FileNotFoundError:
             return []
-        try:
-            records = [json.loads(line.decode("utf-8")) for line in lines]
-        except ValueError:
-            raise SlipwayError("The journal %s is damaged: a line in the middle of it is no JSON." % self.path, hint=MOVE) from None
+
+    def last(self):
+        """The last record, or None."""
+        lines = self._lines()
+        return self._parsed(lines[-1:])[0] if lines else None
+
+    def records(self):
+        """All records, oldest first; an error where the chain of hashes is broken."""
+        lines = self._lines()
+        records = self._parsed(lines)
         for number, record in enumerate(records):
             expected = hashlib.sha256(lines[number - 1]).hexdigest() if number else ""
             if record["previous"] != expected:
@@ -92,15 +97,11 @@ class Journal:
         return records
 
 
-    def is_closed(self):
-        """Whether its last record closes it; nothing else is looked at."""
+    def _parsed(self, lines):
         try:
-            with open(self.path, "rb") as stream:
-                last = stream.read().rpartition(b"\n")[0].rpartition(b"\n")[2]
-            record = json.loads(last.decode("utf-8"))
-        except (FileNotFoundError, ValueError):
-            return False
-        return record.get("step") == OPERATION and record.get("event") != "begin"
+            return [json.loads(line.decode("utf-8")) for line in lines]
+        except ValueError:
+            raise SlipwayError("The journal %s is damaged: a line of it is no JSON." % self.path, hint=MOVE) from None
 
 
 def _whole_lines(content):
@@ -128,12 +129,17 @@ def operations(root):
     return sorted((name[:-len(".jsonl")] for name in names if name.endswith(".jsonl")), reverse=True)
 
 
+def _closes(record):
+    """Whether a record closes its operation; none does not."""
+    return record is not None and record["step"] == OPERATION and record["event"] != "begin"
+
+
 def summary(records):
     """One operation as people ask for it: who, what, when, how it ended, and seconds per step."""
     if not records:
         return None
     first, last = records[0], records[-1]
-    closed = last["step"] == OPERATION and last["event"] != "begin"
+    closed = _closes(last)
     steps = []
     for record in records:
         if record["step"] == OPERATION:
@@ -156,20 +162,20 @@ def open_operation(root):
     """The summary of the operation that is open on this host, or None. There is at most one."""
     for operation in operations(root):
         journal = Journal(root, operation)
-        found = None if journal.is_closed() else summary(journal.records())
-        if found and found["outcome"] == "open":
-            return found
+        last = journal.last()  # there are as many journals as there were operations
+        if last and not _closes(last):
+            return summary(journal.records())
     return None
 
 
 def prune(root, journals=JOURNALS, outputs=OUTPUTS):
     """Remove what operations that ended long ago have left: what their programs printed, later their journals as well."""
-    for number, operation in enumerate(operations(root)):
-        journal = Journal(root, operation)
-        if number < outputs or not journal.is_closed():
-            continue
-        for folder in glob.glob(os.path.join(glob.escape(root), "state", "detached", operation + "-*")):
-            shutil.rmtree(folder, ignore_errors=True)
-        if number >= journals:
-            with contextlib.suppress(OSError):
+    for number, operation in list(enumerate(operations(root)))[outputs:]:
+        with contextlib.suppress(SlipwayError, OSError):  # tidying up is no reason for anything to fail
+            journal = Journal(root, operation)
+            if not _closes(journal.last()):
+                continue
+            for folder in glob.glob(os.path.join(glob.escape(root), "state", "detached", operation + "-*")):
+                shutil.rmtree(folder, ignore_errors=True)
+            if number >= journals:
                 os.unlink(journal.path)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-import traceback
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact
@@ -28,6 +27,8 @@ def run_steps(params, check=False):
         except (SlipwayError, OSError) as error:
             return dict(result, failed=True, step=step, msg=redact(str(error), site.secrets()))
         except Exception as error:  # a mistake of ours is to be told like any failure, or the way back would not know of it
+            import traceback  # reads programs: not what a step without a mistake is to wait for
+
             return dict(result, failed=True, step=step, exception=redact(traceback.format_exc(), site.secrets()),
                         msg=redact("%s: %s" % (type(error).__name__, error), site.secrets()))
         result["seconds"][step] = round(time.monotonic() - begun, 3)

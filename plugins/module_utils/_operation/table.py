@@ -10,15 +10,14 @@ by leaving the balancer's rotation.
 
 from __future__ import annotations
 
-import dataclasses
+from ansible_collections.slipway.app.plugins.module_utils._core.record import Record
 
 EVERY = ("app", "consumer")  # every host of the application
 APP = ("app",)
 LEADER = ("leader",)
 
 
-@dataclasses.dataclass(frozen=True)
-class Mode:
+class Mode(Record):
     """forward and back: {step: (hosts, what it does)} in their order.
 
     by_batch: the steps that one batch of hosts does before the next batch begins. touching: the steps forward by which

@@ -15,11 +15,11 @@ import os
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import run, tail
+from ansible_collections.slipway.app.plugins.module_utils._core.record import Record
 
 TIMEOUT = 1800  # seconds for one git command; a silent HTTP server is given up after a minute
 
@@ -54,16 +54,14 @@ NO_REFERENCE = re.compile(r"^-|[\s\x00-\x1f\x7f~^:?*\[\\]|\.\.|@\{")
 EVERYTHING = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
 
 
-@dataclass(frozen=True)
-class Commit:
+class Commit(Record):
     """A commit by its full id, and when it was made (seconds since 1970)."""
 
     sha: str
     time: int
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(Record, hidden=("password",)):
     """Where git finds a repository (a path or a URL without password), and what a server that asks is told.
 
     server is the beginning of the URL; whatever is on it, such as submodules, is fetched with the same password.
@@ -72,7 +70,7 @@ class Address:
     url: str
     server: str = ""
     user: str = ""
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
 
     @property
     def settings(self):

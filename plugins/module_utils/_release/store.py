@@ -11,7 +11,6 @@ there, the next one removes. So a folder in releases is always a whole release, 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 import os
 import re
@@ -21,6 +20,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.account import o
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import (
     atomic_symlink, exclusive, fsync_dir, make_own_dir, read_json, write_json)
+from ansible_collections.slipway.app.plugins.module_utils._core.record import Record
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse, tag_of
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import RESERVED, flush, remove_tree, require_room
@@ -28,8 +28,7 @@ from ansible_collections.slipway.app.plugins.module_utils._release.disk import R
 ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*-[0-9a-f]{12}")
 
 
-@dataclasses.dataclass(frozen=True)
-class Release:
+class Release(Record, hidden=("documents",)):
     """A package unpacked on this host. documents is the configuration that travelled in the package, as written."""
 
     id: str
@@ -40,14 +39,14 @@ class Release:
     commit: str
     label: str
     unpacked_at: str
-    documents: dict = dataclasses.field(repr=False)
+    documents: dict
 
     def as_dict(self):
         """What modules return: everything but the documents, which package_info shows."""
         return {name: value for name, value in vars(self).items() if name != "documents"}
 
 
-RECORDED = [field.name for field in dataclasses.fields(Release) if field.name != "path"]
+RECORDED = [name for name in Release.__annotations__ if name != "path"]
 
 
 class ReleaseStore:

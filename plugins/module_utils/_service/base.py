@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
+
+from ansible_collections.slipway.app.plugins.module_utils._core.record import Record
 
 
-@dataclasses.dataclass(frozen=True)
-class Status:
+class Status(Record):
     """What the process manager knows about one program of the application."""
 
     name: str
@@ -27,8 +27,7 @@ class Status:
         return self.state in ("running", "starting")
 
 
-@dataclasses.dataclass(frozen=True)
-class StopReport:
+class StopReport(Record):
     """How a program ended: after how many seconds, and whether it had to be killed in the middle of its work."""
 
     seconds: float

@@ -6,17 +6,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.record import Record
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import STOP_ORDER, service_of
 
 STATES = ("started", "stopped", "restarted", "resumed")
 _AFTER = {"started": "running", "restarted": "running", "stopped": "stopped", "removed": "absent"}
 
 
-@dataclasses.dataclass
-class Step:
+class Step(Record, changeable=True):
     """What is done with one program. action: none | started | restarted | stopped | removed | updated (nothing but what
     is written down about it changes)."""
 
@@ -33,7 +31,7 @@ class Step:
         return _AFTER.get(self.action, self.before)
 
     def as_dict(self):
-        return dict(dataclasses.asdict(self), after=self.after)
+        return dict(vars(self), after=self.after)
 
 
 def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=()):

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import re
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.record import Record
 
 START_ORDER = ("web", "websocket", "consumer", "cron")
 STOP_ORDER = tuple(reversed(START_ORDER))
@@ -19,8 +19,7 @@ ROLES = ("app", "consumer", "leader")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 
 
-@dataclasses.dataclass(frozen=True)
-class Definition:
+class Definition(Record, hidden=("secrets",)):
     """One program of a service; a service with a count has several, called name@1, name@2 and so on."""
 
     name: str
@@ -31,13 +30,12 @@ class Definition:
     stop_signal: str
     stop_timeout: int
     schedule: str = None  # when it is run, in systemd's calendar syntax; None when it runs all the time
-    secrets: list = dataclasses.field(default_factory=list, repr=False)  # parts of its log that must not be shown
+    secrets: list = ()  # parts of its log that must not be shown
 
     @property
     def digest(self):
         """Changes when the program has to be restarted to be what is defined."""
-        facts = dataclasses.asdict(self)
-        del facts["secrets"]
+        facts = {name: value for name, value in vars(self).items() if name != "secrets"}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode("utf-8")).hexdigest()
 
 

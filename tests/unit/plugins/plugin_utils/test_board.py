@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 from ansible.utils.display import Display
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
 
 from ansible_collections.slipway.app.plugins.action.operation_step import ActionModule
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, STEPS
-from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
+from ansible_collections.slipway.app.plugins.plugin_utils._board import Board, Reports
 from ansible_collections.slipway.app.plugins.plugin_utils._report import report
 
 OPERATION = {"id": "20260101T000000Z-upgrade-1", "fence": 1, "plan": {}}
@@ -267,3 +271,13 @@ def test_recover_takes_turns_up_again_and_never_the_migration():
     board = _board("recover", app1={"operation": ROLLING, "decision": FORWARDS, "survey": {"x": 1}})
     assert set(_runs(board)) == {"renew", "finish"}
     assert _runs(board, 0) == {"close": ["app1"], "activate": ["app1"], "open": ["app1"]}
+
+
+def test_what_a_host_has_registered_is_read_without_making_up_its_other_variables(monkeypatch):
+    loader = DataLoader()
+    inventory = InventoryManager(loader, sources=["app1,app2,"])
+    manager = VariableManager(loader, inventory)
+    manager.set_nonpersistent_facts("app2", {"operation_step_result": {"found": {"digest": "sha256:1"}}})
+    monkeypatch.setattr(manager, "get_vars", None)  # cannot be called
+    reports = Reports(["app1", "app2"], {"hostvars": HostVars(inventory, manager, loader)})
+    assert dict(reports) == {"app1": {}, "app2": {"found": {"digest": "sha256:1"}}}

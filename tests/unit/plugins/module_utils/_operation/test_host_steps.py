@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import time
 
@@ -18,6 +17,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.balancer im
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
+from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._operation.test_balancer import answering
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script
 
@@ -103,7 +103,7 @@ def broken(host, name, program):
     """Let a service of the new release be another program."""
     definitions = host.site.definitions
     host.site.definitions = lambda release: [
-        dataclasses.replace(one, argv=script(program)) if (release.digest, one.name) == (host.new.digest, name) else one
+        Definition(**dict(vars(one), argv=script(program))) if (release.digest, one.name) == (host.new.digest, name) else one
         for one in definitions(release)]
 
 

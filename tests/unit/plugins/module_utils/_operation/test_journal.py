@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import guard
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import (
-    OPERATION, Journal, open_operation, operations, prune, summary)
+    OPERATION, Journal, open_operation, operations, prune, seconds_between, summary)
 
 
 def _journal(root, name="20260101T000000Z-upgrade-1"):
@@ -95,3 +95,21 @@ def test_the_guard_names_who_is_at_work(tmp_path):
 def test_ids_are_no_paths(tmp_path):
     with pytest.raises(SlipwayError, match="is not the id of an operation"):
         Journal(str(tmp_path), "../../etc/passwd")
+
+
+def test_the_open_operation_is_found_without_reading_all_that_ever_was(tmp_path, monkeypatch):
+    for number in range(3):
+        journal = Journal(str(tmp_path), "2026010%dT000000Z-upgrade-1" % number)
+        journal.append("operation", "begin", data={"kind": "upgrade"})
+        journal.append("stage", "begin")
+        if number != 1:
+            journal.append("operation", "done", data={"outcome": "done"})
+    read = []
+    records = Journal.records
+    monkeypatch.setattr(Journal, "records", lambda journal: read.append(journal.operation) or records(journal))
+    assert open_operation(str(tmp_path))["id"] == "20260101T000000Z-upgrade-1"
+    assert read == ["20260101T000000Z-upgrade-1"]
+
+
+def test_seconds_are_those_between_two_moments():
+    assert seconds_between("2026-02-28T23:59:59.750Z", "2026-03-01T00:00:00.000Z") == 0.25

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pwd
 import signal
@@ -167,7 +166,7 @@ def test_the_time_to_start_is_limited(driver, define):
 
 
 def test_a_schedule_is_refused(driver, define):
-    service = dataclasses.replace(define("cron"), schedule="hourly")
+    service = Definition(**dict(vars(define("cron")), schedule="hourly"))
     with pytest.raises(SlipwayError, match="The service cron has a schedule, which supervisord has no way to follow"):
         driver.start([service], 10)
     assert driver.status() == {}
