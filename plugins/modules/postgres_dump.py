@@ -19,6 +19,7 @@ description:
     leaves behind is no dump to anybody; the next one names it and removes it.
 extends_documentation_fragment:
   - slipway.app._attributes
+  - slipway.app._attributes.actiongroup_postgres
   - slipway.app._postgres
   - slipway.app._dump
   - slipway.app._dump.s3

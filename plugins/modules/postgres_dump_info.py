@@ -17,6 +17,7 @@ description:
     the options to reach one are of no use.
 extends_documentation_fragment:
   - slipway.app._attributes.info_module
+  - slipway.app._attributes.actiongroup_postgres
   - slipway.app._postgres
   - slipway.app._dump.s3
 options:

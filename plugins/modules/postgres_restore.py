@@ -22,6 +22,7 @@ description:
     other one ends the restore.
 extends_documentation_fragment:
   - slipway.app._attributes
+  - slipway.app._attributes.actiongroup_postgres
   - slipway.app._postgres
   - slipway.app._dump
   - slipway.app._dump.s3
