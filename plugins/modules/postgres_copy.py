@@ -75,7 +75,7 @@ options:
   configs:
     description:
       - Sets of options by their names, each a dict of the options O(way), O(reversible), O(properties), O(pre_swap_sql) and O(pre_swap_hooks),
-        and of those that M(slipway.app.postgres_dump) and M(slipway.app.postgres_restore) take from there.
+        and of those that the other modules take from there. What a restore is to be made from is no O(source) of a copy.
       - What is said with the call comes first, then what the config says, then the default.
     type: dict
     default: {}
