@@ -43,7 +43,7 @@ attributes:
     support: full
 """
 
-    # Modules in the action group of the collection.
+    # Modules in the action group of those that work on the application's folder.
     ACTIONGROUP_APP = r"""
 options: {}
 attributes:
@@ -52,4 +52,15 @@ attributes:
     support: full
     membership:
       - slipway.app.app
+"""
+
+    # Modules in the action group of those that take the connection to a database as their own options.
+    ACTIONGROUP_POSTGRES = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/slipway.app.postgres) in C(module_defaults) to say once for all of them how to reach the database.
+    support: full
+    membership:
+      - slipway.app.postgres
 """

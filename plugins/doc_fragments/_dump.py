@@ -14,10 +14,9 @@ class ModuleDocFragment:
 options:
   store:
     description:
-      - Folder of dumps on the host; made where there is none. Only the user it belongs to can look into what is made in it.
+      - Folder of dumps on the host; made where there is none. Needed unless the config says it. Only the user it belongs to can look into what is made in it.
       - Or a bucket of S3, C(s3://bucket) or C(s3://bucket/prefix), of AWS or with O(endpoint_url) of any other server that speaks S3.
     type: path
-    required: true
   bin_dir:
     description:
       - Folder of the client programs pg_dump and pg_restore. Without it, those of the folders of Debian's and Red Hat's packages and of

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+
 
 class ModuleDocFragment:
 
@@ -18,11 +21,14 @@ options:
       - Empty means the default Unix socket of the host the module runs on.
     type: str
     default: ''
+  login_unix_socket:
+    description:
+      - Folder of the server's Unix socket, which can be said as C(login_host) as well.
+    type: path
   login_port:
     description:
-      - Port of the database server.
+      - Port of the database server; 5432 where nothing says it.
     type: int
-    default: 5432
   login_user:
     description:
       - Role to connect as; empty means the role named as the operating system's user.
@@ -30,7 +36,8 @@ options:
     default: ''
   login_password:
     description:
-      - Password of the role. It reaches C(psql) in its environment only, never in its arguments.
+      - Password of the role. It reaches the client programs in their environment only, never in their arguments.
+      - When empty, they look into C(~/.pgpass) of the host, or do without where the server asks for none.
     type: str
     default: ''
   login_db:
@@ -40,66 +47,66 @@ options:
     required: true
   maintenance_db:
     description:
-      - Database to stay connected to while O(login_db) is copied or renamed.
+      - Database to stay connected to while the application's is copied or renamed.
     type: str
     default: postgres
+  session_role:
+    description:
+      - Role to be in after the login, as by C(SET ROLE). The role that logs in must be a member of it.
+    type: str
   ssl_mode:
     description:
-      - Whether and how the connection is encrypted; the words are those of libpq.
+      - Whether and how the connection is encrypted; the words are those of libpq. It is V(prefer) where nothing says it.
     type: str
-    default: prefer
     choices: [allow, disable, prefer, require, verify-ca, verify-full]
   ca_cert:
     description:
       - File of certificate authorities the server's certificate is checked against.
     type: path
+    aliases: [ssl_rootcert]
+  ssl_cert:
+    description:
+      - File with the certificate of the client.
+    type: path
+  ssl_key:
+    description:
+      - File with the key of C(ssl_cert), without a passphrase. Nobody but the user may be able to read it.
+    type: path
+  connect_params:
+    description:
+      - Other settings of a connection by their names in libpq, such as C(target_session_attrs) or C(passfile). They come before all that is
+        said otherwise. A password is refused here.
+    type: dict
+    default: {}
+  pg_service:
+    description:
+      - Name of a service in a file C(pg_service.conf) of the host. It says what the other options do not say, but for the database, which is
+        always C(login_db).
+    type: str
+  pg_service_file:
+    description:
+      - File that has C(pg_service). Without it, C(~/.pg_service.conf) is looked at, and the files of the system's packages in C(/etc).
+      - The variables C(PGSERVICE) and C(PGSERVICEFILE) of the host are passed over, as are all others of libpq.
+    type: path
 requirements:
   - The PostgreSQL client C(psql) on the host the module runs on.
 notes:
   - Supports PostgreSQL 14 and later.
-"""
-
-    # How to reach it, where that is one option among others.
-    DATABASE = r"""
-options:
-  database:
-    description: How to reach the application's database.
-    type: dict
-    suboptions:
-      login_host:
-        description: Host of the server, or folder of its socket.
-        type: str
-        default: ""
-      login_port:
-        description: Port of the server.
-        type: int
-        default: 5432
-      login_user:
-        description: Role that owns the database and may create databases.
-        type: str
-        default: ""
-      login_password:
-        description: Password of the role; handed to the client programs in their environment only.
-        type: str
-        default: ""
-      login_db:
-        description: Name of the database.
-        type: str
-        required: true
-      maintenance_db:
-        description: Database to connect to while the application's is copied or swapped.
-        type: str
-        default: postgres
-      ssl_mode:
-        description: Whether and how TLS is used, as libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-        default: prefer
-      ca_cert:
-        description: File with the certificate authorities the server's certificate must be signed by.
-        type: path
+  - There is no C(trust_input) as in community.postgresql, since every name and value is quoted, whatever is in it.
 """
 
 
-# Options are merged by their names, so one that is required is another text. (The linters read only plain texts in a class.)
-ModuleDocFragment.REQUIRED_DATABASE = ModuleDocFragment.DATABASE.replace("    suboptions:", "    required: true\n    suboptions:")
+def _inside(option, description, *left_out):
+    """Those options as the ones of a dict. (The linters read only plain texts in a class.)"""
+    text = ModuleDocFragment.DOCUMENTATION.split("options:\n", 1)[1].split("requirements:\n")[0]
+    parts = [part for part in re.split(r"(?m)^(?=  \w)", text) if part and not part.startswith(tuple("  %s:" % name for name in left_out))]
+    return "options:\n  %s:\n    description: %s\n    type: dict\n    suboptions:\n%s" % (
+        option, description, textwrap.indent("".join(parts), "    "))
+
+
+ModuleDocFragment.DATABASE = _inside("database", "How to reach the application's database.")
+# Options are merged by their names, so one that is required is another text.
+ModuleDocFragment.REQUIRED_DATABASE = ModuleDocFragment.DATABASE.replace("    suboptions:", "    required: true\n    suboptions:", 1)
+ModuleDocFragment.SOURCE_SERVER = _inside("source_server", (
+    "How to reach the server of O(source), where that is another one than that of O(login_db). The module connects to both of them from the "
+    "host it runs on."), "login_db", "maintenance_db")

@@ -23,7 +23,9 @@ description:
     dies, the whole fails, the fresh database is dropped, and the live one was not touched.
 extends_documentation_fragment:
   - slipway.app._attributes
+  - slipway.app._attributes.actiongroup_postgres
   - slipway.app._postgres
+  - slipway.app._postgres.source_server
 attributes:
   check_mode:
     support: full
@@ -42,36 +44,6 @@ options:
       - Name of the database to copy.
     type: str
     required: true
-  source_server:
-    description:
-      - How to reach the server of O(source), where that is another one than that of O(login_db). The module connects to both of them from
-        the host it runs on.
-    type: dict
-    suboptions:
-      login_host:
-        description: Host of the server, or folder of its socket.
-        type: str
-        default: ''
-      login_port:
-        description: Port of the server.
-        type: int
-        default: 5432
-      login_user:
-        description: Role that may read all of the database.
-        type: str
-        default: ''
-      login_password:
-        description: Password of the role; handed to the client programs in their environment only.
-        type: str
-        default: ''
-      ssl_mode:
-        description: Whether and how TLS is used, as libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-        default: prefer
-      ca_cert:
-        description: File with the certificate authorities the server's certificate must be signed by.
-        type: path
   source_environment:
     description:
       - The environment that O(source) belongs to. One that is not named counts as V(prod).
@@ -103,7 +75,7 @@ options:
   configs:
     description:
       - Sets of options by their names, each a dict of the options O(way), O(reversible), O(properties), O(pre_swap_sql) and O(pre_swap_hooks),
-        and of those that M(slipway.app.postgres_dump) and M(slipway.app.postgres_restore) take from there.
+        and of those that the other modules take from there. What a restore is to be made from is no O(source) of a copy.
       - What is said with the call comes first, then what the config says, then the default.
     type: dict
     default: {}

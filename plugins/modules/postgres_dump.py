@@ -19,6 +19,7 @@ description:
     leaves behind is no dump to anybody; the next one names it and removes it.
 extends_documentation_fragment:
   - slipway.app._attributes
+  - slipway.app._attributes.actiongroup_postgres
   - slipway.app._postgres
   - slipway.app._dump
   - slipway.app._dump.s3
@@ -46,8 +47,8 @@ options:
     default: none
   configs:
     description:
-      - Sets of options by their names, each a dict of the options O(instance), O(jobs), O(compression), O(exclude_tables),
-        O(exclude_table_data) and O(pre_dump_hooks).
+      - Sets of options by their names, each a dict of the options O(store), O(instance), O(jobs), O(compression), O(exclude_tables),
+        O(exclude_table_data) and O(pre_dump_hooks), and of those that the other modules take from there.
       - What is said with the call comes first, then what the config says, then the default.
     type: dict
     default: {}
@@ -264,9 +265,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.key import N
 from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
 
 
-def wish_from(params):
+def wish_from(params, chosen):
     """What the parameters and their config ask for."""
-    chosen = configs.effective(params, params["configs"], params["config"], configs.DUMP, configs.ALL)
     return Wish(instance=chosen["instance"] or params["environment"] or socket.gethostname(),
                 config=configs.key_part(params, params["config"]), jobs=chosen["jobs"], compression=chosen["compression"] or "auto",
                 exclude_tables=chosen["exclude_tables"] or [], exclude_table_data=chosen["exclude_table_data"] or [],
@@ -277,8 +277,9 @@ def wish_from(params):
 def run(module):
     params = module.params
     require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump (slipway_allow_dump in an inventory)")
+    chosen = configs.effective(params, params["configs"], params["config"], configs.DUMP, configs.ALL)
     with Progress(params["progress"]) as progress:
-        return dump(connection_from(params), store_from(params), wish_from(params), check=module.check_mode,
+        return dump(connection_from(params), store_from(params, chosen["store"]), wish_from(params, chosen), check=module.check_mode,
                     report=progress if params["progress"] else None)
 
 

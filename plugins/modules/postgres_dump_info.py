@@ -17,15 +17,26 @@ description:
     the options to reach one are of no use.
 extends_documentation_fragment:
   - slipway.app._attributes.info_module
+  - slipway.app._attributes.actiongroup_postgres
   - slipway.app._postgres
   - slipway.app._dump.s3
 options:
   store:
     description:
       - Folder of dumps on the host, or C(s3://bucket/prefix). A folder that does not exist has no dumps.
-      - Needed unless O(local=true).
+      - Needed unless O(local=true), or the config says it.
     type: path
-    required: false
+  config:
+    description:
+      - Name of a set of options in O(configs); V(none) is the name of no set. It does not choose dumps by itself.
+    type: str
+    default: none
+  configs:
+    description:
+      - Sets of options by their names, each a dict of the options O(store) and O(prefix), and of those that the other modules take from there.
+      - What is said with the call comes first, then what the config says, then the default.
+    type: dict
+    default: {}
   local:
     description:
       - Whether to list the databases of the server that O(login_db) can be restored from.
@@ -39,9 +50,9 @@ options:
   prefix:
     description:
       - Which dumps, by the beginning of their keys; C(<instance>), C(<instance>/<database>), C(<instance>/<database>/<config>), or
-        that with a timestamp or the beginning of one. When empty, all are listed.
+        that with a timestamp or the beginning of one.
+      - All are listed where neither call nor config says it, or it is empty.
     type: str
-    default: ''
   validate_keys:
     description:
       - Whether what stands in the place of a dump without being one is passed over. With V(false) it is told in RV(others).
@@ -223,19 +234,24 @@ others:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
+from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list import dumps
+from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
 from ansible_collections.slipway.app.plugins.module_utils._postgres.local_copies import local_copies
 from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
 
 
-def stored(params):
+NOTHING = {"dumps": [], "newest": None, "instances": [], "databases": [], "configs": []}
+
+
+def stored(params, location, prefix):
     """What there is in the store, and sentences about what is left out."""
-    store = store_from(params)
+    store = store_from(params, location)
     if params["verify"]:
-        for key in store.list(params["prefix"]):
+        for key in store.list(prefix):
             store.open(key).verify()
-    found, broken = dumps(store, params["prefix"])
+    found, broken = dumps(store, prefix)
     result = {"dumps": found, "newest": found[0]["key"] if found else None}
     for part in ("instance", "database", "config"):
         result[part + "s"] = sorted({dump[part] for dump in found})
@@ -246,9 +262,12 @@ def stored(params):
 
 def run(module):
     params = module.params
-    result, warnings = stored(params) if params["store"] else ({"dumps": [], "newest": None, "instances": [], "databases": [], "configs": []}, [])
+    chosen = configs.effective(params, params["configs"], params["config"], configs.LIST, configs.ALL)
+    result, warnings = NOTHING, []
+    if chosen["store"] or not params["local"]:
+        result, warnings = stored(params, chosen["store"], chosen["prefix"] or "")
     if params["local"]:
-        result["local"] = local_copies(connection_from(params))
+        result = dict(result, local=local_copies(connection_from(params)))
     return dict(result, changed=False, warnings=warnings)
 
 
@@ -257,13 +276,14 @@ def main():
         argument_spec=dict(
             dict(POSTGRES_ARGUMENTS, **STORE_ARGUMENTS),
             login_db={"type": "str"},
-            store={"type": "path"},
+            config={"type": "str", "default": NO_CONFIG},
+            configs={"type": "dict", "default": {}},
             local={"type": "bool", "default": False},
-            prefix={"type": "str", "default": ""},
+            prefix={"type": "str"},
             validate_keys={"type": "bool", "default": True, "no_log": False},
             verify={"type": "bool", "default": False},
         ),
-        required_if=[("local", False, ["store"]), ("local", True, ["login_db"])],
+        required_if=[("local", True, ["login_db"])],
         supports_check_mode=True,
     )
     finish(module, run)

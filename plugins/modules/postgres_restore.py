@@ -22,6 +22,7 @@ description:
     other one ends the restore.
 extends_documentation_fragment:
   - slipway.app._attributes
+  - slipway.app._attributes.actiongroup_postgres
   - slipway.app._postgres
   - slipway.app._dump
   - slipway.app._dump.s3
@@ -51,13 +52,12 @@ options:
       - V(:ready) is what a restore with O(swap=false) has left, or one whose swap failed; where that was of O(tables) or O(schemas), say these again.
       - A colon and the name of another database of the server restores a copy of that database, made as M(slipway.app.postgres_copy) makes
         it. O(source_environment), O(allow_copy) and O(allow_block) are for such a source only.
+      - Needed unless the config says it.
     type: str
-    required: true
   store:
     description:
-      - Folder of dumps on the host, or C(s3://bucket/prefix). Needed unless O(source) begins with a colon.
+      - Folder of dumps on the host, or C(s3://bucket/prefix). Needed unless O(source) begins with a colon, or the config says it.
     type: path
-    required: false
   jobs:
     description:
       - How many tables are restored at the same time, each over a connection of its own. As many as the host has cores, at most 8, where
@@ -70,8 +70,8 @@ options:
     default: none
   configs:
     description:
-      - Sets of options by their names, each a dict of the options O(jobs), O(reversible), O(properties), O(pre_swap_sql) and
-        O(pre_swap_hooks), and of those that M(slipway.app.postgres_dump) takes from there.
+      - Sets of options by their names, each a dict of the options O(source), O(store), O(jobs), O(reversible), O(properties), O(pre_swap_sql)
+        and O(pre_swap_hooks), and of those that the other modules take from there.
       - What is said with the call comes first, then what the config says, then the default.
     type: dict
     default: {}
@@ -79,6 +79,10 @@ options:
     description:
       - Restores only the rows of these tables, patterns as O(slipway.app.postgres_dump#module:exclude_tables) has them. One that is not in
         the dump is refused. A partitioned table stands for its partitions.
+      - A table that the live database has no more is made again where its own name is given, without V(*) and V(?); with its indexes,
+        constraints, foreign keys, triggers, policies and sequences, as the dump has them. It is empty until its rows come, and taken away again
+        when that fails; a run that is killed in between leaves it empty. Foreign keys of other tables to it, views of it and privileges on
+        it are not made again.
       - Their definitions and everything else of the live database stay as they are, with what others write to it meanwhile. The rows are
         restored into a database beside the live one and counted there. Then they replace those of the live tables in one transaction, in
         which nobody can use these tables. Whatever fails or is killed leaves every row as it was.
@@ -144,8 +148,8 @@ options:
       - The application of the database, if it is deployed on the host. The commands that its C(slipway.yml) or profile has as
         C(commands.migrate) are run before the restored database is live, in the live release and with its environment.
       - In the variables of this environment that name O(login_db), alone or in an address such as C(DATABASE_URL), the restored database
-        takes its place. The application itself has to say that it is in there (C(database.current) of C(slipway.yml), which the profile
-        C(django) has) before the migration is run. Where it does not say so the restore ends; where it could not be asked, or no variable
+        takes its place. The application itself has to say that it is in there (C(database.current) of C(slipway.yml), which the profiles
+        C(django) and C(oro) have) before the migration is run. Where it does not say so the restore ends; where it could not be asked, or no variable
         names the database, nothing is begun.
     type: dict
     suboptions:
@@ -207,6 +211,9 @@ notes:
   - The role needs C(CREATEDB), must own the database or be a member of the role that does, and must be able to end the sessions of other
     roles in it (C(pg_signal_backend)). It should not be a superuser. A superuser restores as the owner of the database (C(SET ROLE)), but
     code in a dump can take that back.
+  - Of a database that a restore has closed, be it V(:pre) or the live one for a moment, the comment ends with C([closed by Slipway]). A live one that
+    a killed run has left closed is opened by the next run. One that is closed without these words was closed by somebody else, and nothing is
+    put in its place.
   - A dump is a program. Functions, triggers, defaults and indexes in it are run by the server, while it is restored and later, with the rights
     of the role that restores it and of those who use it. A role that is no superuser confines it to what this role may do, in this and in
     other databases. Restore dumps of hostile hands as a role that may do nothing else, on a server that has nothing else.
@@ -372,6 +379,20 @@ checked:
   type: int
   returned: success
   sample: 42
+made:
+  description: The tables that the live database had no more, and that were made again.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    schema:
+      description: Its schema.
+      type: str
+      sample: public
+    name:
+      description: Its name.
+      type: str
+      sample: customers
 replaced:
   description: The tables whose rows were replaced, where not the whole database was restored.
   type: list
@@ -424,9 +445,8 @@ def migration_from(params, hooks):
     return migration_by(application, params["environment"], params["login_db"])
 
 
-def wishes_from(params):
-    """How the parameters ask to restore."""
-    chosen = configs.effective(params, params["configs"], params["config"], configs.RESTORE, configs.ALL)
+def wishes_from(params, chosen):
+    """How the parameters, and what a config says, ask to restore."""
     whose = "target" if parts(params) else chosen["properties"] or "target"
     return Wishes(reversible=bool(chosen["reversible"]), properties=whose, sql=chosen["pre_swap_sql"] or [],
                   commands=configs.split(chosen["pre_swap_hooks"] or []), jobs=chosen["jobs"] or usual_jobs(), swap=params["swap"],
@@ -441,9 +461,7 @@ def parts(params):
 def dump_from(params):
     """The dump that the parameters name."""
     wanted = params["source"]
-    if not params["store"]:
-        raise SlipwayError("There is no store to look for the dump %s in." % wanted, untouched="Nothing was changed.", hint="Say store.")
-    return dump_choice.choose(store_from(params), wanted, params["login_db"], params["config"], not parts(params))
+    return dump_choice.choose(store_from(params, params["store"]), wanted, params["login_db"], params["config"], not parts(params))
 
 
 def from_dump(params, restore, check):
@@ -485,10 +503,12 @@ def refuse_contradictions(params):
 
 def run(module):
     params = module.params
+    chosen = configs.effective(params, params["configs"], params["config"], configs.RESTORE, configs.ALL)
+    params = dict(params, source=chosen["source"] or "", store=chosen["store"])
     refuse_contradictions(params)
     require_confirmed(params["environment"], params["allow_restore"], params["confirm"], params["login_db"])
     with Progress(params["progress"]) as progress:
-        restore = (PartRestore if parts(params) else Restore)(connection_from(params), wishes_from(params), progress)
+        restore = (PartRestore if parts(params) else Restore)(connection_from(params), wishes_from(params, chosen), progress)
         if params["source"] in WAY:
             result = restore.go(params["source"], module.check_mode)
         elif params["source"] == ":ready":
@@ -498,15 +518,14 @@ def run(module):
         else:
             result = from_dump(params, restore, module.check_mode)
     # Nothing was left out, and the whole database was restored, unless it is said.
-    return dict({"replaced": [], "excluded": [], "excluded_data": []}, database=params["login_db"], **result)
+    return dict({"replaced": [], "made": [], "excluded": [], "excluded_data": []}, database=params["login_db"], **result)
 
 
 def main():
     module = AnsibleModule(
         argument_spec=dict(
             dict(POSTGRES_ARGUMENTS, **STORE_ARGUMENTS),
-            store={"type": "path"},
-            source={"type": "str", "required": True},
+            source={"type": "str"},
             bin_dir={"type": "path"},
             jobs={"type": "int"},
             tables={"type": "list", "elements": "str", "default": []},

@@ -21,6 +21,7 @@ description:
   - A run that was killed leaves a state that the next run recognises and finishes, whatever O(state) it asks for.
 extends_documentation_fragment:
   - slipway.app._attributes
+  - slipway.app._attributes.actiongroup_postgres
   - slipway.app._postgres
 options:
   name:

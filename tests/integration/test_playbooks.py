@@ -198,13 +198,13 @@ def test_services_stop_stay_stopped_over_a_restart_and_start(shop, play, tmp_pat
 
 @pytest.mark.usefixtures("unchanged")
 def test_the_database_is_dumped_by_a_config_and_listed(shop, play, tmp_path):
-    there = {"slipway_dump_store": str(tmp_path / "dumps"), "slipway_postgres_bin_dir": shop.postgres.bin_dir}
-    output = play("database_dump", config="small", slipway_allow_dump=True,
-                  slipway_postgres_configs={"small": {"instance": "Here", "exclude_table_data": ["django_migrations"]}}, **there)
+    small = {"instance": "Here", "exclude_table_data": ["django_migrations"], "store": str(tmp_path / "dumps")}
+    there = {"config": "small", "slipway_postgres_configs": {"small": small}, "slipway_postgres_bin_dir": shop.postgres.bin_dir}
+    output = play("database_dump", slipway_allow_dump=True, slipway_dump_store="/nowhere", **there)
     key = re.search(r"%48ere/shop/small/\d{8}T\d{6}\.\d{6}Z", output).group()
     assert "without its rows: public.django_migrations" in output and changed_hosts(output) == ["app1"]
     output = play("database_list", **there)
-    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d +[\d.]+ MB +[\d.]+ kB +\d+  " + re.escape(key), output)
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d +\d+ min +[\d.]+ MB +[\d.]+ kB +\d+  " + re.escape(key), output)
     assert changed_hosts(output) == []
 
 

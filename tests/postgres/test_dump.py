@@ -272,13 +272,21 @@ def test_an_older_client_is_refused_before_anything_is_done(run, wrapper, tmp_pa
     assert not (tmp_path / "dumps").exists() and not (tmp_path / "hook").exists()
 
 
-def test_hooks_of_a_config_run_on_the_database(postgres, run, tmp_path):
-    small = {"pre_dump_hooks": [["psql", "-qc", "DELETE FROM orders WHERE id > 10"]], "exclude_table_data": ["django_migrations"]}
-    told = run(check=True, config="small", configs={"small": small})
+def test_a_config_says_it_for_all_calls_and_its_hooks_run_on_the_database(postgres, run, run_module, tmp_path):
+    small = {"pre_dump_hooks": [["psql", "-qc", "DELETE FROM orders WHERE id > 10"]], "exclude_table_data": ["django_migrations"],
+             "store": str(tmp_path / "dumps"), "source": "uat/shop/small", "prefix": "uat/shop/small"}
+    assert "Nothing says where the store of dumps is" in run(store=None)["msg"]
+    told = run(check=True, config="small", configs={"small": small}, store=None)
     assert postgres.connection().query("SELECT count(*) AS n FROM public.orders")[0]["n"] == 1000  # check mode runs none
-    done = run(config="small", configs={"small": small})
+    done = run(config="small", configs={"small": small}, store=None)
+    assert json.loads((tmp_path / "dumps" / done["key"] / "manifest.json").read_text())["options"] == {
+        "config": "small", "exclude_tables": [], "exclude_table_data": ["django_migrations"], "pre_dump_hooks": ["psql"]}
     assert done["key"].startswith("uat/shop/small/") and done["rows"] == 10 and told["excluded_data"] == done["excluded_data"]
     assert run(config="small", configs={"small": small}, exclude_tables=[])["key"].startswith("uat/shop/none/")
+    assert [dump["key"] for dump in run_module("postgres_dump_info", {"config": "small", "configs": {"small": small}})["dumps"]] == [done["key"]]
+    back = run_module("postgres_restore", {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret",
+                                           "login_db": "shop", "environment": "uat", "config": "small", "configs": {"small": small}}, True)
+    assert back["restored"] == done["key"]
     failed = run(pre_dump_hooks=["psql -c 'SELECT nonsense'"])
     assert failed["failed"] and 'column "nonsense" does not exist' in failed["msg"] and "No dump was made" in failed["msg"]
 

@@ -10,6 +10,7 @@ import json
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
 
 ODD = "It's \"my\" Shöp"
 
@@ -32,7 +33,7 @@ def test_local_copies_are_listed_without_a_store(postgres, listed):
     assert listed()["local"] == []
     for name in ("another", "shop__old", "shop__new", "shop__post", "shop__pre", "shop__ready", "shop__copy", "shop__part", ODD):
         postgres.sql("CREATE DATABASE %s TEMPLATE template0 OWNER shop" % quote_ident(name))
-    postgres.sql("ALTER DATABASE shop__pre ALLOW_CONNECTIONS false")
+    postgres.sql("; ".join(allow(name, False) for name in ("shop__pre", "shop__post")))
     with postgres.connection(database="another").session():
         found = listed()
     # The marks of what a restore has not ended are no sources, nor is the live database.
@@ -41,6 +42,9 @@ def test_local_copies_are_listed_without_a_store(postgres, listed):
     assert all(copy["size"] > 1000000 and copy["owner"] == "shop" for copy in found["local"])
     assert {copy["database"] for copy in found["local"] if copy["sessions"]} == {"another"}
     assert found["dumps"] == [] and found["newest"] is None
+    # What only has such a name is a database as all others.
+    postgres.sql("COMMENT ON DATABASE shop__pre IS NULL")
+    assert {copy["source"] for copy in listed()["local"]} == {":post", ":ready", ":another", ":shop__pre", ":" + ODD}
 
 
 def test_what_is_listed_can_be_restored(postgres, listed, run_module):
@@ -61,7 +65,7 @@ def test_both_are_listed_and_a_size_that_may_not_be_seen_is_null(postgres, liste
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"login_db": None}, "missing: login_db"), ({"local": False}, "missing: store"), ({"login_password": "wrong"}, "password authentication failed")])
+    ({"login_db": None}, "missing: login_db"), ({"local": False}, "Nothing says where the store of dumps is"), ({"login_password": "wrong"}, "password authentication failed")])
 def test_what_is_missing_is_said(listed, options, message):
     result = listed(**options)
     assert result["failed"] and message in result["msg"]

@@ -132,12 +132,13 @@ def test_a_dump_and_back_by_the_modules(postgres, bucket, options, run_module, t
     assert spooled(tmp_path) == []
 
 
-def test_the_role_has_a_bucket_as_its_store(postgres, bucket, options, tmp_path):
+def test_the_role_has_a_bucket_as_its_store_and_a_service_as_its_server(postgres, bucket, options, tmp_path):
+    (tmp_path / "services").write_text("[shop]\nhost=127.0.0.1\nport=%d\nuser=shop\npassword=no secret\n" % postgres.port, encoding="utf-8")
     variables = {
         "slipway_environment": "uat", "slipway_root": str(tmp_path / "shop"), "slipway_dump_store": "s3://" + bucket,
         "slipway_dump_s3": dict(options, spool_dir=str(spool(tmp_path))), "slipway_postgres_bin_dir": postgres.bin_dir,
-        "slipway_database": {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret",
-                             "login_db": "shop"}, "ansible_python_interpreter": sys.executable, "ansible_connection": "local"}
+        "slipway_database": {"pg_service": "shop", "pg_service_file": str(tmp_path / "services"), "login_db": "shop"},
+        "ansible_python_interpreter": sys.executable, "ansible_connection": "local"}
     steps = (("dump", {}), ("restore", {"database_source": "uat", "database_reversible": True}), ("list", {"database_local": True}))
     tasks = [{"ansible.builtin.include_role": {"name": "slipway.app.database", "tasks_from": step}, "vars": more} for step, more in steps]
     (tmp_path / "hosts").write_text("[app]\nhost\n", encoding="utf-8")
@@ -147,7 +148,7 @@ def test_the_role_has_a_bucket_as_its_store(postgres, bucket, options, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "kept as shop__pre" in done.stdout and re.search(r"on the server +[\d.]+ MB +:pre", done.stdout)
     assert len(set(re.findall(r"uat/shop/none/\d{8}T\d{6}\.\d{6}Z", done.stdout))) == 1
-    assert options["secret_key"] not in done.stdout + done.stderr
+    assert options["secret_key"] not in done.stdout + done.stderr and "no secret" not in done.stdout + done.stderr
 
 
 def test_both_stores_have_the_same_names_and_a_bucket_can_be_copied_to_a_folder(postgres, store, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_source, swap
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session
-from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import SWAPPING, take_turn
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import SWAPPING, allow, take_turn
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
@@ -38,7 +38,7 @@ def orders(postgres):
 def dump(postgres, tmp_path):
     dump = dumped(postgres, tmp_path)
     postgres.connection().execute("DELETE FROM public.orders WHERE id > 10")
-    postgres.sql("CREATE DATABASE shop__pre OWNER shop ALLOW_CONNECTIONS false")
+    postgres.sql("CREATE DATABASE shop__pre OWNER shop;" + allow("shop__pre", False))
     return dump
 
 
@@ -142,7 +142,7 @@ def test_nobody_is_let_in_while_another_copies(postgres, dump, monkeypatch):
     monkeypatch.setattr(swap, "PATIENCE", 0)
     with postgres.connection().session("postgres") as other:
         take_turn(other, "shop", SWAPPING)
-        other.execute("ALTER DATABASE shop ALLOW_CONNECTIONS false")
+        other.execute(allow("shop", False))
         with pytest.raises(SlipwayError, match='"shop" is being copied or swapped by process [0-9]+'):
             restorer(postgres).run(DumpSource(dump))
         assert postgres.sql("SELECT datallowconn FROM pg_database WHERE datname = 'shop'") == "f"

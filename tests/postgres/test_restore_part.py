@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_part
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import STOPPED, Connection, PostgresError, Session
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
@@ -105,8 +107,8 @@ def test_a_sequence_never_goes_back_and_gives_no_number_twice(postgres, dump):
 
 
 def test_there_is_a_way_back(postgres, dump):
-    postgres.sql("COMMENT ON DATABASE shop IS 'ours'; CREATE DATABASE shop__pre OWNER shop ALLOW_CONNECTIONS false;"
-                 "CREATE DATABASE shop__post OWNER shop ALLOW_CONNECTIONS false")
+    postgres.sql("COMMENT ON DATABASE shop IS 'ours'; CREATE DATABASE shop__pre OWNER shop; CREATE DATABASE shop__post OWNER shop;"
+                 + "; ".join(allow(name, False) for name in ("shop__pre", "shop__post")))
     told, done = (part(postgres, dump, "customers", check=check, reversible=True) for check in (True, False))
     assert told["kept"] == done["kept"] == "shop__pre" and sorted(done["dropped"]) == ["shop__old", "shop__post"]
     assert state(postgres) == MENDED and postgres.databases() == {"shop", "shop__pre"}
@@ -116,7 +118,7 @@ def test_there_is_a_way_back(postgres, dump):
 
 
 @pytest.mark.parametrize("change, match", [
-    ("ALTER TABLE public.customers RENAME TO clients", "public.customers is not in the live database"),
+    ("ALTER TABLE public.customers RENAME TO clients", 'public.customers cannot be made again.*"customers_pkey" already exists'),
     ("ALTER TABLE public.customers RENAME name TO called", "has column name in the dump only"),
     ("ALTER TABLE public.customers ALTER name TYPE varchar(3) USING 'x'", r"name of type character varying\(3\), and text"),
     ("ALTER TABLE public.customers ADD rank int; UPDATE public.customers SET rank = 1; ALTER TABLE public.customers ALTER rank SET NOT NULL",
@@ -132,6 +134,45 @@ def test_rows_that_do_not_fit_change_nothing(postgres, dump, change, match):
         part(postgres, dump, "customers")
     assert test_restore.as_text(postgres, "shop") == before
     assert postgres.databases() == {"shop"}
+
+
+def test_a_table_that_is_gone_is_made_again_where_it_is_named(postgres, dump, monkeypatch):
+    postgres.connection().execute("DROP TABLE public.customers CASCADE")
+    gone = test_restore.as_text(postgres, "shop")
+    for name in ("cust*", '"cust?mers"'):
+        with pytest.raises(SlipwayError, match="public.customers is not in the live database. It is made again when|is not in the dump"):
+            part(postgres, dump, name)
+    send = Session._send
+    monkeypatch.setattr(Session, "_send", lambda session, said: send(
+        session, "SELECT 1/0" if said == "COMMIT" and session.database == "shop" else said))
+    with pytest.raises(SlipwayError, match="division by zero.*not touched"):
+        part(postgres, dump, "customers")
+    monkeypatch.undo()
+    assert test_restore.as_text(postgres, "shop") == gone and postgres.databases() == {"shop"}
+    told, done = (part(postgres, dump, "customers", check=check) for check in (True, False))
+    assert told["made"] == done["made"] == [{"schema": "public", "name": "customers"}]
+    assert state(postgres) == MENDED and "Foreign keys of other tables to it" in done["warnings"][0]
+    assert postgres.sql("SELECT tgenabled FROM pg_trigger WHERE tgname = 'logged'", "shop") == "A"
+    assert part(postgres, dump, "customers", "sales")["made"] == []
+
+
+ODD = ['app."Order ""Lines"" 日本"', 'app."line\nbreak"', "app.room", "app.event_2", "app.secret", "app.hen", "app.egg", '"My Schema".nothing', '"My Schema".empty']
+
+
+@pytest.mark.parametrize("two_steps", [False, True])
+def test_with_a_table_comes_what_belongs_to_it(rich, tmp_path, two_steps):
+    """Types, functions and parents are those of the live database; privileges are as for any new table."""
+    def whole():
+        return re.sub(r"(?ms)^(GRANT|REVOKE) .*?;\n+", "", test_restore.as_text(rich, "shop"))
+
+    before = whole()
+    dump = dumped(rich, tmp_path)
+    rich.sql("DROP TABLE %s; DROP SCHEMA \"My Schema\" CASCADE" % ", ".join(ODD[:-1]), "shop")
+    result = part(rich, dump, *ODD, swap=not two_steps)
+    assert len(result["made"]) == len(ODD)
+    if two_steps:
+        PartRestore(rich.connection(), Wishes()).put_in_place()
+    assert whole() == before and rich.databases() == {"shop"}
 
 
 GUARDED = """
@@ -233,9 +274,9 @@ def test_both_ways_back_are_there_until_the_rows_are(postgres, dump, monkeypatch
         return die() if statement == "COMMIT" and session.database == "shop" else send(session, statement)
 
     send = Session._send
-    postgres.sql("CREATE DATABASE shop__pre OWNER shop ALLOW_CONNECTIONS false; COMMENT ON DATABASE shop__pre IS 'former';"
-                 "CREATE DATABASE shop__post OWNER shop ALLOW_CONNECTIONS false")
-    comments = "SELECT string_agg(datname, ' ') FROM pg_database WHERE shobj_description(oid, 'pg_database') = 'former'"
+    postgres.sql("CREATE DATABASE shop__pre OWNER shop; COMMENT ON DATABASE shop__pre IS 'former'; CREATE DATABASE shop__post OWNER shop;"
+                 + "; ".join(allow(name, False) for name in ("shop__pre", "shop__post")))
+    comments = "SELECT string_agg(datname, ' ') FROM pg_database WHERE shobj_description(oid, 'pg_database') LIKE 'former%'"
     monkeypatch.setattr(Session, "_send", refusing)
     with pytest.raises(SlipwayError, match="division by zero.*not touched"):
         part(postgres, dump, "customers", reversible=True)

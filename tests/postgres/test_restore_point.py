@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import databases
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import RestorePoint
 
 COPY, PART, FAILED = "shop__slipway_op1", "shop__slipway_part_op1", "shop__slipway_failed_op1"
@@ -181,7 +182,7 @@ def test_a_role_that_is_member_of_the_owner(postgres, server):
 
 
 def test_every_call_lets_connections_in_again(postgres, point):
-    close = "ALTER DATABASE shop ALLOW_CONNECTIONS false"
+    close = allow("shop", False)
     for ensure in ("absent", "present", "present", "restored", "restored", "absent"):
         postgres.sql(close)
         assert getattr(point, ensure)()["changed"]
@@ -190,6 +191,20 @@ def test_every_call_lets_connections_in_again(postgres, point):
     assert point.reopen() is True
     assert point.reopen() is False
     assert orders(postgres) == 1000
+
+
+def test_what_somebody_has_closed_on_purpose_stays_closed(postgres, point):
+    postgres.sql("COMMENT ON DATABASE shop IS 'ours'; ALTER DATABASE shop ALLOW_CONNECTIONS false")
+    with pytest.raises(SlipwayError, match='"shop" refuses connections, and it was not Slipway'):
+        point.present()
+    assert point.absent()["changed"] is False and point.reopen() is False and closed(postgres, "shop")
+    postgres.sql("ALTER DATABASE shop ALLOW_CONNECTIONS true")
+    comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '%s'"
+    for said in ("ours", "two\nlines", "[closed by Slipway] was long ago", None):
+        postgres.sql("COMMENT ON DATABASE shop IS %s" % (quote_literal(said) if said else "NULL"))
+        postgres.sql(allow("shop", False) + ";" + allow("shop", False))
+        assert postgres.sql(comment % "shop") == (said + "\n" if said else "") + "[closed by Slipway]"
+        assert point.reopen() is True and postgres.sql(comment % "shop") == (said or "")
 
 
 @pytest.mark.parametrize("size, clone, expected", [

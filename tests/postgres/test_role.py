@@ -46,7 +46,7 @@ def test_nothing_is_put_in_its_place_unless_all_hosts_have_stopped_their_service
 
 
 def test_what_may_not_be_restored_is_not_copied_over_either(play):
-    output = play("copy", database_copy_source="other", slipway_allow_restore=False)
+    output = play("copy", database_copy_source="other", slipway_allow_restore="no")  # as a text, which -e makes of it
     assert "Database shop may not be restored: slipway_allow_restore forbids it" in output
     assert "database : Copy the database]" not in output
 

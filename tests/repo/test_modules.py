@@ -1,18 +1,19 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every module is documented as its neighbours are, and the action group holds those that take a root."""
+"""Every module is documented as its neighbours are, and an action group holds those that take the option it is for."""
 
 from __future__ import annotations
 
+import pytest
 import yaml
 
-GROUP = "slipway.app.app"
+GROUPS = {"slipway.app.app": "root", "slipway.app.postgres": "login_db"}
 ATTRIBUTES = ("check_mode", "diff_mode", "idempotent")
 
 
-def group_members(repository):
-    return repository.yaml("meta/runtime.yml")["action_groups"][GROUP.rsplit(".", 1)[1]]
+def group_members(repository, group):
+    return repository.yaml("meta/runtime.yml")["action_groups"][group.rsplit(".", 1)[1]]
 
 
 def test_there_are_modules(module_docs):
@@ -69,15 +70,17 @@ def test_options_and_return_values_are_described_and_typed(module_docs):
     assert wrong == []
 
 
-def test_the_action_group_holds_the_modules_with_a_root(module_docs, repository):
-    with_root = sorted(name for name, docs in module_docs.items() if "root" in docs["doc"].get("options", {}))
-    assert group_members(repository) == with_root
+@pytest.mark.parametrize("group", sorted(GROUPS))
+def test_an_action_group_holds_the_modules_with_its_option(module_docs, repository, group):
+    having = sorted(name for name, docs in module_docs.items() if GROUPS[group] in docs["doc"].get("options", {}))
+    assert group_members(repository, group) == having
 
 
-def test_the_action_group_is_documented_where_it_holds(module_docs, repository):
+@pytest.mark.parametrize("group", sorted(GROUPS))
+def test_an_action_group_is_documented_where_it_holds(module_docs, repository, group):
     documented = sorted(name for name, docs in module_docs.items()
-                        if GROUP in docs["doc"].get("attributes", {}).get("action_group", {}).get("membership", []))
-    assert documented == group_members(repository)
+                        if group in docs["doc"].get("attributes", {}).get("action_group", {}).get("membership", []))
+    assert documented == group_members(repository, group)
 
 
 def test_info_modules_only_read(module_docs):

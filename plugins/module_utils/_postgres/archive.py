@@ -2,14 +2,16 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""The names of files that stand in an archive of pg_dump's directory format, looked at before pg_restore goes after them.
+"""What stands in the table of contents of an archive of pg_dump's directory format: names of files, and what belongs to a table.
 
-toc.dat and the lists of large objects name the files with the rows. pg_restore puts each name behind the archive's folder
-as it is and loads what it finds there: a name like ../../etc/shadow would put a file of the host into the database.
+The names are looked at before pg_restore goes after them. toc.dat and the lists of large objects name the files with the rows.
+pg_restore puts each name behind the archive's folder as it is and loads what it finds there: a name like ../../etc/shadow
+would put a file of the host into the database.
 """
 
 from __future__ import annotations
 
+import collections
 import os
 import re
 
@@ -21,8 +23,12 @@ VERSIONS = ((1, 14, 0), (1, 15, 0), (1, 16, 0))  # of archives: pg_dump 14 and 1
 HEAD = b"\4\10\3"  # bytes of an integer and of a file offset, and the format, as every pg_dump of ours writes them
 SUFFIXES = ("", ".gz", ".lz4", ".zst")  # what pg_restore tries behind a name
 LONGEST = 255  # bytes in a name of a file, and more than any kind of entry has
+WIDEST = 1 << 20  # bytes in the name of a thing, which for a function has the types of its arguments
 LARGE_OBJECTS = b"BLOBS"  # the kind of entry whose file is a list of files
 _LIST = re.compile(r"blobs.*\.toc")  # what such a list is called; pg_restore before 17 takes blobs.toc, whatever the entry says
+# What a table has: entries that name it, and such that need one of it and can belong to nothing else.
+_NAMING = (b"DEFAULT", b"CONSTRAINT", b"CHECK CONSTRAINT", b"FK CONSTRAINT", b"TRIGGER", b"RULE", b"POLICY", b"ROW SECURITY")
+_NEEDING = (b"SEQUENCE", b"SEQUENCE OWNED BY", b"INDEX", b"INDEX ATTACH", b"TABLE ATTACH", b"STATISTICS", b"COMMENT")
 _LISTED = re.compile(rb"[0-9]{1,10} ([A-Za-z0-9_.-]{1,200})\n?")
 
 
@@ -36,10 +42,11 @@ def check_names(folder, manifest):
     known = {item["name"] for item in manifest["files"]}
     lists = contents(manifest) - {CONTENTS}
     try:
-        for kind, name in _entries(os.path.join(folder, CONTENTS)):
-            _require(name, known, CONTENTS)
-            if kind == LARGE_OBJECTS:
-                lists.add(name.decode("ascii"))
+        for entry in _entries(os.path.join(folder, CONTENTS)):
+            if entry.file:
+                _require(entry.file, known, CONTENTS)
+                if entry.kind == LARGE_OBJECTS:
+                    lists.add(entry.file.decode("ascii"))
         for name in sorted(lists):
             if name not in known or not _LIST.fullmatch(name):  # one that is compressed could not be read here
                 raise _refused("%s is no list of large objects" % name)
@@ -51,6 +58,28 @@ def check_names(folder, manifest):
                     _require(listed.group(1), known, name)
     except OSError as error:
         raise SlipwayError("Cannot read the archive %s: %s." % (folder, error.strerror)) from error
+
+
+def belonging(folder, tables, schemas):
+    """The ids of those entries of an archive in a folder that make tables [(schema, name)] as they were, but for rows and privileges.
+
+    With them are the entries of schemas (names). An entry comes after all that it needs.
+    """
+    wanted = [tuple(part.encode("utf-8") for part in table) for table in tables]
+    found = set()
+    for entry in _entries(os.path.join(folder, CONTENTS)):
+        if entry.kind == b"TABLE":
+            ours = (entry.schema, entry.tag) in wanted
+        elif entry.kind == b"SCHEMA":
+            ours = entry.tag.decode("utf-8", "replace") in schemas
+        elif entry.kind in _NAMING:  # its tag is the table's name, and its own behind it
+            ours = not found.isdisjoint(entry.needs) and any(
+                entry.schema == schema and (entry.tag + b" ").startswith(name + b" ") for schema, name in wanted)
+        else:
+            ours = entry.kind in _NEEDING and not found.isdisjoint(entry.needs)
+        if ours:
+            found.add(entry.id)
+    return found
 
 
 def _require(name, known, where):
@@ -68,29 +97,33 @@ def _spoken(data):
     return repr(data[:100].decode("utf-8", "backslashreplace"))
 
 
+_Entry = collections.namedtuple("_Entry", "id kind schema tag needs file")  # numbers are ints, all else bytes; needs has ids
+
+
 def _entries(path):
-    """(kind, name of its file) of each entry of a table of contents that has a file, as bytes."""
+    """Each _Entry of a table of contents."""
     with open(path, "rb") as stream:
         contents = _Contents(stream)
         version = contents.header()
         for _number in range(contents.integer()):
-            contents.integer(), contents.integer()
-            contents.skip(3)  # table's oid, oid, tag
+            identity = contents.integer()
+            contents.integer()
+            contents.skip(2)  # table's oid, oid
+            tag = contents.text(WIDEST)
             kind = contents.text().partition(b"\0")[0]  # to pg_restore a text ends there
             contents.integer()
-            contents.skip(5 + (version >= (1, 14, 0)))  # definition, drop, copy, schema, tablespace, table access method
+            contents.skip(3)  # definition, drop, copy
+            schema = contents.text(WIDEST)
+            contents.skip(1 + (version >= (1, 14, 0)))  # tablespace, table access method
             if version >= (1, 16, 0):
                 contents.integer()
             contents.skip(2)  # owner, with oids
-            while contents.skip(1):  # dependencies
-                pass
-            name = contents.text()
-            if name:
-                yield kind, name
+            needs = set(iter(contents.need, None))
+            yield _Entry(identity, kind, schema, tag, needs, contents.text())
 
 
 class _Contents:
-    """Reads toc.dat front to back, without having more than one name of it in memory."""
+    """Reads toc.dat front to back, without having more than one entry's names in memory."""
 
     def __init__(self, stream):
         self._stream = stream
@@ -117,12 +150,20 @@ class _Contents:
             raise _refused("%s has a number that is none" % CONTENTS)
         return -value if data[0] else value
 
-    def text(self):
+    def text(self, longest=LONGEST):
         """A text, or no bytes where there is none."""
+        return self._text(longest) or b""
+
+    def need(self):
+        """The id of an entry as a text, or None behind the last of them."""
+        text = self._text(LONGEST)
+        return None if text is None else int(text) if text.isdigit() else -1
+
+    def _text(self, longest):
         size = self.integer()
-        if size > LONGEST:
+        if size > longest:
             raise _refused("%s has a name of %d bytes" % (CONTENTS, size))
-        return self._bytes(max(size, 0))
+        return self._bytes(size) if size >= 0 else None
 
     def skip(self, texts):
         """Pass over some texts; whether the last of them is one."""

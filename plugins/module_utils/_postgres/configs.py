@@ -2,10 +2,11 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Named sets of options for dumps, restores and copies: what is said with the call comes first, then the config, then the default."""
+"""Named sets of options for dumps, restores, copies and lists: what is said with the call comes first, then the config, then the default."""
 
 from __future__ import annotations
 
+import os
 import shlex
 
 from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
@@ -19,6 +20,10 @@ def number(value):
 
 def text(value):
     return value if isinstance(value, str) else None
+
+
+def path(value):
+    return os.path.expandvars(os.path.expanduser(value)) if isinstance(value, str) else None
 
 
 def texts(value):
@@ -44,12 +49,14 @@ def way(value):
 
 PROPERTIES = ("target", "dump")
 WAYS = ("auto", "template", "stream")
-# Options of a dump, of a restore and of a copy, and what makes a value of each of what stands in a config: None where it cannot be one.
+# Options of a dump, of a restore, of a copy and of a list, and what makes a value of each of what stands in a config: None where it cannot be one.
 DUMP = {"instance": text, "jobs": number, "compression": text, "exclude_tables": texts, "exclude_table_data": texts,
-        "pre_dump_hooks": commands}
-RESTORE = {"jobs": number, "reversible": flag, "properties": properties, "pre_swap_sql": texts, "pre_swap_hooks": commands}
-COPY = dict({name: make for name, make in RESTORE.items() if name != "jobs"}, way=way)
-ALL = tuple(dict(DUMP, **dict(RESTORE, **COPY)))
+        "pre_dump_hooks": commands, "store": path}
+RESTORE = {"store": path, "source": text, "jobs": number, "reversible": flag, "properties": properties, "pre_swap_sql": texts, "pre_swap_hooks": commands}
+# The source of a copy is a database, and no dump: what a config says is for restores.
+COPY = dict({name: make for name, make in RESTORE.items() if name not in ("jobs", "store", "source")}, way=way)
+LIST = {"store": path, "prefix": text}
+ALL = tuple(dict(DUMP, **dict(RESTORE, **dict(COPY, **LIST))))
 CONTENT = ("exclude_tables", "exclude_table_data", "pre_dump_hooks")  # what changes what is in a dump
 
 

@@ -16,6 +16,7 @@ import uuid
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run
+from ansible_collections.slipway.app.plugins.module_utils._postgres.service_file import VARIABLES
 
 CONNECT_TIMEOUT = 10  # seconds
 LOCK_TIMEOUT = 30  # seconds; whoever holds a lock that long will not let go by itself
@@ -62,10 +63,11 @@ class Connection:
 
     login_host is a host, or a folder of a Unix socket when it starts with a slash; empty means the default socket.
     login_db is the application's database, maintenance_db the one to stay in while login_db is copied and renamed.
+    session_role is the role to be in after the login. settings has what else libpq is told, by the names of service_file.VARIABLES.
     """
 
     def __init__(self, login_host="", login_port=5432, login_user="", login_password="", login_db="",
-                 ssl_mode="prefer", ca_cert=None, maintenance_db="postgres"):
+                 ssl_mode="prefer", ca_cert=None, maintenance_db="postgres", ssl_cert=None, ssl_key=None, session_role=None, settings=None):
         self.login_host = login_host
         self.login_port = login_port
         self.login_user = login_user
@@ -74,6 +76,10 @@ class Connection:
         self.ssl_mode = ssl_mode
         self.ca_cert = ca_cert
         self.maintenance_db = maintenance_db
+        self.ssl_cert = ssl_cert
+        self.ssl_key = ssl_key
+        self.session_role = session_role
+        self.settings = dict(settings or {})
 
     @contextlib.contextmanager
     def session(self, database=None):
@@ -140,8 +146,9 @@ class Connection:
 
     def describe(self, database):
         """Where this leads, in words and without the password."""
-        return 'database "%s" on %s:%s as user "%s"' % (
-            database, self.login_host or "the local socket", self.login_port, self.login_user or "(default)")
+        return 'database "%s" on %s:%s as user "%s"%s' % (
+            database, self.login_host or "the local socket", self.login_port, self.login_user or "(default)",
+            ' in role "%s"' % self.session_role if self.session_role else "")
 
     def conninfo(self, database):
         """What names a database to a client program; all else is in its environment."""
@@ -150,11 +157,18 @@ class Connection:
     def environment(self):
         """The environment of psql: nothing of PostgreSQL is inherited, the password is in no argument list."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        environment.update({
-            "LC_ALL": "C", "PGAPPNAME": "slipway", "PGCLIENTENCODING": "UTF8",
-            "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT), "PGHOST": self.login_host, "PGPORT": str(self.login_port), "PGUSER": self.login_user,
-            "PGPASSWORD": self.login_password, "PGSSLMODE": self.ssl_mode, "PGSSLROOTCERT": self.ca_cert})
+        environment.update(LC_ALL="C", PGAPPNAME="slipway", PGCLIENTENCODING="UTF8")
+        settings = dict({"connect_timeout": str(CONNECT_TIMEOUT)}, **dict(self.settings, **{
+            "host": self.login_host, "port": str(self.login_port), "user": self.login_user, "password": self.login_password,
+            "sslmode": self.ssl_mode, "sslrootcert": self.ca_cert, "sslcert": self.ssl_cert, "sslkey": self.ssl_key,
+            "options": self._options()}))
+        environment.update((VARIABLES[name], value) for name, value in settings.items())
         return {name: value for name, value in environment.items() if value}
+
+    def _options(self):
+        """What the server is told at the login: the role comes last, so that it counts whatever the settings say."""
+        role = "-c role=" + re.sub(r"([\\\s])", r"\\\1", self.session_role) if self.session_role else ""
+        return ("%s %s" % (self.settings.get("options", ""), role)).strip()
 
 
 class Session:

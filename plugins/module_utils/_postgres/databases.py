@@ -5,12 +5,15 @@
 """Whole databases of a server: one call at a time copies, closes, renames and drops them.
 
 A database that is renamed or copied must have nobody in it. It is closed first (ALLOW_CONNECTIONS false), so that
-clients which come back at once do not get in again, then the sessions in it are ended.
+clients which come back at once do not get in again, then the sessions in it are ended. The comment of a closed database says that it
+was Slipway, so that what a killed call has left closed can be told from what somebody has closed on purpose. A comment, and
+not a setting of Slipway's own: only a superuser may make one.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
@@ -25,6 +28,12 @@ BACK = 60  # seconds a server that was lost gets to come back
 # and 0.16, 71 MB 0.27 and 0.20, 263 MB 0.94 and 0.57, 1 GB 4.7 and 1.9. FILE_COPY also writes out every changed
 # page of the whole server, so it comes in a little above the crossover.
 FILE_COPY_FROM = 64 * 1024 * 1024  # bytes
+
+MARK = "[closed by Slipway]"
+_MARKED = quote_literal("\n?%s$" % re.escape(MARK))
+# Of database d: whether it lets connections in, null where it was not Slipway that has closed it; and its comment without the mark.
+OPEN = "CASE WHEN d.datallowconn THEN true WHEN shobj_description(d.oid, 'pg_database') ~ %s THEN false END" % _MARKED
+COMMENT = "nullif(regexp_replace(shobj_description(d.oid, 'pg_database'), %s, ''), '')" % _MARKED
 
 HOLDER = """
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -109,8 +118,18 @@ def drop(session, database):
 
 
 def allow(database, allowed):
-    """The statement that lets connections in, or no longer."""
-    return "ALTER DATABASE %s ALLOW_CONNECTIONS %s" % (quote_ident(database), "true" if allowed else "false")
+    """The statement that lets connections in, or no longer and says so in the comment."""
+    comment = COMMENT if allowed else "concat_ws(%s, %s, %s)" % (quote_literal("\n"), COMMENT, quote_literal(MARK))
+    comments = ("BEGIN EXECUTE (SELECT format('COMMENT ON DATABASE %%I IS %%L', d.datname, %s) FROM pg_database d WHERE d.datname = %s); END"
+                % (comment, quote_literal(database)))
+    return together("ALTER DATABASE %s ALLOW_CONNECTIONS %s" % (quote_ident(database), "true" if allowed else "false"),
+                    "DO " + quote_literal(comments))
+
+
+def closed_by_somebody(database):
+    """A sentence for a live database that refuses connections although no call of Slipway has closed it."""
+    return ("Database %s refuses connections, and it was not Slipway that has closed it. When it is needed again: "
+            "ALTER DATABASE %s ALLOW_CONNECTIONS true." % (quote_ident(database), quote_ident(database)))
 
 
 def rename(old, new):

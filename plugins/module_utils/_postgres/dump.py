@@ -339,8 +339,10 @@ def content(facts, clients, selection):
 
 def _manifest(facts, clients, wish, settled, selection):
     """The manifest as far as it is known before the dump."""
+    options = {"config": wish.config, "exclude_tables": list(wish.exclude_tables), "exclude_table_data": list(wish.exclude_table_data),
+               "pre_dump_hooks": [argv[0] for argv in wish.hooks if argv]}
     return dict(content(facts, clients, selection), format=manifests.FORMAT, jobs=wish.jobs, compression=settled, who=wish.who,
-                slipway=manifests.SLIPWAY)
+                options=options, slipway=manifests.SLIPWAY)
 
 
 def _result(key, store, manifest, leftovers, warnings, begun):

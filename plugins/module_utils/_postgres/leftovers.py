@@ -14,6 +14,7 @@ import re
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
     PostgresError, quote_ident, quote_literal)
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import COMMENT
 
 # These settings hold lists of names, stored as they are written in SQL; every other value is plain text.
 LISTS = ("local_preload_libraries", "search_path", "session_preload_libraries", "shared_preload_libraries",
@@ -32,11 +33,11 @@ WHERE d.datname = %s ORDER BY 1, 2"""
 
 OTHERS = """
 SELECT d.datacl IS NOT NULL AS has_privileges, d.datconnlimit AS connection_limit, pg_get_userbyid(d.datdba) AS owner,
-       shobj_description(d.oid, 'pg_database') AS comment,
+       %s AS comment,
        (SELECT count(*) FROM pg_shseclabel l WHERE l.classoid = 'pg_database'::regclass AND l.objoid = d.oid) AS labels,
        (SELECT count(*) FROM pg_subscription s WHERE s.subdbid = d.oid) AS subscriptions,
        (SELECT count(*) FROM pg_replication_slots s WHERE s.database = d.datname) AS slots
-FROM pg_database d WHERE d.datname = %s"""
+FROM pg_database d WHERE d.datname = %%s""" % COMMENT
 
 
 NOTHING = {"owner": None, "comment": None, "connection_limit": -1, "settings": [], "privileges": None}

@@ -79,6 +79,8 @@ FIELDS = {
 
 # What a manifest may have beside: dumps of before do not.
 LATER = {
+    # What was asked for; of hooks only which programs they were, since their arguments may be secrets.
+    "options": _dict_of(config=_text, exclude_tables=_list_of(_text), exclude_table_data=_list_of(_text), pre_dump_hooks=_list_of(_text)),
     "icu_rules": _optional(_text),
     # What ALTER DATABASE, COMMENT and GRANT say of the database itself, which no archive has.
     "outside": _dict_of(

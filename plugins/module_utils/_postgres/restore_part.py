@@ -6,7 +6,8 @@
 
 The rows are restored into a database beside the live one and proved there. Then they replace those of the live tables in
 one transaction, which the server itself undoes whenever anything or anybody fails. Nothing is swapped: a database put in
-the place of the live one would lose what others have written to their tables meanwhile.
+the place of the live one would lose what others have written to their tables meanwhile. A table that the live database
+has no more is made again before, empty, where somebody names it.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ import re
 
 from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
+from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import belonging
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow, close, drop
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.replacement import Replacement, quoted_name
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import read_errors
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource, file_with
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import RELATIONS, Pattern, names, spoken
 
 MANY = 20  # names that are not listed any more in an error
@@ -38,23 +42,48 @@ class PartSource(DumpSource):
     def __init__(self, dump, bin_dir, tables, schemas, only_look=False):
         super().__init__(dump, bin_dir, only_look)
         self._tables, self._schemas = tables, schemas
+        self.lacking = []  # tables that the live database does not have, but is to have again
+        self._whole_list = ""
 
     def problems(self, restore, session, facts):
         if not facts["oid"]:
             return ["There is no database %s to restore tables into." % quote_ident(restore.database)]
-        chosen, found = named(self.manifest, restore.connection.query(RELATIONS), self._tables, self._schemas)
+        chosen, self.lacking, found = named(self.manifest, restore.connection.query(RELATIONS), self._tables, self._schemas)
         self.manifest = dict(self.manifest, tables=chosen)  # the only ones that are restored, watched and counted
         return found or super().problems(restore, session, facts)  # the dump is not brought here for a slip of the pen
 
     def check(self, restore, new):
         super().check(restore, new)
-        asked, _found = named(self.dump.manifest, restore.connection.query(RELATIONS, new), self._tables, self._schemas)
+        asked, _lacking, _found = named(self.dump.manifest, restore.connection.query(RELATIONS, new), self._tables, self._schemas)
         more = sorted({spoken(table) for table in asked} - {spoken(table) for table in self.manifest["tables"]})
         if more:
             raise SlipwayError("The live database lacks partitions that the dump has: %s." % ", ".join(more))
 
+    def make(self, restore, facts):
+        """Make the tables again that the live database lacks, empty, with what belongs to them: all of it, or nothing."""
+        with restore.connection.session() as live:
+            there = {row["name"] for row in live.query("SELECT nspname AS name FROM pg_namespace")}
+        tables = [(table["schema"], table["name"]) for table in self.lacking]
+        ours = belonging(self.dump.archive, tables, {schema for schema, _name in tables} - there)
+        lines = [line for line in self._whole_list.splitlines() if int(line.partition(";")[0]) in ours]
+        # The parent of a partition has its indexes already: those of the partition have to be there when it gets its place below them.
+        lines.sort(key=lambda line: (" TABLE ATTACH " in line) + 2 * (" INDEX ATTACH " in line))
+        with file_with("".join(line + "\n" for line in lines)) as listed:
+            done = run([self._clients.pg_restore, "--no-password", "--exit-on-error", "--single-transaction", "--no-owner", "--no-acl",
+                        "--role=" + facts["new_owner"], "--use-list=" + listed, "--dbname=" + restore.connection.conninfo(restore.database),
+                        self.dump.archive], env=restore.connection.environment(), dies_with_us=True)
+        if not done.ok:
+            said = " ".join(map(str, read_errors(done.stderr))) or tail(done.stderr, 3)
+            raise SlipwayError("%s cannot be made again: %s" % (", ".join(map(spoken, self.lacking)), redact(said, [restore.connection.login_password])))
+
+    def unmake(self, restore, facts):
+        """Take away again what make has made."""
+        with restore.connection.session() as live:
+            live.execute("SET ROLE " + quote_ident(facts["new_owner"]), "DROP TABLE IF EXISTS " + ", ".join(map(quoted_name, self.lacking)))
+
     def _choose(self, superuser):
         super()._choose(superuser)
+        self._whole_list = self._asked_for
         # A list has names on one line each, without quotes. Where that is ambiguous, more is restored than is needed.
         wanted = tuple("TABLE DATA %s " % re.sub("[\r\n]", " ", "%(schema)s %(name)s" % table) for table in self.manifest["tables"])
         lines = [(line, re.sub(r"^\d+; \d+ \d+ ", "", line)) for line in self._asked_for.splitlines()]
@@ -72,7 +101,7 @@ class PartRestore(Restore):
             found = self._found(session, check)
             facts = self._facts(session, source, found)
             tables = source.manifest["tables"]
-            result = self._result(tables, source.name, leftovers=self.place.leftovers(found))
+            result = self._result(tables, source.name, leftovers=self.place.leftovers(found), made=names(source.lacking))
             if check:
                 return result
             for leftover in result["leftovers"]:
@@ -83,12 +112,14 @@ class PartRestore(Restore):
                     source.fill(self, session, facts)
                 with self._timed("check"):
                     source.check(self, self.place.new)
+                with self._made(source, facts):
                     Replacement(self.connection, None, tables, self.place.new).compare()
-                if self.wishes.swap:
-                    put = self._put(session, facts, tables, self.place.new)
-                else:
-                    self.place.set_ready(session, self.place.part, json.dumps({"tables": tables, "source": source.name}))
-            return self._finished(session, dict(result, ignored=source.ignored, checked=source.checked), self.place.new, tables, *put)
+                    if self.wishes.swap:
+                        put = self._put(session, facts, tables, self.place.new)
+                    else:
+                        self.place.set_ready(session, self.place.part, json.dumps({"tables": tables, "source": source.name}))
+            result = dict(result, ignored=source.ignored, checked=source.checked)
+            return self._finished(session, result, self.place.new, tables, put[0] + self._not_made(source), put[1])
 
     def put_in_place(self, check=False):
         """Replace the rows of the tables that a run without swap has made ready, and return the result."""
@@ -123,7 +154,7 @@ class PartRestore(Restore):
     def _result(self, tables, name, **told):
         """What is known before anything is done."""
         kept = self.place.pre if self.wishes.reversible and self.wishes.swap else None
-        return dict({"changed": True, "restored": name, "left_out": [], "kept": kept, "replaced": names(tables), "seconds": {}, "ignored": None,
+        return dict({"changed": True, "restored": name, "left_out": [], "kept": kept, "replaced": names(tables), "made": [], "seconds": {}, "ignored": None,
                      "dropped": None, "checked": None, "warnings": []}, **told)
 
     def _put(self, session, facts, tables, name):
@@ -145,6 +176,25 @@ class PartRestore(Restore):
             warnings = warnings + self._analyze(tables)
             drop(session, name)
         return dict(result, seconds=self.seconds, dropped=dropped, warnings=warnings)
+
+    @contextlib.contextmanager
+    def _made(self, source, facts):
+        """Have the tables made that are lacking, and no more so when the block fails."""
+        if source.lacking:
+            source.make(self, facts)
+        try:
+            yield
+        except SlipwayError:
+            if source.lacking:
+                with contextlib.suppress(PostgresError):
+                    source.unmake(self, facts)
+            raise
+
+    @staticmethod
+    def _not_made(source):
+        """A sentence for what a table that was made again has no more."""
+        return ["%s was made again. Foreign keys of other tables to it, views of it and privileges on it were not." % spoken(table)
+                for table in source.lacking]
 
     @contextlib.contextmanager
     def _kept_on_error(self, session):
@@ -200,7 +250,7 @@ class PartRestore(Restore):
 
 
 def named(manifest, here, tables, schemas):
-    """The tables of a manifest that patterns ask for, and a sentence for each thing that speaks against restoring them.
+    """The tables of a manifest that patterns ask for, those of them to be made again, and a sentence for each thing against it.
 
     here are the relations of the live database: a partitioned table stands for the partitions it has there.
     """
@@ -208,13 +258,14 @@ def named(manifest, here, tables, schemas):
     live = {(relation["schema"], relation["name"]): relation for relation in here}
     by_oid = {relation["oid"]: relation for relation in here}
     asked = [("Table", text, Pattern(text)) for text in tables] + [("Schema", text, Pattern(text + ".*")) for text in schemas]
-    chosen, found = {}, []
+    chosen, exact, lacking, found = {}, set(), [], []
     for what, text, pattern in asked:
         matching = [place for place, table in there.items() if pattern.matches(table)]
         matching += [place for place, relation in live.items() if _leaf_of(relation, by_oid, pattern) and place not in matching]
         if not matching:
             found.append("%s %s is not in the dump. %s" % (what, text, _nearest(what, text, there)))
         chosen.update((place, there.get(place)) for place in matching)
+        exact.update(matching if what == "Table" and pattern.exact else ())
     without = {(table["schema"], table["name"]) for table in manifest["excluded_data"]}
     for place, table in chosen.items():
         name = "%s.%s" % place
@@ -222,12 +273,15 @@ def named(manifest, here, tables, schemas):
             found.append("Partition %s of the live database is not in the dump." % name)
         elif place in without:
             found.append("The rows of table %s were left out of the dump." % name)
-        elif place not in live or live[place]["kind"] != "r":
-            found.append("Table %s is not in the live database, where its definition would come from; restore the whole dump with "
-                         "swap=false and take it from there." % name)
+        elif place not in live and place in exact:
+            lacking.append(table)
+        elif place not in live:
+            found.append("Table %s is not in the live database. It is made again when tables has its own name, and not a pattern or a schema." % name)
+        elif live[place]["kind"] != "r":
+            found.append("%s is no table in the live database." % name)
         elif live[place]["guarded"]:
             found.append("Row security keeps the connecting role from rows of table %s, so it cannot replace them; a role with BYPASSRLS can." % name)
-    return [table for table in chosen.values() if table], found
+    return [table for table in chosen.values() if table], lacking, found
 
 
 def _leaf_of(relation, by_oid, pattern):

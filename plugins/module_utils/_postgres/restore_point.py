@@ -12,7 +12,7 @@ All state is in the names of databases, so that it can be told after a crash at 
   <database>__slipway_failed_<name>   what was live before the restore point was put in its place
 
 The live database is closed (ALLOW_CONNECTIONS false) while it is copied or swapped. A crash can leave it closed;
-every call here opens it again, reopen() does only that.
+every call here opens it again, reopen() does only that. What somebody else has closed, its comment tells, stays closed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import time
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import (
-    SWAPPING, allow, alone, close, copying, drop, fit, in_another, insist_on_turn, rename)
+    OPEN, SWAPPING, allow, alone, close, closed_by_somebody, copying, drop, fit, in_another, insist_on_turn, rename)
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 
@@ -69,7 +69,7 @@ class RestorePoint:
                     hint="Take another name, or remove this one first.")
             if before["state"] == "present":
                 return self._unchanged(session, before, check)
-            facts = self._facts(session)
+            facts = self._facts(session, before)
             if check:
                 return _result(True, before, "present", facts["size"])
             drop(session, self.part)
@@ -93,7 +93,7 @@ class RestorePoint:
                         self.name, quote_ident(self.database),
                         ", only a copy that was never finished" if before["state"] == "partial" else ""),
                     untouched="Nothing was changed.")
-            facts = self._facts(session)
+            facts = self._facts(session, before)
             if check:
                 return _result(True, before, "restored", facts["size"])
             begun = time.monotonic()
@@ -137,8 +137,8 @@ class RestorePoint:
 
     def _status(self, session):
         ours = (self.database, self.part, self.copy, self.failed)
-        rows = session.query("SELECT datname AS name, datallowconn AS open FROM pg_database WHERE datname IN (%s)"
-                             % ", ".join(quote_literal(name) for name in ours))
+        rows = session.query("SELECT d.datname AS name, %s AS open FROM pg_database d WHERE d.datname IN (%s)"
+                             % (OPEN, ", ".join(quote_literal(name) for name in ours)))
         databases = {row["name"]: row["open"] for row in rows}
         if self.copy in databases:
             state = "present"
@@ -146,12 +146,14 @@ class RestorePoint:
             state = "restored"
         else:
             state = "partial" if self.part in databases else "absent"
-        return {"state": state, "live": self.database in databases, "open": databases.get(self.database, False),
+        return {"state": state, "live": self.database in databases, "open": databases.get(self.database),
                 "databases": sorted(set(databases) - {self.database})}
 
-    def _facts(self, session):
+    def _facts(self, session, before):
         facts = look(session, self.database)
         found = problems(session, self.database, facts)
+        if before["live"] and before["open"] is None:
+            found.append(closed_by_somebody(self.database))
         if found:
             raise SlipwayError(" ".join(found), untouched="Nothing was changed.", findings=found)
         return facts
@@ -199,11 +201,11 @@ class RestorePoint:
         return self._status(session)
 
     def _unchanged(self, session, before, check):
-        opened = not before["open"] if check else self._open(session, before)
+        opened = before["open"] is False if check else self._open(session, before)
         return _result(opened, before, before["state"], look(session, self.database)["size"])
 
     def _open(self, session, status):
-        closed = status["live"] and not status["open"]
+        closed = status["open"] is False
         if closed:
             session.execute(allow(self.database, True))
         return closed

@@ -34,11 +34,13 @@ class Pattern:
 
     def __init__(self, text):
         self.text = text
+        self.exact = True  # means one name
         parts = [""]
         for quoted, plain in re.findall(r'"((?:[^"]|"")*)"|(.)', text, re.DOTALL):
             if plain == ".":
                 parts.append("")
             else:
+                self.exact = self.exact and plain not in ("*", "?")
                 parts[-1] += re.escape(quoted.replace('""', '"')) or {"*": ".*", "?": "."}.get(plain, re.escape(plain.lower()))
         if len(parts) > 2 or not all(parts) or re.sub(r'"(?:[^"]|"")*"', "", text).count('"'):
             raise SlipwayError("%r is no pattern of tables: it is [schema.]name, in double quotes where a name has upper case, dots or spaces."

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import OPTIONS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 
 STORE_ARGUMENTS = {
-    "store": {"type": "path", "required": True},
+    "store": {"type": "path"},
     "endpoint_url": {"type": "str"},
     "region": {"type": "str"},
     "access_key": {"type": "str", "no_log": False},
@@ -21,6 +22,9 @@ STORE_ARGUMENTS = {
 }
 
 
-def store_from(params):
-    """The store that a module's parameters describe."""
-    return open_store(params["store"], {name: params[name] for name in OPTIONS}, params["spool_dir"])
+def store_from(params, location):
+    """The store at a location, which the call or its config says, reached as a module's parameters describe."""
+    if not location:
+        raise SlipwayError("Nothing says where the store of dumps is.", untouched="Nothing was changed.",
+                           hint="Say store, with the call or in its config (slipway_dump_store in an inventory).")
+    return open_store(location, {name: params[name] for name in OPTIONS}, params["spool_dir"])

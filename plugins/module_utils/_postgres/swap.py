@@ -15,8 +15,9 @@ All state is in the names of databases, so that it can be told after a crash at 
   <database>__pre    what was live before the last restore (source ":pre"), whole and closed to everybody
   <database>__post   what was live before going back to :pre (source ":post"), whole and closed to everybody
 
-The live database is closed for the moment of the swap. A crash can leave it closed; every call here opens it again. Who only
-loses the server in that moment comes back, opens it, and says which of the two is live.
+The live database is closed for the moment of the swap. A crash can leave it closed; every call here opens it again, by the mark
+in its comment. What is closed without that mark was closed by somebody else, and is left alone. Who only loses the server in that
+moment comes back, opens it, and says which of the two is live.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import contextlib
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import (
-    SWAPPING, allow, alone, close, copying, drop, fit, in_another, leave_turn, rename, take_turn, together)
+    COMMENT, MARK, OPEN, SWAPPING, allow, alone, close, closed_by_somebody, copying, drop, fit, in_another, leave_turn, rename, take_turn, together)
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 
 RESTORING = 0x736C6972  # first key of the advisory lock of who restores a database: "slir"
@@ -45,10 +46,13 @@ class Place:
         self.kept = {":pre": self.pre, ":post": self.post}
 
     def found(self, session):
-        """{name: whether it lets connections in} of the live database and those beside it, as far as they are there."""
+        """{name: whether it lets connections in} of the live database and those beside it, as far as they are there.
+
+        It is None of one that is closed, but not by Slipway.
+        """
         ours = (self.database, *self.passing, self.pre, self.post)
-        rows = session.query("SELECT datname AS name, datallowconn AS open FROM pg_database WHERE datname IN (%s)"
-                             % ", ".join(quote_literal(name) for name in ours))
+        rows = session.query("SELECT d.datname AS name, %s AS open FROM pg_database d WHERE d.datname IN (%s)"
+                             % (OPEN, ", ".join(quote_literal(name) for name in ours)))
         return {row["name"]: row["open"] for row in rows}
 
     def take(self, session):
@@ -70,10 +74,15 @@ class Place:
         return [{"database": name, "what": what[name]} for name in what if name in found]
 
     def strangers(self, found):
-        """A sentence for each database that has the name of one that a restore keeps, and is none: those are closed to everybody."""
-        return ['Database "%s" lets connections in, so no restore has kept it, but one would drop it or put it in place. Rename it; or close it, if it '
-                "is what was live and somebody has opened it: ALTER DATABASE %s ALLOW_CONNECTIONS false." % (name, quote_ident(name))
-                for name in self.kept.values() if found.get(name)]
+        """A sentence for each database that is not what it has to be: a live one that somebody has closed, or another with the name of one that is kept."""
+        wrong = [closed_by_somebody(self.database)] if found.get(self.database, True) is None else []
+        for name in self.kept.values():
+            if found.get(name, False) is not False:
+                what, cure = ("lets connections in", "closes it") if found[name] else ("was not closed by Slipway", "says so")
+                wrong.append('Database "%s" %s, so no restore has kept it, but one would drop it or put it in place. Rename it; or if it is what was live, '
+                             "this %s: %s." % (name, what, cure, "ALTER DATABASE %s ALLOW_CONNECTIONS false" % quote_ident(name) if found[name]
+                                               else "COMMENT ON DATABASE %s IS '%s'" % (quote_ident(name), MARK)))
+        return wrong
 
     def reopen(self, session, found):
         """Let connections in again where a killed call has left the live database closed; return whether it was.
@@ -99,7 +108,7 @@ class Place:
     @staticmethod
     def note(session, name):
         """What was noted of a database that is ready."""
-        rows = session.query("SELECT shobj_description(oid, 'pg_database') AS note FROM pg_database WHERE datname = %s" % quote_literal(name))
+        rows = session.query("SELECT %s AS note FROM pg_database d WHERE d.datname = %s" % (COMMENT, quote_literal(name)))
         return rows[0]["note"] if rows else None
 
     def swap(self, session, name, reversible):
@@ -125,7 +134,9 @@ class Place:
             close(session, self.database)
             alone(session, [copying(self.database, self.copy, facts)], self.database)
             session.execute(allow(self.database, True))
-        return carry_over(session, self.database, self.copy)
+        lacking = carry_over(session, self.database, self.copy)
+        close(session, self.copy)  # it was made closed, and is kept so: now that can be seen
+        return lacking
 
     def keep_copy(self, session):
         """Let the copy be :pre, and set aside what was until discard_older."""

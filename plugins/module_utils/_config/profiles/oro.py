@@ -31,6 +31,13 @@ PLAN = [
     " printf '%s\\n' \"$plan\" | sed -E '/^(List of|Parameters:|\\[|[[:space:]]*$)/d; s/^ *> /-- > /; /^--/!s/;? *$/;/'",
     "{php}"]
 
+# Doctrine prints a table, or before Oro 6.0 a dump as PHP makes it; with the marks the name can be told in both.
+CURRENT = [
+    "sh", "-c",
+    "said=$(\"$0\" bin/console --env=prod --no-interaction dbal:run-sql \"SELECT 'database=' || current_database() || '.' AS said\") || exit;"
+    " printf '%s\\n' \"$said\" | sed -n 's/.*database=\\(.*\\)\\..*/\\1/p'",
+    "{php}"]
+
 ORO = {
     "variables": {
         "php": "php",
@@ -113,7 +120,7 @@ ORO = {
         "off": [CONSOLE + "oro:maintenance:unlock"],
         "expected_seconds": 600,
     },
-    "database": {"migrations_table": "oro_migrations"},
+    "database": {"migrations_table": "oro_migrations", "current": CURRENT},
     "migrations": {
         "sql": PLAN,
         "pattern": r"^-- > (?P<name>\S+)$",

@@ -114,7 +114,7 @@ def test_nothing_is_left_where_others_could_change_it(tmp_path, archive):
     assert shelf.leave("one", str(tmp_path), None) is None, "this library did not come in a zip file"
 
 
-GIVEN = {"application": "shop", "environment": "prod", "root": "/srv/shop", "store": "https://store", "database": {"login_db": "shop"},
+GIVEN = {"application": "shop", "environment": "prod", "root": "/srv/shop", "store": "https://store", "database": {"login_db": "shop", "login_port": "5432"},
          "keep_releases": "2"}
 
 

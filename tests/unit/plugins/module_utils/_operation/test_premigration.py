@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
+from ansible_collections.slipway.app.plugins.module_utils._config.profiles.oro import ORO
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import Premigration, _renamed
 from ansible_collections.slipway.app.plugins.module_utils._release import environment as environment_file
@@ -32,9 +33,10 @@ class Release:
 def migration(tmp_path):
     """migration(current, variables) -> a Premigration whose migration leaves a file "migrated"."""
     def make(current, **variables):
+        command = [sys.executable, "-c", current] if isinstance(current, str) else current
         environment_file.write(str(tmp_path), Release.id, variables)
         document = {"application": "shop", "profile": "generic", "commands": {"migrate": [[sys.executable, "-c", MARK]]},
-                    "database": {"current": [sys.executable, "-c", current] if current else ""}}
+                    "database": {"current": command if current else ""}}
         return Premigration(Runtime(str(tmp_path), Release(str(tmp_path)), effective({"base": document, "overlays": {}})), "shop")
 
     return make
@@ -60,6 +62,25 @@ def test_it_is_migrated_where_the_application_says_that_it_is(migration, tmp_pat
     one.require_possible()
     one.run("shop__new")
     assert (tmp_path / "migrated").read_text() == "postgres://shop:sesame@db/shop__new\n"
+
+
+# What Doctrine prints of one row with one column, by the versions of Oro.
+TABLE = " -------------------- \n  said                \n -------------------- \n  database=%s.  \n -------------------- \n\n"
+DUMP = 'array(1) {\n  [0]=>\n  array(1) {\n    ["said"]=>\n    string(19) "database=%s."\n  }\n}\n'
+
+
+@pytest.mark.parametrize("printed", [TABLE, DUMP], ids=["6.0", "5.1"])
+@pytest.mark.parametrize("name", ["shop__new", "It's a d.b"])
+def test_oro_says_it_by_a_command_of_doctrine(migration, tmp_path, printed, name):
+    """The profile's own command, with an interpreter that prints as Doctrine does where it is asked what Doctrine knows."""
+    php = tmp_path / "php"
+    php.write_text("#!%s\nimport os, sys\nassert sys.argv[4] == 'dbal:run-sql' and sys.argv[5].startswith('SELECT ')\n"
+                   "from urllib.parse import unquote\nprint(%r %% unquote(os.environ['DATABASE_URL'].rpartition('/')[2]))\n" % (sys.executable, printed))
+    php.chmod(0o755)
+    one = migration([word.replace("{php}", str(php)) for word in ORO["database"]["current"]], DATABASE_URL="postgres://oro:sesame@db/shop")
+    one.require_possible()
+    one.run(name)
+    assert (tmp_path / "migrated").exists()
 
 
 @pytest.mark.parametrize("current, match", [(DEAF, "says it is in 'shop', so its migration was not run"), (FAILS, r"failed: \*+")])

@@ -372,6 +372,16 @@ def test_the_call_comes_before_the_config():
     assert configs.key_part({"jobs": 1}, "small") == "small"
 
 
+def test_one_config_has_what_each_of_the_calls_needs(monkeypatch):
+    monkeypatch.setenv("HOME", "/srv/ann")
+    sets = {"small": {"store": "~/dumps", "source": "prod/shop/small", "prefix": "prod", "way": "stream", "jobs": 2}}
+    asked = {name: configs.effective({}, sets, "small", options, configs.ALL) for name, options in (
+        ("dump", configs.DUMP), ("restore", configs.RESTORE), ("copy", configs.COPY), ("list", configs.LIST))}
+    assert asked["dump"]["store"] == asked["restore"]["store"] == asked["list"]["store"] == "/srv/ann/dumps"
+    assert asked["restore"]["source"] == "prod/shop/small" and asked["list"]["prefix"] == "prod" and asked["copy"]["way"] == "stream"
+    assert "source" not in asked["copy"], "that of a restore is no database"
+
+
 @pytest.mark.parametrize("sets, config, words", [
     ({"small": {}}, "smal", "no config smal. Did you mean small"), ({}, "small", "no config small"),
     ({"small": {"exclude_table": []}}, "none", "unknown option exclude_table. Did you mean exclude_tables"),
