@@ -31,6 +31,11 @@ def as_text(postgres, database):
     return re.sub(r"^--.*\n", "", done.stdout, flags=re.MULTILINE)
 
 
+def estimated(postgres, table):
+    """How many rows the server takes a table to have, which nothing but ANALYZE tells it in these tests."""
+    return int(postgres.sql("SELECT reltuples FROM pg_class WHERE relname = '%s'" % table, "shop"))
+
+
 def orders(postgres):
     return postgres.connection().query("SELECT count(*) AS n FROM public.orders")[0]["n"]
 
@@ -228,6 +233,7 @@ def test_hooks_work_on_what_is_not_live_yet(postgres, dump):
     restore(postgres, DumpSource(dump), sql=["CREATE TABLE public.marked AS SELECT current_database() AS name"],
             commands=[["psql", "-Xqc", "INSERT INTO public.marked VALUES ('command')"]])
     assert {row["name"] for row in postgres.connection().query("SELECT name FROM public.marked")} == {"shop__new", "command"}
+    assert estimated(postgres, "marked") == 2  # what hooks have left is what was analyzed
 
 
 def test_texts_of_sql_are_the_servers_alone_and_one_session(postgres, dump):
