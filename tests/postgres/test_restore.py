@@ -257,6 +257,21 @@ def test_what_only_a_superuser_may_have_is_left_out_and_said(postgres, tmp_path)
     assert postgres.sql("SELECT count(*) FROM pg_event_trigger", "shop") == "0"
 
 
+def test_what_only_a_superuser_may_have_comes_back_to_one(postgres, tmp_path):
+    postgres.sql("""CREATE PUBLICATION everything FOR ALL TABLES; CREATE PUBLICATION "Some ""of"" it" FOR TABLE public.orders;
+        CREATE FUNCTION public.f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EXTENSION pg_stat_statements;
+        CREATE EVENT TRIGGER e ON ddl_command_end WHEN TAG IN ('DROP TABLE') EXECUTE FUNCTION public.f(); COMMENT ON EVENT TRIGGER e IS 'ours';
+        ALTER DATABASE shop OWNER TO postgres""", "shop")
+    dump, before = dumped(postgres, tmp_path), as_text(postgres, "shop")
+    postgres.sql('DROP EVENT TRIGGER e; DROP PUBLICATION everything, "Some ""of"" it"', "shop")
+    for properties in ("dump", "target"):
+        result = restore(postgres, DumpSource(dump, postgres.bin_dir), user="postgres", properties=properties)
+        assert result["left_out"] == [] and result["ignored"] == []
+        if properties == "dump":
+            assert as_text(postgres, "shop") == before
+    assert postgres.sql("SELECT (SELECT count(*) FROM pg_publication), (SELECT count(*) FROM pg_event_trigger)", "shop") == "2|1"
+
+
 def test_code_in_a_dump_may_do_no_more_than_the_owner_of_the_database(postgres, tmp_path):
     """An index calls a function, which runs while the index is made; a superuser who restores is none meanwhile. psql commands are text."""
     mark = tmp_path / "mark"
