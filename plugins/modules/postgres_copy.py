@@ -306,7 +306,7 @@ checked:
   returned: success
   sample: 42
 seconds:
-  description: How long each part took. Clients of O(login_db) were refused in C(swap) only.
+  description: How long each part took; C(analyze) beside C(check) where no hooks are run. Clients of O(login_db) were refused in C(swap) only.
   type: dict
   returned: success
   sample: {restore: 17.25, check: 0.61, hooks: 0.0, analyze: 1.3, swap: 0.04}

@@ -408,7 +408,7 @@ replaced:
       type: str
       sample: customers
 seconds:
-  description: How long each part took. Clients were refused in C(swap) and C(copy) only.
+  description: How long each part took; C(analyze) beside C(check) where no hooks are run. Clients were refused in C(swap) and C(copy) only.
   type: dict
   returned: success
   sample: {restore: 17.25, check: 0.61, hooks: 0.0, analyze: 1.3, swap: 0.04}

@@ -18,6 +18,7 @@ import shlex
 import time
 import uuid
 
+from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import line
 
@@ -67,17 +68,20 @@ class WatchedModule(ActionBase):
 
     def _watch(self, path, host, ended):
         """Say every few seconds what the file says, until the other end of the pipe is closed."""
-        begun, phase, said = time.monotonic(), None, None
+        said = None
         while not select.select([ended], [], [], EVERY)[0]:
-            done = self._low_level_execute_command("cat " + shlex.quote(path))
-            if done["rc"] != 0:
-                continue
-            state = json.loads(done["stdout"])
-            if phase not in (None, state["phase"]):
-                begun = time.monotonic()
-            phase = state["phase"]
-            now = line(state, time.monotonic() - begun)
-            if now != said and not select.select([ended], [], [], 0)[0]:
+            now = self._look(path)
+            if now not in (None, said) and not select.select([ended], [], [], 0)[0]:
                 said = now
                 # What goes to standard output waits in a buffer for the end of the task, unless that is a terminal.
                 self._display.display("  %-12s %s" % (host, now), stderr=True)
+
+    def _look(self, path):
+        """What the file says at this moment, as a line, or None where it cannot be read: it may be so the next time."""
+        with contextlib.suppress(AnsibleConnectionFailure, ValueError):
+            done = self._low_level_execute_command("cat %s && echo && date +%%s" % shlex.quote(path))
+            if done["rc"] == 0:
+                state, _newline, clock = done["stdout"].strip().rpartition("\n")
+                state = json.loads(state)
+                return line(state, max(0, int(clock) - state["begun"]))
+        return None

@@ -21,7 +21,9 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import dump 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore, open_store
-from ansible_collections.slipway.app.tests.postgres.conftest import REPOSITORY, cluster, postgres_server
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY, cluster, postgres_server
 
 ODD = "It's \"my\" Shöp\\ 100%/.."
 WORLD = """
@@ -171,6 +173,8 @@ def test_other_encodings(postgres, store, encoding, name):
     dump(postgres.connection(database="old"), store, Wish("uat", exclude_tables=[name]))
     whole = store.open(store.newest())
     assert whole.manifest["encoding"] == encoding and counted(whole.manifest) == {"public.words": 1}
+    Restore(postgres.connection(database="new"), Wishes(properties="dump")).run(DumpSource(whole, postgres.bin_dir))
+    assert postgres.sql("SELECT encode(t::bytea, 'hex'), current_setting('server_encoding') FROM words", "new") == "636166e9|" + encoding
     copy = restored(postgres, whole)
     assert copy.query("SELECT encode(t::bytea, 'hex') AS hex FROM public.words")[0]["hex"] == "636166e9"
     assert copy.query("SELECT count(*) AS n FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")[0]["n"] == 1
@@ -193,6 +197,41 @@ def test_a_server_of_another_major(older, store):
     assert counted(whole.manifest) == {"public.words": 9} and whole.manifest["roles"] == ["postgres"]
     assert result["client_version"] // 10000 == result["server_version"] // 10000  # not what is first on PATH
     assert result["compression"].startswith("zstd" if result["client_version"] >= 160000 else "gzip")
+
+
+LOCALE = """
+SELECT datlocprovider, datcollate, coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'), to_jsonb(d) ->> 'daticurules'
+FROM pg_database d WHERE datname = '%s'"""
+
+
+def comes_back(server, locale, second, store):
+    """Prove that a database with a locale, which sorts a word as the second, is restored with it, where there is none and where there is one."""
+    server.sql("CREATE DATABASE old OWNER shop TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' " + locale)
+    connection = server.connection(database="old")
+    connection.execute("CREATE TABLE public.words AS SELECT unnest(ARRAY['z', 'ä', 'a']) AS t")
+    assert connection.query("SELECT t FROM public.words ORDER BY t OFFSET 1 LIMIT 1") == [{"t": second}]
+    dump(connection, store, Wish("uat"))
+    for database, properties in (("new", "dump"), ("old", "target")):
+        Restore(server.connection(database=database), Wishes(properties=properties)).run(DumpSource(store.open(store.newest())))
+        assert server.sql(LOCALE % database) == server.sql(LOCALE % "old")
+        assert server.connection(database=database).query("SELECT t FROM public.words ORDER BY t OFFSET 1 LIMIT 1") == [{"t": second}]
+
+
+def test_the_locale_of_the_builtin_provider(postgres, store):
+    comes_back(postgres, "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'", "z", store)
+
+
+def test_the_locale_of_icu_and_what_the_programs_of_every_day_lack(older, store):
+    """Of what Debian's server alone has."""
+    if older.sql("SELECT count(*) FROM pg_collation WHERE collprovider = 'i'") == "0" or int(older.sql("SHOW server_version_num")) < 150000:
+        pytest.skip("this server has no databases with a locale of ICU")
+    older.sql("CREATE ROLE shop LOGIN CREATEDB PASSWORD '%s'" % PASSWORD)
+    comes_back(older, "LOCALE_PROVIDER icu ICU_LOCALE 'de'", "ä", store)
+    execute(older, 'CREATE EXTENSION "uuid-ossp"; CREATE TABLE public.named AS SELECT 1; ALTER TABLE public.named ADD id uuid DEFAULT uuid_generate_v4()', "old")
+    dump(older.connection(database="old"), store, Wish("uat"))
+    Restore(older.connection(database="new"), Wishes(reversible=True)).run(DumpSource(store.open(store.newest())))
+    ids = "SELECT id FROM named"
+    assert older.sql(ids, "new") == older.sql(ids, "old") and older.sql("INSERT INTO named VALUES (2) RETURNING id <> '%s'" % older.sql(ids, "old"), "new") == "t"
 
 
 @pytest.mark.parametrize("text, kind", [("none", ".dat"), ("gzip:1", ".dat.gz"), ("auto", ".dat.zst")])

@@ -31,6 +31,11 @@ def as_text(postgres, database):
     return re.sub(r"^--.*\n", "", done.stdout, flags=re.MULTILINE)
 
 
+def estimated(postgres, table):
+    """How many rows the server takes a table to have, which nothing but ANALYZE tells it in these tests."""
+    return int(postgres.sql("SELECT reltuples FROM pg_class WHERE relname = '%s'" % table, "shop"))
+
+
 def orders(postgres):
     return postgres.connection().query("SELECT count(*) AS n FROM public.orders")[0]["n"]
 
@@ -228,6 +233,7 @@ def test_hooks_work_on_what_is_not_live_yet(postgres, dump):
     restore(postgres, DumpSource(dump), sql=["CREATE TABLE public.marked AS SELECT current_database() AS name"],
             commands=[["psql", "-Xqc", "INSERT INTO public.marked VALUES ('command')"]])
     assert {row["name"] for row in postgres.connection().query("SELECT name FROM public.marked")} == {"shop__new", "command"}
+    assert estimated(postgres, "marked") == 2  # what hooks have left is what was analyzed
 
 
 def test_texts_of_sql_are_the_servers_alone_and_one_session(postgres, dump):
@@ -249,6 +255,21 @@ def test_what_only_a_superuser_may_have_is_left_out_and_said(postgres, tmp_path)
         "EXTENSION pg_stat_statements", "PUBLICATION p", "EVENT TRIGGER e", "COMMENT PUBLICATION"}
     assert "sesame" not in str(result)
     assert postgres.sql("SELECT count(*) FROM pg_event_trigger", "shop") == "0"
+
+
+def test_what_only_a_superuser_may_have_comes_back_to_one(postgres, tmp_path):
+    postgres.sql("""CREATE PUBLICATION everything FOR ALL TABLES; CREATE PUBLICATION "Some ""of"" it" FOR TABLE public.orders;
+        CREATE FUNCTION public.f() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EXTENSION pg_stat_statements;
+        CREATE EVENT TRIGGER e ON ddl_command_end WHEN TAG IN ('DROP TABLE') EXECUTE FUNCTION public.f(); COMMENT ON EVENT TRIGGER e IS 'ours';
+        ALTER DATABASE shop OWNER TO postgres""", "shop")
+    dump, before = dumped(postgres, tmp_path), as_text(postgres, "shop")
+    postgres.sql('DROP EVENT TRIGGER e; DROP PUBLICATION everything, "Some ""of"" it"', "shop")
+    for properties in ("dump", "target"):
+        result = restore(postgres, DumpSource(dump, postgres.bin_dir), user="postgres", properties=properties)
+        assert result["left_out"] == [] and result["ignored"] == []
+        if properties == "dump":
+            assert as_text(postgres, "shop") == before
+    assert postgres.sql("SELECT (SELECT count(*) FROM pg_publication), (SELECT count(*) FROM pg_event_trigger)", "shop") == "2|1"
 
 
 def test_code_in_a_dump_may_do_no_more_than_the_owner_of_the_database(postgres, tmp_path):

@@ -106,6 +106,9 @@ def test_another_database_of_the_server_is_copied_under_the_guards_of_copies(pos
     told, done = (restored(check, **there) for check in (True, False))
     assert told["restored"] == done["restored"] == ":another" and told["changed"] and "diff" not in done
     assert postgres.sql("SELECT to_regclass('public.theirs')", "shop") == "theirs"
+    with postgres.connection(database="another").session():  # it is in use, so it is streamed, one table after the other
+        done = restored(jobs=3, **there)
+    assert done["restored"] == ":another" and done["checked"] == 1
 
 
 def test_what_others_have_at_the_names_of_what_is_kept_is_not_dropped(postgres, restored):

@@ -59,6 +59,15 @@ def fsync_dir(path):
         os.close(descriptor)
 
 
+def fsync_file(path):
+    """Make what another program has written to a file durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def atomic_write(path, data, mode=0o600):
     """Write data (bytes or text) to path: temporary name, fsync, rename. The mode is set before the content."""
     if isinstance(data, str):

@@ -2,7 +2,10 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""How far long work is, for whoever watches: a file that is always whole, there for as long as the work goes on."""
+"""How far long work is, for whoever watches: a file that is always whole, there for as long as the work goes on.
+
+begun in it is when its phase began, by the clock of the host.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +26,15 @@ class Progress:
 
     def __init__(self, path=None):
         self.path = path
-        self._phase, self._written = None, 0.0
+        self._phase, self._begun, self._written = None, 0.0, 0.0
 
     def __call__(self, phase, **state):
         now = time.monotonic()
         if self.path and (phase != self._phase or now - self._written >= EVERY):
-            self._phase, self._written = phase, now
-            self._write(dict(NOTHING, phase=phase, **state))
+            if phase != self._phase:
+                self._phase, self._begun = phase, time.time()
+            self._written = now
+            self._write(dict(NOTHING, phase=phase, begun=self._begun, **state))
 
     def __enter__(self):
         return self

@@ -13,9 +13,10 @@ import re
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import run, tail
 
-# Where packages of Debian and of PostgreSQL for Red Hat keep one folder for each major. What stands on PATH in Debian
-# is a wrapper that takes a version by rules of its own, so these come first.
+# Where packages of Debian and of PostgreSQL for Red Hat keep one folder for each major.
 FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
+# What stands on PATH in Debian: it takes a version of those by rules of its own, and needs ten times as long to say which.
+WRAPPER = "pg_wrapper"
 # First major whose pg_dump writes the version of archives that the ones before cannot read.
 ARCHIVES = (12, 16, 17)
 COMPRESSIONS = ("zstd", "lz4", "gzip", "none")
@@ -44,11 +45,12 @@ class Clients:
 
     def compressions(self):
         """The compressions that this pg_dump was built with, the best first."""
-        if self.major < NEEDS:
-            return ["gzip", "none"]
-        return [method for method in COMPRESSIONS if method == "none" or self._knows(method)]
+        return [method for method in COMPRESSIONS if self.knows(method)]
 
-    def _knows(self, method):
+    def knows(self, method):
+        """Whether this pg_dump was built with a compression."""
+        if method == "none" or self.major < NEEDS:
+            return method in ("gzip", "none")
         # The compression is looked at first; then it is refused, before any server is asked, for what else is wrong.
         done = run([self.pg_dump, "--format=plain", "--jobs=2", "--compress=" + method], env=dict(os.environ, LC_ALL="C"))
         return "parallel backup" in done.stderr
@@ -66,12 +68,8 @@ def find(bin_dir=None):
         if version is None:
             raise SlipwayError("There is no PostgreSQL client pg_dump that runs in %s." % bin_dir, untouched="Nothing was changed.")
         return [Clients(bin_dir, version)]
-    found = {}
-    for folder in [folder for pattern in FOLDERS for folder in glob.glob(pattern)] + os.environ.get("PATH", os.defpath).split(os.pathsep):
-        folder = os.path.abspath(folder)
-        if folder not in found and os.path.exists(os.path.join(folder, "pg_dump")):
-            found[folder] = _version(folder)
-    clients = [Clients(folder, version) for folder, version in found.items() if version is not None]
+    found = [(folder, _version(folder)) for folder in _folders()]
+    clients = [Clients(folder, version) for folder, version in found if version is not None]
     if not clients:
         raise SlipwayError("There is no PostgreSQL client on this host.", untouched="Nothing was changed.",
                            hint="Install it (package postgresql-client on Debian, postgresql on Red Hat), or name its folder as bin_dir.")
@@ -132,6 +130,16 @@ def _nearest(clients):
 def _archive(major):
     """The number of the version of archives that a major writes."""
     return sum(1 for first in ARCHIVES if first <= major)
+
+
+def _folders():
+    """The folders with a pg_dump on this host; of those that lead to the same program the first."""
+    found = {}
+    for folder in [folder for pattern in FOLDERS for folder in glob.glob(pattern)] + os.environ.get("PATH", os.defpath).split(os.pathsep):
+        program = os.path.realpath(os.path.join(folder, "pg_dump"))
+        if os.path.exists(program) and os.path.basename(program) != WRAPPER:
+            found.setdefault(program, os.path.abspath(folder))
+    return list(found.values())
 
 
 def _version(folder):

@@ -32,11 +32,10 @@ def check(text):
 def settle(text, clients):
     """The compression that a text comes to with these Clients: none, or method:level."""
     method, level = check(text)
-    known = clients.compressions() if method != "none" else ["none"]
     if method == AUTO:
-        method = next(one for one in known if one in ("zstd", "gzip", "none"))
-    if method not in known:
-        raise SlipwayError("pg_dump in %s knows no compression %s, only %s." % (clients.folder, method, ", ".join(known)),
+        method = next(one for one in ("zstd", "gzip", "none") if clients.knows(one))
+    elif not clients.knows(method):
+        raise SlipwayError("pg_dump in %s knows no compression %s, only %s." % (clients.folder, method, ", ".join(clients.compressions())),
                            untouched="Nothing was changed.")
     return method if method == "none" else "%s:%d" % (method, level or USUAL[method])
 

@@ -12,13 +12,14 @@ a leftover.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import errno
 import os
 import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, exclusive, fsync_dir, make_dirs
+from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, exclusive, fsync_dir, fsync_file, make_dirs
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import check_names
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store_s3 import SCHEME, S3Store
@@ -26,6 +27,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.key import K
 from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import LOCK, PART, hold
 from ansible_collections.slipway.app.plugins.module_utils._postgres.store import ARCHIVE, Store, key_of
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import remove_tree
+
+SYNCED_AT_ONCE = 4  # files
 
 
 def open_store(location, options=None, spool_dir=None):
@@ -154,7 +157,7 @@ class Part:
     last_phase is what files() does, for who watches.
     """
 
-    arguments = ()
+    arguments = ("--no-sync",)  # files() does it, while it reads them
     last_phase = "digests"
 
     def __init__(self, store, key, folder, lock):
@@ -170,8 +173,13 @@ class Part:
         yield None
 
     def files(self):
-        """What the manifest says of the files, when all are written."""
-        return manifests.describe_files(self.archive)
+        """What the manifest says of the files, when all are written; then they are on the disk, too."""
+        with concurrent.futures.ThreadPoolExecutor(SYNCED_AT_ONCE) as pool:
+            syncing = pool.map(lambda name: fsync_file(os.path.join(self.archive, name)), manifests.sizes(self.archive))
+            described = manifests.describe_files(self.archive)
+            list(syncing)  # to have their errors
+        fsync_dir(self.archive)
+        return described
 
     def finish(self, manifest):
         """Put the dump in its place with its manifest, which gets its key here; return the key."""

@@ -10,6 +10,7 @@ closed for the moment of the swap only; whatever fails earlier leaves it alone.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import time
 
@@ -63,6 +64,11 @@ class Wishes:
         self.commands = commands
         self.migrate = migrate
         self.jobs = jobs
+
+    @property
+    def has_hooks(self):
+        """Whether something is to be done with the new database before it is live."""
+        return bool(self.migrate or self.sql or self.commands)
 
 
 class Restore:
@@ -195,22 +201,32 @@ class Restore:
     def _prepare(self, session, source, facts):
         """Make the filled database what the live one is to be; return a sentence for each thing it lacks."""
         new = self.place.new
-        self.watch("check")
-        with self._timed("check"):
-            source.check(self, new)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            # One core each; but not when hooks are to change what would be analyzed.
+            analyzing = None if self.wishes.has_hooks else pool.submit(self._gather_statistics, new)
+            self.watch("check")
+            with self._timed("check"):
+                source.check(self, new)
+            if analyzing:
+                self.watch("analyze")
+                analyzing.result()
         as_target = self.wishes.properties == "target" and facts["oid"]
         warnings = source.grants(self, new, facts) if as_target else []
         # Not earlier: a setting such as default_transaction_read_only would have kept all of it out.
         warnings += carry_over(session, self.database, new) if as_target else source.carry_over(self, session, facts)
         with self._timed("hooks"):
             self._run_hooks(new, facts)
-        with self._timed("analyze"):
+        if self.wishes.has_hooks:
             self.watch("analyze")
-            self.connection.execute("ANALYZE", new)
+            self._gather_statistics(new)
         limit = source.connection_limit(self, facts)
         if limit not in (-1, None):  # not earlier: what fills it may need more
             session.execute("ALTER DATABASE %s CONNECTION LIMIT %d" % (quote_ident(new), limit))
         return warnings
+
+    def _gather_statistics(self, new):
+        with self._timed("analyze"):
+            self.connection.execute("ANALYZE", new)
 
     def _run_hooks(self, new, facts):
         if self.wishes.migrate:

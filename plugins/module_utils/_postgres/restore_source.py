@@ -43,6 +43,7 @@ class DumpSource:
     """
 
     options = ()  # of pg_restore, beside those that all dumps are restored with
+    in_parallel = True  # whether several tables can be restored at the same time
 
     def __init__(self, dump, bin_dir=None, only_look=False):
         self.dump = dump
@@ -125,11 +126,12 @@ class DumpSource:
         new = restore.place.new
         session.execute(_creating(new, facts, self.manifest if restore.wishes.properties == "dump" or not facts["here"] else None),
                         keep_out(new))
-        argv = [self._clients.pg_restore, "--verbose", "--no-password", "--jobs=%d" % restore.wishes.jobs,
+        jobs = restore.wishes.jobs if self.in_parallel else 1
+        argv = [self._clients.pg_restore, "--verbose", "--no-password", "--jobs=%d" % jobs,
                 "--dbname=" + restore.connection.conninfo(new), *self.options]
         if restore.wishes.properties == "target":
             argv += ["--no-owner", "--no-acl", "--role=" + facts["new_owner"]]
-        reader = _Reader(facts["major"], self.manifest, restore.watch, restore.wishes.jobs == 1)
+        reader = _Reader(facts["major"], self.manifest, restore.watch, jobs == 1)
         rc = self._pour(restore, argv, reader)
         reader.end()
         self.ignored = reader.ignored

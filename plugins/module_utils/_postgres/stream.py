@@ -34,6 +34,8 @@ CHUNK = 1024 * 1024  # bytes that are passed on at once, at most
 class StreamSource(DumpSource):
     """The database that a connection leads to; local where its server is that of the restore."""
 
+    in_parallel = False  # what passes by can be read once
+
     def __init__(self, origin, local, bin_dir=None):
         self.origin = origin
         self.local = local

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -16,10 +17,11 @@ def test_the_file_is_there_while_the_work_goes_on(tmp_path):
     with Progress(str(path)) as progress:
         progress("restore", table="orders", bytes=5, total_bytes=10)
         first = json.loads(path.read_text())
+        assert first.pop("begun") <= time.time()
         assert first == {"phase": "restore", "table": "orders", "bytes": 5, "total_bytes": 10}
         assert path.stat().st_mode & 0o777 == 0o600
         progress("restore", table="more")  # so soon after
-        assert json.loads(path.read_text()) == first
+        assert json.loads(path.read_text())["table"] == "orders"
         progress("analyze")
         assert json.loads(path.read_text())["phase"] == "analyze"
     assert list(tmp_path.iterdir()) == []

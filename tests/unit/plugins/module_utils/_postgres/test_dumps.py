@@ -85,7 +85,7 @@ def write(store, instance="uat", config="none", **changes):
         os.mkdir(part.archive)
         for name in ("toc.dat", "12.dat.zst"):
             pathlib.Path(part.archive, name).write_bytes(name.encode() * 1000)
-        return part.finish(dict(copy.deepcopy(CONTENT), files=manifest.describe_files(part.archive), **changes))
+        return part.finish(dict(copy.deepcopy(CONTENT), files=part.files(), **changes))
 
 
 def test_a_dump_comes_back_as_it_was_written(store):
@@ -97,6 +97,22 @@ def test_a_dump_comes_back_as_it_was_written(store):
     modes = {stat.S_IMODE(path.stat().st_mode) for path in pathlib.Path(store.location).rglob("*") if path.is_dir()}
     assert modes == {0o700}
     assert {stat.S_IMODE(path.stat().st_mode) for path in pathlib.Path(dump.folder).rglob("*.*")} == {0o600}
+
+
+def test_all_of_a_dump_is_on_the_disk_before_it_gets_its_name(store, monkeypatch):
+    synced, fsync, rename = set(), os.fsync, os.rename
+
+    def renaming(source, target):
+        if os.path.isdir(source):  # the dump, at the end
+            there = [source, *(os.path.join(folder, name) for folder, folders, files in os.walk(source) for name in folders + files)]
+            assert {path for path in there if not path.endswith("/lock")} <= synced
+        rename(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", lambda descriptor: (synced.add(os.readlink("/proc/self/fd/%d" % descriptor)), fsync(descriptor)))
+        patched.setattr(os, "rename", lambda source, target: (synced.add(target) if source in synced else None, renaming(source, target)))
+        write(store)
+    assert any(path.endswith("12.dat.zst") for path in synced)
 
 
 def test_newest_and_lists(store):
@@ -306,6 +322,16 @@ def fakes(tmp_path, monkeypatch, *versions):
 def test_the_client_is_of_the_major_of_the_server_or_the_next_one(tmp_path, monkeypatch, server, taken):
     fakes(tmp_path, monkeypatch, "14.23", "16.13", "16.15 (Debian 16.15-1)", "18.6")
     assert clients.for_dump(server).version == taken
+
+
+def test_no_program_is_asked_twice_and_no_wrapper_at_all(tmp_path, monkeypatch):
+    fakes(tmp_path, monkeypatch, "16.15", "behind")
+    (tmp_path / "behind" / "pg_dump").rename(tmp_path / "behind" / "pg_wrapper")
+    for name, leads_to in (("linked", "16.15/pg_dump"), ("wrapped", "behind/pg_wrapper")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pg_dump").symlink_to(tmp_path / leads_to)
+    monkeypatch.setenv("PATH", os.pathsep.join(str(tmp_path / name) for name in ("16.15", "linked", "wrapped", "nowhere")))
+    assert [client.version for client in clients.find()] == [160015]
 
 
 def test_an_older_client_is_refused_with_both_versions(tmp_path, monkeypatch):

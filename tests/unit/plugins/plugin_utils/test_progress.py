@@ -1,0 +1,47 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
+from ansible_collections.slipway.app.plugins.plugin_utils._progress import WatchedModule
+
+
+@pytest.fixture
+def watched():
+    """An action whose host is this machine, without a task and a connection."""
+    action = object.__new__(WatchedModule)
+
+    def execute(command):
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+        return {"rc": done.returncode, "stdout": done.stdout.replace("\n", "\r\n")}  # a terminal has both
+
+    action._low_level_execute_command = execute
+    return action
+
+
+def test_the_time_is_that_of_the_phase_however_late_it_was_seen(watched, tmp_path, monkeypatch):
+    path = tmp_path / "it's here"
+    with Progress(str(path)) as progress:
+        progress("fetch")
+        with monkeypatch.context() as before:
+            before.setattr(time, "time", lambda now=time.time(): now - 3700)
+            progress("restore", table="orders")
+        assert re.match(r"restore, orders, for 1:0[0-9] h$", watched._look(str(path)))
+    assert watched._look(str(path)) is None
+
+
+def test_a_connection_that_fails_does_not_end_the_watching(watched, tmp_path):
+    def fail(_command):
+        raise AnsibleConnectionFailure("the host is busy")
+
+    watched._low_level_execute_command = fail
+    assert watched._look(str(tmp_path / "x")) is None
