@@ -44,6 +44,7 @@ def deployed(provisioned):
     until(lambda: lab.sql(done))
     seen = dict(snapshot(lab), reindexed=lab.sql(done))
     lab.ssh("jobs1", ["systemctl", "stop", "oro-consumer@2.service"])
+    lab.get("/login/ann")
     return SimpleNamespace(result=result, **seen)
 
 
@@ -77,7 +78,7 @@ def refused(lab, edited):
 
 @pytest.fixture(scope="session")
 def rolled(lab, refused):
-    """It was upgraded to 6.0.2, which has a migration, in the mode rolling, while users came."""
+    """It was upgraded to 6.0.2, which has a migration, in the mode rolling, while users came; by its own flow from here on."""
     return in_front_of_users(lab, "rolling", "6.0.2")
 
 
@@ -106,11 +107,11 @@ def undone(lab, locked):
 
 def snapshot(lab):
     """What is seen of the installation from outside."""
-    status, body = lab.get()
+    status, body = lab.get("/?session=ann")
     return {
         "front": status, "inside": lab.status_inside(), "page": json.loads(body) if status == 200 else {},
         "services": {host: lab.services(host) for host in lab.apps + lab.consumers},
-        "lock": lab.locked(),
+        "locks": lab.locks(),
         "current": {host: lab.live(host) for host in lab.apps + lab.consumers},
         "migrations": [row["version"] for row in lab.sql("SELECT version FROM oro_migrations ORDER BY id")],
         "products": lab.sql("SELECT * FROM standin_product ORDER BY id"),
@@ -124,4 +125,4 @@ def in_front_of_users(lab, mode, reference):
     before = snapshot(lab)
     with users(lab) as visits:
         result = play(lab, "upgrade", reference=reference, mode=mode)
-    return SimpleNamespace(result=result, before=before, visits=visits, **snapshot(lab))
+    return SimpleNamespace(result=result, before=before, visits=visits, journal=lab.journal(), **snapshot(lab))

@@ -34,12 +34,19 @@ UPDATE standin_product SET name = initcap(sku);
     "6.0.2": ("6.0.4", {
         "config/requirements.json": '{"php": "8.1"}\n',
         "migrations/v1_2.sql": "ALTER TABLE standin_product ADD COLUMN note text;\n",
+        "fixtures/LoadNotes.sql": "UPDATE standin_product SET note = 'new' WHERE note IS NULL;\n",
+        "slipway.yml": (HERE / "application/slipway.yml").read_text(encoding="utf-8") + """\
+profile_flow: composer
+
+migrations:
+  compatible: ['Oro\\Bundle\\StandInBundle\\Migrations\\Data\\ORM\\LoadNotes']
+""",
     }),
     "6.0.3": ("6.0.5", {}),
     "6.1.0": ("6.1.0", {"migrations/v1_3.sql": """\
 ALTER TABLE standin_product DROP COLUMN price;
 ALTER TABLE standin_product ALTER COLUMN name TYPE integer USING name::integer;
-"""}),
+""", "fixtures/LoadPrices.sql": "SELECT 1;\n"}),
 }
 
 NAME = "oro.test"
@@ -141,6 +148,7 @@ class OroLab(hosts_lab.Lab):
             "slipway_profile": "oro",
             "slipway_root": ROOT,
             "slipway_server_name": NAME,
+            "slipway_packages": ["composer"],
             "slipway_variables": {"port": PORT, "websocket_port": WEBSOCKET_PORT, "php_fpm": "php-fpm8.2", "backend_prefix": ""},
             "slipway_database": {"login_host": "db1", "login_port": 5432, "login_user": "oro", "login_db": DATABASE,
                                  "login_password": password},
@@ -204,10 +212,9 @@ class OroLab(hosts_lab.Lab):
         return {unit["Id"].rpartition(".")[0][len("oro-"):]: (unit["ActiveState"], int(unit.get("MainPID", 0)))
                 for unit in units if unit["Id"].endswith(".timer") or unit["Id"].rpartition(".")[0] not in timers}
 
-    def locked(self):
-        """Whether the application's own lock is there."""
-        path = "%s/var/maintenance/maintenance_lock" % hosts_lab.SHARE
-        return self.ssh("app1", ["test", "-e", path], check=False).returncode == 0
+    def locks(self):
+        """The names of the application's own locks that are there."""
+        return self.ssh("app1", ["ls", hosts_lab.SHARE + "/var/maintenance"]).stdout.split()
 
     def log(self, host, service):
         return self.ssh(host, ["journalctl", "--quiet", "--output=cat", "--unit=oro-%s.service" % service]).stdout

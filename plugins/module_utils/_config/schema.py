@@ -29,7 +29,7 @@ PLACES = {"web": "app", "websocket": "app", "consumer": "consumer", "cron": "lea
 
 # What decides the content of a package and of its releases: a package is built once for all environments, so no overlay
 # may change it.
-BASE_ONLY = ("application", "profile", "profile_version", "build", "layers", "shared", "writable")
+BASE_ONLY = ("application", "profile", "profile_version", "profile_flow", "build", "layers", "shared", "writable")
 
 NAME = ("[a-z][a-z0-9_-]*", "a name of lower-case letters, digits, '-' and '_', beginning with a letter")
 VERSION = (r"\d+\.\d+", "the first two numbers of a version, in quotes")
@@ -45,6 +45,8 @@ SCHEMA = Group({
     "profile": Text(required=True, choices=sorted(PROFILES)),
     # Of what the application is built on, where the profile asks for it; by default what the lock file says.
     "profile_version": Text(nullable=True, pattern=VERSION),
+    # How an upgrade goes, where the profile knows more than its own way.
+    "profile_flow": Text(nullable=True, pattern=NAME),
     # Values for {placeholders}, where the inventory has no others.
     "variables": MapOf(Text(), PLACEHOLDER),
     # Commands that make the content of the package, run without a shell in the checkout.
@@ -66,6 +68,9 @@ SCHEMA = Group({
     "commands": Group({
         "install": ListOf(Command()),  # once, into an empty database
         "migrate": ListOf(Command()),
+        # In the place of migrate, where a whole flow of the application's is to be run when an upgrade migrates in this mode.
+        "upgrade_maintenance": ListOf(Command()),
+        "upgrade_rolling": ListOf(Command()),
         "warm": ListOf(Command()),
         "check": ListOf(Command()),
         "check_upgrade": ListOf(Command()),  # not at the first installation, when there is no database yet

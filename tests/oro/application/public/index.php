@@ -24,6 +24,9 @@ if (preg_match('#^/media/cache/attachment/resize/(\d+)/\d+/\d+/[\w-]+\.png$#D', 
     header('Content-Type: image/png');
     exit($picture);
 }
+if (preg_match('#^/login/(\w+)$#D', $path, $asked)) {
+    Cache::ofSessions()->set($asked[1], 'since ' . hrtime(true));
+}
 header('Content-Type: application/json');
 // Read here, so that what is served is as old as the code is.
 const VERSION = '5.1.0';
@@ -31,6 +34,7 @@ echo json_encode([
     'version' => VERSION,
     'path' => $_SERVER['REQUEST_URI'],
     'user' => posix_getpwuid(posix_geteuid())['name'],
+    'session' => Cache::ofSessions()->get($_GET['session'] ?? 'nobody', fn () => ''),
     'metadata' => Cache::ofEnvironment()->get('metadata', [Application::class, 'platform']),
     'platform' => Application::platform(),
     'upload_limit' => ini_get('upload_max_filesize'),

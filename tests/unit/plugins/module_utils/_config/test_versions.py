@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, read_documents
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.forward import migration
 
 HOST = {"shared": "/srv/shop/shared"}
 
@@ -91,3 +92,29 @@ def test_the_gate_changes_nothing_and_the_migration_does():
 def test_the_password_is_no_word_of_the_command():
     words = oro(profile_version="6.0")["commands"]["install"][0]
     assert not [word for word in words if word.startswith("--user-password")]
+
+
+def test_a_flow_of_the_applications_own_is_run_by_mode_and_leaves_no_lock():
+    """What migrates outside of an upgrade stays the platform's update: a flow locks, and clears caches of what is live."""
+    own, flow = oro(profile_version="6.0"), oro(profile_version="6.0", profile_flow="composer")
+    for mode, script in (("maintenance", "upgrade:full"), ("rolling", "upgrade:rolling")):
+        assert migration(flow, {"kind": "upgrade", "mode": mode})[0].endswith(" " + script)
+        assert migration(own, {"kind": "upgrade", "mode": mode}) == own["commands"]["migrate"] == flow["commands"]["migrate"]
+    assert migration(flow, {"kind": "deploy"}) == own["commands"]["install"]
+    assert flow["commands"]["check_upgrade"][:-1] == own["commands"]["check_upgrade"]
+    last = expand(flow["maintenance"]["off"][-1], HOST)
+    assert last == ["rm", "-f", expand(flow["environment"]["ORO_GLOBAL_LOCK_FILE_PATH"], HOST)[0]]
+
+
+def test_hooks_follow_the_flow():
+    config = oro(profile_version="6.0", profile_flow="composer", hooks={"after_migrate": ["true"]})
+    assert migration(config, {"kind": "upgrade"})[1:] == ["true"]
+
+
+@pytest.mark.parametrize("document, words", [
+    ({"profile": "oro", "profile_version": "5.1", "profile_flow": "composer"}, "composer, which there is from 6.0 on, not in 5.1"),
+    ({"profile": "oro", "profile_version": "6.0", "profile_flow": "deployer"}, "has no such flow beside its own. Known: composer"),
+    ({"profile": "django", "profile_flow": "composer"}, "Leave profile_flow out")])
+def test_a_flow_that_is_not_there_is_refused(document, words):
+    with pytest.raises(SlipwayError, match=words):
+        effective({"base": dict(document, application="shop"), "overlays": {}})
