@@ -125,6 +125,7 @@ def test_no_other_program_can_be_asked_for(lab, deployed):
     for path in ("/index_dev.php", "/index_dev.php/product", "/other.php", "/_profiler/latest", "/%69ndex_dev.php"):
         status, body = lab.get(path, "app2")
         assert (status, "inside" in body, "meant" in body) == (404, False, False), path
+        assert "The stand-in has no such page" in body  # the application's own, by error_pages
     lab.ssh("app2", ["rm", *(public + name for name in PROGRAMS)])
 
 

@@ -36,6 +36,8 @@ VERSION = (r"\d+\.\d+", "the first two numbers of a version, in quotes")
 PLACEHOLDER = ("[A-Za-z_][A-Za-z0-9_]*", "the name of a placeholder: letters, digits and '_'")
 WORD = (r"\S+", "a word of a command")
 STATUS = (r"[0-9]+", "an exit status in quotes")
+# Those that the web server itself answers with.
+ERROR = ("403|404|413|451|501|502", "one of 403, 404, 413, 451, 501 and 502, in quotes")
 VARIABLE = ("[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable: letters, digits and '_'")
 
 CALENDAR = ("[A-Za-z0-9_*:/,.~+ -]+", "a time in systemd's calendar syntax, such as hourly or *:0/5")
@@ -105,6 +107,8 @@ SCHEMA = Group({
         "message": Text("We are updating this site. It will be back in a moment."),
         "expected_seconds": Number(120, minimum=1),
     }),
+    # The application's own pages for errors of the web server.
+    "error_pages": MapOf(RelativePath(), ERROR),
     "database": Group({
         "migrations_table": Text(nullable=True),
         "current": Command(default="", may_be_empty=True),  # prints, in its last line, the name of the database the application is in

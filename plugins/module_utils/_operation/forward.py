@@ -42,6 +42,7 @@ def start(site, plan):
 
 def stage(site, operation):
     """Fetch by digest, verify, unpack beside the live release; write its environment, let the application check itself."""
+    from ansible_collections.slipway.app.plugins.module_utils._maintenance import pages
     from ansible_collections.slipway.app.plugins.module_utils._operation import debugging, patching
 
     operation.begin()
@@ -52,7 +53,10 @@ def stage(site, operation):
         debugging.refuse_files(site, release)
         environment.write(site.root, release.id, site.params["environment_variables"] or {})
         outcome.update(release=release.id, unpacked=changed, patches=patching.replay(site, site.releases.current(), release))
-        if site.serves:  # on every one of them: it also leaves the release warm, before anybody has to wait for it
+        if site.serves:
+            pages.page_of(release.path, config["maintenance"]["page"])  # needed when it is too late for another one
+            pages.put_error_pages(release.path, config["error_pages"])
+            # On every one of them: it also leaves the release warm, before anybody has to wait for it.
             commands = config["commands"]["check"] + (
                 config["commands"]["check_upgrade"] if operation.plan["kind"] == "upgrade" else [])
             outcome["checked"] = run_commands(site, operation, release, commands, config["timeouts"]["command"])
