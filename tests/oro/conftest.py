@@ -32,6 +32,7 @@ def provisioned(lab):
     """The hosts, ready for the application."""
     play(lab, "provision")
     lab.mount()
+    lab.trust()
     return lab
 
 
@@ -78,14 +79,31 @@ def refused(lab, edited):
 
 @pytest.fixture(scope="session")
 def rolled(lab, refused):
-    """It was upgraded to 6.0.2, which has a migration, in the mode rolling, while users came; by its own flow from here on."""
-    return in_front_of_users(lab, "rolling", "6.0.2")
+    """It was upgraded to 6.0.2, which has a migration, in the mode rolling, while users came; by its own flow from here on.
+
+    The consumer host had no way to the registry.
+    """
+    with lab.without_a_way_to_the_registry("jobs1"):
+        seen = in_front_of_users(lab, "rolling", "6.0.2")
+    assert seen.result.rc == 0, seen.result.output
+    return seen
 
 
 @pytest.fixture(scope="session")
-def swapped(lab, rolled):
+def red(lab, rolled):
+    """An upgrade to 6.0.3 was tried, in the mode source, while users came; on the second host it answers with errors."""
+    lab.ssh("app2", ["tee", "/etc/standin-red"], input="6.0.3")
+    seen = in_front_of_users(lab, "source", "6.0.3")
+    lab.ssh("app2", ["rm", "/etc/standin-red"])
+    return seen
+
+
+@pytest.fixture(scope="session")
+def swapped(lab, red):
     """It was upgraded to 6.0.3, in which only code has changed, in the mode source, while users came."""
-    return in_front_of_users(lab, "source", "6.0.3")
+    seen = in_front_of_users(lab, "source", "6.0.3")
+    assert seen.result.rc == 0, seen.result.output
+    return seen
 
 
 @pytest.fixture(scope="session")
@@ -124,5 +142,5 @@ def in_front_of_users(lab, mode, reference):
     until(lambda: lab.in_rotation() == len(lab.apps))
     before = snapshot(lab)
     with users(lab) as visits:
-        result = play(lab, "upgrade", reference=reference, mode=mode)
+        result = lab.playbook("upgrade", reference=reference, mode=mode)
     return SimpleNamespace(result=result, before=before, visits=visits, journal=lab.journal(), **snapshot(lab))

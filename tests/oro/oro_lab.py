@@ -132,7 +132,13 @@ class OroLab(hosts_lab.Lab):
 
     # What there is to be deployed
 
+    @property
+    def _certificate(self):
+        return str(self.folder / "registry.pem")
+
     def _stock(self):
+        for host in ["build1"] + self.apps + self.consumers:
+            self.inside(host, ["mkdir", "-p", self.folder])
         self.inside("build1", ["mkdir", "-p", Path(self.repository).parent])
         with tempfile.TemporaryDirectory(prefix="slipway-oro-") as folder:
             self.copy(make_repository(Path(folder) / "oro"), "build1", Path(self.repository).parent)
@@ -141,9 +147,13 @@ class OroLab(hosts_lab.Lab):
     def _application(self):
         password = self.secrets["database"]
         shop = super()._application()
-        kept = ("slipway_environment", "slipway_service_driver", "slipway_store", "slipway_store_auth", "slipway_repository")
+        kept = ("slipway_environment", "slipway_service_driver", "slipway_repository")
         return {
             **{name: shop[name] for name in kept},
+            # By its address, and trusted by a file in the same place everywhere: so that this machine may relay packages.
+            "slipway_store": "https://%s:5000" % self.address("build1"),
+            "slipway_store_auth": dict(shop["slipway_store_auth"], ca_path=self._certificate),
+            "slipway_maintenance_bypass_addresses": [self.address("jobs1")],
             "slipway_application": "oro",
             "slipway_profile": "oro",
             "slipway_root": ROOT,
@@ -167,6 +177,20 @@ class OroLab(hosts_lab.Lab):
                 common, place = Path(hosts_lab.SHARE, path), Path(ROOT, "shared", path)
                 self.ssh(host, ["install", "-d", "-o", "oro", "-g", "oro", ROOT + "/shared", place.parent, common])
                 self.ssh(host, ["ln", "-s", common, place])
+
+    def trust(self):
+        """Let this machine trust the registry, as provisioning has let the hosts."""
+        Path(self._certificate).write_text(self.ssh("build1", ["cat", self._certificate]).stdout, encoding="utf-8")
+
+    @contextlib.contextmanager
+    def without_a_way_to_the_registry(self, host):
+        """Meanwhile no packet of the host's finds the registry; the rest of the network is as ever."""
+        route = ["unreachable", self.address("build1") + "/32"]
+        self.ssh(host, ["ip", "route", "add", *route])
+        try:
+            yield
+        finally:
+            self.ssh(host, ["ip", "route", "del", *route])
 
     @property
     def placeholders(self):

@@ -154,6 +154,24 @@ def test_users_are_served_by_both_releases_while_hosts_take_turns(rolled, swappe
         assert seen.before["page"]["version"] in versions and seen.page["version"] in versions
 
 
+def test_a_host_that_turns_red_stops_the_rollout_and_all_go_back_and_no_user_sees_it(rolled, red):
+    """The first host serves the new release by then; the second one is asked for its health past the balancer."""
+    assert red.result.rc != 0 and "app2" in red.result.output
+    assert {record["event"] for record in red.journal if record["step"] == "activate"} == {"begin", "done"}  # of the first host
+    assert red.current == rolled.current and states(red) == states(rolled)
+    assert {status for status, *_page in red.visits} == {200}, red.visits
+    assert {version for _status, version, *_page in red.visits} == {"6.0.2", "6.0.3"}
+
+
+def test_a_host_without_a_way_to_the_registry_gets_its_package_by_ssh(lab, rolled):
+    """From the controller, which has one; it finds so by itself."""
+    assert "jobs1 has no way to the package store: it is relayed." in rolled.result.output
+    assert "app1 has no way" not in rolled.result.output
+    assert releases(rolled)["jobs1"] == "6.0.2"
+    for secret in (lab.secrets["registry"], lab.secrets["database"]):
+        assert secret not in rolled.result.output
+
+
 def test_a_release_never_reads_what_another_one_has_cached(rolled, swapped):
     """The platform's commands warm a cache that all hosts share, while the release before serves."""
     for seen in (rolled, swapped):
