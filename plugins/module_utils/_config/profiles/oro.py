@@ -36,6 +36,15 @@ PLAN = [
     " s/^ *> /-- > /; /^--/!s/;? *$/;/'",
     "{php}"]
 
+# That releases do not read each other's caches, where a Redis has them: whether the application has named the prefix.
+HAS_PREFIX = [
+    "sh", "-c",
+    "caches=$(env | grep -E '^ORO_REDIS_(URL|(CACHE|DOCTRINE|LAYOUT)_DSN)=rediss?:') || exit 0;"
+    " case $caches in *\"$SLIPWAY_CACHE_NAMESPACE\"*) exit 0;; esac;"
+    " grep -rqs SLIPWAY_CACHE_NAMESPACE config src .env-app* && exit 0;"
+    " echo 'Releases would read what others have cached in Redis: nothing in config names SLIPWAY_CACHE_NAMESPACE as the prefix of its"
+    " keys. The guide to slipway.yml says how.' >&2; exit 1"]
+
 # That composer.json has a flow: which of its scripts is run is known when it is too late.
 HAS_FLOW = [
     "sh", "-c",
@@ -83,7 +92,7 @@ ORO = {
         "SLIPWAY_CACHE_NAMESPACE": "{namespace}",
     },
     "commands": {
-        "check": [CONSOLE + "oro:check-requirements"],
+        "check": [HAS_PREFIX, CONSOLE + "oro:check-requirements"],
         # Without --force it changes nothing: exit status 0 means that the update can begin.
         "check_upgrade": [
             CONSOLE + "oro:platform:update",

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 
 import pytest
 
@@ -118,3 +120,20 @@ def test_hooks_follow_the_flow():
 def test_a_flow_that_is_not_there_is_refused(document, words):
     with pytest.raises(SlipwayError, match=words):
         effective({"base": dict(document, application="shop"), "overlays": {}})
+
+
+@pytest.mark.parametrize("environment, config, mixed", [
+    ({}, "", False),
+    ({"ORO_SESSION_DSN": "redis://r/0"}, "", False),
+    ({"ORO_REDIS_URL": "redis://r"}, "", True),
+    ({"ORO_REDIS_CACHE_DSN": "rediss://user:swordfish@r/1"}, "prefix: 'shop:'", True),
+    ({"ORO_REDIS_CACHE_DSN": "redis://r/1"}, "prefix: '%env(SLIPWAY_CACHE_NAMESPACE)%:'", False),
+    ({"ORO_REDIS_CACHE_DSN": "redis://r/1?prefix=abc123"}, "", False)])
+def test_caches_in_a_redis_that_releases_would_share_are_refused(tmp_path, environment, config, mixed):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.yml").write_text(config)
+    command = oro(profile_version="6.0")["commands"]["check"][0]
+    done = subprocess.run(expand(command, {}), cwd=tmp_path, env={"SLIPWAY_CACHE_NAMESPACE": "abc123", "PATH": os.defpath, **environment},
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode, "SLIPWAY_CACHE_NAMESPACE" in done.stderr) == (int(mixed), mixed)
+    assert "swordfish" not in done.stdout + done.stderr
