@@ -183,12 +183,15 @@ def test_rolling_migrates_and_source_does_not(refused, rolled, swapped):
     assert set(releases(rolled).values()) == {"6.0.2"} and set(releases(swapped).values()) == {"6.0.3"}
 
 
-def test_the_applications_own_flow_is_run_where_it_was_chosen(lab, upgraded, rolled):
+def test_the_applications_own_flow_is_run_where_it_was_chosen(lab, upgraded, rolled, swapped):
     """By composer, as the user that the application belongs to; services are still Slipway's."""
     ran = [record["data"]["commands"][0]["argv"] for seen in (upgraded, rolled) for record in seen.journal
            if (record["step"], record["event"]) == ("migrate", "done")]
     assert [argv[-1] for argv in ran] == ["--skip-search-reindexation", "upgrade:rolling"]
     until(lambda: lab.sql("SELECT id FROM standin_done WHERE subject = 'flow-ended'"))
+    warmed = [[command["argv"][-1] for command in record["data"]["warm"]] for record in swapped.journal
+              if (record["step"], record["event"]) == ("activate", "done")]
+    assert warmed == [["upgrade:source", "cache:clear"]]
 
 
 def test_data_that_a_release_brings_is_loaded(rolled):

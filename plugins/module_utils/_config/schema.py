@@ -73,6 +73,7 @@ SCHEMA = Group({
         # In the place of migrate, where a whole flow of the application's is to be run when an upgrade migrates in this mode.
         "upgrade_maintenance": ListOf(Command()),
         "upgrade_rolling": ListOf(Command()),
+        "upgrade_source": ListOf(Command()),  # this mode does not migrate: when the leader is out of its balancer, before warm
         "warm": ListOf(Command()),
         "check": ListOf(Command()),
         "check_upgrade": ListOf(Command()),  # not at the first installation, when there is no database yet

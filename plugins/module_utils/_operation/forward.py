@@ -180,7 +180,8 @@ def activate(site, operation):
     with operation.step("activate") as outcome:
         release = site.releases.find(operation.plan["digest"])
         config = site.config(release.documents)
-        outcome["warm"] = run_commands(site, operation, release, config["commands"]["warm"], config["timeouts"]["command"])
+        commands = (config["commands"]["upgrade_source"] if site.leads and operation.mode == "source" else []) + config["commands"]["warm"]
+        outcome["warm"] = run_commands(site, operation, release, commands, config["timeouts"]["command"])
         operation.check_fence()  # that may have taken long enough for somebody else to have gone back
         site.releases.activate(release.id)
         outcome["unlocked"] = unlock(site, operation, release)

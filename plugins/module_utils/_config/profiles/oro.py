@@ -48,7 +48,7 @@ HAS_PREFIX = [
 # That composer.json has a flow: which of its scripts is run is known when it is too late.
 HAS_FLOW = [
     "sh", "-c",
-    "listed=$(\"$0\" --no-interaction run-script --list) || exit; for script in upgrade:full upgrade:rolling; do"
+    "listed=$(\"$0\" --no-interaction run-script --list) || exit; for script in upgrade:full upgrade:rolling upgrade:source; do"
     " case $listed in *$script*) ;; *) echo \"composer.json has no script $script.\" >&2; exit 1;; esac; done",
     "{composer}"]
 
@@ -153,6 +153,7 @@ ORO_FLOWS = {
             "check_upgrade": ORO["commands"]["check_upgrade"] + [HAS_FLOW],
             "upgrade_maintenance": [SCRIPT + "upgrade:full"],
             "upgrade_rolling": [SCRIPT + "upgrade:rolling"],
+            "upgrade_source": [SCRIPT + "upgrade:source"],
         },
         # None of them takes the second lock away, which is for a web server that looks for it.
         "maintenance": {"off": ORO["maintenance"]["off"] + ["rm -f {shared}/var/maintenance/global_lock"]},

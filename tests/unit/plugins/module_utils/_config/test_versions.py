@@ -102,6 +102,7 @@ def test_a_flow_of_the_applications_own_is_run_by_mode_and_leaves_no_lock():
     for mode, script in (("maintenance", "upgrade:full"), ("rolling", "upgrade:rolling")):
         assert migration(flow, {"kind": "upgrade", "mode": mode})[0].endswith(" " + script)
         assert migration(own, {"kind": "upgrade", "mode": mode}) == own["commands"]["migrate"] == flow["commands"]["migrate"]
+    assert flow["commands"]["upgrade_source"][0].endswith(" upgrade:source") and own["commands"]["upgrade_source"] == []
     assert migration(flow, {"kind": "deploy"}) == own["commands"]["install"]
     assert flow["commands"]["check_upgrade"][:-1] == own["commands"]["check_upgrade"]
     last = expand(flow["maintenance"]["off"][-1], HOST)
