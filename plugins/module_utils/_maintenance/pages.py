@@ -12,7 +12,7 @@ import json
 import os
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, make_dirs, read_within
+from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, make_own_dir, read_within
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import RESERVED
 
 LARGEST = 1024 * 1024  # bytes of a page
@@ -111,7 +111,7 @@ def put_error_pages(release_path, pages):
     texts = {status: page_of(release_path, page, "error_pages.%s" % status) for status, page in pages.items()}
     folder = os.path.join(release_path, RESERVED, "errors")
     for status, text in texts.items():
-        make_dirs(folder)
+        make_own_dir(folder)
         atomic_write(os.path.join(folder, status + ".html"), text, 0o644)
 
 
