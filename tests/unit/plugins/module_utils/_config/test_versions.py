@@ -138,3 +138,14 @@ def test_caches_in_a_redis_that_releases_would_share_are_refused(tmp_path, envir
                           capture_output=True, text=True, check=False)
     assert (done.returncode, "SLIPWAY_CACHE_NAMESPACE" in done.stderr) == (int(mixed), mixed)
     assert "swordfish" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("listed, lacks", [
+    ("upgrade:full\nupgrade:rolling\nupgrade:source", None), ("upgrade:full\nupgrade:source", "upgrade:rolling"), ("", "upgrade:full")])
+def test_a_flow_that_composer_does_not_know_is_found_before_anything_changes(tmp_path, listed, lacks):
+    composer = tmp_path / "composer"
+    composer.write_text("#!/bin/sh\ntest \"$*\" = '--no-interaction run-script --list' && echo 'scripts:\n%s'\n" % listed)
+    composer.chmod(0o755)
+    command = oro(profile_version="6.0", profile_flow="composer")["commands"]["check_upgrade"][-1]
+    done = subprocess.run(expand(command, {"composer": str(composer)}), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == ((1, "composer.json has no script %s.\n" % lacks) if lacks else (0, ""))
