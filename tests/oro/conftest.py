@@ -32,6 +32,7 @@ def provisioned(lab):
     """The hosts, ready for the application."""
     play(lab, "provision")
     lab.mount()
+    lab.trust()
     return lab
 
 
@@ -44,6 +45,7 @@ def deployed(provisioned):
     until(lambda: lab.sql(done))
     seen = dict(snapshot(lab), reindexed=lab.sql(done))
     lab.ssh("jobs1", ["systemctl", "stop", "oro-consumer@2.service"])
+    lab.get("/login/ann")
     return SimpleNamespace(result=result, **seen)
 
 
@@ -77,14 +79,31 @@ def refused(lab, edited):
 
 @pytest.fixture(scope="session")
 def rolled(lab, refused):
-    """It was upgraded to 6.0.2, which has a migration, in the mode rolling, while users came."""
-    return in_front_of_users(lab, "rolling", "6.0.2")
+    """It was upgraded to 6.0.2, which has a migration, in the mode rolling, while users came; by its own flow from here on.
+
+    The consumer host had no way to the registry.
+    """
+    with lab.without_a_way_to_the_registry("jobs1"):
+        seen = in_front_of_users(lab, "rolling", "6.0.2")
+    assert seen.result.rc == 0, seen.result.output
+    return seen
 
 
 @pytest.fixture(scope="session")
-def swapped(lab, rolled):
+def red(lab, rolled):
+    """An upgrade to 6.0.3 was tried, in the mode source, while users came; on the second host it answers with errors."""
+    lab.ssh("app2", ["tee", "/etc/standin-red"], input="6.0.3")
+    seen = in_front_of_users(lab, "source", "6.0.3")
+    lab.ssh("app2", ["rm", "/etc/standin-red"])
+    return seen
+
+
+@pytest.fixture(scope="session")
+def swapped(lab, red):
     """It was upgraded to 6.0.3, in which only code has changed, in the mode source, while users came."""
-    return in_front_of_users(lab, "source", "6.0.3")
+    seen = in_front_of_users(lab, "source", "6.0.3")
+    assert seen.result.rc == 0, seen.result.output
+    return seen
 
 
 @pytest.fixture(scope="session")
@@ -106,11 +125,11 @@ def undone(lab, locked):
 
 def snapshot(lab):
     """What is seen of the installation from outside."""
-    status, body = lab.get()
+    status, body = lab.get("/?session=ann")
     return {
         "front": status, "inside": lab.status_inside(), "page": json.loads(body) if status == 200 else {},
         "services": {host: lab.services(host) for host in lab.apps + lab.consumers},
-        "lock": lab.locked(),
+        "locks": lab.locks(),
         "current": {host: lab.live(host) for host in lab.apps + lab.consumers},
         "migrations": [row["version"] for row in lab.sql("SELECT version FROM oro_migrations ORDER BY id")],
         "products": lab.sql("SELECT * FROM standin_product ORDER BY id"),
@@ -123,5 +142,5 @@ def in_front_of_users(lab, mode, reference):
     until(lambda: lab.in_rotation() == len(lab.apps))
     before = snapshot(lab)
     with users(lab) as visits:
-        result = play(lab, "upgrade", reference=reference, mode=mode)
-    return SimpleNamespace(result=result, before=before, visits=visits, **snapshot(lab))
+        result = lab.playbook("upgrade", reference=reference, mode=mode)
+    return SimpleNamespace(result=result, before=before, visits=visits, journal=lab.journal(), **snapshot(lab))

@@ -34,12 +34,19 @@ UPDATE standin_product SET name = initcap(sku);
     "6.0.2": ("6.0.4", {
         "config/requirements.json": '{"php": "8.1"}\n',
         "migrations/v1_2.sql": "ALTER TABLE standin_product ADD COLUMN note text;\n",
+        "fixtures/LoadNotes.sql": "UPDATE standin_product SET note = 'new' WHERE note IS NULL;\n",
+        "slipway.yml": (HERE / "application/slipway.yml").read_text(encoding="utf-8") + """\
+profile_flow: composer
+
+migrations:
+  compatible: ['Oro\\Bundle\\StandInBundle\\Migrations\\Data\\ORM\\LoadNotes']
+""",
     }),
     "6.0.3": ("6.0.5", {}),
     "6.1.0": ("6.1.0", {"migrations/v1_3.sql": """\
 ALTER TABLE standin_product DROP COLUMN price;
 ALTER TABLE standin_product ALTER COLUMN name TYPE integer USING name::integer;
-"""}),
+""", "fixtures/LoadPrices.sql": "SELECT 1;\n"}),
 }
 
 NAME = "oro.test"
@@ -125,7 +132,13 @@ class OroLab(hosts_lab.Lab):
 
     # What there is to be deployed
 
+    @property
+    def _certificate(self):
+        return str(self.folder / "registry.pem")
+
     def _stock(self):
+        for host in ["build1"] + self.apps + self.consumers:
+            self.inside(host, ["mkdir", "-p", self.folder])
         self.inside("build1", ["mkdir", "-p", Path(self.repository).parent])
         with tempfile.TemporaryDirectory(prefix="slipway-oro-") as folder:
             self.copy(make_repository(Path(folder) / "oro"), "build1", Path(self.repository).parent)
@@ -134,13 +147,18 @@ class OroLab(hosts_lab.Lab):
     def _application(self):
         password = self.secrets["database"]
         shop = super()._application()
-        kept = ("slipway_environment", "slipway_service_driver", "slipway_store", "slipway_store_auth", "slipway_repository")
+        kept = ("slipway_environment", "slipway_service_driver", "slipway_repository")
         return {
             **{name: shop[name] for name in kept},
+            # By its address, and trusted by a file in the same place everywhere: so that this machine may relay packages.
+            "slipway_store": "https://%s:5000" % self.address("build1"),
+            "slipway_store_auth": dict(shop["slipway_store_auth"], ca_path=self._certificate),
+            "slipway_maintenance_bypass_addresses": [self.address("jobs1")],
             "slipway_application": "oro",
             "slipway_profile": "oro",
             "slipway_root": ROOT,
             "slipway_server_name": NAME,
+            "slipway_packages": ["composer"],
             "slipway_variables": {"port": PORT, "websocket_port": WEBSOCKET_PORT, "php_fpm": "php-fpm8.2", "backend_prefix": ""},
             "slipway_database": {"login_host": "db1", "login_port": 5432, "login_user": "oro", "login_db": DATABASE,
                                  "login_password": password},
@@ -159,6 +177,20 @@ class OroLab(hosts_lab.Lab):
                 common, place = Path(hosts_lab.SHARE, path), Path(ROOT, "shared", path)
                 self.ssh(host, ["install", "-d", "-o", "oro", "-g", "oro", ROOT + "/shared", place.parent, common])
                 self.ssh(host, ["ln", "-s", common, place])
+
+    def trust(self):
+        """Let this machine trust the registry, as provisioning has let the hosts."""
+        Path(self._certificate).write_text(self.ssh("build1", ["cat", self._certificate]).stdout, encoding="utf-8")
+
+    @contextlib.contextmanager
+    def without_a_way_to_the_registry(self, host):
+        """Meanwhile no packet of the host's finds the registry; the rest of the network is as ever."""
+        route = ["unreachable", self.address("build1") + "/32"]
+        self.ssh(host, ["ip", "route", "add", *route])
+        try:
+            yield
+        finally:
+            self.ssh(host, ["ip", "route", "del", *route])
 
     @property
     def placeholders(self):
@@ -204,10 +236,9 @@ class OroLab(hosts_lab.Lab):
         return {unit["Id"].rpartition(".")[0][len("oro-"):]: (unit["ActiveState"], int(unit.get("MainPID", 0)))
                 for unit in units if unit["Id"].endswith(".timer") or unit["Id"].rpartition(".")[0] not in timers}
 
-    def locked(self):
-        """Whether the application's own lock is there."""
-        path = "%s/var/maintenance/maintenance_lock" % hosts_lab.SHARE
-        return self.ssh("app1", ["test", "-e", path], check=False).returncode == 0
+    def locks(self):
+        """The names of the application's own locks that are there."""
+        return self.ssh("app1", ["ls", hosts_lab.SHARE + "/var/maintenance"]).stdout.split()
 
     def log(self, host, service):
         return self.ssh(host, ["journalctl", "--quiet", "--output=cat", "--unit=oro-%s.service" % service]).stdout

@@ -105,13 +105,45 @@ def test_settings_of_php_reach_what_runs_and_no_request_is_lost(lab, deployed):
     assert {status for status, *_page in visits} == {200}, visits
 
 
-def test_a_link_past_maintenance_is_good_on_every_host_and_in_no_log(lab, deployed):
-    """Of the hosts each has nginx read the new secret."""
+@pytest.fixture(scope="session")
+def link(lab, deployed):
+    """A signed link past maintenance, which each host's nginx knows of."""
     shown = play(lab, "maintenance_bypass", slipway_maintenance_secret="thirty-two-letters-and-digits-01").output
     assert "reload nginx first" not in shown
-    link = re.search(r"/\.slipway-maintenance/pass\?key=[A-Za-z0-9_.-]+", shown).group()
+    found = re.search(r"/\.slipway-maintenance/pass\?key=[A-Za-z0-9_.-]+", shown).group()
     for host in lab.apps:
-        until(lambda host=host: lab.get(link, host)[0] == 302)
+        until(lambda host=host: lab.get(found, host)[0] == 302)
+    return found
+
+
+def test_by_the_balancer_only_who_may_gets_past_maintenance(lab, link, tmp_path):
+    """Who has the cookie of a signed link, or one of the addresses; not who says so of himself."""
+    Maintenance(str(tmp_path)).on("We are updating this site.", 60, "ann")
+    for host in lab.apps:
+        lab.copy(tmp_path / "maintenance", host, ROOT)
+
+    def ask(path="/", **headers):
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        return request("http://" + lab.address("lb1"), "GET", path, headers={"Host": NAME, **headers})
+
+    status, headers, _body = ask(link)
+    assert status == 302
+    cookie = headers["Set-Cookie"].partition(";")[0]
+    near = lab.address("jobs1")  # of slipway_maintenance_bypass_addresses
+    curl = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code} ", "-H", "Host: " + NAME]
+    for _turn in lab.apps * 2:  # the balancer sends to each of them
+        assert ask(Cookie=cookie)[0] == 200
+        status, headers, _body = ask()
+        assert status == 503 and headers["Retry-After"] == "60"
+        assert [ask(Cookie=cookie + "0")[0], ask(X_Forwarded_For=near)[0]] == [503, 503]
+        for host, expected in (("jobs1", "200"), ("db1", "503")):
+            assert lab.ssh(host, [*curl, "http://%s/" % lab.address("lb1")]).stdout.strip() == expected, host
+    for host in lab.apps:
+        lab.ssh(host, ["rm", ROOT + "/maintenance/on"])
+    until(lambda: lab.in_rotation() == len(lab.apps))
+
+
+def test_a_link_past_maintenance_is_good_on_every_host_and_in_no_log(lab, link):
     assert lab.get(link)[0] == 302 and lab.get("/seen-in-the-log")[0] == 200
     until(lambda: "/seen-in-the-log" in lab.ssh("lb1", ["journalctl", "--quiet"]).stdout)
     for host in ("lb1", *lab.apps):
@@ -125,6 +157,7 @@ def test_no_other_program_can_be_asked_for(lab, deployed):
     for path in ("/index_dev.php", "/index_dev.php/product", "/other.php", "/_profiler/latest", "/%69ndex_dev.php"):
         status, body = lab.get(path, "app2")
         assert (status, "inside" in body, "meant" in body) == (404, False, False), path
+        assert "The stand-in has no such page" in body  # the application's own, by error_pages
     lab.ssh("app2", ["rm", *(public + name for name in PROGRAMS)])
 
 

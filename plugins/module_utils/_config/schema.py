@@ -29,13 +29,15 @@ PLACES = {"web": "app", "websocket": "app", "consumer": "consumer", "cron": "lea
 
 # What decides the content of a package and of its releases: a package is built once for all environments, so no overlay
 # may change it.
-BASE_ONLY = ("application", "profile", "profile_version", "build", "layers", "shared", "writable")
+BASE_ONLY = ("application", "profile", "profile_version", "profile_flow", "build", "layers", "shared", "writable")
 
 NAME = ("[a-z][a-z0-9_-]*", "a name of lower-case letters, digits, '-' and '_', beginning with a letter")
 VERSION = (r"\d+\.\d+", "the first two numbers of a version, in quotes")
 PLACEHOLDER = ("[A-Za-z_][A-Za-z0-9_]*", "the name of a placeholder: letters, digits and '_'")
 WORD = (r"\S+", "a word of a command")
 STATUS = (r"[0-9]+", "an exit status in quotes")
+# Those that the web server itself answers with.
+ERROR = ("403|404|413|451|501|502", "one of 403, 404, 413, 451, 501 and 502, in quotes")
 VARIABLE = ("[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable: letters, digits and '_'")
 
 CALENDAR = ("[A-Za-z0-9_*:/,.~+ -]+", "a time in systemd's calendar syntax, such as hourly or *:0/5")
@@ -45,6 +47,8 @@ SCHEMA = Group({
     "profile": Text(required=True, choices=sorted(PROFILES)),
     # Of what the application is built on, where the profile asks for it; by default what the lock file says.
     "profile_version": Text(nullable=True, pattern=VERSION),
+    # How an upgrade goes, where the profile knows more than its own way.
+    "profile_flow": Text(nullable=True, pattern=NAME),
     # Values for {placeholders}, where the inventory has no others.
     "variables": MapOf(Text(), PLACEHOLDER),
     # Commands that make the content of the package, run without a shell in the checkout.
@@ -66,6 +70,10 @@ SCHEMA = Group({
     "commands": Group({
         "install": ListOf(Command()),  # once, into an empty database
         "migrate": ListOf(Command()),
+        # In the place of migrate, where a whole flow of the application's is to be run when an upgrade migrates in this mode.
+        "upgrade_maintenance": ListOf(Command()),
+        "upgrade_rolling": ListOf(Command()),
+        "upgrade_source": ListOf(Command()),  # this mode does not migrate: when the leader is out of its balancer, before warm
         "warm": ListOf(Command()),
         "check": ListOf(Command()),
         "check_upgrade": ListOf(Command()),  # not at the first installation, when there is no database yet
@@ -100,6 +108,8 @@ SCHEMA = Group({
         "message": Text("We are updating this site. It will be back in a moment."),
         "expected_seconds": Number(120, minimum=1),
     }),
+    # The application's own pages for errors of the web server.
+    "error_pages": MapOf(RelativePath(), ERROR),
     "database": Group({
         "migrations_table": Text(nullable=True),
         "current": Command(default="", may_be_empty=True),  # prints, in its last line, the name of the database the application is in

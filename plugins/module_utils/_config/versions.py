@@ -2,7 +2,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""A profile for the version of what the application is built on.
+"""A profile for the version of what the application is built on, and for the flow that was chosen.
 
 The version is read from the lock file of the dependencies when the package is built, and travels in the package.
 """
@@ -13,7 +13,7 @@ import json
 import os
 import re
 
-from ansible_collections.slipway.app.plugins.module_utils._config.profiles import PROFILES, VERSIONS
+from ansible_collections.slipway.app.plugins.module_utils._config.profiles import FLOWS, PROFILES, VERSIONS
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 
 LOCK_FILE = "composer.lock"
@@ -21,23 +21,39 @@ _VERSION = re.compile(r"v?(\d+\.\d+)(?:\.|$)")
 
 
 def profile_of(document):
-    """[the data of the document's profile, what differs in its version, ...], to be laid one on the other."""
-    name, version = document["profile"], document.get("profile_version")
+    """[the data of the document's profile, what differs in its version, ..., in its flow], to be laid one on the other."""
+    name, version, flow = document["profile"], document.get("profile_version"), document.get("profile_flow")
     if name not in PROFILES:  # packaged by a newer collection than this
         raise SlipwayError("There is no profile %s in this version of slipway.app." % name,
                            hint="Known: %s." % ", ".join(sorted(PROFILES)))
+    return [PROFILES[name]] + _of_version(name, version) + ([_of_flow(name, version, flow)] if flow else [])
+
+
+def _of_version(name, version):
     if name not in VERSIONS:
         if version is not None:
             raise SlipwayError("slipway.yml: profile_version is %s, but the profile %s is the same for all versions."
                                % (version, name))
-        return [PROFILES[name]]
+        return []
     package, steps = VERSIONS[name]
     if version is None:
         raise SlipwayError("slipway.yml: profile_version is missing, and %s does not say the version of %s."
                            % (LOCK_FILE, package), hint='Such as profile_version: "%s".' % steps[-1][0])
     if _numbers(version) < _numbers(steps[0][0]):
         raise SlipwayError("The profile %s is for %s %s and later, not for %s." % (name, package, steps[0][0], version))
-    return [PROFILES[name]] + [differs for first, differs in steps if _numbers(first) <= _numbers(version)]
+    return [differs for first, differs in steps if _numbers(first) <= _numbers(version)]
+
+
+def _of_flow(name, version, flow):
+    flows = FLOWS.get(name, {})
+    if flow not in flows:
+        raise SlipwayError("slipway.yml: profile_flow is %s, but the profile %s has no such flow beside its own." % (flow, name),
+                           hint="Known: %s." % ", ".join(flows) if flows else "Leave profile_flow out.")
+    first, differs = flows[flow]
+    if _numbers(version) < _numbers(first):
+        raise SlipwayError("slipway.yml: profile_flow is %s, which there is from %s on, not in %s." % (flow, first, version),
+                           hint="Leave profile_flow out.")
+    return differs
 
 
 def with_version(directory, document):

@@ -2,7 +2,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What users see during maintenance: a page for people, JSON for programs."""
+"""What users see during maintenance: a page for people, JSON for programs. And the application's own pages, for errors as well."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ import json
 import os
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, make_own_dir, read_within
+from ansible_collections.slipway.app.plugins.module_utils._release.disk import RESERVED
+
+LARGEST = 1024 * 1024  # bytes of a page
 
 # One file, nothing loaded from elsewhere: there is no application to load it from. It asks again by itself. The time is
 # shown in UTC, and in the visitor's own time zone where scripts run.
@@ -87,17 +91,28 @@ def json_text(message, since, expected_seconds):
     }, ensure_ascii=False) + "\n"
 
 
-def page_of(release_path, page):
-    """The text of a release's own page (maintenance.page in slipway.yml); None where it has none."""
+def page_of(release_path, page, key="maintenance.page"):
+    """The text of a release's own page, which slipway.yml names as key; None where it has none.
+
+    It is shown to everybody, and read as root: nothing but a file of the release is, and no link to somewhere else.
+    """
     if page is None:
         return None
-    path = os.path.join(release_path, page)
     try:
-        with open(path, encoding="utf-8", newline="") as stream:
-            return stream.read()
+        return read_within(release_path, page, LARGEST).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SlipwayError("The maintenance page %s cannot be read: %s." % (path, error),
-                           hint="slipway.yml names it as maintenance.page.") from error
+        raise SlipwayError("The page %s cannot be read: %s." % (os.path.join(release_path, page), getattr(error, "strerror", None) or error),
+                           hint="slipway.yml names it as %s: a file of the package, without links on its way, in UTF-8 and of at most "
+                                "%d bytes." % (key, LARGEST)) from error
+
+
+def put_error_pages(release_path, pages):
+    """Put the pages that slipway.yml names (error_pages, by status) where the web server looks for those of a release."""
+    texts = {status: page_of(release_path, page, "error_pages.%s" % status) for status, page in pages.items()}
+    folder = os.path.join(release_path, RESERVED, "errors")
+    for status, text in texts.items():
+        make_own_dir(folder)
+        atomic_write(os.path.join(folder, status + ".html"), text, 0o644)
 
 
 def _end(since, expected_seconds):

@@ -231,10 +231,8 @@ def _migration(site, operation, begun, check):
         return {"state": "absent"}
     release = site.releases.find(operation.plan["digest"])
     config = site.config(release.documents)
-    commands = config["commands"]["install" if operation.plan["kind"] == "deploy" else "migrate"]
-    total = len(commands) + len(config["hooks"]["after_migrate"])
     deadline = operation.detached("migrate-1").state().get("started", time.time()) + config["timeouts"]["migrate"]
-    for number in range(1, total + 1):
+    for number in range(1, len(forward.migration(config, operation.plan)) + 1):
         program = operation.detached("migrate-%d" % number)
         state = program.state() if check else program.wait(max(0, deadline - time.time()), operation.beat)
         if state["state"] in ("running", "lost") and not check:

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.module_utils._config.profiles import DEBUG_SWITCHES
+import os
+
+from ansible_collections.slipway.app.plugins.module_utils._config.profiles import DEBUG_FILES, DEBUG_SWITCHES
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 
 OFF = ("", "0", "false", "f", "no", "n", "off", "none", "null")
@@ -25,3 +27,15 @@ def refuse(site, candidate):
         raise SlipwayError("%s turns debugging on, which shows the application's inside to users; that is for the environment %s only, "
                            "and this one is %s." % (", ".join(switched_on), ALLOWED, site.environment),
                            hint="Take it out of environment in slipway.yml, or of slipway_environment_variables.")
+
+
+def refuse_files(site, release):
+    """Raise when an unpacked release has a program for developers that a web server would run for everybody."""
+    if site.environment == ALLOWED:
+        return
+    profile = site.config(release.documents)["profile"]
+    there = [path for path in DEBUG_FILES.get(profile, ()) if os.path.lexists(os.path.join(release.path, path))]
+    if there:
+        raise SlipwayError("The package has %s, which shows the application's inside to users; that is for the environment %s only, "
+                           "and this one is %s." % (", ".join(there), ALLOWED, site.environment),
+                           hint="Name it under build.exclude in slipway.yml.")

@@ -43,16 +43,21 @@ def start(site, plan):
 
 def stage(site, operation):
     """Fetch by digest, verify, unpack beside the live release; write its environment, let the application check itself."""
-    from ansible_collections.slipway.app.plugins.module_utils._operation import patching
+    from ansible_collections.slipway.app.plugins.module_utils._maintenance import pages
+    from ansible_collections.slipway.app.plugins.module_utils._operation import debugging, patching
 
     operation.begin()
     with operation.step("stage") as outcome:
         store = site.store(operation.plan["package"])
         config = site.config(store.config(operation.plan["digest"])["documents"])
         release, changed = site.releases.present(store, operation.plan["digest"], operation.plan["package"])
+        debugging.refuse_files(site, release)
         environment.write(site.root, release.id, site.params["environment_variables"] or {})
         outcome.update(release=release.id, unpacked=changed, patches=patching.replay(site, site.releases.current(), release))
-        if site.serves:  # on every one of them: it also leaves the release warm, before anybody has to wait for it
+        if site.serves:
+            pages.page_of(release.path, config["maintenance"]["page"])  # needed when it is too late for another one
+            pages.put_error_pages(release.path, config["error_pages"])
+            # On every one of them: it also leaves the release warm, before anybody has to wait for it.
             commands = config["commands"]["check"] + (
                 config["commands"]["check_upgrade"] if operation.plan["kind"] == "upgrade" else [])
             outcome["checked"] = run_commands(site, operation, release, commands, config["timeouts"]["command"])
@@ -118,8 +123,7 @@ def migrate(site, operation):
         release = site.releases.find(operation.plan["digest"])
         config = site.config(release.documents)
         runtime = site.runtime(release)
-        commands = config["commands"]["install" if operation.plan["kind"] == "deploy" else "migrate"]
-        commands = commands + config["hooks"]["after_migrate"]
+        commands = migration(config, operation.plan)
         outcome["commands"] = []
         extra = impatience(runtime, site.params["lock_timeout"]) if MODES[operation.mode].by_batch else {}
         deadline = time.monotonic() + config["timeouts"]["migrate"]
@@ -136,6 +140,16 @@ def migrate(site, operation):
             if hung or state.get("rc") != 0:
                 raise SlipwayError(_migration_failed(argv, state, hung, config, program, site, runtime))
     return outcome
+
+
+def migration(config, plan):
+    """The commands that bring the database to a release, in their order."""
+    commands = config["commands"]
+    if plan["kind"] == "deploy":
+        chosen = commands["install"]
+    else:
+        chosen = commands.get("upgrade_" + mode_of(plan)) or commands["migrate"]
+    return chosen + config["hooks"]["after_migrate"]
 
 
 def impatience(runtime, seconds):
@@ -167,7 +181,8 @@ def activate(site, operation):
     with operation.step("activate") as outcome:
         release = site.releases.find(operation.plan["digest"])
         config = site.config(release.documents)
-        outcome["warm"] = run_commands(site, operation, release, config["commands"]["warm"], config["timeouts"]["command"])
+        commands = (config["commands"]["upgrade_source"] if site.leads and operation.mode == "source" else []) + config["commands"]["warm"]
+        outcome["warm"] = run_commands(site, operation, release, commands, config["timeouts"]["command"])
         operation.check_fence()  # that may have taken long enough for somebody else to have gone back
         site.releases.activate(release.id)
         outcome["unlocked"] = unlock(site, operation, release)

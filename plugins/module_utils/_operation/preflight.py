@@ -119,7 +119,8 @@ def _runnable(site, candidate):
 def _commands(site, candidate, kind):
     """Every command that the operation would run here has a value for each of its placeholders."""
     runtime = site.runtime(candidate)
-    others = ("install",) if kind == "upgrade" else ("migrate", "check_upgrade")
+    others = ("install",) if kind == "upgrade" else (
+        "migrate", "check_upgrade", "upgrade_maintenance", "upgrade_rolling", "upgrade_source")
     for name, commands in dict(runtime.config["commands"], **runtime.config["hooks"]).items():
         if name not in others and (site.serves or name == "warm"):
             for command in commands:

@@ -10,6 +10,7 @@ It follows the order that the vendor's own flow has; what is not plain there is 
 from __future__ import annotations
 
 CONSOLE = "{php} bin/console --env=prod --no-interaction "
+SCRIPT = "{composer} --no-interaction run-script --no-dev --timeout=0 "
 
 # oro:install takes the administrator's password as an option only, where every user of the machine could read it in the
 # list of processes. So PHP itself puts it behind the other words, from the environment.
@@ -24,11 +25,15 @@ INSTALL = [
     "--user-lastname={user_lastname}", "--sample-data={sample_data}", "--language={language}",
     "--formatting-code={formatting_code}"]
 
-# Of the plan, the names of migrations become comments, and the queries, one to a line, end with a semicolon.
+# Of the plan, the names of migrations become comments, and the queries, one to a line, end with a semicolon. Data fixtures
+# are migrations without a query; the platform's own, by which it notes what it has loaded, are none.
 PLAN = [
     "sh", "-c",
-    "plan=$(\"$0\" bin/console --env=prod --no-interaction oro:migration:load --dry-run --show-queries) || exit;"
-    " printf '%s\\n' \"$plan\" | sed -E '/^(List of|Parameters:|\\[|[[:space:]]*$)/d; s/^ *> /-- > /; /^--/!s/;? *$/;/'",
+    "console() {{ \"$php\" bin/console --env=prod --no-interaction \"$@\"; }}; php=$0;"
+    " plan=$(console oro:migration:load --dry-run --show-queries) || exit;"
+    " data=$(console oro:migration:data:load --dry-run) || exit;"
+    " printf '%s\\n%s\\n' \"$plan\" \"$data\" | sed -E '/^(List of|Parameters:|\\[|[[:space:]]*$)/d; /(Rename|Update)DataFixturesFixture$/d;"
+    " s/^ *> /-- > /; /^--/!s/;? *$/;/'",
     "{php}"]
 
 # Doctrine prints a table, or before Oro 6.0 a dump as PHP makes it; with the marks the name can be told in both.
@@ -37,6 +42,22 @@ CURRENT = [
     "said=$(\"$0\" bin/console --env=prod --no-interaction dbal:run-sql \"SELECT 'database=' || current_database() || '.' AS said\") || exit;"
     " printf '%s\\n' \"$said\" | sed -n 's/.*database=\\(.*\\)\\..*/\\1/p'",
     "{php}"]
+
+# That releases do not read each other's caches, where a Redis has them: whether the application has named the prefix.
+HAS_PREFIX = [
+    "sh", "-c",
+    "caches=$(env | grep -E '^ORO_REDIS_(URL|(CACHE|DOCTRINE|LAYOUT)_DSN)=rediss?:') || exit 0;"
+    " case $caches in *\"$SLIPWAY_CACHE_NAMESPACE\"*) exit 0;; esac;"
+    " grep -rqs SLIPWAY_CACHE_NAMESPACE config src .env-app* && exit 0;"
+    " echo 'Releases would read what others have cached in Redis: nothing in config names SLIPWAY_CACHE_NAMESPACE as the prefix of its"
+    " keys. The guide to slipway.yml says how.' >&2; exit 1"]
+
+# That composer.json has a flow: which of its scripts is run is known when it is too late.
+HAS_FLOW = [
+    "sh", "-c",
+    "listed=$(\"$0\" --no-interaction run-script --list) || exit; for script in upgrade:full upgrade:rolling upgrade:source; do"
+    " case $listed in *$script*) ;; *) echo \"composer.json has no script $script.\" >&2; exit 1;; esac; done",
+    "{composer}"]
 
 ORO = {
     "variables": {
@@ -56,7 +77,7 @@ ORO = {
     "build": {
         # The application's own post-install script of composer builds the assets.
         "commands": ["{composer} install --no-dev --no-interaction --no-progress --optimize-autoloader --prefer-dist"],
-        "exclude": ["node_modules", "var/cache", "var/logs", "var/sessions", "public/index_dev.php"],
+        "exclude": ["node_modules", "var/cache", "var/logs", "var/sessions", "public/index_dev.php", "public/app_dev.php"],
     },
     "layers": {
         "dependencies": ["vendor"],
@@ -78,7 +99,7 @@ ORO = {
         "SLIPWAY_CACHE_NAMESPACE": "{namespace}",
     },
     "commands": {
-        "check": [CONSOLE + "oro:check-requirements"],
+        "check": [HAS_PREFIX, CONSOLE + "oro:check-requirements"],
         # Without --force it changes nothing: exit status 0 means that the update can begin.
         "check_upgrade": [
             CONSOLE + "oro:platform:update",
@@ -128,6 +149,22 @@ ORO = {
         "code": r"\A\s*\Z",
     },
     "timeouts": {"build": 7200, "migrate": 14400, "command": 3600, "drain": 300},
+}
+
+# With the application's own flow, which is in its composer.json from 6.0 on. Services and the way back are Slipway's all the
+# same, and so is what keeps users out: the scripts unlock the application behind the page.
+ORO_FLOWS = {
+    "composer": ("6.0", {
+        "environment": {"COMPOSER_HOME": "{release}/var/cache/composer"},
+        "commands": {
+            "check_upgrade": ORO["commands"]["check_upgrade"] + [HAS_FLOW],
+            "upgrade_maintenance": [SCRIPT + "upgrade:full"],
+            "upgrade_rolling": [SCRIPT + "upgrade:rolling"],
+            "upgrade_source": [SCRIPT + "upgrade:source"],
+        },
+        # None of them takes the second lock away, which is for a web server that looks for it.
+        "maintenance": {"off": ORO["maintenance"]["off"] + ["rm -f {shared}/var/maintenance/global_lock"]},
+    }),
 }
 
 # What is different from a version on, oldest first; the first one is the oldest that this profile is for: before 5.1

@@ -11,6 +11,13 @@ use Oro\StandIn\Maintenance;
 
 require __DIR__ . '/../vendor/autoload.php';
 
+// Read here, so that what is served is as old as the code is.
+const VERSION = '5.1.0';
+if (trim((string) @file_get_contents('/etc/standin-red')) === VERSION) {
+    http_response_code(500); // the tests want this version to be broken on this host
+    exit("The barometer is falling\n");
+}
+
 $application = new Application();
 if ((new Maintenance($application))->isOn()) {
     http_response_code(503);
@@ -24,13 +31,15 @@ if (preg_match('#^/media/cache/attachment/resize/(\d+)/\d+/\d+/[\w-]+\.png$#D', 
     header('Content-Type: image/png');
     exit($picture);
 }
+if (preg_match('#^/login/(\w+)$#D', $path, $asked)) {
+    Cache::ofSessions()->set($asked[1], 'since ' . hrtime(true));
+}
 header('Content-Type: application/json');
-// Read here, so that what is served is as old as the code is.
-const VERSION = '5.1.0';
 echo json_encode([
     'version' => VERSION,
     'path' => $_SERVER['REQUEST_URI'],
     'user' => posix_getpwuid(posix_geteuid())['name'],
+    'session' => Cache::ofSessions()->get($_GET['session'] ?? 'nobody', fn () => ''),
     'metadata' => Cache::ofEnvironment()->get('metadata', [Application::class, 'platform']),
     'platform' => Application::platform(),
     'upload_limit' => ini_get('upload_max_filesize'),

@@ -10,17 +10,23 @@ namespace Oro\StandIn;
 /**
  * In the place of Redis: one cache for all hosts and releases, a folder in which files are keys.
  *
- * As with Redis, only the prefix of a key keeps releases apart, and only where the application has configured one.
+ * As with Redis, only the prefix of a key keeps releases apart, and only where the application has configured one. Sessions
+ * are in the same one, as they are where somebody has named one address for everything.
  */
 final class Cache
 {
-    public function __construct(private string $folder)
+    private function __construct(private string $folder, private string $prefix)
     {
     }
 
     public static function ofEnvironment(): self
     {
-        return new self(getenv('STANDIN_CACHE'));
+        return new self(getenv('STANDIN_CACHE'), (string) getenv('SLIPWAY_CACHE_NAMESPACE'));
+    }
+
+    public static function ofSessions(): self
+    {
+        return new self(getenv('STANDIN_CACHE'), 'session-');
     }
 
     /** What is there under the key, whoever has put it there; else what is computed, for the next who asks. */
@@ -47,6 +53,6 @@ final class Cache
     private function path(string $key): string
     {
         @mkdir($this->folder, 0777, true);
-        return $this->folder . '/' . getenv('SLIPWAY_CACHE_NAMESPACE') . $key;
+        return $this->folder . '/' . $this->prefix . $key;
     }
 }

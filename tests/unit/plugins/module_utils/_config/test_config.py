@@ -92,7 +92,8 @@ def test_the_effective_configuration_has_every_key():
         if hasattr(group, "fields"):
             assert set(config[name]) == set(group.fields)
     assert config["health"] == {"url": None, "status": 200, "contains": None, "timeout": 60, "interval": 0.2}
-    assert config["commands"] == {"install": [], "migrate": [], "warm": [], "check": [], "check_upgrade": []}
+    assert config["commands"] == dict.fromkeys(
+        ("install", "migrate", "upgrade_maintenance", "upgrade_rolling", "upgrade_source", "warm", "check", "check_upgrade"), [])
     assert config["console"] == ""
     assert config["services"] == {}
 

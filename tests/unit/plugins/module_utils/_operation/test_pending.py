@@ -84,6 +84,41 @@ def test_all_at_once_with_headings_by_the_profile_oro(ask):
     assert (above["name"], above["sql"]) == (ALL, "DROP TABLE c;\n")
 
 
+FIXTURES = """List of "main" data fixtures ...
+  > Acme\\Bundle\\Migrations\\Data\\ORM\\LoadCountries
+  > Oro\\Bundle\\MigrationBundle\\Migration\\UpdateDataFixturesFixture
+"""
+
+
+@pytest.fixture
+def php(tmp_path):
+    """php(what oro:migration:load prints, what oro:migration:data:load prints, its exit status) -> a PHP that does."""
+
+    def make(migrations, fixtures, status=0):
+        for name, text in (("load", migrations), ("data:load", fixtures)):
+            (tmp_path / name).write_text(text)
+        program = tmp_path / "php"
+        program.write_text("#!/bin/sh\ncase \"$*\" in *oro:migration:load\\ --dry-run*) cat '%s/load';; *oro:migration:data:load\\ --dry-run)"
+                           " cat '%s/data:load'; exit %d;; *) exit 9;; esac\n" % (tmp_path, tmp_path, status))
+        program.chmod(0o755)
+        return dict(ORO["migrations"], sql=[word.replace("{php}", str(program)) for word in ORO["migrations"]["sql"]])
+
+    return make
+
+
+def test_data_fixtures_of_oro_are_migrations_of_code(ask, php):
+    """A package that only brings data must not pass as one that brings nothing."""
+    plan = "List of migrations:\n  > Oro\\v1_1\\AddNote\nALTER TABLE a ADD note TEXT\n"
+    both = ask(php(plan, FIXTURES))["migrations"]
+    data = "Acme\\Bundle\\Migrations\\Data\\ORM\\LoadCountries"
+    assert [(one["name"], one["sql"].strip(), one["code"]) for one in both] == [
+        ("Oro\\v1_1\\AddNote", "ALTER TABLE a ADD note TEXT;", []), (data, "", [data])]
+    assert [one["name"] for one in ask(php("List of migrations:\n", FIXTURES))["migrations"]] == [data]
+    nothing = ask(php("List of migrations:\n", ""))
+    assert nothing["migrations"] == [] and nothing["problem"] is None
+    assert "exit status 3" in ask(php("List of migrations:\n", "", 3))["problem"]
+
+
 def test_a_migration_whose_sql_cannot_be_had_is_there_with_the_reason(ask):
     sql = ["sh", "-c", "test $0 = a && echo 'SELECT 1' || { echo no such constraint >&2; exit 3; }".replace("{", "{{").replace("}", "}}"),
            "{name}"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import SimpleNamespace
 
 import pytest
@@ -80,3 +81,14 @@ def test_debugging_is_refused_wherever_it_is_turned_on(debugging_in, profile, ou
 ])
 def test_debugging_that_is_off_or_for_developers(debugging_in, environment, profile, ours, inventory):
     debugging_in(environment, profile, ours, inventory)
+
+
+@pytest.mark.parametrize("environment, profile, name, refused", [
+    ("prod", "oro", "index_dev.php", True), ("stag", "oro", "app_dev.php", True), ("prod", "oro", "index.php", False),
+    ("dev", "oro", "index_dev.php", False), ("prod", "generic", "index_dev.php", False)])
+def test_a_program_for_developers_is_refused_where_users_are(tmp_path, environment, profile, name, refused):
+    (tmp_path / "public").mkdir()
+    (tmp_path / "public" / name).symlink_to("nowhere")
+    site = SimpleNamespace(environment=environment, config=lambda documents: {"profile": profile})
+    with pytest.raises(SlipwayError, match="The package has public/%s" % name) if refused else contextlib.nullcontext():
+        debugging.refuse_files(site, SimpleNamespace(path=str(tmp_path), documents=None))

@@ -49,6 +49,8 @@ final class InstallCommand extends Command
         $this->tables();
         $this->getApplication()->find('oro:migration:load')->run(
             new \Symfony\Component\Console\Input\ArrayInput(['--force' => true]), $output);
+        $this->getApplication()->find('oro:migration:data:load')->run(
+            new \Symfony\Component\Console\Input\ArrayInput([]), $output);
         $this->application->execute('INSERT INTO oro_user (username, email, password) VALUES (?, ?, ?)', [
             $input->getOption('user-name'), $input->getOption('user-email'),
             password_hash($input->getOption('user-password'), PASSWORD_DEFAULT)]);
@@ -62,6 +64,7 @@ final class InstallCommand extends Command
     {
         $this->application->database()->exec("
             CREATE TABLE oro_migrations (id serial PRIMARY KEY, bundle text, version text, loaded_at timestamp);
+            CREATE TABLE oro_migrations_data (id serial PRIMARY KEY, class_name text);
             CREATE TABLE oro_config_value (id serial PRIMARY KEY, section text, name text, text_value text);
             CREATE TABLE oro_user (id serial PRIMARY KEY, username text, email text, password text);
             CREATE TABLE oro_entity_config (id serial PRIMARY KEY, class_name text, state text);

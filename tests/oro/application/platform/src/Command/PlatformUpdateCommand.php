@@ -43,7 +43,7 @@ final class PlatformUpdateCommand extends Command
             $output->writeln('To force execution run command with <info>--force</info> option:');
             return 0;
         }
-        return $this->getApplication()->find('oro:migration:load')->run(
-            new ArrayInput(['--force' => true]), $output);
+        return $this->getApplication()->find('oro:migration:load')->run(new ArrayInput(['--force' => true]), $output)
+            ?: $this->getApplication()->find('oro:migration:data:load')->run(new ArrayInput([]), $output);
     }
 }
