@@ -237,8 +237,15 @@ def _turns(board, asked):
     """How the hosts take turns, for the plan."""
     if not MODES[board.mode].by_batch:
         return {"batches": []}
-    waits = {name: 0 if _alone(board) else float(asked[name]) for name in ("fall_seconds", "rise_seconds")}
+    waits = {name: 0 if _alone(board) else _seconds(name, asked[name]) for name in ("fall_seconds", "rise_seconds")}
     return {"batches": batches(board.hosts, asked["batch"]), "balancer": dict(waits, status=_asked_balancers(board, asked))}
+
+
+def _seconds(name, value):
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise SlipwayError("The option %s must be a number of seconds, not %r." % (name, value)) from None
 
 
 def _alone(board):

@@ -52,6 +52,7 @@ def _name():
 
 # Once for a run: workers are forked from the process that loads this.
 NAME = _name()
+VALIDATOR = ArgumentSpecValidator(options.OPERATION_ARGUMENTS)
 
 
 def run_from_shelf(action, python, arguments):
@@ -89,7 +90,7 @@ def validated(arguments):
     """The options as the module would see them; None when only the host can say what they mean."""
     if _depends_on_host(options.OPERATION_ARGUMENTS, arguments):
         return None
-    result = ArgumentSpecValidator(options.OPERATION_ARGUMENTS).validate(arguments)
+    result = VALIDATOR.validate(arguments)
     if result.error_messages:
         raise AnsibleError("; ".join(result.error_messages))
     return result.validated_parameters

@@ -129,3 +129,14 @@ def test_profiles_say_the_same_of_debugging_to_hosts_and_to_operations(repositor
     for profile, switches in DEBUG_SWITCHES.items():
         assert tuple(repository.yaml("roles/host/vars/profiles/%s.yml" % profile)["__host_debug_variables"]) == switches
     assert set(DEBUG_SWITCHES) == set(PROFILES)
+
+
+def test_the_role_operation_is_used_without_a_condition_and_without_a_second_look_at_its_options(repository):
+    """Each of its tasks would evaluate the condition anew on each host; its first step looks at the options."""
+    uses = []
+    for name in ("deploy", "upgrade"):
+        tasks = [task for play in repository.yaml("playbooks/%s.yml" % name) for task in play.get("tasks", [])]
+        uses += [(task, role) for task in tasks for way in ("include_role", "import_role")
+                 for role in [task.get("ansible.builtin." + way, {})] if role.get("name") == "slipway.app.operation"]
+    assert len(uses) == 4
+    assert [(task["name"], role) for task, role in uses if "when" in task or role.get("rolespec_validate") is not False] == []

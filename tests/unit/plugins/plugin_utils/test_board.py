@@ -13,7 +13,8 @@ from ansible.utils.display import Display
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.slipway.app.plugins.action.operation_step import ActionModule
+from ansible_collections.slipway.app.plugins.action.operation_step import ActionModule, _turns
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, STEPS
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board, Reports
 from ansible_collections.slipway.app.plugins.plugin_utils._report import report
@@ -281,3 +282,11 @@ def test_what_a_host_has_registered_is_read_without_making_up_its_other_variable
     monkeypatch.setattr(manager, "get_vars", None)  # cannot be called
     reports = Reports(["app1", "app2"], {"hostvars": HostVars(inventory, manager, loader)})
     assert dict(reports) == {"app1": {}, "app2": {"found": {"digest": "sha256:1"}}}
+
+
+@pytest.mark.parametrize("value", ["soon", None, []])
+def test_the_balancers_patience_is_a_number(value):
+    board = _board()
+    board.asked_mode = "rolling"
+    with pytest.raises(SlipwayError, match="The option rise_seconds must be a number of seconds, not "):
+        _turns(board, {"fall_seconds": "2.5", "rise_seconds": value, "batch": 1, "balancer_status": []})
