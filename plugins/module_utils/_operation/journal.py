@@ -96,7 +96,6 @@ class Journal:
                                    hint=MOVE)
         return records
 
-
     def _parsed(self, lines):
         try:
             return [json.loads(line.decode("utf-8")) for line in lines]
