@@ -153,6 +153,7 @@ class Systemd(Driver):
         while True:
             shown, now = self._show(known.values()), round(time.monotonic() - begun, 3)
             proven = healthy is not None and healthy()
+            left = []  # seconds for which there is nothing to see of each that is waited for
             for name, facts in known.items():
                 if name in seconds or name in failed:
                     continue
@@ -165,9 +166,12 @@ class Systemd(Driver):
                     failed[name] = "does not stay up"
                 elif now >= timeout:
                     failed[name] = "was not up after %d seconds" % timeout
-            if len(seconds) + len(failed) == len(known):
+                else:
+                    left.append(_UP - up if unit["ActiveState"] == "active" and healthy is None else 0)
+            if not left:
                 return seconds, failed
-            time.sleep(_POLL)
+            # Each look is a program. One that ends meanwhile does not count as up at the next look either.
+            time.sleep(max(_POLL, min(*left, timeout - now)))
 
     def _wait_until_ended(self, running, begun, deadline, shown):
         """({name: StopReport} of programs that are ending, how all look then); each is killed when its time is over."""
