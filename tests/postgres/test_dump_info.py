@@ -65,7 +65,8 @@ def test_both_are_listed_and_a_size_that_may_not_be_seen_is_null(postgres, liste
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"login_db": None}, "missing: login_db"), ({"local": False}, "Nothing says where the store of dumps is"), ({"login_password": "wrong"}, "password authentication failed")])
+    ({"login_db": None}, "missing: login_db"), ({"local": False}, "Nothing says where the store of dumps is"),
+    ({"login_password": "wrong"}, "password authentication failed")])
 def test_what_is_missing_is_said(listed, options, message):
     result = listed(**options)
     assert result["failed"] and message in result["msg"]

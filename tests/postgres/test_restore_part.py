@@ -156,7 +156,8 @@ def test_a_table_that_is_gone_is_made_again_where_it_is_named(postgres, dump, mo
     assert part(postgres, dump, "customers", "sales")["made"] == []
 
 
-ODD = ['app."Order ""Lines"" 日本"', 'app."line\nbreak"', "app.room", "app.event_2", "app.secret", "app.hen", "app.egg", '"My Schema".nothing', '"My Schema".empty']
+ODD = ['app."Order ""Lines"" 日本"', 'app."line\nbreak"', "app.room", "app.event_2", "app.secret", "app.hen", "app.egg",
+       '"My Schema".nothing', '"My Schema".empty']
 
 
 @pytest.mark.parametrize("two_steps", [False, True])
