@@ -141,7 +141,7 @@ def test_a_restart_does_not_start_what_was_stopped(upgraded, edited):
 def test_requirements_that_are_not_met_refuse_before_anything_changes(refused):
     assert refused.result.rc != 0
     assert "PHP version must be at least 9.9" in refused.result.output
-    for what in ("services", "current", "migrations", "products", "lock", "front"):
+    for what in ("services", "current", "migrations", "products", "locks", "front"):
         assert getattr(refused, what) == refused.before[what], what
 
 
