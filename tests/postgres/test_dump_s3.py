@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -356,10 +357,46 @@ def test_killed_before_each_thing_it_says_to_the_server(store, options, monkeypa
     assert number > 12 and deaths_with_leftovers > 8 and store.list() != [] and spooled_folders(store) == []
 
 
-def test_what_a_killed_restore_left_here_is_removed_by_the_next(postgres, store, options):
-    key = Key.parse(dump(postgres.connection(), store, Wish("uat"))["key"])
+def fetched_half(key, store, act):
+    """Bring a dump, and act() when some of it is on this host."""
+    def watch(_phase, **more):
+        if more["bytes"] > 2 * MB:
+            act()
+
+    with contextlib.closing(store.open(key)) as whole:
+        whole.bring(watch)
+
+
+@pytest.mark.parametrize("how, harm", [("killed", False), ("lost the store", False), ("killed", True)])
+def test_what_was_fetched_is_not_fetched_again_unless_it_is_damaged(postgres, store, bad, options, proxy, monkeypatch, how, harm):
+    postgres.connection().execute(ROWS % 12000)
+    key = Key.parse(dump(postgres.connection(), store, Wish("uat", compression="none"))["key"])
+    if how == "killed":
+        again = open_store(store.location, options, os.path.dirname(store.spool.location))
+        assert in_child(lambda: fetched_half(key, again, lambda: os.kill(os.getpid(), signal.SIGKILL))) == signal.SIGKILL
+    else:
+        proxy.faults.append(Fault("cut answer", "GET", ".dat"))  # in its middle, so that it has to be asked for once more
+        with pytest.raises(SlipwayError, match="cannot be read: .*What was fetched stays in .* goes on"):
+            fetched_half(key, bad, proxy.stop)
+    (left,) = store.spool.leftovers()
+    (path,) = [path for path in pathlib.Path(left).rglob("*.dat") if path.stat().st_size > MB]
+    size, asked, chunks = path.stat().st_size, [], store.bucket.chunks
+    if harm:
+        with open(path, "r+b") as stream:
+            stream.write(b"\0\0")
+    with contextlib.closing(DumpSource(store.open(key), postgres.bin_dir, only_look=True)) as source:  # who only looks leaves it alone
+        Restore(postgres.connection(), Wishes()).run(source, check=True)
+    monkeypatch.setattr(store.bucket, "chunks", lambda name, start=0: (asked.append((os.path.basename(name), start)), chunks(name, start))[1])
+    postgres.connection().execute("DELETE FROM public.orders")
+    restore(postgres, store.open(key))
+    assert [start for name, start in asked if name == path.name] == [size] + [0] * harm
+    assert orders(postgres) == 13000 and spooled_folders(store) == []
+
+
+def test_what_a_killed_restore_left_here_of_another_dump_is_removed_by_the_next(postgres, store, options):
+    former, key = (Key.parse(dump(postgres.connection(), store, Wish("uat"))["key"]) for _number in range(2))
     again = open_store(store.location, options, os.path.dirname(store.spool.location))
-    assert in_child(lambda: again.open(key).bring(lambda *_phase, **_more: os.kill(os.getpid(), signal.SIGKILL))) == signal.SIGKILL
+    assert in_child(lambda: again.open(former).bring(lambda *_phase, **_more: os.kill(os.getpid(), signal.SIGKILL))) == signal.SIGKILL
     (left,) = store.spool.leftovers()
     source = DumpSource(store.open(key), postgres.bin_dir)
     Restore(postgres.connection(), Wishes()).run(source)
@@ -389,6 +426,8 @@ def test_a_spool_that_another_could_look_into_is_refused(store, tmp_path):
     (spool(tmp_path) / ("slipway-%d" % os.geteuid())).mkdir(mode=0o755)
     with pytest.raises(SlipwayError, match="is not a folder of this user alone"):
         store.spool.make()
+    with pytest.raises(SlipwayError, match="is not a folder of this user alone"):
+        store.spool.take_up("a dump")
 
 
 @pytest.mark.parametrize("changes, message", [

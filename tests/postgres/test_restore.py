@@ -59,6 +59,17 @@ def test_everything_comes_back_as_it_was(rich, tmp_path):
     assert rich.databases() == {"shop"}
 
 
+def test_thousands_of_tables(postgres, tmp_path):
+    postgres.connection().execute("DO $$ BEGIN FOR g IN 1 .. 5000 LOOP EXECUTE format('CREATE TABLE public.%I AS SELECT %s AS id', 'Table ' || g, g);"
+                                  " END LOOP; END $$")
+    dump = dumped(postgres, tmp_path)
+    assert sum(table["rows"] for table in dump.manifest["tables"]) == 6001
+    postgres.connection().execute('DROP TABLE public."Table 5000"')
+    result = restore(postgres, DumpSource(dump, postgres.bin_dir), jobs=2)
+    assert (result["checked"], result["ignored"], result["warnings"]) == (5002, [], [])
+    assert postgres.sql('SELECT id FROM "Table 5000"', "shop") == "5000" and estimated(postgres, "Table 4999") == 1
+
+
 def test_the_target_keeps_what_is_its_own(rich, tmp_path):
     dump = dumped(rich, tmp_path, roles=["shop", "guest", "somebody"])
     rich.sql('GRANT SELECT ON "My Schema".empty TO guest; CREATE TABLE app.later (id int); ALTER TABLE app.later OWNER TO shop;'

@@ -31,6 +31,10 @@ MISSING = ("404", "NoSuchKey", "NoSuchUpload", "NotFound")
 OPTIONS = ("endpoint_url", "region", "access_key", "secret_key", "session_token", "aws_ca_bundle")
 
 
+class StoreError(SlipwayError):
+    """A store that cannot be asked, or refuses."""
+
+
 class Bucket:
     """The objects of a bucket whose names begin with a prefix, named without it.
 
@@ -82,15 +86,15 @@ class Bucket:
         with self._spoken("read"):
             return found["Body"].read(most + 1)
 
-    def chunks(self, name):
-        """The content of an object, piece by piece; where a connection breaks it goes on at the same byte."""
-        done, size, broken = 0, None, 0
+    def chunks(self, name, start=0):
+        """The content of an object from a byte on, piece by piece; where a connection breaks it goes on at the same byte."""
+        done, size, broken = start, None, 0
         while size is None or done < size:
             with self._spoken("read"):
                 found = self._client.get_object(Bucket=self.name, Key=self.prefix + name, **({"Range": "bytes=%d-" % done} if done else {}))
                 if size is None:
-                    size = found["ContentLength"]
-                elif done and found["ContentLength"] != size - done:
+                    size = done + found["ContentLength"]
+                elif found["ContentLength"] != size - done:
                     raise SlipwayError("%s/%s was replaced while it was read." % (self.location, name))
             try:
                 for piece in found["Body"].iter_chunks(CHUNK):
@@ -170,7 +174,7 @@ class Bucket:
     def _failure(self, done, error):
         said = (getattr(error, "response", None) or {}).get("Error")  # those of a connection have a response, too: None
         words = "%s: %s" % (said.get("Code"), said.get("Message")) if said else str(error)
-        return SlipwayError("%s cannot be %s: %s." % (self.location, done, words.rstrip(".")))
+        return StoreError("%s cannot be %s: %s." % (self.location, done, words.rstrip(".")))
 
 
 class Section:

@@ -58,10 +58,9 @@ WHERE r.oid >= 16384 AND r.oid IN (
         SELECT FROM pg_depend e WHERE e.classid = o.classid AND e.objid = o.objid AND e.deptype = 'e'))
 ORDER BY 1"""
 
-# Tables whose files are others than in the snapshot: emptied or rewritten since, their rows of then are gone.
+# Which of some tables have other files than in the snapshot: emptied or rewritten since, their rows of then are gone.
 MOVED = """
-SELECT c.oid::bigint FROM pg_class c
-WHERE c.relkind = 'r' AND c.oid >= 16384 AND c.relpersistence <> 't' AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode"""
+SELECT c.oid::bigint FROM pg_class c WHERE c.oid IN (%s) AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode"""
 
 COPYING = """
 SELECT p.relid::bigint AS oid, p.tuples_processed AS rows
@@ -263,7 +262,7 @@ class Counting(_Beside):
         self._connection = connection
         # Rows of unlogged tables are not on a standby.
         self._tables = {table["oid"]: table for table in selection.with_rows if not (standby and table["unlogged"])}
-        self._moved = []
+        self._moved = set()
 
     def finish(self):
         """Wait until all are counted; an error when pg_dump cannot have seen the rows that there were."""
@@ -278,10 +277,10 @@ class Counting(_Beside):
     def _work(self):
         try:
             with self._connection.session() as session:
-                session.execute(*self._begin)
-                self._moved = [row["oid"] for row in session.query(MOVED) if row["oid"] in self._tables]
-                session.execute("COMMIT")
                 oids = list(self._tables)
+                session.execute(*self._begin)
+                self._moved = _moved(session, oids)
+                session.execute("COMMIT")
                 for first in range(0, 0 if self._moved else len(oids), AT_ONCE):
                     if self._ended.is_set():
                         return
@@ -293,9 +292,13 @@ class Counting(_Beside):
         session.execute(*self._begin)
         counts = session.query(" UNION ALL ".join("SELECT %d AS oid, count(*) AS n FROM ONLY %s.%s" % (
             oid, quote_ident(self._tables[oid]["schema"]), quote_ident(self._tables[oid]["name"])) for oid in oids))
-        moved = {row["oid"] for row in session.query(MOVED)}  # pg_dump may have ended, and its locks with it
+        moved = _moved(session, oids)  # pg_dump may have ended, and its locks with it
         session.execute("COMMIT")
         self.rows.update((row["oid"], row["n"]) for row in counts if row["oid"] not in moved)
+
+
+def _moved(session, oids):
+    return {row["oid"] for row in session.query(MOVED % ", ".join(map(str, oids)))} if oids else set()
 
 
 class _Watching(_Beside):

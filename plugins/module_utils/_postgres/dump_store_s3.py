@@ -13,6 +13,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import hashlib
+import json
 import os
 import threading
 import uuid
@@ -20,7 +21,7 @@ import uuid
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import check_names, contents
-from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import Bucket
+from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import CHUNK, Bucket, StoreError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
 from ansible_collections.slipway.app.plugins.module_utils._postgres.outbox import Outbox
 from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import LOCK, Spool
@@ -209,7 +210,7 @@ class S3Dump:
         self.manifest = manifest
         self.archive = None
         self._store = store
-        self._spooled = None
+        self._spooled, self._half = None, False
 
     def verify(self):
         """Read all of the archive and compare it with the manifest; a difference is an error."""
@@ -218,27 +219,46 @@ class S3Dump:
     def bring(self, watch, contents_only=False):
         """Have the archive on this host, compared with the manifest, until close(); return the folders of killed calls that were removed.
 
-        watch is told how far it is, as a Progress is. With contents_only only its table of contents is fetched, which tells what there is,
-        and of the others the sizes are compared.
+        What a call that was killed, or lost the store, had fetched of this very dump is not fetched again. watch is told how far it
+        is, as a Progress is. With contents_only only its table of contents is fetched, which tells what there is, and of the others
+        the sizes are compared.
         """
         spool = self._store.spool
-        removed = spool.remove_leftovers()
-        size, free = sum(item["size"] for item in self.manifest["files"]), spool.free()
-        if size + MARGIN > free:
-            raise SlipwayError("%s has room for %d bytes, and the archive of %s has %d." % (spool.location, max(0, free - MARGIN), self.key, size),
-                               untouched="Nothing was changed.", hint="Name a directory with more room as spool_dir.")
-        self._spooled = spool.make()
+        self._spooled = spool.make() if contents_only else spool.take_up(self._mark())
         self.archive = os.path.join(self._spooled[0], ARCHIVE)
-        os.mkdir(self.archive, 0o700)
-        self._read(lambda name: os.path.join(self.archive, name), watch, contents(self.manifest) if contents_only else None)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(self.archive, 0o700)
+        there = sum(manifests.sizes(self.archive).values())
+        removed = [] if contents_only else spool.remove_leftovers()
+        self._require_room(there)
+        try:
+            self._read(lambda name: os.path.join(self.archive, name), watch, contents(self.manifest) if contents_only else None)
+        except StoreError as error:
+            self._half = not contents_only
+            raise SlipwayError(error.message, untouched=error.untouched, hint=error.hint or (
+                "What was fetched stays in %s for a while: restored again from there, it goes on." % self._spooled[0])) from error
         check_names(self.archive, self.manifest)
         return removed
 
     def close(self):
-        """What was brought is no longer needed."""
+        """What was brought is no longer needed, unless it is half of what another call will need."""
         if self._spooled:
-            self._store.spool.remove(*self._spooled)
+            (self._store.spool.leave if self._half else self._store.spool.remove)(*self._spooled)
             self._spooled = None
+
+    def _mark(self):
+        """What tells this dump from every other one."""
+        files = json.dumps(self.manifest["files"], sort_keys=True).encode("ascii")
+        return "%s\n%s\n" % (self.folder, hashlib.sha256(files).hexdigest())
+
+    def _require_room(self, there):
+        """Refuse an archive of which so many bytes are there, when the others would not fit."""
+        size, spool = sum(item["size"] for item in self.manifest["files"]), self._store.spool
+        free = spool.free() + there
+        if size + MARGIN > free:
+            self._half = there > 0
+            raise SlipwayError("%s has room for %d bytes, and the archive of %s has %d." % (spool.location, max(0, free - MARGIN), self.key, size),
+                               untouched="Nothing was changed.", hint="Name a directory with more room as spool_dir.")
 
     def _read(self, path, watch=None, only=None):
         """Write the files, or only those of these names, to where path(name) says, several at a time, and compare them with the manifest.
@@ -252,19 +272,37 @@ class S3Dump:
         wanted = [item for item in self.manifest["files"] if only is None or item["name"] in only]
         total, done, turn = sum(item["size"] for item in wanted), [0], threading.Lock()
 
+        def passed(size):
+            with turn:
+                done[0] += size
+                if watch:
+                    watch("fetch", bytes=done[0], total_bytes=total)
+
         def read(item):
-            digest = hashlib.sha256()
-            with open(path(item["name"]), "wb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600)) as stream:
-                for piece in self._store.bucket.chunks(prefix + item["name"]):
-                    digest.update(piece)
-                    stream.write(piece)
-                    with turn:
-                        done[0] += len(piece)
-                        if watch:
-                            watch("fetch", bytes=done[0], total_bytes=total)
-            manifests.compare_digest(where, item, digest.hexdigest())
+            with os.fdopen(os.open(path(item["name"]), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b") as stream:
+                taken_up = os.fstat(stream.fileno()).st_size
+                digest = self._digest(prefix + item["name"], item["size"], stream, passed)
+                if taken_up and digest != item["sha256"]:  # the machine may have failed before it was on the disk
+                    passed(-item["size"])
+                    stream.truncate(0)
+                    digest = self._digest(prefix + item["name"], item["size"], stream, passed)
+            manifests.compare_digest(where, item, digest)
 
         _side_by_side(read, sorted(wanted, key=lambda item: item["size"], reverse=True))
+
+    def _digest(self, name, size, stream, passed):
+        """The SHA-256 of a file of so many bytes: of what the stream has of it, and of the rest, which is fetched and written to it."""
+        digest = hashlib.sha256()
+        stream.seek(0)
+        for piece in iter(lambda: stream.read(CHUNK), b""):
+            digest.update(piece)
+            passed(len(piece))
+        if stream.tell() < size:
+            for piece in self._store.bucket.chunks(name, stream.tell()):
+                digest.update(piece)
+                stream.write(piece)
+                passed(len(piece))
+        return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -16,10 +16,12 @@ import stat
 import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import remove_tree
 
 PART = ".part-"
 LOCK = "lock"
+OF = "of"  # the file that says what a folder is of, where another call may go on with it
 USUAL = "/var/tmp"  # for large files, where /tmp may be memory
 
 
@@ -48,6 +50,26 @@ class Spool:
                 return folder, lock
             if lock is not None:  # somebody took it for a leftover before it was held
                 os.close(lock)
+
+    def take_up(self, of):
+        """As make(), but the folder of this text that another call has left, where there is one.
+
+        What is in it was on its way when that call ended, or the machine with it: whoever goes on has to look at every byte.
+        """
+        self._own()
+        for folder in self._folders():
+            lock = hold(folder, make=False)
+            if lock is not None and _text(os.path.join(folder, OF)) == of and os.path.exists(os.path.join(folder, LOCK)):
+                return folder, lock
+            _let_go(lock)
+        folder, lock = self.make()
+        atomic_write(os.path.join(folder, OF), of)
+        return folder, lock
+
+    @staticmethod
+    def leave(_folder, lock):
+        """Let another call take it up, or remove it."""
+        os.close(lock)
 
     @staticmethod
     def remove(folder, lock):
@@ -103,6 +125,13 @@ def hold(folder, make=True):
     except OSError:
         os.close(descriptor)
         return None
+
+
+def _text(path):
+    """What a file says, or None where there is none."""
+    with contextlib.suppress(OSError), open(path, encoding="utf-8") as stream:
+        return stream.read()
+    return None
 
 
 def _let_go(lock):
