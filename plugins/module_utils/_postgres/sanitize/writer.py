@@ -1,0 +1,130 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""A program of its own that writes the rows of tables into the files of an archive: what pg_dump is for an ordinary dump.
+
+It is started with start() and told on its standard input what to do, as JSON: nothing of it is in an argument. It says one
+JSON document a line on its standard output: {"table": number, "rows": so far, "done": bool}, at last {"end": true}, or
+{"error": sentence}. It is a process of its own so that its process group can be held, and is killed with whoever started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import hear, started
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, PostgresError, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import BEGIN, UNTOUCHED
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.compressor import File
+
+BEAT = 1  # seconds between two words about a table
+# As pg_dump has them, so that values are written as it writes them, and any server reads them.
+SETTINGS = ("SET datestyle = ISO", "SET intervalstyle = postgres", "SET extra_float_digits = 3", "SET synchronize_seqscans = off",
+            # One backend for each of our jobs, and rows in the order they stand in.
+            "SET max_parallel_workers_per_gather = 0")
+BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from %s import main; main()" % __name__
+END = b"\\.\n\n\n"  # what pg_dump writes behind the rows
+
+
+@contextlib.contextmanager
+def session_at(connection, snapshot):
+    """A session in the transaction of a snapshot, which writes values as pg_dump does."""
+    with connection.session() as session:
+        session.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'")  # from 17 on
+        session.execute(*SETTINGS)
+        session.execute(BEGIN, "SET TRANSACTION SNAPSHOT %s" % quote_literal(snapshot))
+        yield session
+
+
+def write(task, heard, begun=None):
+    """Do a task in a process of its own; heard(word) has each of its words, begun(pgid) its process group. An error of it is raised.
+
+    task: connection (the fields of a Connection), snapshot, encoding, compression, sync, jobs, tables [[path of the file less its
+    suffix, query, name]]; those that come first are begun first.
+    """
+    words = []
+
+    def hear_word(line):
+        try:
+            words.append(json.loads(line))
+        except ValueError:
+            words.append({"error": line})
+        heard(words[-1])
+
+    with started([sys.executable, "-c", BOOT, json.dumps(sys.path)], _environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                 stderr=subprocess.STDOUT) as process:
+        if begun:
+            begun(process.pid)
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(task).encode("utf-8"))
+            process.stdin.close()
+        hear(process.stdout, hear_word)
+        rc = process.wait()
+    errors = [word["error"] for word in words if "error" in word]
+    if errors or rc or not words or not words[-1].get("end"):
+        raise SlipwayError("The rows could not be written: %s" % (errors[0] if errors else "the program that does it ended with status %d." % rc),
+                           untouched=UNTOUCHED)
+
+
+def _environment():
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+
+
+def main():
+    """The program."""
+    task = json.load(sys.stdin)
+    work = queue.SimpleQueue()
+    for number, table in enumerate(task["tables"]):
+        work.put((number, *table))
+    saying = threading.Lock()
+
+    def say(**word):
+        with saying:
+            sys.stdout.write(json.dumps(word) + "\n")
+            sys.stdout.flush()
+
+    def run():
+        try:
+            with session_at(Connection(**task["connection"]), task["snapshot"]) as session:
+                while True:
+                    try:
+                        number, path, query, name = work.get_nowait()
+                    except queue.Empty:
+                        return
+                    try:
+                        _write_table(session, number, path, query, task, say)
+                    except PostgresError as error:
+                        raise SlipwayError("table %s: %s" % (name, error)) from error
+        except (SlipwayError, OSError) as error:
+            say(error=str(error))
+            os._exit(1)  # the others are not waited for
+
+    threads = [threading.Thread(target=run) for _job in range(min(task["jobs"], len(task["tables"])))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    say(end=True)
+
+
+def _write_table(session, number, path, query, task, say):
+    file, rows, beaten = File(path, task["compression"]), 0, time.monotonic()
+    say(table=number, rows=0, done=False)
+    for chunk in session.unload(query, task["encoding"]):
+        rows += chunk.count(b"\n")  # those inside of values are written as \n
+        file.write(chunk)
+        if time.monotonic() - beaten >= BEAT:
+            beaten = time.monotonic()
+            say(table=number, rows=rows, done=False)
+    file.write(END)
+    file.close(task["sync"])
+    say(table=number, rows=rows, done=True)
