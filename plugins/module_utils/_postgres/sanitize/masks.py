@@ -445,7 +445,9 @@ class Number(Rule):
         if column.precision:
             largest = "9" * (column.precision - scale) + ("." + "9" * scale if scale else "") or "0"
         mask = "round(%s, %s)" % (mask, scale if scale is not None else "scale((%s)::numeric)" % column.value)
-        return "greatest(least(%s, %s), -%s)" % (mask, largest, largest) if largest else mask
+        if largest:  # NULL is neither the greatest nor the least
+            mask = "CASE WHEN %s IS NOT NULL THEN greatest(least(%s, %s), -%s) END" % (column.value, mask, largest, largest)
+        return mask
 
 
 class Text(Rule):
