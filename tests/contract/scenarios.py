@@ -316,8 +316,9 @@ def postgres_dump_new(world):
 
 @of("postgres_dump", changes_again=True)
 def postgres_dump_sanitized(world):
+    options = dump_of(world)
     world.sql("CREATE TABLE person (id int, name text); INSERT INTO person VALUES (1, 'x'); ALTER TABLE person OWNER TO contract")
-    return dict(dump_of(world), sanitize={"tables": {"person": {"columns": {"id": "keep", "name": "last_name"}}}, "policy": "scan"},
+    return dict(options, sanitize={"tables": {"person": {"columns": {"id": "keep", "name": "last_name"}}}, "policy": "scan"},
                 sanitize_key="swordfish swordfish")
 
 

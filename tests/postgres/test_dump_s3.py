@@ -132,14 +132,15 @@ def test_a_dump_and_back_by_the_modules(postgres, bucket, options, run_module, t
     assert spooled(tmp_path) == []
 
 
-def test_the_role_has_a_bucket_as_its_store_and_a_service_as_its_server(postgres, bucket, options, tmp_path):
+def test_the_role_has_a_bucket_as_its_store_and_a_service_as_its_server_of_a_sanitized_dump(postgres, bucket, options, tmp_path):
     (tmp_path / "services").write_text("[shop]\nhost=127.0.0.1\nport=%d\nuser=shop\npassword=no secret\n" % postgres.port, encoding="utf-8")
     variables = {
         "slipway_environment": "uat", "slipway_root": str(tmp_path / "shop"), "slipway_dump_store": "s3://" + bucket,
         "slipway_dump_s3": dict(options, spool_dir=str(spool(tmp_path))), "slipway_postgres_bin_dir": postgres.bin_dir,
         "slipway_database": {"pg_service": "shop", "pg_service_file": str(tmp_path / "services"), "login_db": "shop"},
-        "ansible_python_interpreter": sys.executable, "ansible_connection": "local"}
-    steps = (("dump", {}), ("restore", {"database_source": "uat", "database_reversible": True}), ("list", {"database_local": True}))
+        "slipway_sanitize_key": "a key of thirty-two characters...", "ansible_python_interpreter": sys.executable, "ansible_connection": "local"}
+    rules = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "django_migrations": "keep"}, "policy": "strict"}
+    steps = (("dump", {"database_sanitize": rules}), ("restore", {"database_source": "uat", "database_reversible": True}), ("list", {"database_local": True}))
     tasks = [{"ansible.builtin.include_role": {"name": "slipway.app.database", "tasks_from": step}, "vars": more} for step, more in steps]
     (tmp_path / "hosts").write_text("[app]\nhost\n", encoding="utf-8")
     (tmp_path / "play.json").write_text(json.dumps([{"hosts": "app", "gather_facts": False, "vars": variables, "tasks": tasks}]), encoding="utf-8")
@@ -147,8 +148,11 @@ def test_the_role_has_a_bucket_as_its_store_and_a_service_as_its_server(postgres
                           check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "kept as shop__pre" in done.stdout and re.search(r"on the server +[\d.]+ MB +:pre", done.stdout)
-    assert len(set(re.findall(r"uat/shop/none/\d{8}T\d{6}\.\d{6}Z", done.stdout))) == 1
+    assert len(set(re.findall(r"uat/shop/sanitized/\d{8}T\d{6}\.\d{6}Z", done.stdout))) == 1 and "1 columns masked" in done.stdout
     assert options["secret_key"] not in done.stdout + done.stderr and "no secret" not in done.stdout + done.stderr
+    assert "thirty-two" not in done.stdout + done.stderr
+    assert postgres.connection().query("SELECT count(DISTINCT note) AS n FROM public.orders WHERE note ~ '^[0-9a-f]{32}$'") == [{"n": 1000}]
+    assert spooled(tmp_path) == []
 
 
 def test_both_stores_have_the_same_names_and_a_bucket_can_be_copied_to_a_folder(postgres, store, tmp_path):
