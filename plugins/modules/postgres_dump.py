@@ -17,8 +17,8 @@ description:
   - The rows are counted on the very snapshot the dump is made of.
   - A dump gets its name, its key C(<instance>/<database>/<config>/<timestamp>), when all of it is on the disk. What a killed dump
     leaves behind is no dump to anybody; the next one names it and removes it.
-  - With O(sanitize) the rows leave the server already masked, so that no raw value is ever on a disk or in a process of this host. The
-    archive is one of C(pg_dump) all the same.
+  - With O(sanitize) the rows leave the server already masked, so that no raw value is ever on a disk of this host. The archive is one of
+    C(pg_dump) all the same. A sample of raw values is looked for in it before it is taken for whole; one that is found fails the dump.
 extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.actiongroup_postgres
@@ -96,6 +96,7 @@ options:
       - C(policy) is V(strict), where a column without a rule keeps the dump from being made, or V(scan), where it does when its name, its type
         or its values look like data of persons. Where it is not said, it is V(scan) in V(dev), V(stag) and V(uat) and else V(strict).
       - C(large_objects) is V(refuse) (default), or V(drop), which leaves them out.
+      - C(residue) is a dict with C(accept), a list of columns C(schema.table.column) in which raw values of other columns may stand.
       - A rule is a name, or a dict with the name as C(rule) and options. It is one of
         V(keep), V(null), V(empty), V(fixed) (C(value)), V(hash) (C(length)), V(email) (C(at)), V(name), V(first_name), V(last_name),
         V(company), V(street), V(city), V(phone) and V(postal_code) (C(mask)), V(iban), V(digits_mask) (C(mask)), V(date) (C(days), C(entity),
@@ -311,6 +312,27 @@ sanitized:
       type: list
       elements: dict
       contains: *table
+    residue:
+      description: What was looked for in the dump before it was taken for whole; null in check mode.
+      type: dict
+      contains:
+        columns:
+          description: How many masked columns raw values were sampled of.
+          type: int
+          sample: 14
+        values:
+          description: How many values and words of them were looked for. None was found, or there would be no dump.
+          type: int
+          sample: 18211
+        bytes:
+          description: How many bytes of rows and definitions were looked at.
+          type: int
+          sample: 837000000
+        left_out:
+          description: Masked columns whose values are not looked for, since they meet by chance.
+          type: list
+          elements: str
+          sample: [public.customer.birthday]
     masked:
       description: The columns whose values are masked, and the rules they are masked by.
       type: list

@@ -138,7 +138,9 @@ def test_a_restored_one_is_the_shop_without_its_people(postgres, shop, reader, s
     assert not os.path.exists(store.location) and told["key"] is None
     result = sanitized(reader, store, jobs=2)
     assert result["warnings"] == [] and result["key"].split("/")[2] == "sanitized" and result["compression"] == ("zstd:3" if result["client_version"] >= 160000 else "gzip:6")
-    assert result["sanitized"] == told["sanitized"] == newest(store).manifest["sanitized"]
+    residue = result["sanitized"]["residue"]
+    assert result["sanitized"] == dict(told["sanitized"], residue=residue) == newest(store).manifest["sanitized"]
+    assert residue["columns"] == 15 and residue["values"] > 5000 and residue["bytes"] > 600000 and "app.customer.birth" in residue["left_out"]
     assert {"schema": "app", "name": "Bestellung Ü", "column": "E-Mail", "rule": "email"} in told["sanitized"]["masked"]
     assert told["sanitized"]["emptied"] == [{"schema": "app", "name": "session"}] and SECRET not in json.dumps(result)
     whole = newest(store)
@@ -237,6 +239,25 @@ def test_a_column_that_nobody_decided_on_stops_it(shop, store):
     assert result["sanitized"]["policy"] == "scan"
 
 
+def test_a_raw_value_that_is_left_somewhere_stops_it(shop, store):
+    everybody = " ".join("Raw%d@mail.example" % number for number in range(1, 3001))
+    leaks = [("UPDATE app.customer SET address = jsonb_set(address, '{plan}', to_jsonb('call ' || split_part(email::text, '@', 1)))", "app.customer.address"),
+             ("UPDATE app.\"Bestellung Ü\" SET \"order\" = (SELECT note FROM app.customer c WHERE c.id = customer)", "app.Bestellung Ü.order"),
+             ("COMMENT ON TABLE app.hen IS 'ask %s'" % everybody, "the schema")]
+    for statement, where in leaks:
+        shop.execute(statement)
+        with pytest.raises(SlipwayError, match="Raw values were found") as error:
+            sanitized(shop, store)
+        assert "in %s" % where in str(error.value) and "mail.example" not in str(error.value) and "rawnote" not in str(error.value).lower()
+        assert store.list() == [] and store.leftovers() == []
+        shop.execute("UPDATE app.customer SET address = '{}'; UPDATE app.\"Bestellung Ü\" SET \"order\" = 'x'")
+    shop.execute("COMMENT ON TABLE app.hen IS NULL")
+    shop.execute("UPDATE app.customer SET first_name = 'raw-12345', note = 'raw-12345'")
+    with pytest.raises(SlipwayError, match="of app.customer.note in app.customer.first_name"):
+        sanitized(shop, store, customer(first_name="keep"))
+    assert sanitized(shop, store, dict(customer(first_name="keep"), residue={"accept": ["app.customer.first_name"]}))["key"]
+
+
 def test_what_is_no_row_does_not_leak_either(postgres, shop, store):
     admin = postgres.connection(postgres.superuser)
     admin.execute("""CREATE EXTENSION postgres_fdw;
@@ -260,6 +281,15 @@ def test_what_is_no_row_does_not_leak_either(postgres, shop, store):
         assert "BLOB" not in text and "elsewhere" in text and "passwords" in " ".join(result["warnings"])
     finally:
         admin.execute("DROP SUBSCRIPTION follower")
+
+
+def test_rows_that_pg_dump_has_read_all_the_same_are_refused(monkeypatch, shop, store):
+    real = sanitize_dump.dumps.arguments
+    monkeypatch.setattr(sanitize_dump.dumps, "arguments", lambda wish, settled, clients, excluded, _data, *more: real(
+        wish, settled, clients, excluded, [], *more))
+    with pytest.raises(SlipwayError, match="pg_dump has read what it was told not to: TABLE DATA"):
+        sanitized(shop, store)
+    assert store.list() == [] and store.leftovers() == []
 
 
 def test_a_table_that_changes_while_it_begins(monkeypatch, shop, store):
@@ -358,3 +388,16 @@ def test_no_server_sees_the_key_and_a_standby_will_do(tmp_path, bin_dir, server,
         if standby:
             standby.remove()
         primary.remove()
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_of_another_encoding(postgres, store, encoding):
+    postgres.drop_all()
+    postgres.sql("CREATE DATABASE shop OWNER shop TEMPLATE template0 ENCODING '%s' LOCALE 'C'" % encoding)
+    connection = postgres.connection()
+    connection.execute('CREATE TABLE public."Käufer" ("Straße" text, kept text)')
+    connection.execute("INSERT INTO public.\"Käufer\" VALUES ('rawweg ä', 'Übrig'), (NULL, '')")
+    sanitized(connection, store, {"tables": {'"Käufer"': {"columns": {'"Straße"': "hash", "kept": "keep"}}}})
+    there = restored(postgres, newest(store))
+    rows = there.query('SELECT "Straße" AS street, kept FROM public."Käufer"')
+    assert re.match("[0-9a-f]{32}$", rows[0].pop("street")) and rows == [{"kept": "Übrig"}, {"street": None, "kept": ""}]

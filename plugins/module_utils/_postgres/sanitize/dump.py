@@ -21,6 +21,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import compr
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import CONTENTS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, compressor, writer
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import residue as residues
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import SETTING, Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.plan import Plan
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import NONE, SCAN, STRICT, Rules
@@ -67,7 +68,7 @@ class Sanitizing:
         """Do all that a dump does before it writes, and return what its manifest says of the rules."""
         with self.keyed(connection).session() as session:
             session.execute(dumps.BEGIN)
-            return self.told(self.plan(session, selection, facts))
+            return dict(self.told(self.plan(session, selection, facts)), residue=None)
 
     def told(self, plan):
         """What a manifest says of the masks: which columns have which rule, and by which key."""
@@ -93,8 +94,9 @@ class Sanitizing:
             arguments += ["--no-blobs", "--no-subscriptions"] + (["--no-statistics"] if clients.major >= 18 else [])
             schema = os.path.join(folder, "archive")
             toc, said = _schema(connection, arguments, schema, selection)
-            rows = self._write_rows(connection, snapshot, plan, facts, toc, schema, part, wish, settled, report)
-        return self.told(plan), rows, warnings + said
+            toc.require_no_rows_of({(entry.schema, entry.tag) for entry in toc.tables().values()})
+            rows, residue = self._write_rows(connection, snapshot, plan, facts, toc, schema, part, wish, settled, report)
+        return dict(self.told(plan), residue=residue), rows, warnings + said
 
     def _of_extensions(self, session):
         """The tables of extensions whose rows pg_dump would dump and no rule keeps, and warnings that name them."""
@@ -105,26 +107,36 @@ class Sanitizing:
                           % (spoken(row), row["extension"]) for row in left_out]
 
     def _write_rows(self, connection, snapshot, plan, facts, toc, schema, part, wish, settled, report):
-        """Write the rows, then the table of contents, without which they are no archive; return {oid: rows}."""
+        """Write the rows, then the table of contents, without which they are no archive; return {oid: rows}, and what was looked for in them."""
         tables = [table for table in plan.tables if table.rows != NONE and not (facts["standby"] and table.relation["unlogged"])]
         entries, first = toc.tables(), toc.free_id()
         files = ["%d.dat" % (first + number) for number in range(len(tables))]
         watch = _Watch(tables, report)
         sync = "--no-sync" not in part.arguments
         os.mkdir(part.archive, 0o700)
+        looked_for, left_out = residues.sources(tables)
+        codec = dumps.codec(facts)
         with part.written(wish.jobs) as begun:
-            if tables:
-                writer.write({"connection": vars(self.keyed(connection)), "snapshot": snapshot, "encoding": facts["encoding"],
-                              "compression": settled, "sync": sync, "jobs": wish.jobs,
-                              "tables": [[os.path.join(part.archive, file), table.query(), spoken(table.relation)] for file, table in zip(files, tables)]}, watch, begun)
-            codec = dumps.codec(facts)
+            residue = writer.write({
+                "connection": vars(self.keyed(connection)), "snapshot": snapshot, "encoding": facts["encoding"],
+                "compression": settled, "sync": sync, "jobs": wish.jobs, "schema": os.path.join(schema, CONTENTS),
+                "residue": [looked_for, codec, self.rules.accepted],
+                "tables": [[os.path.join(part.archive, file), table.query(), spoken(table.relation), [column.name for column in table.columns]]
+                           for file, table in zip(files, tables)]}, watch, begun)
+            _require_none(residue["found"])
             for number, (file, table) in enumerate(zip(files, tables)):
                 toc.add_rows(entries[table.relation["oid"]], first + number, _copy(table).encode(codec), file.encode("ascii"))
             _move_files(schema, part.archive)
             _write_contents(part.archive, toc.written(), sync)
         rows = {table.relation["oid"]: watch.rows[number] for number, table in enumerate(tables)}
         rows.update((table.relation["oid"], 0) for table in plan.tables if table.rows == NONE)
-        return rows
+        return rows, {"columns": residue["columns"], "values": residue["values"], "bytes": residue["bytes"], "left_out": left_out}
+
+
+def _require_none(found):
+    if found:
+        raise SlipwayError("Raw values were found in what was to be dumped: %s." % ", ".join("of %s in %s" % tuple(pair) for pair in found),
+                           untouched=dumps.UNTOUCHED, hint="Mask them there, too, or say with residue: accept that they may stand there.")
 
 
 class _Watch:

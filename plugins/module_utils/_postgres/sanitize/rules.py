@@ -19,7 +19,7 @@ STRICT, SCAN = "strict", "scan"
 REFUSE, DROP = "refuse", "drop"
 ALL, NONE = "all", "none"
 # What a document has, and what each value may be; None: looked at by itself.
-OPTIONS = {"policy": (STRICT, SCAN), "large_objects": (REFUSE, DROP), "tables": None}
+OPTIONS = {"policy": (STRICT, SCAN), "large_objects": (REFUSE, DROP), "tables": None, "residue": None}
 TABLE_OPTIONS = {"rows": (ALL, NONE), "columns": None}
 SHORT = {"keep": {"columns": {"*": "keep"}}, "truncate": {"rows": NONE}}  # what a table may have in a word
 
@@ -55,7 +55,10 @@ class Entry:
 
 
 class Rules:
-    """A document of rules: policy (None: not said), large_objects, entries in their order, and their digest."""
+    """A document of rules: policy (None: not said), large_objects, entries in their order, and their digest.
+
+    accepted are the names, schema.table.column, of columns that may have raw values of others.
+    """
 
     def __init__(self, document):
         if not isinstance(document, dict):
@@ -66,6 +69,7 @@ class Rules:
             raise SlipwayError("sanitize.tables has to be a mapping of tables to what is done with their columns.")
         self.policy = document.get("policy")
         self.large_objects = document.get("large_objects", REFUSE)
+        self.accepted = _accepted(document.get("residue") or {})
         self.entries = [Entry(text, said) for text, said in tables.items()]
         self.digest = hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode("utf-8")).hexdigest()
 
@@ -76,3 +80,10 @@ def _check(said, options, where):
             raise SlipwayError("%s: unknown option %s. %s" % (where, name, nearest(name, options)))
         if options[name] and value not in options[name]:
             raise SlipwayError("%s.%s has to be %s, and is %r." % (where, name, " or ".join(options[name]), value))
+
+
+def _accepted(said):
+    names = said.get("accept", []) if isinstance(said, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) and name.count(".") >= 2 for name in names) or set(said) - {"accept"}:
+        raise SlipwayError("sanitize.residue has to be a mapping with accept, a list of columns as schema.table.column, and is %r." % (said,))
+    return names

@@ -16,6 +16,9 @@ DATA, POST_DATA = 3, 4  # sections
 # Kinds of entries that have passwords of other servers.
 SECRET = (b"USER MAPPING", b"SUBSCRIPTION", b"SUBSCRIPTION TABLE")
 
+# Kinds of entries that have raw values.
+RAW = (b"BLOB", b"BLOBS", b"BLOB METADATA", b"LARGE OBJECT", b"STATISTICS DATA")
+
 
 class Entry:
     """One entry; texts are bytes, or None. needs are the ids of those it depends on."""
@@ -82,6 +85,13 @@ class Toc:
         gone = [entry for entry in self.entries if entry.kind in SECRET]
         self.entries = [entry for entry in self.entries if entry not in gone and not of_database(entry)]
         return [entry.tag for entry in gone]
+
+    def require_no_rows_of(self, tables):
+        """Refuse what has rows of tables, {(schema, name)}, or large objects, or statistics: pg_dump was told to read none."""
+        for entry in self.entries:
+            if entry.kind in RAW or entry.kind == b"TABLE DATA" and (entry.schema, entry.tag) in tables:
+                raise SlipwayError("pg_dump has read what it was told not to: %s %s." % (
+                    entry.kind.decode("ascii"), (entry.tag or b"").decode("utf-8", "replace")))
 
     def tables(self):
         """{oid: entry} of the tables."""

@@ -25,6 +25,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.process import h
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, PostgresError, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import BEGIN, UNTOUCHED
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.compressor import File
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.residue import Residue
 
 BEAT = 1  # seconds between two words about a table
 # As pg_dump has them, so that values are written as it writes them, and any server reads them.
@@ -46,10 +47,11 @@ def session_at(connection, snapshot):
 
 
 def write(task, heard, begun=None):
-    """Do a task in a process of its own; heard(word) has each of its words, begun(pgid) its process group. An error of it is raised.
+    """Do a task in a process of its own, and return what Residue.told() says; heard(word) has each of its words, begun(pgid) its process group.
 
     task: connection (the fields of a Connection), snapshot, encoding, compression, sync, jobs, tables [[path of the file less its
-    suffix, query, name]]; those that come first are begun first.
+    suffix, query, name, names of columns]], residue (sources, codec, accepted), schema (the path of a toc.dat to look at). Tables that
+    come first are begun first. An error of it is raised.
     """
     words = []
 
@@ -73,10 +75,12 @@ def write(task, heard, begun=None):
     if errors or rc or not words or not words[-1].get("end"):
         raise SlipwayError("The rows could not be written: %s" % (errors[0] if errors else "the program that does it ended with status %d." % rc),
                            untouched=UNTOUCHED)
+    return words[-1]["residue"]
 
 
 def _environment():
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    """Ours, less what is PostgreSQL's, and what would make fingerprints that others know."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG") and name != "PYTHONHASHSEED"}
 
 
 def main():
@@ -86,6 +90,7 @@ def main():
     for number, table in enumerate(task["tables"]):
         work.put((number, *table))
     saying = threading.Lock()
+    residue = Residue(*task["residue"])
 
     def say(**word):
         with saying:
@@ -97,34 +102,49 @@ def main():
             with session_at(Connection(**task["connection"]), task["snapshot"]) as session:
                 while True:
                     try:
-                        number, path, query, name = work.get_nowait()
+                        number, path, query, name, columns = work.get_nowait()
                     except queue.Empty:
                         return
                     try:
-                        _write_table(session, number, path, query, task, say)
+                        file = File(path, task["compression"])
+                        _write_table(session.unload(query, task["encoding"]), file, number, say,
+                                     lambda rows: residue.look(rows, ["%s.%s" % (name, column) for column in columns]))
+                        file.close(task["sync"])
                     except PostgresError as error:
                         raise SlipwayError("table %s: %s" % (name, error)) from error
         except (SlipwayError, OSError) as error:
             say(error=str(error))
             os._exit(1)  # the others are not waited for
 
+    try:
+        with session_at(Connection(**task["connection"]), task["snapshot"]) as session:
+            residue.learn(session)
+        with open(task["schema"], "rb") as stream:
+            residue.look_at_schema(stream.read())
+    except (SlipwayError, OSError) as error:
+        say(error=str(error))
+        sys.exit(1)
     threads = [threading.Thread(target=run) for _job in range(min(task["jobs"], len(task["tables"])))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    say(end=True)
+    say(end=True, residue=residue.told())
 
 
-def _write_table(session, number, path, query, task, say):
-    file, rows, beaten = File(path, task["compression"]), 0, time.monotonic()
+def _write_table(chunks, file, number, say, look):
+    """Write the chunks that COPY gives out into a file, and look at them row by row; all but the end of the file is there then."""
+    rows, rest, beaten = 0, b"", time.monotonic()
     say(table=number, rows=0, done=False)
-    for chunk in session.unload(query, task["encoding"]):
-        rows += chunk.count(b"\n")  # those inside of values are written as \n
+    for chunk in chunks:
         file.write(chunk)
+        rest += chunk
+        cut = rest.rfind(b"\n") + 1  # line ends inside of values are written as \n
+        look(rest[:cut])
+        rows += rest.count(b"\n", 0, cut)
+        rest = rest[cut:]
         if time.monotonic() - beaten >= BEAT:
             beaten = time.monotonic()
             say(table=number, rows=rows, done=False)
     file.write(END)
-    file.close(task["sync"])
     say(table=number, rows=rows, done=True)
