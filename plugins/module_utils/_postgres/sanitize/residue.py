@@ -12,7 +12,6 @@ letters and digits in them, and words of last names.
 from __future__ import annotations
 
 import re
-import threading
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import ADDRESSES, MOMENTS, NUMBERS
@@ -22,7 +21,7 @@ SAMPLE = 1000  # rows of each masked column
 MOST = 200000  # fingerprints, which take some 20 MB
 SHORTEST_WORD, SHORTEST_VALUE, SHORTEST_CODE = 6, 8, 8  # characters; shorter ones meet by chance
 LONGEST = 300  # characters of a value that are looked at
-MOST_FOUND = 20  # places that are told
+MOST_FOUND = 5  # places that are told
 # Rules whose masks may be raw values of others: to find one says nothing.
 ALIKE = ("number", "date", "inet", "keep", "fixed", "postal_code", "digits_mask", "phone")
 # Types whose values say nobody, or meet by chance.
@@ -96,7 +95,6 @@ class Residue:
         self._prints = {}  # fingerprint: number of its source
         self._plain = set()  # those of words of plain letters
         self._known = frozenset()
-        self._counting = threading.Lock()
         self._harmless = set(words(" ".join([LOREM] + [word for locale in WORDS.values() for kind in locale.values() for word in kind])
                                    .lower().encode(codec, "replace")))
 
@@ -129,10 +127,13 @@ class Residue:
             if not at and not coded:
                 self._plain.add(hash(part))
 
+    def forget(self):
+        """Forget what was found and looked at, as another process tells that; what is looked for stays."""
+        self.found, self.bytes = set(), 0
+
     def look(self, data, where):
         """Look at whole rows of a table as COPY writes them; where are the names of its columns."""
-        with self._counting:
-            self.bytes += len(data)
+        self.bytes += len(data)
         data = data.lower()
         if self._meets(words(data)) or self._meets(data.translate(_FIELDS).split(b"\t")):
             for line in data.splitlines():

@@ -5,8 +5,8 @@
 """A program of its own that writes the rows of tables into the files of an archive: what pg_dump is for an ordinary dump.
 
 It is started with start() and told on its standard input what to do, as JSON: nothing of it is in an argument. It says one
-JSON document a line on its standard output: {"table": number, "rows": so far, "done": bool}, at last {"end": true}, or
-{"error": sentence}. It is a process of its own so that its process group can be held, and is killed with whoever started it.
+JSON document a line on its standard output: {"table": number, "rows": so far, "done": bool}, {"residue": what Residue.told()
+says} of each of its workers, at last {"end": true}, or {"error": sentence}. It is a process of its own so that its process group can be held, and is killed with whoever started it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
+import signal
 import subprocess
 import sys
-import threading
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
@@ -27,6 +26,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.compressor import File
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.residue import Residue
 
+NUMBER = 4  # bytes of the number of a table, as workers are told it
 BEAT = 1  # seconds between two words about a table
 # As pg_dump has them, so that values are written as it writes them, and any server reads them.
 SETTINGS = ("SET datestyle = ISO", "SET intervalstyle = postgres", "SET extra_float_digits = 3", "SET synchronize_seqscans = off",
@@ -75,7 +75,8 @@ def write(task, heard, begun=None):
     if errors or rc or not words or not words[-1].get("end"):
         raise SlipwayError("The rows could not be written: %s" % (errors[0] if errors else "the program that does it ended with status %d." % rc),
                            untouched=UNTOUCHED)
-    return words[-1]["residue"]
+    looks = [word["residue"] for word in words if "residue" in word]
+    return dict(looks[-1], bytes=sum(look["bytes"] for look in looks), found=[found for look in looks for found in look["found"]])
 
 
 def _environment():
@@ -86,56 +87,83 @@ def _environment():
 def main():
     """The program."""
     task = json.load(sys.stdin)
-    work = queue.SimpleQueue()
-    for number, table in enumerate(task["tables"]):
-        work.put((number, *table))
-    saying = threading.Lock()
     residue = Residue(*task["residue"])
-
-    def say(**word):
-        with saying:
-            sys.stdout.write(json.dumps(word) + "\n")
-            sys.stdout.flush()
-
-    def run():
-        try:
-            with session_at(Connection(**task["connection"]), task["snapshot"]) as session:
-                while True:
-                    try:
-                        number, path, query, name, columns = work.get_nowait()
-                    except queue.Empty:
-                        return
-                    try:
-                        file = File(path, task["compression"])
-                        _write_table(session.unload(query, task["encoding"]), file, number, say,
-                                     lambda rows: residue.look(rows, ["%s.%s" % (name, column) for column in columns]))
-                        file.close(task["sync"])
-                    except PostgresError as error:
-                        raise SlipwayError("table %s: %s" % (name, error)) from error
-        except (SlipwayError, OSError) as error:
-            say(error=str(error))
-            os._exit(1)  # the others are not waited for
-
     try:
         with session_at(Connection(**task["connection"]), task["snapshot"]) as session:
             residue.learn(session)
         with open(task["schema"], "rb") as stream:
             residue.look_at_schema(stream.read())
     except (SlipwayError, OSError) as error:
-        say(error=str(error))
+        _say(error=str(error))
         sys.exit(1)
-    threads = [threading.Thread(target=run) for _job in range(min(task["jobs"], len(task["tables"])))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    say(end=True, residue=residue.told())
+    workers = []
+    reader, numbers = os.pipe()
+    for _job in range(min(task["jobs"], len(task["tables"]))):
+        worker = os.fork()  # a process each: threads would wait for each other where they look; their fingerprints are of one key all the same
+        if worker == 0:
+            os.close(numbers)
+            _as_worker(task, residue, reader)
+        workers.append(worker)
+    os.close(reader)
+    with contextlib.suppress(BrokenPipeError):  # all have failed
+        for number in range(len(task["tables"])):
+            os.write(numbers, number.to_bytes(NUMBER, "little"))
+    os.close(numbers)
+    if not _all_well(workers):
+        sys.exit(1)
+    _say(residue=residue.told(), end=True)
 
 
-def _write_table(chunks, file, number, say, look):
+def _all_well(workers):
+    """Wait for all workers; the first that fails is the end of the others."""
+    left = set(workers)
+    while left:
+        worker, status = os.wait()
+        left.discard(worker)
+        if status:
+            for other in left:
+                os.kill(other, signal.SIGKILL)
+            return False
+    return True
+
+
+def _as_worker(task, residue, reader):
+    """In a forked child: write one table after the other, as numbers come."""
+    status = 1
+    try:
+        residue.forget()
+        with session_at(Connection(**task["connection"]), task["snapshot"]) as session:
+            for number in iter(lambda: os.read(reader, NUMBER), b""):
+                number = int.from_bytes(number, "little")
+                _do_table(session, number, task, residue)
+        _say(residue=residue.told())
+        status = 0
+    except (SlipwayError, OSError) as error:
+        _say(error=str(error))
+    finally:
+        os._exit(status)
+
+
+def _do_table(session, number, task, residue):
+    path, query, name, columns = task["tables"][number]
+    places = ["%s.%s" % (name, column) for column in columns]
+    try:
+        file = File(path, task["compression"])
+        _write_table(session.unload(query, task["encoding"]), file, number, lambda rows: residue.look(rows, places))
+        file.close(task["sync"])
+    except PostgresError as error:
+        raise SlipwayError("table %s: %s" % (name, error)) from error
+
+
+def _say(**word):
+    """One write, so that words of several processes do not mix."""
+    os.write(1, (json.dumps(word) + "\n").encode("ascii"))
+
+
+def _write_table(chunks, file, number, look):
     """Write the chunks that COPY gives out into a file, and look at them row by row; all but the end of the file is there then."""
     rows, rest, beaten = 0, b"", time.monotonic()
-    say(table=number, rows=0, done=False)
+    _say(table=number, rows=0, done=False)
     for chunk in chunks:
         file.write(chunk)
         rest += chunk
@@ -145,6 +173,6 @@ def _write_table(chunks, file, number, say, look):
         rest = rest[cut:]
         if time.monotonic() - beaten >= BEAT:
             beaten = time.monotonic()
-            say(table=number, rows=rows, done=False)
+            _say(table=number, rows=rows, done=False)
     file.write(END)
-    say(table=number, rows=rows, done=True)
+    _say(table=number, rows=rows, done=True)
