@@ -19,7 +19,8 @@ SELECT 'Raw' || g || '@mail.example', CASE WHEN g % 7 = 0 THEN NULL ELSE 'Rawan'
        date '1950-01-01' + g, 'DE00471100000000' || lpad(g::text, 6, '0'), inet '192.168.0.0' + g, md5('raw' || g)::uuid, 'raw-code-' || g,
        CASE g % 5 WHEN 0 THEN '' WHEN 1 THEN NULL ELSE E'rawnote\t' || g || E'\nwith \\. and \\' END, ARRAY['rawtag' || g, NULL, ''],
        jsonb_build_object('street', 'Rawstreet ' || g, 'geo', jsonb_build_object('lat', 47.11, 'name', 'rawgeo' || g), 'plan', 'gold'),
-       ROW('Rawhome ' || g, '4711')::app.place, CASE WHEN g > 3 THEN g - 3 END, g % 9000 + 0.47, g % 100, timestamptz '2026-01-01 04:07:11+00' + g * interval '1 min',
+       ROW('Rawhome ' || g, '4711')::app.place, CASE WHEN g > 3 THEN g - 3 END, g % 9000 + 0.47, g % 100,
+       timestamptz '2026-01-01 04:07:11+00' + g * interval '1 min',
        convert_to('rawbytes' || g, 'UTF8')
 FROM generate_series(1, 3000) g;
 

@@ -137,7 +137,8 @@ def test_a_restored_one_is_the_shop_without_its_people(postgres, shop, reader, s
     told = sanitized(reader, store, check=True)
     assert not os.path.exists(store.location) and told["key"] is None
     result = sanitized(reader, store, jobs=2)
-    assert result["warnings"] == [] and result["key"].split("/")[2] == "sanitized" and result["compression"] == ("zstd:3" if result["client_version"] >= 160000 else "gzip:6")
+    assert result["warnings"] == [] and result["key"].split("/")[2] == "sanitized"
+    assert result["compression"] == ("zstd:3" if result["client_version"] >= 160000 else "gzip:6")
     residue = result["sanitized"]["residue"]
     assert result["sanitized"] == dict(told["sanitized"], residue=residue) == newest(store).manifest["sanitized"]
     assert residue["columns"] == 15 and residue["values"] > 5000 and residue["bytes"] > 600000 and "app.customer.birth" in residue["left_out"]
@@ -222,6 +223,14 @@ def test_what_cannot_be_is_said_before_anything_is_dumped(shop, store):
         assert "awson" not in str(error.value) and "4711" not in str(error.value)
     with pytest.raises(SlipwayError, match="No rule says"):
         sanitized(shop, store, {})
+    shop.execute("""CREATE TABLE app.long (m varchar(40) UNIQUE); CREATE TABLE app.short (m varchar(30) REFERENCES app.long (m));
+        INSERT INTO app.long VALUES ('A@b.c'), ('a@b.c')""")
+    with pytest.raises(SlipwayError, match="app.short.m has the rule email and refers to app.long.m with the rule email: they would not meet"):
+        sanitized(shop, store, changed(long={"columns": {"m": "email"}}))
+    shop.execute("DROP TABLE app.short")
+    with pytest.raises(SlipwayError, match="app.long.m: the rule email takes values for one that differ in upper and lower case only"):
+        sanitized(shop, store, changed(long={"columns": {"m": "email"}}))
+    assert sanitized(shop, store, changed(long={"columns": {"m": {"rule": "email", "fold": False}}}), check=True)
     assert store.list() == [] and store.leftovers() == []
 
 
@@ -241,7 +250,8 @@ def test_a_column_that_nobody_decided_on_stops_it(shop, store):
 
 def test_a_raw_value_that_is_left_somewhere_stops_it(shop, store):
     everybody = " ".join("Raw%d@mail.example" % number for number in range(1, 3001))
-    leaks = [("UPDATE app.customer SET address = jsonb_set(address, '{plan}', to_jsonb('call ' || split_part(email::text, '@', 1)))", "app.customer.address"),
+    leaks = [("UPDATE app.customer SET address = jsonb_set(address, '{plan}', to_jsonb('call ' || split_part(email::text, '@', 1)))",
+              "app.customer.address"),
              ("UPDATE app.\"Bestellung Ü\" SET \"order\" = (SELECT note FROM app.customer c WHERE c.id = customer)", "app.Bestellung Ü.order"),
              ("COMMENT ON TABLE app.hen IS 'ask %s'" % everybody, "the schema")]
     for statement, where in leaks:

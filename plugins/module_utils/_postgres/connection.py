@@ -247,7 +247,8 @@ class Session:
         """
         statement = "COPY (%s) TO STDOUT (ENCODING %s)" % (query, quote_literal(encoding))
         # psql ends at an error: what it says behind the rows then could be taken for their end.
-        self._process.stdin.write(("\\set ON_ERROR_STOP on\n\\set VERBOSITY sqlstate\nSELECT %s \\gexec\n\\echo %s\n" % (quote_literal(statement), self._mark)).encode("utf-8"))
+        self._process.stdin.write(("\\set ON_ERROR_STOP on\n\\set VERBOSITY sqlstate\nSELECT %s \\gexec\n\\echo %s\n" % (
+            quote_literal(statement), self._mark)).encode("utf-8"))
         self._process.stdin.flush()
         end, rest = ("%s\n" % self._mark).encode("ascii"), b""
         for chunk in iter(lambda: self._process.stdout.read1(CHUNK), b""):

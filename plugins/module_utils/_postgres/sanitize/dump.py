@@ -60,7 +60,7 @@ class Sanitizing:
 
     def plan(self, session, selection, facts):
         """The Plan for a database, provided nothing speaks against it."""
-        plan = Plan(session, self.rules, self.policy, selection, facts["encoding"])
+        plan = Plan(session, self.rules, self.policy, selection, facts)
         plan.require()
         return plan
 
@@ -108,7 +108,7 @@ class Sanitizing:
 
     def _write_rows(self, connection, snapshot, plan, facts, toc, schema, part, wish, settled, report):
         """Write the rows, then the table of contents, without which they are no archive; return {oid: rows}, and what was looked for in them."""
-        tables = [table for table in plan.tables if table.rows != NONE and not (facts["standby"] and table.relation["unlogged"])]
+        tables = [table for table in plan.tables if table.rows != NONE]
         entries, first = toc.tables(), toc.free_id()
         files = ["%d.dat" % (first + number) for number in range(len(tables))]
         watch = _Watch(tables, report)

@@ -107,6 +107,12 @@ def _scalar(value):
     return str(value)
 
 
+def _flag(value):
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
 def _from(least, most):
     def check(value):
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
@@ -142,7 +148,6 @@ class Rule:
     fits = TEXTS
     arrays = False  # whether it takes an array as a whole
     options = {}
-    fold = False  # whether upper and lower case are the same person
 
     def __init__(self, said, where):
         self.where = where
@@ -199,11 +204,15 @@ class Rule:
     def mask(self, column, row):
         raise NotImplementedError
 
+    def folds(self, column):
+        """Whether upper and lower case are the same person, though to the column they are not."""
+        return bool(self.said.get("fold")) and column.base != "citext"
+
     def digest(self, column, row):
-        return row.once(digest(self["domain"] or self.name, column, column.text(self.fold)))
+        return row.once(digest(self["domain"] or self.name, column, column.text(self.folds(column))))
 
     def number(self, column, row):
-        return row.once(number(self["domain"] or self.name, column, column.text(self.fold)))
+        return row.once(number(self["domain"] or self.name, column, column.text()))
 
 
 def _keyed(**more):
@@ -296,8 +305,8 @@ class Hash(Rule):
 class Email(Rule):
     """An address that is nobody's, and that no mail can be delivered to."""
 
-    name, fold = "email", True
-    options = _keyed(at=(DOMAIN, _domain_name))
+    name = "email"
+    options = _keyed(at=(DOMAIN, _domain_name), fold=(True, _flag))
 
     def _digits(self, column):
         return min(DISTINCT, (column.length or 1000) - len(self["at"]) - 2)

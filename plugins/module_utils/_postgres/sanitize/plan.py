@@ -10,12 +10,14 @@ something of a person (policy scan).
 
 from __future__ import annotations
 
+import copy
+
 from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, suspicion
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import RULES, Row
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import DROP, NONE, STRICT, Matcher
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import RULES, Row, Within
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import DROP, NONE, STRICT
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
 TRIED = 1000  # rows of each table that masks are tried on before the dump
@@ -63,7 +65,7 @@ class Plan:
     After it was made, problems has sentences, and tables are to be dumped only when there is none.
     """
 
-    def __init__(self, session, rules, policy, selection, encoding):
+    def __init__(self, session, rules, policy, selection, facts):
         self.rules = rules
         self.policy = policy
         self.problems = []
@@ -73,9 +75,9 @@ class Plan:
         self._parents = {}
         for row in session.query(catalog.PARENTS):
             self._parents.setdefault(row["oid"], []).append(row["parent"])
-        oids = [table["oid"] for table in selection.with_rows]
-        found = catalog.columns(session, oids, encoding)
-        self.tables = [Table(table, found[table["oid"]]) for table in selection.with_rows]
+        relations = [table for table in selection.with_rows if not (facts["standby"] and table["unlogged"])]  # whose rows are not on a standby
+        found = catalog.columns(session, [table["oid"] for table in relations], facts["encoding"])
+        self.tables = [Table(table, found[table["oid"]]) for table in relations]
         self._by_oid = {table.relation["oid"]: table for table in self.tables}
         self._require_known()
         for table in self.tables:
@@ -91,12 +93,6 @@ class Plan:
         """An error with all that speaks against it."""
         if self.problems:
             raise SlipwayError("The rules of the sanitized dump do not hold: " + " ".join(self.problems), untouched="Nothing was dumped.")
-
-    def told(self):
-        """[{schema, name, rows, columns: {name: {rule, source}}}] of all tables."""
-        return [{"schema": table.relation["schema"], "name": table.relation["name"], "rows": table.rows, "columns": {
-            column.name: {"rule": table.decisions[column.name].rule.told(), "source": table.decisions[column.name].source}
-            for column in table.columns if column.name in table.decisions}} for table in self.tables]
 
     # Decisions
 
@@ -174,7 +170,7 @@ class Plan:
         if target.rows == NONE and not cleared and target is not source:
             self.problems.append("%s.%s refers to %s, which is to have no rows (foreign key %s)." % (
                 spoken(source.relation), key["column"], spoken(target.relation), key["name"]))
-        elif ours and not cleared and not ours.rule.same_as(theirs.rule if theirs else KEEP):
+        elif ours and not cleared and not _meet(ours.rule, source.column(key["column"]), theirs.rule if theirs else KEEP, target.column(key["key"])):
             self.problems.append("%s.%s has the rule %s and refers to %s.%s with the rule %s: they would not meet (foreign key %s)." % (
                 spoken(source.relation), key["column"], ours.rule.name, spoken(target.relation), key["key"],
                 theirs.rule.name if theirs else "keep", key["name"]))
@@ -210,11 +206,18 @@ class Plan:
                 problem = decision.rule.problem(column)
                 if not problem and any((oid, column.name) in keys for oid in ancestors):
                     problem = "would move rows to other partitions"
+                if not problem and column.unique and decision.rule.folds(column) and self._differ_in_case(table, column):
+                    problem = "takes values for one that differ in upper and lower case only, and an index says are unique; fold: false does not"
                 entity = decision.rule.said.get("entity")
                 if not problem and entity and not table.column(entity):
                     problem = "has %s as its entity, which is no column. %s" % (entity, nearest(entity, [one.name for one in table.columns]))
                 if problem:
                     self.problems.append("%s.%s: the rule %s %s." % (spoken(table.relation), column.name, decision.rule.name, problem))
+
+    def _differ_in_case(self, table, column):
+        name = column.text()
+        row = self._session.query("SELECT count(DISTINCT %s) AS n, count(DISTINCT lower(%s)) AS folded FROM ONLY %s" % (name, name, table.sql))[0]
+        return row["n"] != row["folded"]
 
     def _look_at_large_objects(self):
         if self.rules.large_objects != DROP and self._session.query(catalog.LARGE_OBJECTS)[0]["n"]:
@@ -255,6 +258,17 @@ class Plan:
             except PostgresError:
                 found.append(column)
         return found or table.masked()
+
+
+def _meet(rule, column, other_rule, other):
+    """Whether two columns have the same mask for the same value: they may have different room for it."""
+    if not rule.same_as(other_rule) or column is None or other is None:
+        return False
+    if rule.name == "keep":
+        return True
+    column, other = copy.copy(column), copy.copy(other)
+    column.value = other.value = "x"
+    return rule.mask(column, Within) == rule.mask(other, Within)
 
 
 def _trial(table, checks):

@@ -82,8 +82,9 @@ def _sample(table, values):
 class Residue:
     """What is looked for, and where it was found.
 
-    sources_ are [{name: of the column, rule: its name, query: for its values, as v}], accepted names of columns that may have any; after learn() has asked for them, look() is
-    given what is written. found has (name of the source, where) and bytes how much was looked at.
+    sources_ are [{name: of the column, rule: its name, query: for its values, as v}], accepted names of columns that may have any;
+    after learn() has asked for them, look() is given what is written. found has (name of the source, where) and bytes how much
+    was looked at.
     """
 
     def __init__(self, sources_, codec, accepted=()):
@@ -121,7 +122,8 @@ class Residue:
                 self._prints.setdefault(hash(part), number)
                 part = local
             coded = re.search(rb"[0-9]", part) and re.search(rb"[^0-9._+-]", part)
-            if part in self._harmless or not (at or name or coded) or len(part) < (SHORTEST_CODE if coded and not at else SHORTEST_WORD) or part.isdigit():
+            shortest = SHORTEST_CODE if coded and not at else SHORTEST_WORD
+            if part in self._harmless or not (at or name or coded) or len(part) < shortest or part.isdigit():
                 continue
             self._prints.setdefault(hash(part), number)
             if not at and not coded:

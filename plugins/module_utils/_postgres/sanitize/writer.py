@@ -4,9 +4,10 @@
 
 """A program of its own that writes the rows of tables into the files of an archive: what pg_dump is for an ordinary dump.
 
-It is started with start() and told on its standard input what to do, as JSON: nothing of it is in an argument. It says one
-JSON document a line on its standard output: {"table": number, "rows": so far, "done": bool}, {"residue": what Residue.told()
-says} of each of its workers, at last {"end": true}, or {"error": sentence}. It is a process of its own so that its process group can be held, and is killed with whoever started it.
+write() starts it and tells it on its standard input what to do, as JSON: nothing of it is in an argument. It says one JSON
+document a line on its standard output: {"table": number, "rows": so far, "done": bool}, {"residue": what Residue.told()
+says} of each of its workers, at last {"end": true}, or {"error": sentence}. It is a process of its own so that its process
+group can be held, and is killed with whoever started it.
 """
 
 from __future__ import annotations
