@@ -26,6 +26,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store_s
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
 from ansible_collections.slipway.app.tests.postgres.conftest import REPOSITORY
 from ansible_collections.slipway.app.tests.postgres.faults import Fault, Proxy
 from ansible_collections.slipway.app.tests.postgres.test_dump import in_child, wait_until
@@ -40,6 +41,7 @@ pytestmark = pytest.mark.xdist_group("s3")  # one server is enough
 
 MB = 1024 * 1024
 PART = 5 * MB  # the smallest that S3 has
+RULES = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "django_migrations": "keep"}, "policy": "strict"}
 ROWS = "INSERT INTO public.orders (note) SELECT repeat(md5(g::text), 16) FROM generate_series(1, %d) g"  # of some 520 bytes
 
 
@@ -139,8 +141,7 @@ def test_the_role_has_a_bucket_as_its_store_and_a_service_as_its_server_of_a_san
         "slipway_dump_s3": dict(options, spool_dir=str(spool(tmp_path))), "slipway_postgres_bin_dir": postgres.bin_dir,
         "slipway_database": {"pg_service": "shop", "pg_service_file": str(tmp_path / "services"), "login_db": "shop"},
         "slipway_sanitize_key": "a key of thirty-two characters...", "ansible_python_interpreter": sys.executable, "ansible_connection": "local"}
-    rules = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "django_migrations": "keep"}, "policy": "strict"}
-    steps = (("dump", {"database_sanitize": rules}), ("restore", {"database_source": "uat", "database_reversible": True}), ("list", {"database_local": True}))
+    steps = (("dump", {"database_sanitize": RULES}), ("restore", {"database_source": "uat", "database_reversible": True}), ("list", {"database_local": True}))
     tasks = [{"ansible.builtin.include_role": {"name": "slipway.app.database", "tasks_from": step}, "vars": more} for step, more in steps]
     (tmp_path / "hosts").write_text("[app]\nhost\n", encoding="utf-8")
     (tmp_path / "play.json").write_text(json.dumps([{"hosts": "app", "gather_facts": False, "vars": variables, "tasks": tasks}]), encoding="utf-8")
@@ -269,7 +270,8 @@ def test_what_was_taken_out_of_a_bucket_is_missed(postgres, store):
         whole.verify()
 
 
-def test_a_store_that_becomes_unreachable_in_the_middle(postgres, bad, store, proxy, monkeypatch, tmp_path):
+@pytest.mark.parametrize("sanitizing", [None, Sanitizing(RULES, "a key of thirty-two characters...")], ids=["raw", "sanitized"])
+def test_a_store_that_becomes_unreachable_in_the_middle(sanitizing, postgres, bad, store, proxy, monkeypatch, tmp_path):
     send = outbox.Outbox._send_part
 
     def last(*arguments):
@@ -278,9 +280,9 @@ def test_a_store_that_becomes_unreachable_in_the_middle(postgres, bad, store, pr
 
     monkeypatch.setattr(outbox.Outbox, "_send_part", last)
     with pytest.raises(SlipwayError, match="cannot be written: .*No dump was made; should anything be left"):
-        dump(postgres.connection(), bad, Wish("uat", jobs=2))
+        dump(postgres.connection(), bad, Wish("uat", jobs=2, sanitizing=sanitizing))
     assert store.list() == [] and spooled(tmp_path) == []
-    assert postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'slipway dump %'") in ("0", "0\n")
+    wait_until(lambda: postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'slipway%'").strip() == "0")
 
 
 def test_killed_while_it_sends(postgres, bad, store, proxy, monkeypatch, tmp_path):
