@@ -17,6 +17,8 @@ description:
   - The rows are counted on the very snapshot the dump is made of.
   - A dump gets its name, its key C(<instance>/<database>/<config>/<timestamp>), when all of it is on the disk. What a killed dump
     leaves behind is no dump to anybody; the next one names it and removes it.
+  - With O(sanitize) the rows leave the server already masked, so that no raw value is ever on a disk of this host. The archive is one of
+    C(pg_dump) all the same. A sample of raw values is looked for in it before it is taken for whole; one that is found fails the dump.
 extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.actiongroup_postgres
@@ -42,13 +44,14 @@ options:
   config:
     description:
       - Name of a set of options in O(configs); V(none) is the name of no set. It is the third part of the key, unless what is in
-        the dump was said with the call (O(exclude_tables), O(exclude_table_data), O(pre_dump_hooks)), then that is V(none).
+        the dump was said with the call (O(exclude_tables), O(exclude_table_data), O(pre_dump_hooks), O(sanitize)), then that is V(none).
+      - That of a sanitized dump is V(sanitized) in place of V(none), and no other dump has it.
     type: str
     default: none
   configs:
     description:
       - Sets of options by their names, each a dict of the options O(store), O(instance), O(jobs), O(compression), O(exclude_tables),
-        O(exclude_table_data) and O(pre_dump_hooks), and of those that the other modules take from there.
+        O(exclude_table_data), O(pre_dump_hooks) and O(sanitize), and of those that the other modules take from there.
       - What is said with the call comes first, then what the config says, then the default.
     type: dict
     default: {}
@@ -83,6 +86,30 @@ options:
       - They find the database in the environment variables of libpq (C(PGHOST), C(PGDATABASE), C(PGPASSWORD) and so on).
     type: list
     elements: raw
+  sanitize:
+    description:
+      - Rules that say what becomes of each column, as the guide on sanitized dumps describes them. V({}) masks nothing and, with the policy
+        V(strict), names all columns that want a rule.
+      - C(tables) has for patterns of tables, as in O(exclude_tables), V(keep), V(truncate) (no rows), or a dict with C(columns), rules for
+        names or patterns of columns. A column that is named goes before one that a pattern means, then a table that is named before a pattern
+        of tables, then what comes later.
+      - C(policy) is V(strict), where a column without a rule keeps the dump from being made, or V(scan), where it does when its name, its type
+        or its values look like data of persons. Where it is not said, it is V(scan) in V(dev), V(stag) and V(uat) and else V(strict).
+      - C(large_objects) is V(refuse) (default), or V(drop), which leaves them out.
+      - C(residue) is a dict with C(accept), a list of columns C(schema.table.column) in which raw values of other columns may stand.
+      - A rule is a name, or a dict with the name as C(rule) and options. It is one of
+        V(keep), V(null), V(empty), V(fixed) (C(value)), V(hash) (C(length)), V(email) (C(at), C(fold)), V(name), V(first_name), V(last_name),
+        V(company), V(street), V(city), V(phone) and V(postal_code) (C(mask)), V(iban), V(digits_mask) (C(mask)), V(date) (C(days), C(entity),
+        C(to)), V(number) (C(percent), C(bucket)), V(text), V(uuid), V(inet), V(json) (C(paths), C(rest)), V(array) (C(of)) and V(sql)
+        (C(expression)).
+    type: dict
+  sanitize_key:
+    description:
+      - A secret of at least 16 characters, which pseudonyms are made with. The same value has the same pseudonym in every table and every dump
+        that is made with the same key; nobody without it can tell whose it is. Needed with O(sanitize).
+      - It is in no SQL. What is derived of it comes to the server as a setting with the start of a connection, which stands in no log, no
+        list of statements and no list of processes.
+    type: str
   environment:
     description:
       - The environment the database belongs to. One that is not named counts as V(prod).
@@ -111,8 +138,10 @@ notes:
   - The role must be able to read every table that is dumped; row security that would hide rows from it is an error.
   - In a bucket, a dump can be seen as soon as its manifest is there, which comes last. It is given no rights of its own, so it is as
     private as the bucket. Let the bucket's lifecycle rules remove uploads that were not completed after some days, too.
-  - The dump has the encoding of the database. It holds all rows as they are, and the passwords in subscriptions and user mappings where
-    the role may read them.
+  - The dump has the encoding of the database. Without O(sanitize) it holds all rows as they are, and the passwords in subscriptions and
+    user mappings where the role may read them.
+  - A sanitized dump takes a role that may only read, and a standby. Large objects, statistics, subscriptions, user mappings and the rows
+    of extensions' own tables (unless a rule names them) are not in it. Comments, defaults and the bodies of views and functions are.
 seealso:
   - module: slipway.app.postgres_dump_info
 """
@@ -158,6 +187,31 @@ EXAMPLES = r"""
         exclude_table_data: ['log_*', 'audit."Trail"']
         pre_dump_hooks:
           - [psql, -c, REFRESH MATERIALIZED VIEW public.top_ten]
+
+- name: Dump it without its people
+  slipway.app.postgres_dump:
+    login_host: replica.example.com
+    login_user: reader
+    login_password: "{{ reader_database_password }}"
+    login_db: shop
+    store: /srv/dumps
+    instance: prod
+    environment: prod
+    allow_dump: true
+    sanitize_key: "{{ vault_sanitize_key }}"
+    sanitize:
+      tables:
+        public.customer:
+          columns:
+            email: email
+            first_name: first_name
+            last_name: {rule: last_name, locale: de}
+            birth: {rule: date, entity: id}
+            notes: text
+            data: {rule: json, paths: {address.street: street, plan: keep}}
+            "*": keep
+        public.session: truncate
+        public.product*: keep
 """
 
 RETURN = r"""
@@ -236,6 +290,70 @@ excluded_data:
   elements: dict
   returned: success
   contains: *table
+sanitized:
+  description: What was masked; null without O(sanitize).
+  type: dict
+  returned: success
+  contains:
+    policy:
+      description: What becomes of columns without a rule, V(strict) or V(scan).
+      type: str
+      sample: strict
+    rules:
+      description: SHA-256 of the rules.
+      type: str
+      sample: 4d5b0c1c2f1e4c7c8a1c9f1b4a3f8e5d6c7b8a9f0e1d2c3b4a5968778695a4b3
+    key:
+      description: An id of the key, which tells nothing of it. Dumps with the same one have the same pseudonyms.
+      type: str
+      sample: 0f1e2d3c4b5a6978
+    emptied:
+      description: The tables that have no rows in it by a rule.
+      type: list
+      elements: dict
+      contains: *table
+    residue:
+      description: What was looked for in the dump before it was taken for whole; null in check mode.
+      type: dict
+      contains:
+        columns:
+          description: How many masked columns raw values were sampled of.
+          type: int
+          sample: 14
+        values:
+          description: How many values and words of them were looked for. None was found, or there would be no dump.
+          type: int
+          sample: 18211
+        bytes:
+          description: How many bytes of rows and definitions were looked at.
+          type: int
+          sample: 837000000
+        left_out:
+          description: Masked columns whose values are not looked for, since they meet by chance.
+          type: list
+          elements: str
+          sample: [public.customer.birthday]
+    masked:
+      description: The columns whose values are masked, and the rules they are masked by.
+      type: list
+      elements: dict
+      contains:
+        schema:
+          description: Schema of the table.
+          type: str
+          sample: public
+        name:
+          description: Name of the table.
+          type: str
+          sample: customer
+        column:
+          description: Name of the column.
+          type: str
+          sample: email
+        rule:
+          description: Name of the rule.
+          type: str
+          sample: email
 leftovers:
   description:
     - What killed dumps had left in the store, as paths in it; folders of O(spool_dir) are named, too. It was removed, as far as the
@@ -255,6 +373,7 @@ import socket
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
@@ -262,16 +381,38 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments im
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import CONFIG, Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
 
 
 def wish_from(params, chosen):
     """What the parameters and their config ask for."""
+    sanitizing = sanitizing_from(params, chosen["sanitize"])
     return Wish(instance=chosen["instance"] or params["environment"] or socket.gethostname(),
-                config=configs.key_part(params, params["config"]), jobs=chosen["jobs"], compression=chosen["compression"] or "auto",
+                config=config_part(params, sanitizing), jobs=chosen["jobs"], compression=chosen["compression"] or "auto",
                 exclude_tables=chosen["exclude_tables"] or [], exclude_table_data=chosen["exclude_table_data"] or [],
                 hooks=chosen["pre_dump_hooks"] or [], bin_dir=params["bin_dir"], who=params["by"],
-                remove_leftovers=params["remove_leftovers"])
+                remove_leftovers=params["remove_leftovers"], sanitizing=sanitizing)
+
+
+def sanitizing_from(params, rules):
+    """How the dump is sanitized, or None."""
+    if rules is None:
+        return None
+    if not params["sanitize_key"]:
+        raise SlipwayError("A sanitized dump needs a key: sanitize_key is not set.", untouched="Nothing was changed.",
+                           hint="Make one with: openssl rand -hex 32. Keep it as you keep passwords.")
+    return Sanitizing(rules, params["sanitize_key"], params["environment"])
+
+
+def config_part(params, sanitizing):
+    """The config in the key. Who looks for sanitized dumps is not to find another one under their name."""
+    part = configs.key_part(params, params["config"])
+    if sanitizing:
+        return CONFIG if part == NO_CONFIG else part
+    if part == CONFIG:
+        raise SlipwayError("The config %s says no rules (sanitize), and its name is that of sanitized dumps." % CONFIG, untouched="Nothing was changed.")
+    return part
 
 
 def run(module):
@@ -297,6 +438,8 @@ def main():
             exclude_tables={"type": "list", "elements": "str"},
             exclude_table_data={"type": "list", "elements": "str"},
             pre_dump_hooks={"type": "list", "elements": "raw"},
+            sanitize={"type": "dict"},
+            sanitize_key={"type": "str", "no_log": True},
             environment={"type": "str", "choices": list(ENVIRONMENTS)},
             allow_dump={"type": "bool"},
             remove_leftovers={"type": "bool", "default": False},

@@ -314,6 +314,14 @@ def postgres_dump_new(world):
     return dump_of(world)
 
 
+@of("postgres_dump", changes_again=True)
+def postgres_dump_sanitized(world):
+    options = dump_of(world)
+    world.sql("CREATE TABLE person (id int, name text); INSERT INTO person VALUES (1, 'x'); ALTER TABLE person OWNER TO contract")
+    return dict(options, sanitize={"tables": {"person": {"columns": {"id": "keep", "name": "last_name"}}}, "policy": "scan"},
+                sanitize_key="swordfish swordfish")
+
+
 @of("postgres_dump_info", changes=False)
 def postgres_dump_info_one(world):
     world.do("postgres_dump", **dump_of(world))

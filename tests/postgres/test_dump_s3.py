@@ -27,6 +27,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store_s
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
 from ansible_collections.slipway.app.tests.postgres.conftest import REPOSITORY
 from ansible_collections.slipway.app.tests.postgres.faults import Fault, Proxy
 from ansible_collections.slipway.app.tests.postgres.test_dump import in_child, wait_until
@@ -41,6 +42,7 @@ pytestmark = pytest.mark.xdist_group("s3")  # one server is enough
 
 MB = 1024 * 1024
 PART = 5 * MB  # the smallest that S3 has
+RULES = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "django_migrations": "keep"}, "policy": "strict"}
 ROWS = "INSERT INTO public.orders (note) SELECT repeat(md5(g::text), 16) FROM generate_series(1, %d) g"  # of some 520 bytes
 
 
@@ -133,14 +135,14 @@ def test_a_dump_and_back_by_the_modules(postgres, bucket, options, run_module, t
     assert spooled(tmp_path) == []
 
 
-def test_the_role_has_a_bucket_as_its_store_and_a_service_as_its_server(postgres, bucket, options, tmp_path):
+def test_the_role_has_a_bucket_as_its_store_and_a_service_as_its_server_of_a_sanitized_dump(postgres, bucket, options, tmp_path):
     (tmp_path / "services").write_text("[shop]\nhost=127.0.0.1\nport=%d\nuser=shop\npassword=no secret\n" % postgres.port, encoding="utf-8")
     variables = {
         "slipway_environment": "uat", "slipway_root": str(tmp_path / "shop"), "slipway_dump_store": "s3://" + bucket,
         "slipway_dump_s3": dict(options, spool_dir=str(spool(tmp_path))), "slipway_postgres_bin_dir": postgres.bin_dir,
         "slipway_database": {"pg_service": "shop", "pg_service_file": str(tmp_path / "services"), "login_db": "shop"},
-        "ansible_python_interpreter": sys.executable, "ansible_connection": "local"}
-    steps = (("dump", {}), ("restore", {"database_source": "uat", "database_reversible": True}), ("list", {"database_local": True}))
+        "slipway_sanitize_key": "a key of thirty-two characters...", "ansible_python_interpreter": sys.executable, "ansible_connection": "local"}
+    steps = (("dump", {"database_sanitize": RULES}), ("restore", {"database_source": "uat", "database_reversible": True}), ("list", {"database_local": True}))
     tasks = [{"ansible.builtin.include_role": {"name": "slipway.app.database", "tasks_from": step}, "vars": more} for step, more in steps]
     (tmp_path / "hosts").write_text("[app]\nhost\n", encoding="utf-8")
     (tmp_path / "play.json").write_text(json.dumps([{"hosts": "app", "gather_facts": False, "vars": variables, "tasks": tasks}]), encoding="utf-8")
@@ -148,8 +150,11 @@ def test_the_role_has_a_bucket_as_its_store_and_a_service_as_its_server(postgres
                           check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "kept as shop__pre" in done.stdout and re.search(r"on the server +[\d.]+ MB +:pre", done.stdout)
-    assert len(set(re.findall(r"uat/shop/none/\d{8}T\d{6}\.\d{6}Z", done.stdout))) == 1
+    assert len(set(re.findall(r"uat/shop/sanitized/\d{8}T\d{6}\.\d{6}Z", done.stdout))) == 1 and "1 columns masked" in done.stdout
     assert options["secret_key"] not in done.stdout + done.stderr and "no secret" not in done.stdout + done.stderr
+    assert "thirty-two" not in done.stdout + done.stderr
+    assert postgres.connection().query("SELECT count(DISTINCT note) AS n FROM public.orders WHERE note ~ '^[0-9a-f]{32}$'") == [{"n": 1000}]
+    assert spooled(tmp_path) == []
 
 
 def test_both_stores_have_the_same_names_and_a_bucket_can_be_copied_to_a_folder(postgres, store, tmp_path):
@@ -266,7 +271,8 @@ def test_what_was_taken_out_of_a_bucket_is_missed(postgres, store):
         whole.verify()
 
 
-def test_a_store_that_becomes_unreachable_in_the_middle(postgres, bad, store, proxy, monkeypatch, tmp_path):
+@pytest.mark.parametrize("sanitizing", [None, Sanitizing(RULES, "a key of thirty-two characters...")], ids=["raw", "sanitized"])
+def test_a_store_that_becomes_unreachable_in_the_middle(sanitizing, postgres, bad, store, proxy, monkeypatch, tmp_path):
     send = outbox.Outbox._send_part
 
     def last(*arguments):
@@ -275,9 +281,9 @@ def test_a_store_that_becomes_unreachable_in_the_middle(postgres, bad, store, pr
 
     monkeypatch.setattr(outbox.Outbox, "_send_part", last)
     with pytest.raises(SlipwayError, match="cannot be written: .*No dump was made; should anything be left"):
-        dump(postgres.connection(), bad, Wish("uat", jobs=2))
+        dump(postgres.connection(), bad, Wish("uat", jobs=2, sanitizing=sanitizing))
     assert store.list() == [] and spooled(tmp_path) == []
-    assert postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'slipway dump %'") in ("0", "0\n")
+    wait_until(lambda: postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'slipway%'").strip() == "0")
 
 
 def test_killed_while_it_sends(postgres, bad, store, proxy, monkeypatch, tmp_path):

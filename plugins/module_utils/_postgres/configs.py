@@ -39,6 +39,10 @@ def flag(value):
     return value if isinstance(value, bool) else None
 
 
+def mapping(value):
+    return value if isinstance(value, dict) else None
+
+
 def properties(value):
     return value if value in PROPERTIES else None
 
@@ -51,13 +55,13 @@ PROPERTIES = ("target", "dump")
 WAYS = ("auto", "template", "stream")
 # Options of a dump, of a restore, of a copy and of a list, and what makes a value of each of what stands in a config: None where it cannot be one.
 DUMP = {"instance": text, "jobs": number, "compression": text, "exclude_tables": texts, "exclude_table_data": texts,
-        "pre_dump_hooks": commands, "store": path}
+        "pre_dump_hooks": commands, "store": path, "sanitize": mapping}
 RESTORE = {"store": path, "source": text, "jobs": number, "reversible": flag, "properties": properties, "pre_swap_sql": texts, "pre_swap_hooks": commands}
 # The source of a copy is a database, and no dump: what a config says is for restores.
 COPY = dict({name: make for name, make in RESTORE.items() if name not in ("jobs", "store", "source")}, way=way)
 LIST = {"store": path, "prefix": text}
 ALL = tuple(dict(DUMP, **dict(RESTORE, **dict(COPY, **LIST))))
-CONTENT = ("exclude_tables", "exclude_table_data", "pre_dump_hooks")  # what changes what is in a dump
+CONTENT = ("exclude_tables", "exclude_table_data", "pre_dump_hooks", "sanitize")  # what changes what is in a dump
 
 
 def effective(said, configs, config, options, others=()):

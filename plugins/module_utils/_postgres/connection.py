@@ -81,6 +81,11 @@ class Connection:
         self.session_role = session_role
         self.settings = dict(settings or {})
 
+    def having(self, name, value):
+        """The same one, whose sessions have a setting that no SQL is to show: it comes with their start."""
+        options = "%s -c %s=%s" % (self.settings.get("options", ""), name, value)
+        return Connection(**dict(vars(self), settings=dict(self.settings, options=options.strip())))
+
     @contextlib.contextmanager
     def session(self, database=None):
         """One psql for as long as the block runs; in login_db unless another database is named."""
@@ -234,6 +239,27 @@ class Session:
             yield b"\\.\n\\unset ON_ERROR_STOP\n"
 
         self._converse(parts())
+
+    def unload(self, query, encoding):
+        """What COPY of a query gives out in an encoding, chunk by chunk. psql sends it as it is and reads nothing of it, whoever wrote it.
+
+        Of an error nothing but its SQLSTATE is told: what the server says of it may have a value of a row in it.
+        """
+        statement = "COPY (%s) TO STDOUT (ENCODING %s)" % (query, quote_literal(encoding))
+        # psql ends at an error: what it says behind the rows then could be taken for their end.
+        self._process.stdin.write(("\\set ON_ERROR_STOP on\n\\set VERBOSITY sqlstate\nSELECT %s \\gexec\n\\echo %s\n" % (
+            quote_literal(statement), self._mark)).encode("utf-8"))
+        self._process.stdin.flush()
+        end, rest = ("%s\n" % self._mark).encode("ascii"), b""
+        for chunk in iter(lambda: self._process.stdout.read1(CHUNK), b""):
+            rest += chunk
+            whole = rest.endswith(end)
+            if len(rest) > len(end):
+                yield rest[:-len(end)]
+                rest = rest[-len(end):]
+            if whole:
+                return
+        raise self._error(STOPPED if self._process.wait() == _STOPPED_RC else LOST)
 
     def _send(self, statement):
         """Send one statement and return what psql prints for it."""

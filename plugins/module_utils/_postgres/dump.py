@@ -76,11 +76,12 @@ class Wish:
     exclude_tables and exclude_table_data are patterns of tables. hooks are commands, each a text or a list of words, that
     are run before, with what libpq needs to reach the database in their environment. jobs None means as many as there
     are cores, compression is a text for the module of this name, who a text for the manifest. remove_leftovers removes what
-    dumps that were killed have left also where a store cannot be sure that they were.
+    dumps that were killed have left also where a store cannot be sure that they were. sanitizing, where there is one, is a
+    Sanitizing, which masks the rows.
     """
 
     def __init__(self, instance, config="none", jobs=None, compression="auto", exclude_tables=(), exclude_table_data=(), hooks=(),
-                 bin_dir=None, who=None, remove_leftovers=False):
+                 bin_dir=None, who=None, remove_leftovers=False, sanitizing=None):
         if jobs is not None and jobs < 1:
             raise SlipwayError("%d jobs cannot dump anything; at least 1 is needed." % jobs, untouched="Nothing was changed.")
         self.instance = instance
@@ -92,6 +93,7 @@ class Wish:
         self.hooks = split(hooks)
         self.bin_dir = bin_dir
         self.remove_leftovers = remove_leftovers
+        self.sanitizing = sanitizing
         self.who = who or "%s@%s" % (getpass.getuser(), socket.gethostname())
 
 
@@ -107,10 +109,13 @@ def dump(connection, store, wish, check=False, report=None):
             raise SlipwayError("The server is PostgreSQL %s; dumps need %d or later." % (programs.spoken(facts["server_version"]), OLDEST),
                                untouched="Nothing was changed.")
         clients = programs.for_dump(facts["server_version"], wish.bin_dir)
-        settled = compression.settle(wish.compression, clients)
+        settled = (wish.sanitizing or compression).settle(wish.compression, clients)
         if check:
             selection = Selection(session, wish.exclude_tables, wish.exclude_table_data)
-            return _result(None, store, _manifest(facts, clients, wish, settled, selection), store.leftovers(), selection.warnings, begun)
+            manifest = _manifest(facts, clients, wish, settled, selection)
+            if wish.sanitizing:
+                manifest["sanitized"] = wish.sanitizing.check(connection, selection, facts)
+            return _result(None, store, manifest, store.leftovers(), selection.warnings, begun)
     _run_hooks(connection, wish.hooks)
     try:
         leftovers = store.remove_leftovers(wish.remove_leftovers)
@@ -137,7 +142,7 @@ def _run_hooks(connection, hooks):
 
 
 def _written(connection, part, wish, clients, settled, report):
-    """Let pg_dump write the archive of a part; return the manifest, as far as it is known by then, and warnings."""
+    """Let the archive of a part be written; return the manifest, as far as it is known by then, and warnings."""
     started = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     with connection.session() as session:
         snapshot = begin(session)
@@ -146,13 +151,24 @@ def _written(connection, part, wish, clients, settled, report):
         manifest = dict(_manifest(facts, clients, wish, settled, selection), started=started)
         manifest["roles"] = [row["name"] for row in session.query(ROLES)]
         manifest["outside"] = outside(session, facts["database"])
-        arguments = _arguments(wish, settled, clients, selection, snapshot, facts) + [*part.arguments, "--file=" + part.archive]
-        counting = Counting(connection, snapshot, selection, facts["standby"])
-        with part.written(wish.jobs) as begun:
-            warnings = _run_pg_dump(connection, clients, arguments, selection, counting, report, begun)
+        if wish.sanitizing:
+            manifest["outside"] = wish.sanitizing.outside(manifest["outside"])
+            manifest["sanitized"], rows, warnings = wish.sanitizing.write(
+                connection, snapshot, selection, facts, part, wish, clients, settled, report)
+        else:
+            rows, warnings = _dumped(connection, snapshot, selection, facts, part, wish, clients, settled, report)
         for told, table in zip(manifest["tables"], selection.tables):
-            told["rows"] = counting.rows.get(table["oid"])
-    return manifest, selection.warnings + counting.warnings + warnings
+            told["rows"] = rows.get(table["oid"])
+    return manifest, selection.warnings + warnings
+
+
+def _dumped(connection, snapshot, selection, facts, part, wish, clients, settled, report):
+    """Let pg_dump write the archive of a part as the database is; return {oid: rows} and warnings."""
+    argv = arguments(wish, settled, clients, selection.excluded, selection.excluded_data, snapshot, facts)
+    counting = Counting(connection, snapshot, selection, facts["standby"])
+    with part.written(wish.jobs) as begun:
+        warnings = _run_pg_dump(connection, clients, argv + [*part.arguments, "--file=" + part.archive], selection, counting, report, begun)
+    return counting.rows, counting.warnings + warnings
 
 
 def begin(session):
@@ -162,22 +178,32 @@ def begin(session):
     return session.query("SELECT pg_export_snapshot() AS id")[0]["id"]
 
 
-def _arguments(wish, settled, clients, selection, snapshot, facts):
-    """What pg_dump is told, but for where."""
-    arguments = [clients.pg_dump, "--format=directory", "--no-password", "--jobs=%d" % wish.jobs, "--snapshot=" + snapshot,
-                 "--lock-wait-timeout=%ds" % LOCK_TIMEOUT, compression.argument(settled, clients)]
-    try:
-        codec = codecs.lookup(_CODECS.get(facts["encoding"], facts["encoding"].replace("WIN", "cp"))).name
-        for option, relations in (("--exclude-table=", selection.excluded), ("--exclude-table-data=", selection.excluded_data)):
+def arguments(wish, settled, clients, excluded, excluded_data, snapshot, facts):
+    """What pg_dump is told, but for where; excluded are relations to leave out, excluded_data those whose rows are."""
+    argv = [clients.pg_dump, "--format=directory", "--no-password", "--jobs=%d" % wish.jobs, "--snapshot=" + snapshot,
+            "--lock-wait-timeout=%ds" % LOCK_TIMEOUT, compression.argument(settled, clients)]
+    for option, relations in (("--exclude-table=", excluded), ("--exclude-table-data=", excluded_data)):
+        try:
             # pg_dump speaks the encoding of the database, whatever that is: some cannot be put in another one.
-            arguments += [(option + exactly(relation)).encode(codec) for relation in relations]
-    except (LookupError, UnicodeError) as error:
-        raise SlipwayError("A table to leave out cannot be named in the database's encoding %s: %s." % (facts["encoding"], error),
-                           untouched=UNTOUCHED) from error
-    return arguments
+            argv += [(option + exactly(relation)).encode(codec(facts)) for relation in relations]
+        except UnicodeError as error:
+            raise _unspeakable(facts, error) from error
+    return argv
 
 
-def _run_pg_dump(connection, clients, arguments, selection, counting, report, begun):
+def codec(facts):
+    """What Python calls the encoding of the database."""
+    try:
+        return codecs.lookup(_CODECS.get(facts["encoding"], facts["encoding"].replace("WIN", "cp"))).name
+    except LookupError as error:
+        raise _unspeakable(facts, error) from error
+
+
+def _unspeakable(facts, error):
+    return SlipwayError("A table to leave out cannot be named in the database's encoding %s: %s." % (facts["encoding"], error), untouched=UNTOUCHED)
+
+
+def _run_pg_dump(connection, clients, argv, selection, counting, report, begun):
     """Run pg_dump to its end, whose process group begun is told, and count meanwhile; return its warnings."""
     environment = dict(connection.environment(), PGAPPNAME="slipway dump %s" % uuid.uuid4().hex)
     del environment["PGCLIENTENCODING"]  # the archive is in the encoding of the database
@@ -186,7 +212,7 @@ def _run_pg_dump(connection, clients, arguments, selection, counting, report, be
         heard = Heard(selection, lambda: [stack.enter_context(work) for work in beside])
         if report:
             beside.append(_Watching(connection, environment["PGAPPNAME"], selection, heard, report))
-        rc = follow(arguments + ["--verbose", "--dbname=" + connection.conninfo(connection.login_db)], heard, environment, begun)
+        rc = follow(argv + ["--verbose", "--dbname=" + connection.conninfo(connection.login_db)], heard, environment, begun)
         if rc != 0:
             raise SlipwayError("pg_dump %s failed (exit status %d) on %s: %s" % (
                 programs.spoken(clients.version), rc, connection.describe(connection.login_db),
@@ -352,7 +378,7 @@ def _result(key, store, manifest, leftovers, warnings, begun):
     """key, folder, archive_size and rows are None for a dump that was not made."""
     told = ("database", "server_version", "client_version", "size", "jobs", "compression", "excluded", "excluded_data")
     rows = [table["rows"] for table in manifest["tables"] if table["rows"] is not None]
-    return dict({name: manifest[name] for name in told}, changed=True, key=str(key) if key else None,
+    return dict({name: manifest[name] for name in told}, changed=True, sanitized=manifest.get("sanitized"), key=str(key) if key else None,
                 folder=store.path(key) if key else None, tables=len(manifest["tables"]), rows=sum(rows) if key else None,
                 archive_size=sum(item["size"] for item in manifest["files"]) if key else None,
                 leftovers=leftovers, warnings=list(warnings), seconds=round(time.monotonic() - begun, 3))

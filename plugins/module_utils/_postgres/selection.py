@@ -68,6 +68,11 @@ class Selection:
         self.with_rows = [table for table in self.tables if table["oid"] not in empty]
         self._look_at_references(session)
 
+    @property
+    def relations(self):
+        """All that there are, left out or not."""
+        return list(self._relations.values())
+
     def _matching(self, patterns):
         found = []
         for pattern in map(Pattern, patterns):

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What a server says of the columns of tables, as far as masks have to know it."""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import Column
+
+COLUMNS = """
+SELECT a.attrelid::bigint AS oid, a.attname AS name, a.attnum AS number, format_type(a.atttypid, a.atttypmod) AS type,
+       a.atttypid::bigint AS type_oid, a.atttypmod AS typmod, a.attnotnull AS not_null, a.attgenerated <> '' AS generated
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE a.attrelid IN (%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 3"""
+
+TYPES = """
+WITH RECURSIVE used (oid) AS (
+    SELECT atttypid FROM pg_attribute WHERE attrelid IN (%s) AND attnum > 0 AND NOT attisdropped
+    UNION SELECT next.oid FROM used JOIN pg_type t USING (oid), LATERAL (VALUES (t.typbasetype), (t.typelem)) next (oid) WHERE next.oid <> 0)
+SELECT t.oid::bigint, t.typname AS name, t.typbasetype::bigint AS base, t.typtypmod AS typmod, t.typnotnull AS not_null,
+       CASE WHEN t.typcategory = 'A' THEN t.typelem::bigint ELSE 0 END AS element, format_type(t.oid, NULL) AS type
+FROM used JOIN pg_type t USING (oid)"""
+
+# Columns that an index keeps apart from others, by themselves or with more, and also inside of an expression.
+UNIQUE = """
+SELECT DISTINCT i.indrelid::bigint AS oid, k.number
+FROM pg_index i, LATERAL (
+    SELECT unnest(i.indkey::int[]) AS number
+    UNION SELECT d.refobjsubid FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid) k
+WHERE i.indrelid IN (%s) AND (i.indisunique OR i.indisexclusion) AND k.number > 0"""
+
+# What rows are told apart by into the partitions of a table.
+PARTITIONED_BY = """
+SELECT p.partrelid::bigint AS oid, a.attname AS name
+FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid
+WHERE a.attnum = ANY (p.partattrs::int[]) OR EXISTS (
+    SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid = 0 AND p.partexprs IS NOT NULL
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = a.attnum)"""
+
+PARENTS = "SELECT inhrelid::bigint AS oid, inhparent::bigint AS parent FROM pg_inherits"
+
+REFERENCES = """
+SELECT f.conname AS name, f.conrelid::bigint AS source, f.confrelid::bigint AS target, s.attname AS column, t.attname AS key
+FROM pg_constraint f, LATERAL unnest(f.conkey, f.confkey) k (source, target)
+JOIN pg_attribute s ON s.attnum = k.source JOIN pg_attribute t ON t.attnum = k.target
+WHERE f.contype = 'f' AND s.attrelid = f.conrelid AND t.attrelid = f.confrelid ORDER BY 1, 2"""
+
+CHECKS = """
+SELECT c.conrelid::bigint AS oid, c.conname AS name, pg_get_expr(c.conbin, c.conrelid) AS expression,
+       (SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)) AS columns
+FROM pg_constraint c WHERE c.contype = 'c' AND c.conrelid IN (%s) AND c.conkey IS NOT NULL ORDER BY 1, 2"""
+
+LARGE_OBJECTS = "SELECT count(*) AS n FROM pg_largeobject_metadata"
+
+# Tables of extensions whose rows pg_dump dumps, since their extension says so.
+OF_EXTENSIONS = """
+SELECT n.nspname AS schema, c.relname AS name, e.extname AS extension
+FROM pg_extension e, unnest(e.extconfig) x (oid) JOIN pg_class c ON c.oid = x.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') ORDER BY 1, 2"""
+
+
+def listed(oids):
+    """oids as a list of SQL, of which there may be none."""
+    return ", ".join(map(str, oids)) or "0"
+
+
+def columns(session, oids, encoding):
+    """{oid: [(Column, whether it is generated)]} of tables, in their order."""
+    types = {row["oid"]: row for row in session.query(TYPES % listed(oids))}
+    unique = {(row["oid"], row["number"]) for row in session.query(UNIQUE % listed(oids))}
+    found = {oid: [] for oid in oids}
+    for row in session.query(COLUMNS % listed(oids)):
+        column = _column(row, types, (row["oid"], row["number"]) in unique, encoding)
+        found[row["oid"]].append((column, row["generated"]))
+    return found
+
+
+def _column(row, types, unique, encoding):
+    base, typmod, not_null = _base(types, row["type_oid"], row["typmod"], row["not_null"])
+    element, array = types.get(base["element"]), bool(base["element"])
+    if array:
+        base, typmod, _not_null = _base(types, base["element"], typmod, False)
+    limits = {}
+    if typmod >= 4 and base["name"] in ("varchar", "bpchar"):
+        limits["length"] = typmod - 4
+    elif typmod >= 4 and base["name"] == "numeric":
+        limits["precision"], scale = (typmod - 4) >> 16, (typmod - 4) & 0x7ff
+        limits["scale"] = (scale ^ 1024) - 1024
+    return Column(row["name"], row["type"], base["name"], array=array, element_type=element["type"] if element else None,
+                  not_null=not_null, unique=unique, encoding=encoding, **limits)
+
+
+def _base(types, oid, typmod, not_null):
+    """The type that a domain comes to, through all that are between, with what they limit."""
+    base = types[oid]
+    while base["base"]:
+        typmod, not_null = base["typmod"] if typmod < 0 else typmod, not_null or base["not_null"]
+        base = types[base["base"]]
+    return base, typmod, not_null

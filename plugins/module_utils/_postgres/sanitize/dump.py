@@ -1,0 +1,231 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""A sanitized dump: the schema by pg_dump, the rows by the server as masks make them, both of one snapshot, in one archive.
+
+pg_dump never reads a row: what it writes is an archive of the schema and the values of sequences, into whose table of
+contents the rows are entered that our own program wrote. A table that nobody wrote rows of has none.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.files import fsync_dir
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run
+from ansible_collections.slipway.app.plugins.module_utils._postgres import compression
+from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
+from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import CONTENTS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, compressor, writer
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import residue as residues
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import SETTING, Key
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.plan import Plan
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import NONE, SCAN, STRICT, Rules
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.toc import Toc
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import exactly, spoken
+
+CONFIG = "sanitized"  # the config in the key of such a dump when it has none
+AT_ONCE = 500  # tables that one statement locks
+COLUMNS = """
+SELECT a.attrelid::bigint AS oid, a.attnum AS number, a.attname AS name, a.atttypid::bigint AS type, c.relname AS "table", c.relnamespace::bigint AS schema
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.attrelid IN (%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 2"""
+
+
+class Sanitizing:
+    """How dumps are sanitized: a document of rules, a secret for the key, and the policy where the document says none."""
+
+    def __init__(self, document, secret, environment=None):
+        self.rules = Rules(document)
+        self.key = Key(secret)
+        self.policy = self.rules.policy or (SCAN if environment in ("dev", "stag", "uat") else STRICT)
+
+    def keyed(self, connection):
+        """The connection with the key, for sessions that mask."""
+        return connection.having(SETTING, self.key.setting)
+
+    def settle(self, text, clients):
+        """The compression that a text comes to: pg_restore has to read it, and we to write it."""
+        method, _level = compression.check(text)
+        if method == compression.AUTO and not set(clients.compressions()) & set(compressor.known()) - {"none", "gzip"}:
+            return compression.settle("gzip", clients)
+        settled = compression.settle(text, clients)
+        if settled.partition(":")[0] not in compressor.known():
+            raise SlipwayError("A sanitized dump cannot be compressed by %s on this host, only by %s." % (
+                settled.partition(":")[0], ", ".join(compressor.known())), untouched="Nothing was changed.")
+        return settled
+
+    def plan(self, session, selection, facts):
+        """The Plan for a database, provided nothing speaks against it."""
+        plan = Plan(session, self.rules, self.policy, selection, facts)
+        plan.require()
+        return plan
+
+    def check(self, connection, selection, facts):
+        """Do all that a dump does before it writes, and return what its manifest says of the rules."""
+        with self.keyed(connection).session() as session:
+            session.execute(dumps.BEGIN)
+            return dict(self.told(self.plan(session, selection, facts)), residue=None)
+
+    def told(self, plan):
+        """What a manifest says of the masks: which columns have which rule, and by which key."""
+        return {"policy": self.policy, "rules": self.rules.digest, "key": self.key.id,
+                "emptied": [_name(table) for table in plan.tables if table.rows == NONE],
+                "masked": [dict(_name(table), column=column.name, rule=table.decisions[column.name].rule.name)
+                           for table in plan.tables if table.rows != NONE for column in table.masked()]}
+
+    @staticmethod
+    def outside(told):
+        """What a manifest says of the database itself, less its comment and the settings of applications, where secrets are kept."""
+        return dict(told, comment=None, settings=[item for item in told["settings"] if "." not in item["setting"].partition("=")[0]])
+
+    def write(self, connection, snapshot, selection, facts, part, wish, clients, settled, report):
+        """Write the archive of a part; return (what the manifest says of it, {oid: rows}, warnings)."""
+        with writer.session_at(self.keyed(connection), snapshot) as session, tempfile.TemporaryDirectory(prefix="slipway-schema-") as folder:
+            _lock(session, selection.with_rows)
+            _require_unchanged(connection, session, selection.with_rows)
+            plan = self.plan(session, selection, facts)
+            foreign, warnings = self._of_extensions(session)
+            arguments = dumps.arguments(wish, settled, clients, selection.excluded, selection.excluded_data + selection.with_rows + foreign,
+                                        snapshot, facts)
+            arguments += ["--no-blobs", "--no-subscriptions"] + (["--no-statistics"] if clients.major >= 18 else [])
+            schema = os.path.join(folder, "archive")
+            toc, said = _schema(connection, arguments, schema, selection)
+            toc.require_no_rows_of({(entry.schema, entry.tag) for entry in toc.tables().values()})
+            rows, residue = self._write_rows(connection, snapshot, plan, facts, toc, schema, part, wish, settled, report)
+        return dict(self.told(plan), residue=residue), rows, warnings + said
+
+    def _of_extensions(self, session):
+        """The tables of extensions whose rows pg_dump would dump and no rule keeps, and warnings that name them."""
+        left_out = [row for row in session.query(catalog.OF_EXTENSIONS) if not any(
+            entry.matcher.exact and entry.matcher.matches(row["schema"], row["name"]) and entry.columns and all(
+                rule.name == "keep" for _matcher, rule in entry.columns) for entry in self.rules.entries)]
+        return left_out, ["The rows of table %s of extension %s are not in the dump, since no rule keeps them."
+                          % (spoken(row), row["extension"]) for row in left_out]
+
+    def _write_rows(self, connection, snapshot, plan, facts, toc, schema, part, wish, settled, report):
+        """Write the rows, then the table of contents, without which they are no archive; return {oid: rows}, and what was looked for in them."""
+        tables = [table for table in plan.tables if table.rows != NONE]
+        entries, first = toc.tables(), toc.free_id()
+        files = ["%d.dat" % (first + number) for number in range(len(tables))]
+        watch = _Watch(tables, report)
+        sync = "--no-sync" not in part.arguments
+        os.mkdir(part.archive, 0o700)
+        looked_for, left_out = residues.sources(tables)
+        codec = dumps.codec(facts)
+        with part.written(wish.jobs) as begun:
+            residue = writer.write({
+                "connection": vars(self.keyed(connection)), "snapshot": snapshot, "encoding": facts["encoding"],
+                "compression": settled, "sync": sync, "jobs": wish.jobs, "schema": os.path.join(schema, CONTENTS),
+                "residue": [looked_for, codec, self.rules.accepted],
+                "tables": [[os.path.join(part.archive, file), table.query(), spoken(table.relation), [column.name for column in table.columns]]
+                           for file, table in zip(files, tables)]}, watch, begun)
+            _require_none(residue["found"])
+            for number, (file, table) in enumerate(zip(files, tables)):
+                toc.add_rows(entries[table.relation["oid"]], first + number, _copy(table).encode(codec), file.encode("ascii"))
+            _move_files(schema, part.archive)
+            _write_contents(part.archive, toc.written(), sync)
+        rows = {table.relation["oid"]: watch.rows[number] for number, table in enumerate(tables)}
+        rows.update((table.relation["oid"], 0) for table in plan.tables if table.rows == NONE)
+        return rows, {"columns": residue["columns"], "values": residue["values"], "bytes": residue["bytes"], "left_out": left_out}
+
+
+def _require_none(found):
+    if found:
+        raise SlipwayError("Raw values were found in what was to be dumped: %s." % ", ".join("of %s in %s" % tuple(pair) for pair in found),
+                           untouched=dumps.UNTOUCHED, hint="Mask them there, too, or say with residue: accept that they may stand there.")
+
+
+class _Watch:
+    """Hears how far the writer is, and reports it by the sizes of the tables."""
+
+    def __init__(self, tables, report):
+        self.rows = {}
+        self._tables = tables
+        self._report = report
+        self._done = set()
+
+    def __call__(self, word):
+        if "table" not in word:
+            return
+        self.rows[word["table"]] = word["rows"]
+        if word["done"]:
+            self._done.add(word["table"])
+        if self._report:
+            size = sum(self._tables[number].relation["bytes"] * self._share(number) for number in self.rows)
+            self._report("dump", table=spoken(self._tables[word["table"]].relation), bytes=int(size),
+                         total_bytes=sum(table.relation["bytes"] for table in self._tables), rows=sum(self.rows.values()))
+
+    def _share(self, number):
+        return 1 if number in self._done else min(1, self.rows[number] / max(self._tables[number].relation["estimate"], 1))
+
+
+def _name(table):
+    return {"schema": table.relation["schema"], "name": table.relation["name"]}
+
+
+def _copy(table):
+    """What pg_restore says before it sends the rows."""
+    names = ", ".join('"%s"' % column.name.replace('"', '""') for column in table.columns)
+    return "COPY %s %s FROM stdin;\n" % (table.sql, "(%s)" % names if names else "")
+
+
+def _lock(session, tables):
+    """Keep the tables as they are until the end of the dump, as pg_dump does."""
+    for first in range(0, len(tables), AT_ONCE):
+        session.execute("LOCK TABLE %s IN ACCESS SHARE MODE" % ", ".join("ONLY %s" % exactly(table) for table in tables[first:first + AT_ONCE]))
+
+
+def _require_unchanged(connection, session, tables):
+    """Between the snapshot and the locks somebody may have changed a table: the columns that were decided upon would not be those that are read."""
+    oids = [table["oid"] for table in tables]
+
+    def seen(by):
+        return {tuple(sorted(row.items())) for row in by.query(COLUMNS % catalog.listed(oids))}
+
+    with connection.session() as fresh:
+        changed = {dict(row)["oid"] for row in seen(session) ^ seen(fresh)}
+    changed |= {row["oid"] for row in session.query(dumps.MOVED)} & set(oids)
+    if changed:
+        raise SlipwayError("%s was changed just as the dump began." % ", ".join(
+            spoken(table) for table in tables if table["oid"] in changed), untouched=dumps.UNTOUCHED, hint="Dump again.")
+
+
+def _schema(connection, arguments, folder, selection):
+    """Let pg_dump write an archive without rows into a folder; return its Toc, without what has passwords of other servers, and warnings."""
+    environment = connection.environment()
+    del environment["PGCLIENTENCODING"]  # the archive is in the encoding of the database
+    done = run(arguments + ["--verbose", "--file=" + folder, "--dbname=" + connection.conninfo(connection.login_db)], env=environment, dies_with_us=True)
+    heard = dumps.Heard(selection, lambda: None)
+    for line in done.stderr.splitlines():
+        heard(line)
+    if not done.ok:
+        raise SlipwayError("pg_dump failed (exit status %d) on %s: %s" % (
+            done.rc, connection.describe(connection.login_db), redact("; ".join(heard.errors) or "no reason given", [connection.login_password])),
+            untouched=dumps.UNTOUCHED)
+    with open(os.path.join(folder, CONTENTS), "rb") as stream:
+        toc = Toc(stream.read())
+    gone = toc.remove_secrets()
+    if gone:
+        heard.warnings.append("Left out, for the passwords in them: %s." % ", ".join(tag.decode("utf-8", "replace") for tag in gone))
+    return toc, heard.warnings
+
+
+def _move_files(source, archive):
+    """Take over what pg_dump has written beside its table of contents: rows of extensions that a rule keeps."""
+    for name in sorted(os.listdir(source)):
+        if name != CONTENTS:
+            shutil.move(os.path.join(source, name), os.path.join(archive, name))
+
+
+def _write_contents(archive, data, sync):
+    with open(os.path.join(archive, CONTENTS), "xb") as stream:
+        stream.write(data)
+        stream.flush()
+        if sync:
+            os.fsync(stream.fileno())
+    if sync:
+        fsync_dir(archive)

@@ -1,0 +1,634 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""The rules that a column can have, and the SQL that each of them comes to.
+
+A mask is an expression over one row, which the server works out: no raw value leaves it. What looks random is drawn from
+HMAC-SHA256(key, SHA-256(domain) + value), so that the same value gives the same pseudonym in every table and every dump
+made with that key, and tells nothing without it. The key is in no SQL: it comes as a setting with the start of a
+connection, which no server logs, and expressions name that setting.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+
+from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import (
+    ADDRESSES, INTEGERS, JSONS, MOMENTS, NUMBERS, TEXTS)
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, WORDS
+
+SHORTEST_KEY = 16  # characters; what is shorter can be guessed
+SETTING = "slipway.sanitize_key"
+LABEL = b"slipway sanitize 1"  # another one would be another set of pseudonyms
+DISTINCT = 20  # hexadecimal digits that keep n values apart but for a chance of n * n / 2 ** 81
+DIGEST = 32  # hexadecimal digits of a hash, where the column has room
+FEWEST = 8  # of them that make a mask at all
+DOMAIN = "example.invalid"  # mail to it can never be delivered (RFC 2606)
+
+
+class Key:
+    """What the setting of a connection says, and an id that tells two keys apart and nothing of either."""
+
+    def __init__(self, secret):
+        if len(secret) < SHORTEST_KEY:
+            raise SlipwayError("The key of sanitized dumps has to have at least %d characters." % SHORTEST_KEY, untouched="Nothing was changed.",
+                               hint="Make one with: openssl rand -hex 32. Who has it can tell whose pseudonym is whose: keep it as a password.")
+        derived = hmac.new(secret.encode("utf-8"), LABEL, hashlib.sha256).digest().ljust(64, b"\0")
+        # The two pads of HMAC: SQL has no exclusive or for bytes.
+        self.setting = bytes(byte ^ 0x36 for byte in derived).hex() + bytes(byte ^ 0x5c for byte in derived).hex()
+        self.id = hmac.new(derived, b"id", hashlib.sha256).hexdigest()[:16]
+
+
+class Row:
+    """The SQL of one table's row: masks ask it for what they need more than once, which is then worked out once for each row."""
+
+    def __init__(self):
+        self.shared = {}  # SQL: the name it has
+
+    def once(self, sql):
+        return quote_ident(self.shared.setdefault(sql, "slipway %d" % len(self.shared)))
+
+    def select(self, masks, table, where=None):
+        """A query for masks, [(SQL, name)], of a table."""
+        source = "ONLY %s" % table + (" WHERE %s" % where if where else "")
+        if self.shared:  # OFFSET 0 keeps the planner from putting the expressions back to each place they are named
+            source = "(SELECT *, %s FROM %s OFFSET 0) slipway" % (
+                ", ".join("%s AS %s" % (sql, quote_ident(name)) for sql, name in self.shared.items()), source)
+        return "SELECT %s FROM %s" % (", ".join("%s AS %s" % (sql, quote_ident(name)) for sql, name in masks), source)
+
+
+class Within:
+    """Inside of a sub-query for the elements of an array nothing can be worked out once for the row."""
+
+    @staticmethod
+    def once(sql):
+        return sql
+
+
+def _pads(domain):
+    """SQL for the inner pad with the domain, and for the outer one; each is worked out once in a query."""
+    key = "decode(current_setting('%s'), 'hex')" % SETTING
+    return ("(SELECT substr(%s, 1, 64) || decode('%s', 'hex'))" % (key, hashlib.sha256(domain.encode("utf-8")).hexdigest()),
+            "(SELECT substr(%s, 65))" % key)
+
+
+def digest(domain, column, text):
+    """SQL for the HMAC of a text as 64 hexadecimal digits."""
+    inner, outer = _pads(domain)
+    # In a database without an encoding texts are bytes.
+    data = "convert_to(%s, '%s')" % (text, "SQL_ASCII" if column.encoding == "SQL_ASCII" else "UTF8")
+    return "encode(sha256(%s || sha256(%s || %s)), 'hex')" % (outer, inner, data)
+
+
+def number(domain, column, text):
+    """SQL for a whole number from 0 to 2 ** 63 - 1 that is drawn from the HMAC of a text."""
+    return "(hashtextextended(%s, 0) & 9223372036854775807)" % digest(domain, column, text)
+
+
+# Options of rules: each check returns the value, or raises ValueError with words for what it has to be.
+
+def _text(value):
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("a text")
+    return value
+
+
+def _scalar(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, (str, int, float)) or "\0" in str(value):
+        raise ValueError("a text or a number")
+    return str(value)
+
+
+def _flag(value):
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def _from(least, most):
+    def check(value):
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError("a whole number from %d to %d" % (least, most))
+        return value
+    return check
+
+
+def _one_of(*choices):
+    def check(value):
+        if value not in choices:
+            raise ValueError("one of %s" % ", ".join(choices))
+        return value
+    return check
+
+
+def _template(value):
+    if not isinstance(value, str) or not 1 <= value.count("X") <= 18 or re.search(r'["\\\0]', value):
+        raise ValueError("a text with 1 to 18 X for digits, and without quotes and backslashes")
+    return value
+
+
+def _domain_name(value):
+    if not isinstance(value, str) or not re.match(r"[a-z0-9]([a-z0-9.-]{0,60}[a-z0-9])?\Z", value):
+        raise ValueError("a domain in lower case")
+    return value
+
+
+class Rule:
+    """A rule with its options. name, fits (bases of types; empty: all), options {name: (default, check)}, one doing() for all."""
+
+    name = ""
+    fits = TEXTS
+    arrays = False  # whether it takes an array as a whole
+    options = {}
+
+    def __init__(self, said, where):
+        self.where = where
+        self.said = {}
+        for option in said:
+            if option not in self.options:
+                raise SlipwayError("%s: the rule %s has no option %s. %s" % (
+                    where, self.name, option, nearest(option, self.options) if self.options else "It has none."))
+        for option, (default, check) in self.options.items():
+            try:
+                self.said[option] = check(said[option]) if option in said else default
+            except ValueError as error:
+                raise SlipwayError("%s: %s of the rule %s has to be %s, and is %r." % (where, option, self.name, error, said[option])) from None
+
+    def __getitem__(self, option):
+        return self.said[option]
+
+    def same_as(self, other):
+        """Whether both give the same for the same value."""
+        return self.name == other.name and self.said == other.said
+
+    def told(self):
+        """The rule as people write it."""
+        options = {option: value for option, value in self.said.items() if value != self.options[option][0]}
+        return dict(options, rule=self.name) if options else self.name
+
+    def problem(self, column):
+        """What keeps the rule from being one for a column, as the end of a sentence, or None."""
+        if column.array and not self.arrays:
+            return "is not for arrays; array is"
+        if self.fits and column.base not in self.fits:
+            return "is not for columns of type %s" % column.type
+        problem = self.unfit(column)
+        if not problem and column.unique and not self.distinct(column):
+            return "cannot keep the values apart that an index says are unique"
+        return problem
+
+    def unfit(self, _column):
+        return None
+
+    def distinct(self, _column):
+        """Whether different values stay different."""
+        return False
+
+    def sql(self, column, row):
+        """The expression, of the type of the column."""
+        mask = self.mask(column, row)
+        if column.is_text and self.by_value:
+            mask = "CASE WHEN %s = '' THEN '' ELSE %s END" % (column.text(), mask)
+        return "(%s)::%s" % (mask, column.type)
+
+    by_value = True  # an empty text stays one, and NULL stays NULL by itself
+
+    def mask(self, column, row):
+        raise NotImplementedError
+
+    def folds(self, column):
+        """Whether upper and lower case are the same person, though to the column they are not."""
+        return bool(self.said.get("fold")) and column.base != "citext"
+
+    def digest(self, column, row):
+        return row.once(digest(self["domain"] or self.name, column, column.text(self.folds(column))))
+
+    def number(self, column, row):
+        return row.once(number(self["domain"] or self.name, column, column.text()))
+
+
+def _keyed(**more):
+    return dict({"domain": (None, _text)}, **more)
+
+
+LOCALE = ("en", _one_of(*sorted(WORDS)))
+
+
+def _cut(column, sql):
+    return "left(%s, %d)" % (sql, column.length) if column.length else sql
+
+
+class Keep(Rule):
+    """The value as it is."""
+
+    name, fits, arrays, by_value = "keep", (), True, False
+
+    def distinct(self, _column):
+        return True
+
+    def sql(self, column, _row):
+        return column.value
+
+
+class Null(Rule):
+    """Nothing."""
+
+    name, fits, arrays, by_value = "null", (), True, False
+
+    def unfit(self, column):
+        return "cannot be in a column that is NOT NULL" if column.not_null else None
+
+    def distinct(self, column):
+        return not column.not_null
+
+    def mask(self, _column, _row):
+        return "NULL"
+
+
+class Empty(Rule):
+    """An empty text, array, object or string of bytes; NULL stays."""
+
+    name, fits, arrays, by_value = "empty", (), True, False
+
+    def unfit(self, column):
+        known = column.array or column.base in TEXTS + JSONS + ("bytea", "hstore")
+        return None if known else "is not for columns of type %s" % column.type
+
+    def mask(self, column, _row):
+        return "CASE WHEN %s IS NOT NULL THEN %s END" % (column.value, "'{}'" if column.array or column.base in JSONS else "''")
+
+
+class Fixed(Rule):
+    """The same value everywhere; NULL stays."""
+
+    name, fits, arrays, by_value = "fixed", (), True, False
+    options = {"value": (None, _scalar)}
+
+    def unfit(self, column):
+        if self["value"] is None:
+            return "needs a value"
+        if column.length and len(self["value"]) > column.length:
+            return "has a value of %d characters, and there is room for %d" % (len(self["value"]), column.length)
+        return None
+
+    def mask(self, column, _row):
+        return "CASE WHEN %s IS NOT NULL THEN %s END" % (column.value, quote_literal(self["value"]))
+
+
+class Hash(Rule):
+    """Hexadecimal digits of the HMAC."""
+
+    name = "hash"
+    options = _keyed(length=(DIGEST, _from(FEWEST, 64)))
+
+    def unfit(self, column):
+        return "needs room for %d characters" % FEWEST if column.length and column.length < FEWEST else None
+
+    def _length(self, column):
+        return min(self["length"], column.length or self["length"])
+
+    def distinct(self, column):
+        return self._length(column) >= DISTINCT
+
+    def mask(self, column, row):
+        return "left(%s, %d)" % (self.digest(column, row), self._length(column))
+
+
+class Email(Rule):
+    """An address that is nobody's, and that no mail can be delivered to."""
+
+    name = "email"
+    options = _keyed(at=(DOMAIN, _domain_name), fold=(True, _flag))
+
+    def _digits(self, column):
+        return min(DISTINCT, (column.length or 1000) - len(self["at"]) - 2)
+
+    def unfit(self, column):
+        return "needs room for %d characters" % (FEWEST + 2 + len(self["at"])) if self._digits(column) < FEWEST else None
+
+    def distinct(self, column):
+        return self._digits(column) >= DISTINCT
+
+    def mask(self, column, row):
+        return "'u' || left(%s, %d) || '@%s'" % (self.digest(column, row), self._digits(column), self["at"])
+
+
+class _Pick(Rule):
+    """One of the words of a list."""
+
+    options = _keyed(locale=LOCALE)
+
+    def pick(self, kind, number, shift=0):
+        words = WORDS[self["locale"]][kind]
+        return "(ARRAY[%s])[1 + ((%s >> %d) %% %d)::int]" % (", ".join(map(quote_literal, words)), number, shift, len(words))
+
+    def mask(self, column, row):
+        return _cut(column, self.words(self.number(column, row)))
+
+    def words(self, number):
+        return self.pick(self.name, number)
+
+
+class FirstName(_Pick):
+    name = "first_name"
+
+
+class LastName(_Pick):
+    name = "last_name"
+
+
+class City(_Pick):
+    name = "city"
+
+
+class Name(_Pick):
+    """First and last name."""
+
+    name = "name"
+
+    def words(self, number):
+        return "%s || ' ' || %s" % (self.pick("first_name", number), self.pick("last_name", number, 20))
+
+
+class Street(_Pick):
+    """A street with a number."""
+
+    name = "street"
+
+    def words(self, number):
+        return "%s || ' ' || (1 + (%s >> 20) %% 180)" % (self.pick("street", number), number)
+
+
+class Company(_Pick):
+    name = "company"
+
+    def words(self, number):
+        return "%s || ' ' || %s" % (self.pick("last_name", number), self.pick("company", number, 20))
+
+
+class DigitsMask(Rule):
+    """Digits in the places that a mask has an X at."""
+
+    name = "digits_mask"
+    options = _keyed(mask=("(XXX) XXX-XXXX", _template))
+
+    def template(self):
+        return self["mask"]
+
+    def mask(self, column, row):
+        template = self.template()
+        parts = "".join("0" * len(part) if part[0] == "X" else '"%s"' % part for part in re.findall("X+|[^X]+", template))
+        return _cut(column, "to_char(%s %% %d, %s)" % (self.number(column, row), 10 ** template.count("X"), quote_literal("FM" + parts)))
+
+
+class _Number(DigitsMask):
+    """A number as it is written in a country."""
+
+    options = _keyed(mask=(None, _template), locale=LOCALE)
+
+    def template(self):
+        return self["mask"] or WORDS[self["locale"]][self.name][0]
+
+
+class Phone(_Number):
+    name = "phone"
+
+
+class PostalCode(_Number):
+    name = "postal_code"
+
+
+class Iban(Rule):
+    """An account number whose check digits are right, of a German form."""
+
+    name = "iban"
+    options = _keyed()
+
+    def unfit(self, column):
+        return "needs room for 22 characters" if column.length and column.length < 22 else None
+
+    def mask(self, column, row):
+        account = "lpad((%s %% 1000000000000000000)::text, 18, '0')" % self.number(column, row)
+        return "'DE' || lpad((98 - mod((%s || '131400')::numeric, 97))::text, 2, '0') || %s" % (account, account)
+
+
+class Date(Rule):
+    """A moment some days before or after, by a keyed offset of an entity (a column of the row; else of the value); or its year's first."""
+
+    name, fits, by_value = "date", MOMENTS, False
+    options = _keyed(days=(180, _from(1, 36500)), entity=(None, _text), to=("day", _one_of("day", "year")))
+
+    def mask(self, column, row):
+        if self["to"] == "year":
+            return "date_trunc('year', %s)" % column.value
+        of = "(%s)::text" % quote_ident(self["entity"]) if self["entity"] else column.text()
+        drawn = row.once(number(self["domain"] or self.name, column, of))
+        days = "((%s %% %d)::int - %d)" % (drawn, 2 * self["days"] + 1, self["days"])
+        return "%s + %s" % (column.value, days if column.base == "date" else days + " * interval '1 day'")
+
+
+class Number(Rule):
+    """Some per cent more or less, or the beginning of the bucket that it is in."""
+
+    name, fits, by_value = "number", NUMBERS, False
+    options = _keyed(percent=(10, _from(1, 100)), bucket=(None, _from(1, 10 ** 12)))
+
+    def mask(self, column, row):
+        if self["bucket"]:
+            mask = "floor((%s)::numeric / %d) * %d" % (column.value, self["bucket"], self["bucket"])
+        else:
+            drawn = "(%s %% 2000001 - 1000000)" % self.number(column, row)
+            mask = "(%s)::numeric * (1 + %s * %d / 100000000.0)" % (column.value, drawn, self["percent"])
+        if column.base in ("float4", "float8"):  # which have values that a numeric of theirs would not bring back
+            return mask
+        largest = INTEGERS.get(column.base)
+        scale = 0 if largest else column.scale
+        if column.precision:
+            largest = "9" * (column.precision - scale) + ("." + "9" * scale if scale else "") or "0"
+        mask = "round(%s, %s)" % (mask, scale if scale is not None else "scale((%s)::numeric)" % column.value)
+        if largest:  # NULL is neither the greatest nor the least
+            mask = "CASE WHEN %s IS NOT NULL THEN greatest(least(%s, %s), -%s) END" % (column.value, mask, largest, largest)
+        return mask
+
+
+class Text(Rule):
+    """As many characters of a text that says nothing."""
+
+    name = "text"
+
+    def mask(self, column, _row):
+        return "left(repeat(%s, 1 + length(%s) / %d), length(%s))" % (quote_literal(LOREM), column.text(), len(LOREM), column.text())
+
+
+class Uuid(Rule):
+    """Another UUID, of version 4 by its look."""
+
+    name, fits = "uuid", ("uuid",) + TEXTS
+    options = _keyed()
+
+    def unfit(self, column):
+        return "needs room for 36 characters" if column.length and column.length < 36 else None
+
+    def distinct(self, _column):
+        return True
+
+    def mask(self, column, row):
+        return "overlay(overlay(left(%s, 32) placing '4' from 13) placing 'a' from 17)::uuid" % self.digest(column, row)
+
+
+class Inet(Rule):
+    """An address of a private network: 10.0.0.0/8, or fd00::/8 for version 6; its length of the network stays."""
+
+    name, fits = "inet", ADDRESSES + TEXTS
+    options = _keyed()
+
+    def mask(self, column, row):
+        drawn = self.number(column, row)
+        if column.is_text:
+            return _cut(column, "host(inet '10.0.0.0' + (%s & 16777215))" % drawn)
+        value = "(%s)::inet" % column.value
+        mask = ("set_masklen(CASE family(%s) WHEN 4 THEN inet '10.0.0.0' + (%s & 16777215) ELSE inet 'fd00::' + %s END, masklen(%s))"
+                % (value, drawn, drawn, value))
+        return "network(%s)" % mask if column.base == "cidr" else mask
+
+
+class Json(Rule):
+    """What stands at paths of an object by a rule each; the rest is dropped, or kept when told."""
+
+    name, fits, by_value = "json", JSONS, False
+    options = {"paths": ({}, None), "rest": ("drop", _one_of("keep", "drop"))}
+
+    def __init__(self, said, where):
+        said = dict(said)
+        paths = said.pop("paths", {})
+        if not isinstance(paths, dict) or not paths or not all(isinstance(path, str) and all(path.split(".")) for path in paths):
+            raise SlipwayError("%s: paths of the rule json has to be a mapping of paths, such as address.street, to rules." % where)
+        super().__init__(said, where)
+        self.paths = {tuple(path.split(".")): parse(rule, "%s.%s" % (where, path)) for path, rule in sorted(paths.items())}
+        for path in self.paths:
+            if any(other != path and other[:len(path)] == path for other in self.paths):
+                raise SlipwayError("%s: the path %s is a part of another one." % (where, ".".join(path)))
+        self.said["paths"] = {".".join(path): rule.told() for path, rule in self.paths.items()}
+
+    def unfit(self, column):
+        for path, rule in self.paths.items():
+            problem = rule.problem(column.part(column.value))
+            if problem:
+                return "has for %s the rule %s, which %s" % (".".join(path), rule.name, problem)
+        return None
+
+    def mask(self, column, row):
+        whole = "(%s)::jsonb" % column.value
+        masks = {path: self._at(rule, column, whole, path, row) for path, rule in self.paths.items()}
+        if self["rest"] == "drop":
+            return "CASE WHEN %s IS NOT NULL THEN jsonb_strip_nulls(%s) END" % (column.value, _object(masks))
+        for path, mask in masks.items():
+            keys = "ARRAY[%s]" % ", ".join(map(quote_literal, path))
+            # No keys change nothing; those of a place that is not there would be an error in an array.
+            keys = "CASE WHEN (%s)::jsonb #> %s IS NULL THEN '{}' ELSE %s END" % (column.value, keys, keys)
+            whole = "jsonb_set(%s, %s, coalesce(%s, 'null'), false)" % (whole, keys, mask)
+        return "CASE WHEN jsonb_typeof((%s)::jsonb) IN ('object', 'array') THEN %s ELSE (%s)::jsonb END" % (column.value, whole, column.value)
+
+    def _at(self, rule, column, whole, path, row):
+        keys = "ARRAY[%s]" % ", ".join(map(quote_literal, path))
+        if rule.name == "keep":
+            return "(%s #> %s)" % (whole, keys)
+        return "to_jsonb(%s)" % rule.sql(column.part("(%s #>> %s)" % (whole, keys)), row)
+
+
+def _object(masks, depth=0):
+    """SQL for an object that has {path: SQL} and nothing else."""
+    heads = []
+    for path in masks:
+        if path[depth] not in heads:
+            heads.append(path[depth])
+    parts = []
+    for head in heads:
+        below = {path: mask for path, mask in masks.items() if path[depth] == head}
+        inner = next(iter(below.values())) if len(next(iter(below))) == depth + 1 else _object(below, depth + 1)
+        parts.append("%s, %s" % (quote_literal(head), inner))
+    return "jsonb_build_object(%s)" % ", ".join(parts)
+
+
+class Array(Rule):
+    """Each element by a rule."""
+
+    name, fits, arrays, by_value = "array", (), True, False
+    options = {"of": (None, None)}
+
+    def __init__(self, said, where):
+        said = dict(said)
+        self.of = parse(said.pop("of", "none"), "%s.of" % where)
+        super().__init__(said, where)
+        self.said["of"] = self.of.told()
+
+    def unfit(self, column):
+        if not column.array:
+            return "is for arrays only"
+        problem = self.of.problem(column.element("e"))
+        return "has for its elements the rule %s, which %s" % (self.of.name, problem) if problem else None
+
+    def mask(self, column, _row):
+        element = self.of.sql(column.element("e.v"), Within)
+        return ("CASE WHEN %s IS NOT NULL THEN coalesce((SELECT array_agg(%s ORDER BY e.n) FROM unnest(%s) WITH ORDINALITY e (v, n)), '{}') END"
+                % (column.value, element, column.value))
+
+
+FORBIDDEN = re.compile(r"""(?ix) \b(current_setting|set_config|pg_settings|pg_show_all_settings|slipway\w*  # the key is a setting
+    |pg_read\w*|pg_ls\w*|pg_stat_file|lo_\w+|loread|lowrite|dblink\w*|\w+_to_xml\w*|pg_sleep\w*|pg_terminate_backend|pg_cancel_backend
+    |pg_logical\w*|pg_export_snapshot|nextval|setval|pg_advisory\w*|copy|into)\b""")
+# What can be passed over in an expression: texts and quoted names.
+QUOTED = re.compile(r"""\b[eE]'(?:[^'\\]|\\.|'')*' | (?<!\w)'[^']*(?:''[^']*)*' | "[^"]+" """, re.DOTALL | re.VERBOSE)
+
+
+class Sql(Rule):
+    """An expression of SQL over the columns of the row."""
+
+    name, fits, arrays, by_value = "sql", (), True, False
+    options = {"expression": (None, _text)}
+
+    def __init__(self, said, where):
+        super().__init__(said, where)
+        text = self["expression"] or ""
+        bare = QUOTED.sub(" ", text)
+        odd = re.search(r"""['"\\;$]|--|/\*|:(?!:)(?<!::)|\0""", bare)
+        named = FORBIDDEN.search(bare) or FORBIDDEN.search(" ".join(re.findall('"([^"]+)"', text)))
+        if not text.strip() or odd or named or not _balanced(bare):
+            raise SlipwayError("%s: the rule sql has %r as its expression, which %s." % (
+                where, text, "may not name %s" % named.group(1) if named else "may not have %s outside of quotes" % odd.group() if odd
+                else "is no whole expression"))
+
+    def mask(self, _column, _row):
+        return self["expression"]
+
+
+def _balanced(text):
+    depth = 0
+    for character in re.findall(r"[()\[\]]", text):
+        depth += 1 if character in "([" else -1
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+RULES = {rule.name: rule for rule in (
+    Keep, Null, Empty, Fixed, Hash, Email, Name, FirstName, LastName, Company, Street, City, Phone, PostalCode, Iban, Date, Number,
+    DigitsMask, Text, Uuid, Inet, Json, Array, Sql)}
+
+
+def parse(said, where):
+    """The Rule that somebody wrote: its name, or a mapping with its name as rule and its options. An empty value of YAML is null."""
+    name = said.get("rule") if isinstance(said, dict) else said
+    name = "null" if name is None and not isinstance(said, dict) else name
+    if not isinstance(name, str) or name not in RULES:
+        raise SlipwayError("%s: %s is no rule. %s" % (where, "what is written" if not isinstance(name, str) else name,
+                                                      nearest(name, RULES)))
+    return RULES[name]({option: value for option, value in said.items() if option != "rule"} if isinstance(said, dict) else {}, where)

@@ -1,0 +1,282 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""What a set of rules comes to in a database: a decision for each column, what speaks against them, and the queries that run.
+
+A column whose decision nobody made keeps the dump from being made (policy strict), or does when it looks as if it held
+something of a person (policy scan).
+"""
+
+from __future__ import annotations
+
+import copy
+
+from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, suspicion
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import RULES, Row, Within
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import DROP, NONE, STRICT
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
+
+TRIED = 1000  # rows of each table that masks are tried on before the dump
+MOST_TOLD = 20  # columns that a message names
+KEEP = RULES["keep"]({}, "")
+
+
+class Decision:
+    """A rule, and where it comes from in words."""
+
+    def __init__(self, rule, source):
+        self.rule = rule
+        self.source = source
+
+
+class Table:
+    """A table with rows: relation, columns, generated (names), decisions {name: Decision}, rows (all or none)."""
+
+    def __init__(self, relation, columns):
+        self.relation = relation
+        self.columns = [column for column, generated in columns if not generated]
+        self.generated = {column.name for column, generated in columns if generated}
+        self.decisions = {}
+        self.rows = None
+
+    @property
+    def sql(self):
+        return "%s.%s" % (quote_ident(self.relation["schema"]), quote_ident(self.relation["name"]))
+
+    def column(self, name):
+        return next((column for column in self.columns if column.name == name), None)
+
+    def masked(self):
+        return [column for column in self.columns if self.decisions[column.name].rule.name != "keep"]
+
+    def query(self):
+        """SQL for its rows as the dump has them."""
+        row = Row()
+        return row.select([(self.decisions[column.name].rule.sql(column, row), column.name) for column in self.columns], self.sql)
+
+
+class Plan:
+    """The rules in a database that a session is in, for the tables with rows of a Selection.
+
+    After it was made, problems has sentences, and tables are to be dumped only when there is none.
+    """
+
+    def __init__(self, session, rules, policy, selection, facts):
+        self.rules = rules
+        self.policy = policy
+        self.problems = []
+        self.undecided = []  # (Table, Column, why or None, the rule that is proposed)
+        self._session = session
+        self._relations = {relation["oid"]: relation for relation in selection.relations}
+        self._parents = {}
+        for row in session.query(catalog.PARENTS):
+            self._parents.setdefault(row["oid"], []).append(row["parent"])
+        relations = [table for table in selection.with_rows if not (facts["standby"] and table["unlogged"])]  # whose rows are not on a standby
+        found = catalog.columns(session, [table["oid"] for table in relations], facts["encoding"])
+        self.tables = [Table(table, found[table["oid"]]) for table in relations]
+        self._by_oid = {table.relation["oid"]: table for table in self.tables}
+        self._require_known()
+        for table in self.tables:
+            self._decide(table)
+        self._follow_references()
+        self._settle_undecided()
+        self._look_at_columns()
+        self._look_at_large_objects()
+        if not self.problems:
+            self._try_out()
+
+    def require(self):
+        """An error with all that speaks against it."""
+        if self.problems:
+            raise SlipwayError("The rules of the sanitized dump do not hold: " + " ".join(self.problems), untouched="Nothing was dumped.")
+
+    # Decisions
+
+    def _lineage(self, relation):
+        """A relation, and what it is a partition or a child of."""
+        found, ahead = [], [relation["oid"]]
+        while ahead:
+            oid = ahead.pop(0)
+            if oid in self._relations and oid not in found:
+                found.append(oid)
+            ahead += self._parents.get(oid, [])
+        return [self._relations[oid] for oid in found]
+
+    def _require_known(self):
+        """Each entry has to be for a table, and each of its columns for one of them."""
+        names = [spoken(relation) for relation in self._relations.values()]
+        for entry in self.rules.entries:
+            oids = {oid for oid, relation in self._relations.items() if entry.matcher.matches(relation["schema"], relation["name"])}
+            foreign = [self._relations[oid] for oid in oids if self._relations[oid]["kind"] == "f"]
+            tables = [table for table in self.tables if oids & {relation["oid"] for relation in self._lineage(table.relation)}]
+            if not oids:
+                self.problems.append("There is no table %s. %s" % (entry.matcher.text, nearest(entry.matcher.text, names)))
+            elif foreign and len(foreign) == len(oids):
+                self.problems.append("%s is a table of a foreign server, whose rows are in no dump." % spoken(foreign[0]))
+            columns = {column.name for table in tables for column in table.columns}
+            generated = {name for table in tables for name in table.generated}
+            for matcher, _rule in entry.columns if tables else ():
+                if not any(matcher.matches("", name) for name in columns):
+                    worked_out = any(matcher.matches("", name) for name in generated)
+                    self.problems.append("%s has no column %s%s. %s" % (
+                        entry.matcher.text, matcher.text, " that rows could have: it is generated" if worked_out else "",
+                        nearest(matcher.text, sorted(columns))))
+
+    def _decide(self, table):
+        lineage = self._lineage(table.relation)
+        entries = []
+        for order, entry in enumerate(self.rules.entries):
+            if any(entry.matcher.matches(relation["schema"], relation["name"]) for relation in lineage):
+                entries.append((entry.matcher.exact, order, entry))
+        said = [(exact, order, entry.rows) for exact, order, entry in entries if entry.rows]
+        table.rows = max(said)[2] if said else "all"
+        for column in table.columns:
+            # A column that is named goes before one that a pattern means: no "*": keep undoes a mask.
+            candidates = [((matcher.exact, exact, order, number), rule, entry) for exact, order, entry in entries
+                          for number, (matcher, rule) in enumerate(entry.columns) if matcher.matches("", column.name)]
+            if not candidates:
+                continue
+            (rank, rule, entry) = max(candidates, key=lambda candidate: candidate[0])
+            table.decisions[column.name] = Decision(rule, "%s" % entry.matcher.text)
+            for other_rank, other, other_entry in candidates:
+                if other_rank[:2] == rank[:2] == (True, True) and other_entry is not entry and not other.same_as(rule):
+                    self.problems.append("%s.%s has the rule %s by %s and %s by %s." % (
+                        spoken(table.relation), column.name, rule.name, entry.matcher.text, other.name, other_entry.matcher.text))
+
+    def _follow_references(self):
+        """What refers to a masked key gets its mask, so that the two still meet; what would not meet is a problem."""
+        references = self._session.query(catalog.REFERENCES)
+        changed = True
+        while changed:
+            changed = False
+            for key in references:
+                source, target = self._by_oid.get(key["source"]), self._by_oid.get(key["target"])
+                decision = target.decisions.get(key["key"]) if target else None
+                if source and decision and decision.rule.name != "keep" and key["column"] not in source.decisions:
+                    source.decisions[key["column"]] = Decision(decision.rule, "foreign key %s" % key["name"])
+                    changed = True
+        for key in references:
+            source, target = self._by_oid.get(key["source"]), self._by_oid.get(key["target"])
+            if source and target and source.rows != NONE:
+                self._look_at_reference(key, source, target)
+
+    def _look_at_reference(self, key, source, target):
+        ours, theirs = source.decisions.get(key["column"]), target.decisions.get(key["key"])
+        cleared = ours is not None and ours.rule.name == "null"
+        if target.rows == NONE and not cleared and target is not source:
+            self.problems.append("%s.%s refers to %s, which is to have no rows (foreign key %s)." % (
+                spoken(source.relation), key["column"], spoken(target.relation), key["name"]))
+        elif ours and not cleared and not _meet(ours.rule, source.column(key["column"]), theirs.rule if theirs else KEEP, target.column(key["key"])):
+            self.problems.append("%s.%s has the rule %s and refers to %s.%s with the rule %s: they would not meet (foreign key %s)." % (
+                spoken(source.relation), key["column"], ours.rule.name, spoken(target.relation), key["key"],
+                theirs.rule.name if theirs else "keep", key["name"]))
+
+    def _settle_undecided(self):
+        for table in self.tables:
+            open_columns = [column for column in table.columns if column.name not in table.decisions]
+            if table.rows == NONE or not open_columns:
+                continue
+            content = suspicion.by_content(self._session, table.sql, open_columns) if self.policy != STRICT else {}
+            for column in open_columns:
+                why, rule = content.get(column.name) or suspicion.by_name_and_type(column) or (None, "keep")
+                if why or self.policy == STRICT:
+                    self.undecided.append((table, column, why, rule))
+                else:
+                    table.decisions[column.name] = Decision(KEEP, "policy scan")
+        if self.undecided:
+            told = ["%s.%s (%s)" % (spoken(table.relation), column.name, "%s says %s" % (why, rule) if why else "new, or forgotten")
+                    for table, column, why, rule in self.undecided]
+            self.problems.append("No rule says what is to become of %s%s." % (
+                ", ".join(told[:MOST_TOLD]), " and %d more" % (len(told) - MOST_TOLD) if len(told) > MOST_TOLD else ""))
+
+    # What speaks against them
+
+    def _look_at_columns(self):
+        keys = {(row["oid"], row["name"]) for row in self._session.query(catalog.PARTITIONED_BY)}
+        for table in self.tables:
+            ancestors = [relation["oid"] for relation in self._lineage(table.relation)]
+            for column in table.columns if table.rows != NONE else ():
+                decision = table.decisions.get(column.name)
+                if not decision or decision.rule.name == "keep":
+                    continue
+                problem = decision.rule.problem(column)
+                if not problem and any((oid, column.name) in keys for oid in ancestors):
+                    problem = "would move rows to other partitions"
+                if not problem and column.unique and decision.rule.folds(column) and self._differ_in_case(table, column):
+                    problem = "takes values for one that differ in upper and lower case only, and an index says are unique; fold: false does not"
+                entity = decision.rule.said.get("entity")
+                if not problem and entity and not table.column(entity):
+                    problem = "has %s as its entity, which is no column. %s" % (entity, nearest(entity, [one.name for one in table.columns]))
+                if problem:
+                    self.problems.append("%s.%s: the rule %s %s." % (spoken(table.relation), column.name, decision.rule.name, problem))
+
+    def _differ_in_case(self, table, column):
+        name = column.text()
+        row = self._session.query("SELECT count(DISTINCT %s) AS n, count(DISTINCT lower(%s)) AS folded FROM ONLY %s" % (name, name, table.sql))[0]
+        return row["n"] != row["folded"]
+
+    def _look_at_large_objects(self):
+        if self.rules.large_objects != DROP and self._session.query(catalog.LARGE_OBJECTS)[0]["n"]:
+            self.problems.append("The database has large objects, which nothing can mask: large_objects: drop leaves them out.")
+
+    def _try_out(self):
+        """Let the server mask some rows of each table, and say which check of the table the result would not pass."""
+        self._session.execute("SAVEPOINT trial")
+        masked = [table for table in self.tables if table.rows != NONE and table.masked()]
+        checks = {}
+        for check in self._session.query(catalog.CHECKS % catalog.listed(table.relation["oid"] for table in masked)):
+            checks.setdefault(check["oid"], []).append(check)
+        for table in masked:
+            names = {column.name for column in table.masked()}
+            concerned = [check for check in checks.get(table.relation["oid"], ())
+                         if names & set(check["columns"]) and not table.generated & set(check["columns"])]
+            try:
+                row = self._session.query(_trial(table, concerned))[0]
+            except PostgresError as error:
+                # What the server says can have a value in it; only its code is told.
+                self.problems.append("%s: a mask cannot be worked out (SQLSTATE %s), of %s." % (
+                    spoken(table.relation), error.sqlstate, ", ".join("%s" % column.name for column in self._guilty(table))))
+                self._session.execute("ROLLBACK TO SAVEPOINT trial")
+                continue
+            for number, check in enumerate(concerned):
+                if row["c%d" % number]:
+                    self.problems.append("%s: the check %s would refuse %d of %d masked rows, by %s." % (
+                        spoken(table.relation), check["name"], row["c%d" % number], row["n"], ", ".join(sorted(names & set(check["columns"])))))
+
+    def _guilty(self, table):
+        """The columns of a table whose masks cannot be worked out."""
+        found = []
+        for column in table.masked():
+            self._session.execute("ROLLBACK TO SAVEPOINT trial")
+            row = Row()
+            try:
+                self._session.query(_counted(row.select([(table.decisions[column.name].rule.sql(column, row), column.name)], table.sql), [column]))
+            except PostgresError:
+                found.append(column)
+        return found or table.masked()
+
+
+def _meet(rule, column, other_rule, other):
+    """Whether two columns have the same mask for the same value: they may have different room for it."""
+    if not rule.same_as(other_rule) or column is None or other is None:
+        return False
+    if rule.name == "keep":
+        return True
+    column, other = copy.copy(column), copy.copy(other)
+    column.value = other.value = "x"
+    return rule.mask(column, Within) == rule.mask(other, Within)
+
+
+def _trial(table, checks):
+    parts = ["count(*) FILTER (WHERE NOT (%s)) AS c%d" % (check["expression"], number) for number, check in enumerate(checks)]
+    return _counted(table.query(), table.masked(), parts)
+
+
+def _counted(query, columns, more=()):
+    """A query over some masked rows that needs each of the columns; named, they do not come to be left out."""
+    parts = ["count(*) AS n"] + ["count(%s) AS m%d" % (quote_ident(column.name), number) for number, column in enumerate(columns)] + list(more)
+    return "SELECT %s FROM (%s LIMIT %d) tried" % (", ".join(parts), query, TRIED)

@@ -1,0 +1,79 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Columns that look as if they held something of a person, by their names, their types and what is in them.
+
+What is in them is looked at by the server: it tells how many values have a form, and none of them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import JSONS, MOMENTS, TEXTS
+
+SAMPLE = 1000  # rows of a table
+SHARE = 0.2  # of its values that have a form, from which on a column is taken to hold such
+
+# (what a name has in it, the bases it is looked at with (empty: all), the rule that is proposed)
+NAMES = (
+    (r"e_?mail", TEXTS, "email"),
+    (r"first_?name|given_?name|vorname", TEXTS, "first_name"),
+    (r"last_?name|sur_?name|family_?name|middle_?name|nachname", TEXTS, "last_name"),
+    (r"full_?name|display_?name|user_?name|login|contact_?name|recipient|nick", TEXTS, "hash"),
+    (r"phone|mobile|fax|telefon", TEXTS, "phone"),
+    (r"street|address_?line|strasse", TEXTS, "street"),
+    (r"^(city|town|ort)$", TEXTS, "city"),
+    (r"postal|zip|plz", TEXTS, "postal_code"),
+    (r"company|organi[sz]ation_?name|firma", TEXTS, "company"),
+    (r"iban|account_?n", TEXTS, "iban"),
+    (r"passw|secret|token|api_?key|salt|credential|session_?(id|key|data)|hash$", (), "hash"),
+    (r"birth|dob$|geburt", MOMENTS + TEXTS, "date"),
+    (r"ssn|tax_?id|vat_?(id|n)|passport|national_?id|card_?n|bic$|swift", (), "hash"),
+    (r"(^|_)ip($|_)|ip_?addr|remote_?addr|user_?agent", (), "inet"),
+    (r"note|comment|message|body|remark|description_of|biograph|signature", TEXTS, "text"),
+    (r"latitude|longitude|(^|_)(lat|lon|lng)$", (), "null"),
+)
+TYPES = {"inet": "inet", "cidr": "inet", "macaddr": "null", "macaddr8": "null", "bytea": "empty", "xml": "null", "hstore": "empty"}
+TYPES.update({name: "json" for name in JSONS})
+# (form of a value, what it is, the rule that is proposed)
+FORMS = (
+    (r"^[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}$", "e-mail addresses", "email"),
+    (r"^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$", "account numbers (IBAN)", "iban"),
+    (r"^(\d{1,3}\.){3}\d{1,3}$", "IP addresses", "inet"),
+    (r"^\+?[\d][\d ()/.-]{7,18}\d$", "phone numbers", "phone"),
+    (r"^\d{3}-\d{2}-\d{4}$", "social security numbers", "hash"),
+    (r"^\d(?:[ -]?\d){12,18}$", "card numbers", "hash"),
+    (r"^[$][0-9a-z]+[$]|^(pbkdf2|argon2|bcrypt)", "hashes of passwords", "hash"),
+    (r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}", "texts with e-mail addresses", "text"),
+)
+
+
+def by_name_and_type(column):
+    """(why a column is suspicious, the rule that is proposed), or None."""
+    if column.base in ("bool",):
+        return None
+    for words, bases, rule in NAMES:
+        if re.search(words, column.name, re.IGNORECASE) and (not bases or column.base in bases):
+            return "its name", rule
+    return ("its type %s" % column.type, TYPES[column.base]) if column.base in TYPES else None
+
+
+def by_content(session, table, columns):
+    """{name of a column: (why, rule)} of those columns of a table (as SQL names it) whose values have a form."""
+    texts = [column for column in columns if column.is_text]
+    if not texts:
+        return {}
+    counts = ["count(%s) AS n%d" % (quote_ident(column.name), number) for number, column in enumerate(texts)]
+    counts += ["count(*) FILTER (WHERE (%s)::text ~ %s) AS n%d_%d" % (quote_ident(column.name), quote_literal(form), number, place)
+               for number, column in enumerate(texts) for place, (form, _what, _rule) in enumerate(FORMS)]
+    row = session.query("SELECT %s FROM (SELECT %s FROM ONLY %s LIMIT %d) sample" % (
+        ", ".join(counts), ", ".join(quote_ident(column.name) for column in texts), table, SAMPLE))[0]
+    found = {}
+    for number, column in enumerate(texts):
+        for place, (_form, what, rule) in enumerate(FORMS):
+            if row["n%d" % number] and row["n%d_%d" % (number, place)] >= SHARE * row["n%d" % number]:
+                found.setdefault(column.name, ("%s in it" % what, rule))
+    return found

@@ -1,0 +1,179 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""A program of its own that writes the rows of tables into the files of an archive: what pg_dump is for an ordinary dump.
+
+write() starts it and tells it on its standard input what to do, as JSON: nothing of it is in an argument. It says one JSON
+document a line on its standard output: {"table": number, "rows": so far, "done": bool}, {"residue": what Residue.told()
+says} of each of its workers, at last {"end": true}, or {"error": sentence}. It is a process of its own so that its process
+group can be held, and is killed with whoever started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import hear, started
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, PostgresError, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import BEGIN, UNTOUCHED
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.compressor import File
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.residue import Residue
+
+NUMBER = 4  # bytes of the number of a table, as workers are told it
+BEAT = 1  # seconds between two words about a table
+# As pg_dump has them, so that values are written as it writes them, and any server reads them.
+SETTINGS = ("SET datestyle = ISO", "SET intervalstyle = postgres", "SET extra_float_digits = 3", "SET synchronize_seqscans = off",
+            # One backend for each of our jobs, and rows in the order they stand in.
+            "SET max_parallel_workers_per_gather = 0")
+BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from %s import main; main()" % __name__
+END = b"\\.\n\n\n"  # what pg_dump writes behind the rows
+
+
+@contextlib.contextmanager
+def session_at(connection, snapshot):
+    """A session in the transaction of a snapshot, which writes values as pg_dump does."""
+    with connection.session() as session:
+        session.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'")  # from 17 on
+        session.execute(*SETTINGS)
+        session.execute(BEGIN, "SET TRANSACTION SNAPSHOT %s" % quote_literal(snapshot))
+        yield session
+
+
+def write(task, heard, begun=None):
+    """Do a task in a process of its own, and return what Residue.told() says; heard(word) has each of its words, begun(pgid) its process group.
+
+    task: connection (the fields of a Connection), snapshot, encoding, compression, sync, jobs, tables [[path of the file less its
+    suffix, query, name, names of columns]], residue (sources, codec, accepted), schema (the path of a toc.dat to look at). Tables that
+    come first are begun first. An error of it is raised.
+    """
+    words = []
+
+    def hear_word(line):
+        try:
+            words.append(json.loads(line))
+        except ValueError:
+            words.append({"error": line})
+        heard(words[-1])
+
+    with started([sys.executable, "-c", BOOT, json.dumps(sys.path)], _environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                 stderr=subprocess.STDOUT) as process:
+        if begun:
+            begun(process.pid)
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(task).encode("utf-8"))
+            process.stdin.close()
+        hear(process.stdout, hear_word)
+        rc = process.wait()
+    errors = [word["error"] for word in words if "error" in word]
+    if errors or rc or not words or not words[-1].get("end"):
+        raise SlipwayError("The rows could not be written: %s" % (errors[0] if errors else "the program that does it ended with status %d." % rc),
+                           untouched=UNTOUCHED)
+    looks = [word["residue"] for word in words if "residue" in word]
+    return dict(looks[-1], bytes=sum(look["bytes"] for look in looks), found=[found for look in looks for found in look["found"]])
+
+
+def _environment():
+    """Ours, less what is PostgreSQL's, and what would make fingerprints that others know."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG") and name != "PYTHONHASHSEED"}
+
+
+def main():
+    """The program."""
+    task = json.load(sys.stdin)
+    residue = Residue(*task["residue"])
+    try:
+        with session_at(Connection(**task["connection"]), task["snapshot"]) as session:
+            residue.learn(session)
+        with open(task["schema"], "rb") as stream:
+            residue.look_at_schema(stream.read())
+    except (SlipwayError, OSError) as error:
+        _say(error=str(error))
+        sys.exit(1)
+    workers = []
+    reader, numbers = os.pipe()
+    for _job in range(min(task["jobs"], len(task["tables"]))):
+        worker = os.fork()  # a process each: threads would wait for each other where they look; their fingerprints are of one key all the same
+        if worker == 0:
+            os.close(numbers)
+            _as_worker(task, residue, reader)
+        workers.append(worker)
+    os.close(reader)
+    with contextlib.suppress(BrokenPipeError):  # all have failed
+        for number in range(len(task["tables"])):
+            os.write(numbers, number.to_bytes(NUMBER, "little"))
+    os.close(numbers)
+    if not _all_well(workers):
+        sys.exit(1)
+    _say(residue=residue.told(), end=True)
+
+
+def _all_well(workers):
+    """Wait for all workers; the first that fails is the end of the others."""
+    left = set(workers)
+    while left:
+        worker, status = os.wait()
+        left.discard(worker)
+        if status:
+            for other in left:
+                os.kill(other, signal.SIGKILL)
+            return False
+    return True
+
+
+def _as_worker(task, residue, reader):
+    """In a forked child: write one table after the other, as numbers come."""
+    status = 1
+    try:
+        residue.forget()
+        with session_at(Connection(**task["connection"]), task["snapshot"]) as session:
+            for number in iter(lambda: os.read(reader, NUMBER), b""):
+                number = int.from_bytes(number, "little")
+                _do_table(session, number, task, residue)
+        _say(residue=residue.told())
+        status = 0
+    except (SlipwayError, OSError) as error:
+        _say(error=str(error))
+    finally:
+        os._exit(status)
+
+
+def _do_table(session, number, task, residue):
+    path, query, name, columns = task["tables"][number]
+    places = ["%s.%s" % (name, column) for column in columns]
+    try:
+        file = File(path, task["compression"])
+        _write_table(session.unload(query, task["encoding"]), file, number, lambda rows: residue.look(rows, places))
+        file.close(task["sync"])
+    except PostgresError as error:
+        raise SlipwayError("table %s: %s" % (name, error)) from error
+
+
+def _say(**word):
+    """One write, so that words of several processes do not mix."""
+    os.write(1, (json.dumps(word) + "\n").encode("ascii"))
+
+
+def _write_table(chunks, file, number, look):
+    """Write the chunks that COPY gives out into a file, and look at them row by row; all but the end of the file is there then."""
+    rows, rest, beaten = 0, b"", time.monotonic()
+    _say(table=number, rows=0, done=False)
+    for chunk in chunks:
+        file.write(chunk)
+        rest += chunk
+        cut = rest.rfind(b"\n") + 1  # line ends inside of values are written as \n
+        look(rest[:cut])
+        rows += rest.count(b"\n", 0, cut)
+        rest = rest[cut:]
+        if time.monotonic() - beaten >= BEAT:
+            beaten = time.monotonic()
+            _say(table=number, rows=rows, done=False)
+    file.write(END)
+    _say(table=number, rows=rows, done=True)

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of sanitized dumps as people write them, and what needs no server of how they are written."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import compressor, masks
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import Rules
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import WORDS
+
+SECRET = "a key of thirty-two characters..."
+
+
+def column(rule):
+    return {"tables": {"t": {"columns": {"c": rule}}}}
+
+
+@pytest.mark.parametrize("document, words", [
+    ([], "sanitize has to be a mapping"), ({"tabels": {}}, "unknown option tabels. Did you mean tables?"),
+    ({"policy": "lax"}, "sanitize.policy has to be strict or scan"), ({"large_objects": "keep"}, "sanitize.large_objects has to be refuse or drop"),
+    ({"tables": ["t"]}, "sanitize.tables has to be"), ({"tables": {"a.b.c": "keep"}}, "'a.b.c' is no pattern"),
+    ({"tables": {"t": "drop"}}, "sanitize.tables.t has to be keep or truncate"), ({"tables": {"t": {"column": {}}}}, "Did you mean columns?"),
+    (column("e-mail"), "sanitize.tables.t.c: e-mail is no rule. Did you mean email?"), (column({"rule": "hash", "lenght": 3}), "Did you mean length?"),
+    (column({"rule": "hash", "length": 3}), "length of the rule hash has to be a whole number from 8 to 64, and is 3"), (column(7), "is no rule"),
+    (column({"length": 8}), "is no rule"), (column({"rule": "phone", "mask": "none"}), "mask of the rule phone has to be"),
+    (column({"rule": "email", "at": "x' || secret || '"}), "at of the rule email has to be a domain"), (column({"rule": "keep", "x": 1}), "It has none."),
+    (column({"rule": "city", "locale": "tlh"}), "locale of the rule city has to be one of de, en"), (column({"rule": "json"}), "paths of the rule json"),
+    (column({"rule": "json", "paths": {"a": "hash", "a.b": "keep"}}), "the path a is a part of another one"),
+    (column({"rule": "array"}), "sanitize.tables.t.c.of: none is no rule"), (column({"rule": "date", "to": "month"}), "one of day, year"),
+])
+def test_what_is_no_rule_is_said_with_its_place(document, words):
+    with pytest.raises(SlipwayError) as error:
+        Rules(document)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("expression", [
+    "", " ", "x) FROM secret; --", "1; DELETE FROM t", "a -- b", "a /* b", "(a", "a)", "a) || (b", "$$a$$", "$1", "a \\! id", "'open", '"open',
+    "current_setting('slipway.sanitize_key')", "set_config('x', 'y', false)", "pg_catalog.current_setting('a')", '"current_setting"(\'a\')',
+    "pg_read_file('/etc/passwd')", "lo_get(1)", "query_to_xml('select 1', true, true, '')", "dblink('x', 'y')", "nextval('s')", "a :name", "a \0"])
+def test_an_expression_stays_one(expression):
+    with pytest.raises(SlipwayError):
+        masks.parse({"rule": "sql", "expression": expression}, "here")
+
+
+@pytest.mark.parametrize("expression", ["a || 'it''s; -- fine'", "E'\\'; x' || b", '"odd ; name" + 1', "a::text", "left(a, 2) || '...'",
+    "CASE WHEN a THEN (b) END"])
+def test_an_expression_may_be_any_other(expression):
+    assert masks.parse({"rule": "sql", "expression": expression}, "here")["expression"] == expression
+
+
+def test_a_rule_is_told_as_it_was_written():
+    for said in ("keep", "null", {"rule": "hash", "length": 12}, {"rule": "json", "paths": {"a.b": "hash", "c": {"rule": "date", "to": "year"}}},
+                 {"rule": "array", "of": "email"}, {"rule": "email", "domain": "person"}):
+        rule = masks.parse(said, "here")
+        assert rule.told() == said and rule.same_as(masks.parse(rule.told(), "there"))
+    assert masks.parse(None, "here").name == "null"
+    assert not masks.parse("hash", "").same_as(masks.parse({"rule": "hash", "domain": "x"}, ""))
+
+
+def test_a_key_tells_nothing_of_its_secret_and_has_to_be_long():
+    key, other = masks.Key(SECRET), masks.Key(SECRET + ".")
+    assert len(key.setting) == 256 and key.setting != other.setting and key.id != other.id and SECRET.encode().hex() not in key.setting
+    assert key.id not in key.setting and masks.Key(SECRET).setting == key.setting
+    with pytest.raises(SlipwayError, match="at least 16 characters"):
+        masks.Key("too short")
+
+
+@pytest.mark.parametrize("environment, policy", [("prod", "strict"), (None, "strict"), ("uat", "scan")])
+def test_the_policy_is_strict_where_it_matters(environment, policy):
+    assert Sanitizing({}, SECRET, environment).policy == policy
+    assert Sanitizing({"policy": "strict"}, SECRET, environment).policy == "strict"
+
+
+def test_lists_of_words_are_plausible():
+    for locale in WORDS.values():
+        assert set(locale) == set(WORDS["en"])
+        for kind in ("first_name", "last_name", "city", "street"):
+            assert len(locale[kind]) == len(set(locale[kind])) >= 40 and all("_" not in word for word in locale[kind])
+
+
+@pytest.mark.parametrize("settled, program", [("gzip:6", None), ("zstd:3", "zstd"), ("none", None)])
+def test_what_is_compressed_is_read_by_others(tmp_path, settled, program):
+    if settled.partition(":")[0] not in compressor.known():
+        pytest.skip("This host has no libzstd.")
+    chunks = [b"a row\tof a table\n" * 50000, b"", b"x", bytes(range(256)) * 4000]
+    file = compressor.File(str(tmp_path / "1.dat"), settled)
+    for chunk in chunks:
+        file.write(chunk)
+    file.close(sync=False)
+    if program:
+        data = subprocess.run([program, "-dc", file.path], check=True, capture_output=True).stdout
+    else:
+        data = (gzip.open if file.path.endswith(".gz") else open)(file.path, "rb").read()
+    assert data == b"".join(chunks)
+    with pytest.raises(FileExistsError):
+        compressor.File(str(tmp_path / "1.dat"), settled)
