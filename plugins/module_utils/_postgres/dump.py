@@ -305,7 +305,7 @@ class Counting(_Beside):
             with self._connection.session() as session:
                 oids = list(self._tables)
                 session.execute(*self._begin)
-                self._moved = _moved(session, oids)
+                self._moved = moved(session, oids)
                 session.execute("COMMIT")
                 for first in range(0, 0 if self._moved else len(oids), AT_ONCE):
                     if self._ended.is_set():
@@ -318,12 +318,13 @@ class Counting(_Beside):
         session.execute(*self._begin)
         counts = session.query(" UNION ALL ".join("SELECT %d AS oid, count(*) AS n FROM ONLY %s.%s" % (
             oid, quote_ident(self._tables[oid]["schema"]), quote_ident(self._tables[oid]["name"])) for oid in oids))
-        moved = _moved(session, oids)  # pg_dump may have ended, and its locks with it
+        lost = moved(session, oids)  # pg_dump may have ended, and its locks with it
         session.execute("COMMIT")
-        self.rows.update((row["oid"], row["n"]) for row in counts if row["oid"] not in moved)
+        self.rows.update((row["oid"], row["n"]) for row in counts if row["oid"] not in lost)
 
 
-def _moved(session, oids):
+def moved(session, oids):
+    """Which tables, of those with these oids, have lost the rows that the snapshot of a session has."""
     return {row["oid"] for row in session.query(MOVED % ", ".join(map(str, oids)))} if oids else set()
 
 

@@ -188,7 +188,7 @@ def _require_unchanged(connection, session, tables):
 
     with connection.session() as fresh:
         changed = {dict(row)["oid"] for row in seen(session) ^ seen(fresh)}
-    changed |= {row["oid"] for row in session.query(dumps.MOVED)} & set(oids)
+    changed |= dumps.moved(session, oids)
     if changed:
         raise SlipwayError("%s was changed just as the dump began." % ", ".join(
             spoken(table) for table in tables if table["oid"] in changed), untouched=dumps.UNTOUCHED, hint="Dump again.")
