@@ -24,5 +24,16 @@ def shortened(value, variables):
     name, literal = found.groups()
     if name not in variables:
         return ast.literal_eval(literal)
+    meant = variables[name]
     # A text with a template in it may turn out to be undefined, and one that looks like a list is one to some versions.
-    return value if isinstance(variables[name], str) and re.search(r"[{\[]", variables[name]) else variables[name]
+    doubtful = isinstance(meant, str) and re.search(r"[{\[]", meant)
+    return value if doubtful or not _is_plain(meant) else meant
+
+
+def _is_plain(value):
+    """Whether a value is made of what YAML knows; a secret of a vault is not, and only Jinja makes a text of it in every version."""
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (str, int, float))

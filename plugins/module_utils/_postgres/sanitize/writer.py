@@ -74,7 +74,7 @@ def write(task, heard, begun=None):
         rc = process.wait()
     errors = [word["error"] for word in words if "error" in word]
     if errors or rc or not words or not words[-1].get("end"):
-        raise SlipwayError("The rows could not be written: %s" % (errors[0] if errors else "the program that does it ended with status %d." % rc),
+        raise SlipwayError("The rows could not be written: %s" % (errors[0] if errors else "the program that does it ended in the middle (status %d)." % rc),
                            untouched=UNTOUCHED)
     looks = [word["residue"] for word in words if "residue" in word]
     return dict(looks[-1], bytes=sum(look["bytes"] for look in looks), found=[found for look in looks for found in look["found"]])
@@ -96,7 +96,7 @@ def main():
             residue.look_at_schema(stream.read())
     except (SlipwayError, OSError) as error:
         _say(error=str(error))
-        sys.exit(1)
+        return
     workers = []
     reader, numbers = os.pipe()
     for _job in range(min(task["jobs"], len(task["tables"]))):
@@ -110,9 +110,8 @@ def main():
         for number in range(len(task["tables"])):
             os.write(numbers, number.to_bytes(NUMBER, "little"))
     os.close(numbers)
-    if not _all_well(workers):
-        sys.exit(1)
-    _say(residue=residue.told(), end=True)
+    if _all_well(workers):
+        _say(residue=residue.told(), end=True)
 
 
 def _all_well(workers):

@@ -27,9 +27,12 @@ def test_a_variable_or_else_a_literal_needs_no_template(value, shorter):
 
 @pytest.mark.parametrize("value", [
     "/srv/shop", 3, None, {}, "{{ slipway_root }}", "{{ slipway_root | default('') }}/x", "{{ slipway_root | default(other) }}",
-    "{{ slipway_root | default('') | bool }}", "{{ slipway_root | default('{{') }}", "{{ template | default('') }}", "{{ batches | default(1) }}"])
+    "{{ slipway_root | default('') | bool }}", "{{ slipway_root | default('{{') }}", "{{ template | default('') }}", "{{ batches | default(1) }}",
+    "{{ secret | default('') }}", "{{ database | default({}) }}", "{{ several | default({}) }}"])
 def test_all_else_is_left_as_it_is(value):
-    assert shortened(value, {"slipway_root": "/srv/shop", "template": "{{ base }}/shop", "batches": "[1, 2]"}) is value
+    secret = object()  # as one of a vault: no text
+    assert shortened(value, {"slipway_root": "/srv/shop", "template": "{{ base }}/shop", "batches": "[1, 2]", "secret": secret,
+                             "database": {"login_password": secret}, "several": {"of": [secret]}}) is value
 
 
 def test_the_options_that_a_step_asks_for_are_written_in_that_way():
