@@ -35,12 +35,10 @@ class File:
         for part in self._compressor.take(data):
             self._put(part)
 
-    def close(self, sync):
-        """Write what is left; with sync it is on the disk then."""
+    def close(self):
+        """Write what is left. Who takes the archive over brings its files to the disk."""
         for part in self._compressor.end():
             self._put(part)
-        if sync:
-            os.fsync(self._stream.fileno())
         self._stream.close()
 
     def _put(self, data):

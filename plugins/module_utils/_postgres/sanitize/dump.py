@@ -15,7 +15,6 @@ import shutil
 import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import fsync_dir
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
@@ -112,14 +111,13 @@ class Sanitizing:
         entries, first = toc.tables(), toc.free_id()
         files = ["%d.dat" % (first + number) for number in range(len(tables))]
         watch = _Watch(tables, report)
-        sync = "--no-sync" not in part.arguments
         os.mkdir(part.archive, 0o700)
         looked_for, left_out = residues.sources(tables)
         codec = dumps.codec(facts)
         with part.written(wish.jobs) as begun:
             residue = writer.write({
                 "connection": vars(self.keyed(connection)), "snapshot": snapshot, "encoding": facts["encoding"],
-                "compression": settled, "sync": sync, "jobs": wish.jobs, "schema": os.path.join(schema, CONTENTS),
+                "compression": settled, "jobs": wish.jobs, "schema": os.path.join(schema, CONTENTS),
                 "residue": [looked_for, codec, self.rules.accepted],
                 "tables": [[os.path.join(part.archive, file), table.query(), spoken(table.relation), [column.name for column in table.columns]]
                            for file, table in zip(files, tables)]}, watch, begun)
@@ -127,7 +125,7 @@ class Sanitizing:
             for number, (file, table) in enumerate(zip(files, tables)):
                 toc.add_rows(entries[table.relation["oid"]], first + number, _copy(table).encode(codec), file.encode("ascii"))
             _move_files(schema, part.archive)
-            _write_contents(part.archive, toc.written(), sync)
+            _write_contents(part.archive, toc.written())
         rows = {table.relation["oid"]: watch.rows[number] for number, table in enumerate(tables)}
         rows.update((table.relation["oid"], 0) for table in plan.tables if table.rows == NONE)
         return rows, {"columns": residue["columns"], "values": residue["values"], "bytes": residue["bytes"], "left_out": left_out}
@@ -221,11 +219,6 @@ def _move_files(source, archive):
             shutil.move(os.path.join(source, name), os.path.join(archive, name))
 
 
-def _write_contents(archive, data, sync):
+def _write_contents(archive, data):
     with open(os.path.join(archive, CONTENTS), "xb") as stream:
         stream.write(data)
-        stream.flush()
-        if sync:
-            os.fsync(stream.fileno())
-    if sync:
-        fsync_dir(archive)

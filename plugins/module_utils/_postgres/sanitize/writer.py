@@ -50,7 +50,7 @@ def session_at(connection, snapshot):
 def write(task, heard, begun=None):
     """Do a task in a process of its own, and return what Residue.told() says; heard(word) has each of its words, begun(pgid) its process group.
 
-    task: connection (the fields of a Connection), snapshot, encoding, compression, sync, jobs, tables [[path of the file less its
+    task: connection (the fields of a Connection), snapshot, encoding, compression, jobs, tables [[path of the file less its
     suffix, query, name, names of columns]], residue (sources, codec, accepted), schema (the path of a toc.dat to look at). Tables that
     come first are begun first. An error of it is raised.
     """
@@ -150,7 +150,7 @@ def _do_table(session, number, task, residue):
     try:
         file = File(path, task["compression"])
         _write_table(session.unload(query, task["encoding"]), file, number, lambda rows: residue.look(rows, places))
-        file.close(task["sync"])
+        file.close()
     except PostgresError as error:
         raise SlipwayError("table %s: %s" % (name, error)) from error
 

@@ -95,7 +95,7 @@ def test_what_is_compressed_is_read_by_others(tmp_path, settled, program):
     file = compressor.File(str(tmp_path / "1.dat"), settled)
     for chunk in chunks:
         file.write(chunk)
-    file.close(sync=False)
+    file.close()
     if program:
         data = subprocess.run([program, "-dc", file.path], check=True, capture_output=True).stdout
     else:
