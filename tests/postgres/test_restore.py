@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import grants, restore_source
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes, require_confirmed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import CopySource, DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
@@ -369,11 +370,15 @@ def test_what_was_restored_can_wait_to_be_put_in_place(postgres, dump):
 
 
 def test_the_live_database_is_opened_again(postgres, dump):
+    """It was a killed run that has closed it; who has done so by hand wants it to be so."""
     postgres.sql("ALTER DATABASE shop ALLOW_CONNECTIONS false")
+    with pytest.raises(SlipwayError, match="it was not Slipway that has closed it"):
+        restore(postgres, DumpSource(dump))
+    postgres.sql(allow("shop", False))
     restore(postgres, DumpSource(dump), reversible=True)
     assert orders(postgres) == 1000
     Restore(postgres.connection(), Wishes()).go(":pre")
-    postgres.sql("ALTER DATABASE shop ALLOW_CONNECTIONS false")
+    postgres.sql(allow("shop", False))
     assert Restore(postgres.connection(), Wishes()).go(":pre")["changed"]
     assert orders(postgres) == 10
 

@@ -55,7 +55,7 @@ REFUSED = [
     ({"source": ":ready", "swap": False}, "swap=false has no meaning"),
     ({"source": ":pre", "swap": False}, "swap=false has no meaning"),
     ({"source": "here/shop/none/20260101T000000.000000Z"}, "There is no dump here/shop/none/20260101T000000.000000Z"),
-    ({"store": None}, "no store to look for the dump"),
+    ({"store": None}, "Nothing says where the store of dumps is"),
     ({"config": "sfe", "configs": CONFIGS}, "safe"),
     ({"config": "safe", "configs": {"safe": {"reversibel": True}}}, "reversible"),
 ]
