@@ -43,9 +43,9 @@ def deployed(provisioned):
     result = play(lab, "deploy", reference="5.1.0")
     done = "SELECT * FROM standin_done WHERE topic = 'oro.search.reindex'"
     until(lambda: lab.sql(done))
+    lab.get("/login/ann")
     seen = dict(snapshot(lab), reindexed=lab.sql(done))
     lab.ssh("jobs1", ["systemctl", "stop", "oro-consumer@2.service"])
-    lab.get("/login/ann")
     return SimpleNamespace(result=result, **seen)
 
 
