@@ -227,11 +227,13 @@ def test_the_locale_of_icu_and_what_the_programs_of_every_day_lack(older, store)
         pytest.skip("this server has no databases with a locale of ICU")
     older.sql("CREATE ROLE shop LOGIN CREATEDB PASSWORD '%s'" % PASSWORD)
     comes_back(older, "LOCALE_PROVIDER icu ICU_LOCALE 'de'", "ä", store)
-    execute(older, 'CREATE EXTENSION "uuid-ossp"; CREATE TABLE public.named AS SELECT 1; ALTER TABLE public.named ADD id uuid DEFAULT uuid_generate_v4()', "old")
+    execute(older, 'CREATE EXTENSION "uuid-ossp"; CREATE TABLE public.named AS SELECT 1;'
+                   " ALTER TABLE public.named ADD id uuid DEFAULT uuid_generate_v4()", "old")
     dump(older.connection(database="old"), store, Wish("uat"))
     Restore(older.connection(database="new"), Wishes(reversible=True)).run(DumpSource(store.open(store.newest())))
     ids = "SELECT id FROM named"
-    assert older.sql(ids, "new") == older.sql(ids, "old") and older.sql("INSERT INTO named VALUES (2) RETURNING id <> '%s'" % older.sql(ids, "old"), "new") == "t"
+    old = older.sql(ids, "old")
+    assert older.sql(ids, "new") == old and older.sql("INSERT INTO named VALUES (2) RETURNING id <> '%s'" % old, "new") == "t"
 
 
 @pytest.mark.parametrize("text, kind", [("none", ".dat"), ("gzip:1", ".dat.gz"), ("auto", ".dat.zst")])

@@ -67,8 +67,9 @@ class Front:
             self.port = probe.getsockname()[1]
         environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES))
         environment.filters["hash"] = get_hash
-        snippet, outside, errors = (environment.get_template(name).render(maintenance_root=self.root, maintenance_bypass_addresses=NEAR)
-                            for name in ("nginx.conf.j2", "nginx_http.conf.j2", "nginx_errors.conf.j2"))
+        snippet, outside, errors = (
+            environment.get_template(name).render(maintenance_root=self.root, maintenance_bypass_addresses=NEAR)
+            for name in ("nginx.conf.j2", "nginx_http.conf.j2", "nginx_errors.conf.j2"))
         temporary = "".join('%s_temp_path "%s/%s"; ' % (name, self.folder, name)
                             for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         with open(os.path.join(self.folder, "nginx.conf"), "w", encoding="utf-8") as stream:
