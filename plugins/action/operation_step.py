@@ -79,7 +79,9 @@ class ActionModule(ActionBase):
         elif self._task.check_mode and steps[0] not in READING:
             result.update(changed=True, msg="would " + "; ".join(steps_of(board.mode)[step][1] for step in steps))
         else:
-            asked = {name: self._option(name, asked, task_vars) for name in ASKED.get(steps[0], ())}
+            # Only who recovers has a wish: an upgrade that fails goes back by what it sees, whatever stands in an inventory.
+            wishes = () if steps[0] == "assess" and kind != "recover" else ASKED.get(steps[0], ())
+            asked = {name: self._option(name, asked, task_vars) for name in wishes}
             if "balancer_status" in asked:
                 asked["balancer_status"] = status_urls(asked["balancer_status"], task_vars)
             for name in OF_HOST:
@@ -273,8 +275,8 @@ def _plan(step, board, kind, asked):
         surveys = board.surveys()
         holder = surveys[board.leader]["holder"]
         # The leader cannot see the controller's processes; this controller can see its own.
-        takeover = boolean(asked["takeover"] or False) or bool(holder and gone(holder))
+        takeover = boolean(asked.get("takeover") or False) or bool(holder and gone(holder))
         return {"owner": me, "surveys": surveys, "failed": sorted({failure[1] for failure in board.failed_forward()}),
-                "crashed": board.recovering, "takeover": takeover, "wish": asked["direction"] or "auto",
-                "accept_loss": boolean(asked["accept_loss"] or False), "leader_lost": boolean(asked["leader_lost"] or False)}
+                "crashed": board.recovering, "takeover": takeover, "wish": asked.get("direction") or "auto",
+                "accept_loss": boolean(asked.get("accept_loss") or False), "leader_lost": boolean(asked.get("leader_lost") or False)}
     return {}

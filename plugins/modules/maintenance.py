@@ -137,7 +137,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
-from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages import page_of
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages import page_or_ours
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, Runtime
@@ -206,7 +206,7 @@ def _words(options, settings, runtime):
     for name in ("expected_seconds", "lifetime"):
         if words[name] < 1:
             raise SlipwayError("%s must be at least 1." % name, untouched="Maintenance is as it was.")
-    return words, page_of(runtime.release.path, settings["page"]) if runtime else None
+    return words, page_or_ours(runtime.release.path, settings["page"]) if runtime else None
 
 
 def _user():

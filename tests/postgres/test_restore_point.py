@@ -199,6 +199,10 @@ def test_what_somebody_has_closed_on_purpose_stays_closed(postgres, point):
         point.present()
     assert point.absent()["changed"] is False and point.reopen() is False and closed(postgres, "shop")
     postgres.sql("ALTER DATABASE shop ALLOW_CONNECTIONS true")
+    point.present()
+    postgres.sql("ALTER DATABASE shop ALLOW_CONNECTIONS false")
+    assert point.reopen() is True, "beside a restore point, as a release before the mark has left it"
+    point.absent()
     comment = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = '%s'"
     for said in ("ours", "two\nlines", "[closed by Slipway] was long ago", None):
         postgres.sql("COMMENT ON DATABASE shop IS %s" % (quote_literal(said) if said else "NULL"))

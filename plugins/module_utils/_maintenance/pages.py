@@ -106,6 +106,14 @@ def page_of(release_path, page, key="maintenance.page"):
                                 "%d bytes." % (key, LARGEST)) from error
 
 
+def page_or_ours(release_path, page):
+    """The same of the release that is live: where its page cannot be read, users see the collection's own, and not nothing."""
+    try:
+        return page_of(release_path, page)
+    except SlipwayError:
+        return None
+
+
 def put_error_pages(release_path, pages):
     """Put the pages that slipway.yml names (error_pages, by status) where the web server looks for those of a release."""
     texts = {status: page_of(release_path, page, "error_pages.%s" % status) for status, page in pages.items()}

@@ -125,6 +125,8 @@ def _decide(site, operation, plan, lost, check):
     if earlier:
         # Users may be in again: looking at the database anew could take their writes for the migration's.
         return _again(earlier), None
+    if lost and {step["step"] for step in states} & _SEEN_TO:
+        return Decision("back", False, _BEGUN + "The database had been seen to before hosts went back."), None
     begun = {step["step"] for step in states} | set(plan["failed"])
     if lost:
         begun, migration, changes = _without_its_leader(site, operation, begun, lost, check)
@@ -210,6 +212,8 @@ def _failed(states):
 
 
 _BEGUN = "Going back had already begun. "
+# Steps that no host begins before the leader has put the restore point back, or has left the database as it was.
+_SEEN_TO = {"reinstate", "reopen", "undo"}
 
 
 def _back_only(wish):

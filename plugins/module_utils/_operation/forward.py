@@ -16,7 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.operation i
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, mode_of
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 
-BROKEN = " Users are served. Mend it by the next upgrade, or by the playbook slipway.app.service_start."
+BROKEN = " Users are served. When it is mended, the next upgrade or the playbook slipway.app.service_start starts it."
 LEFT = " It is a database beside the live one, in nobody's way; the next upgrade drops it, and so does the playbook slipway.app.recover."
 
 
@@ -51,7 +51,8 @@ def stage(site, operation):
         store = site.store(operation.plan["package"])
         config = site.config(store.config(operation.plan["digest"])["documents"])
         release, changed = site.releases.present(store, operation.plan["digest"], operation.plan["package"])
-        debugging.refuse_files(site, release)
+        if changed:  # one that was here before is the way back by hand
+            debugging.refuse_files(site, release)
         environment.write(site.root, release.id, site.params["environment_variables"] or {})
         outcome.update(release=release.id, unpacked=changed, patches=patching.replay(site, site.releases.current(), release))
         if site.serves:
@@ -80,7 +81,7 @@ def drain(site, operation):
 
 def close(site, operation):
     """Turn users away with the maintenance page, then let web end the requests it has."""
-    from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages import page_of
+    from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages import page_or_ours
 
     with operation.step("close") as outcome:
         release = site.releases.find(operation.plan["digest"])
@@ -88,7 +89,7 @@ def close(site, operation):
         config = site.config((live or release).documents)
         page = config["maintenance"]
         kept = site.maintenance.hold(operation.id, page["message"], page["expected_seconds"], operation.plan["owner"]["user"],
-                                     page_of((live or release).path, page["page"]))
+                                     page_or_ours((live or release).path, page["page"]))
         if kept:
             outcome["kept"] = _who_wants(kept)
         outcome["since"] = site.maintenance.status()["since"]
@@ -220,6 +221,8 @@ def open_(site, operation):
         outcome["warnings"] = []
         # Users are in: there is no way back, and the release that mends it has to be let in as well.
         _try(outcome["warnings"], "starting what ran before", lambda: outcome.update(started=start_rest(site, operation, release, old)), BROKEN)
+        if outcome["warnings"]:
+            services.owe(site, operation, release)
     return outcome
 
 
@@ -275,7 +278,8 @@ def finish(site, operation):
 def _started(operation):
     """{name: pid} of what the operation has started on this host besides web."""
     outcome = operation.outcome_of("renew" if MODES[operation.mode].by_batch else "open")
-    return (outcome or {}).get("started") or {}
+    started = (outcome or {}).get("started")
+    return started if isinstance(started, dict) else {}  # before 0.2 they were names alone
 
 
 def drop_restore_points(site, ending=None, check=False):

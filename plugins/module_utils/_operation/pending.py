@@ -42,7 +42,7 @@ def pending(runtime, connection=None, database=None):
 def _migrations(runtime):
     keys = runtime.config["migrations"]
     if not keys["sql"]:
-        if any(runtime.config["commands"][name] for name in ("migrate", "upgrade_rolling")):
+        if any(runtime.config["commands"][name] for name in ("migrate", "upgrade_maintenance", "upgrade_rolling")):
             raise SlipwayError("slipway.yml does not say how pending migrations are read.",
                                hint="Name a command under migrations.sql that prints their SQL.")
         return []

@@ -35,6 +35,11 @@ def to_run(site, operation, release):
     return record.to_run(site.root, operation.id, definitions, revive=release is not None and release.digest == operation.plan["digest"])
 
 
+def owe(site, operation, release):
+    """Note, where the rest could not be started, what was to be: the next upgrade, recover and status go by that."""
+    record.owe(site.root, operation.id, [item.name for item in to_run(site, operation, release) if item.kind != "web"])
+
+
 def stop(site, definitions, kinds, drain):
     """Stop services kind after kind, those of one kind together; {name: {seconds, killed}} of what was stopped."""
     driver = site.driver()
@@ -89,7 +94,8 @@ def check_up(site, release, started):
     fallen = [item for item in site.definitions(release) if item.name in started and not item.schedule
               and (found[item.name].state, found[item.name].pid) != ("running", started[item.name])]
     if fallen:
-        raise SlipwayError("\n".join("The service %s does not stay up. %s" % (item.name, driver.last_words(item)) for item in fallen))
+        raise SlipwayError("\n".join("The service %s has ended since it was started. %s" % (item.name, driver.last_words(item))
+                                     for item in fallen))
 
 
 def _health_check(site, config, release):

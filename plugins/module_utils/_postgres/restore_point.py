@@ -146,8 +146,10 @@ class RestorePoint:
             state = "restored"
         else:
             state = "partial" if self.part in databases else "absent"
-        return {"state": state, "live": self.database in databases, "open": databases.get(self.database),
-                "databases": sorted(set(databases) - {self.database})}
+        beside = sorted(set(databases) - {self.database})
+        # Without the mark it was a release of Slipway that left none, when a copy of ours is there.
+        is_open = False if beside and databases.get(self.database, True) is None else databases.get(self.database)
+        return {"state": state, "live": self.database in databases, "open": is_open, "databases": beside}
 
     def _facts(self, session, before):
         facts = look(session, self.database)

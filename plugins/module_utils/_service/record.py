@@ -43,6 +43,13 @@ def debts(root):
     return {"operation": noted.get("operation", ""), "services": noted.get("owed", [])}
 
 
+def owe(root, operation, names):
+    """Note that an operation was to start these programs and could not."""
+    noted = _noted(root, operation)
+    if noted is not None:
+        write_json(_path(root), dict(noted, owed=sorted(names)))
+
+
 def settle(root, names):
     """Nobody owes these programs any more: they were started, or somebody has said since what is to be with them."""
     noted = read_json(_path(root)) or {}

@@ -39,10 +39,10 @@ class Supervisor(Driver):
         self._conf_dir = conf_dir
 
     def check(self, definitions):
-        if len(self._conf_dir.split()) > 1:
+        if definitions and len(self._conf_dir.split()) > 1:
             raise SlipwayError("The folder %s has white space in its name, where supervisord's setting 'files' begins another name." % self._conf_dir,
                                hint="Let slipway_supervisor_conf_dir be another one.")
-        if not os.access(self._conf_dir, os.W_OK | os.X_OK):
+        if definitions and not os.access(self._conf_dir, os.W_OK | os.X_OK):
             raise SlipwayError("The folder %s, from where supervisord is to read its programs, is not there or cannot be written to." % self._conf_dir,
                                hint="slipway_supervisor_conf_dir names it, and [include] of supervisord's configuration: files = %s/*.conf" % self._conf_dir)
         for definition in definitions:

@@ -138,7 +138,8 @@ ORO = {
     "maintenance": {
         # The pages that are open hear of it from the websocket server.
         "on": [CONSOLE + "oro:maintenance:lock"],
-        "off": [CONSOLE + "oro:maintenance:unlock"],
+        # The second lock is of the application's own flow, none of whose scripts takes it away; a web server may look for it.
+        "off": [CONSOLE + "oro:maintenance:unlock", "rm -f {shared}/var/maintenance/global_lock"],
         "expected_seconds": 600,
     },
     "database": {"migrations_table": "oro_migrations", "current": CURRENT},
@@ -162,8 +163,6 @@ ORO_FLOWS = {
             "upgrade_rolling": [SCRIPT + "upgrade:rolling"],
             "upgrade_source": [SCRIPT + "upgrade:source"],
         },
-        # None of them takes the second lock away, which is for a web server that looks for it.
-        "maintenance": {"off": ORO["maintenance"]["off"] + ["rm -f {shared}/var/maintenance/global_lock"]},
     }),
 }
 

@@ -108,6 +108,16 @@ def test_who_stands_in_goes_on_with_going_back_whoever_had_decided_it(tmp_path, 
     assert (decision["direction"], decision["restore"]) == ("back", restore), decision
 
 
+def test_who_stands_in_never_puts_a_restore_point_back_under_users_who_are_in_again(tmp_path):
+    """The leader had found the database unchanged, and let users in, then was lost before it could drop the restore point."""
+    follower = site(tmp_path, "app2")
+    with begun(follower, EARLY).step("reopen"):
+        pass
+    follower.leads = True
+    decision = assess(follower, leader_lost=True, accept_loss=True)["decision"]
+    assert (decision["direction"], decision["restore"]) == ("back", False)
+
+
 def test_a_release_to_go_back_to_that_is_gone_is_named_and_nothing_taken_away(tmp_path):
     where = site(tmp_path)
     where.releases = SimpleNamespace(list=list, find=lambda digest: None)

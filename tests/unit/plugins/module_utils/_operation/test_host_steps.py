@@ -17,6 +17,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.balancer im
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
+from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._operation.test_balancer import answering
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script
@@ -121,7 +122,9 @@ def test_a_consumer_that_does_not_run_by_the_new_release_is_a_warning_and_the_up
             time.sleep(0.05)
         said = forward.finish(host.site, host.operation)["warnings"]
     (warning,) = said
-    assert "mailer does not stay up" in warning and "broken" in warning and "Users are served." in warning
+    assert "The service mailer " in warning and "broken" in warning and "Users are served." in warning
+    owed = record.debts(host.root)["services"]
+    assert owed == (["mailer", "push"] if "does not stay up" in warning else []), "what could not be started is due"
     forward.finish(host.site, host.operation)
     assert open_operation(host.root) is None and host.running()["push"] == host.running()["web"] == "2.0"
 
