@@ -206,7 +206,7 @@ EXAMPLES = r"""
             email: email
             first_name: first_name
             last_name: {rule: last_name, locale: de}
-            birth: {rule: date, entity: id}
+            birth: {rule: date, entity: id, domain: customer}
             notes: text
             data: {rule: json, paths: {address.street: street, plan: keep}}
             "*": keep

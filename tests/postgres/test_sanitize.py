@@ -15,6 +15,7 @@ import signal
 import subprocess
 
 import pytest
+import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
@@ -30,7 +31,8 @@ SECRET = "a key of thirty-two characters..."
 RULES = {"tables": {
     "app.*": {"columns": {"email": "email"}},
     "app.customer": {"columns": {
-        "first_name": "first_name", "last_name": {"rule": "last_name", "locale": "de"}, "phone": "phone", "birth": {"rule": "date", "entity": "id"},
+        "first_name": "first_name", "last_name": {"rule": "last_name", "locale": "de"}, "phone": "phone",
+        "birth": {"rule": "date", "entity": "id", "domain": "customer"},
         "iban": "iban", "ip": "inet", "token": "uuid", "code": {"rule": "hash", "length": 20}, "note": "text", "tags": {"rule": "array", "of": "hash"},
         "address": {"rule": "json", "paths": {"street": "street", "geo.name": "hash", "plan": "keep"}}, "home": None,
         "salary": "number", "visits": {"rule": "number", "bucket": 10}, "seen": {"rule": "date", "days": 30}, "secret": "empty",
@@ -198,7 +200,7 @@ REFUSALS = [
     ({"app.customer": {"columns": {"tags": "hash"}}}, "app.customer.tags: the rule hash is not for arrays"),
     ({"app.customer": {"columns": {"token": {"rule": "fixed", "value": "x"}}}}, "cannot keep the values apart"),
     ({"app.customer": {"columns": {"first_name": "uuid"}}}, "needs room for 36 characters"),
-    ({"app.customer": {"columns": {"birth": {"rule": "date", "entity": "ident"}}}}, "ident as its entity, which is no column. Known: id, email"),
+    ({"app.customer": {"columns": {"birth": {"rule": "date", "entity": "ident", "domain": "x"}}}}, "ident as its entity, which is no column. Known: id, email"),
     ({"app.customer": {"columns": {"salary": {"rule": "sql", "expression": "-1"}}}}, "the check customer_salary_check would refuse 1000 of 1000"),
     ({"app.customer": {"columns": {"visits": {"rule": "sql", "expression": "1 / (id - 5)"}}}}, "cannot be worked out (SQLSTATE 22012), of visits"),
     ({"app.customer": {"columns": {"note": {"rule": "sql", "expression": "notes"}}}}, "cannot be worked out (SQLSTATE 42703), of note"),
@@ -248,6 +250,62 @@ def test_a_column_that_nobody_decided_on_stops_it(shop, store):
     assert result["sanitized"]["policy"] == "scan"
 
 
+@pytest.fixture
+def small(postgres):
+    """The owner's connection to an empty database."""
+    postgres.drop_all()
+    postgres.sql("CREATE DATABASE shop OWNER shop")
+    return postgres.connection()
+
+
+def rules_of(text):
+    return {"tables": yaml.safe_load(text)}
+
+
+def refused(connection, store, rules, *words):
+    with pytest.raises(SlipwayError) as error:
+        sanitized(connection, store, rules, check=True)
+    for word in words:
+        assert word in str(error.value), word
+
+
+def test_the_example_of_the_guide_does_what_the_guide_says(postgres, small, store):
+    guide = (pathlib.Path(__file__).parents[2] / "docs/docsite/rst/guide_sanitized.rst").read_text(encoding="utf-8")
+    block = yaml.safe_load(re.search(r"code-block:: yaml\n\n((?:    .*\n|\n)+)", guide).group(1))
+    rules = block["slipway_postgres_configs"]["people"]["sanitize"]
+    small.execute("""SET search_path = public; CREATE TABLE customer (id int PRIMARY KEY, email text UNIQUE, first_name text, last_name text, phone text,
+            birthday date, notes text, data jsonb, shop_password text, colour text);
+        INSERT INTO customer VALUES (1, 'a@b.example', 'Rawann', 'Rawson', '+44 4711', '1999-09-09', 'x', '{"address": {"street": "Rawstreet"}}',
+            'rawpass', 'red');
+        CREATE TABLE session (id int); CREATE TABLE product_price (id int, price int, old_password text)""")
+    told = sanitized(small, store, rules, check=True)["sanitized"]
+    masked = {"%(name)s.%(column)s" % entry: entry["rule"] for entry in told["masked"]}
+    assert masked == {"customer.email": "email", "customer.first_name": "first_name", "customer.last_name": "last_name", "customer.phone": "phone",
+                      "customer.birthday": "date", "customer.notes": "text", "customer.data": "json", "customer.shop_password": "fixed",
+                      "product_price.old_password": "fixed"}
+    assert [table["name"] for table in told["emptied"]] == ["session"]
+    # A pattern keeps nothing that looks like data of persons; its own name does.
+    small.execute("ALTER TABLE public.customer ADD api_token text; ALTER TABLE public.product_price ADD ip inet, ADD size int")
+    refused(small, store, rules, "customer.api_token (its name says hash)", "product_price.ip (its name says inet)", "by its own name, and by no pattern")
+    refused(small, store, dict(rules, policy="scan"), "customer.api_token (its name says hash)", "product_price.ip (its name says inet)")
+    rules["tables"]["public.customer"]["columns"]["api_token"] = "keep"
+    rules["tables"]["public.product_price"] = "keep"
+    assert {"%(name)s.%(column)s" % entry: entry["rule"] for entry in sanitized(small, store, rules, check=True)["sanitized"]["masked"]} == masked
+
+
+def test_what_would_be_lost_or_moved_by_a_mask(postgres, small, store):
+    small.execute("""SET search_path = public; CREATE TABLE visit (id int, who int, day date NOT NULL);
+        INSERT INTO visit VALUES (1, NULL, '2026-01-01'), (2, 7, '2026-01-02');
+        CREATE TABLE month (day timestamp, n int) PARTITION BY RANGE ((date_trunc('month', day)));
+        CREATE TABLE month_1 PARTITION OF month FOR VALUES FROM ('2026-01-01') TO ('2026-02-01'); INSERT INTO month VALUES ('2026-01-02', 1)""")
+    text = "{month: {columns: {day: %s, n: keep}}, visit: {columns: {id: keep, who: keep, day: %s}}}"
+    refused(small, store, rules_of(text % ("date", "keep")), "month_1.day: the rule date would move rows to other partitions")
+    refused(small, store, rules_of(text % ("keep", "{rule: sql, expression: 'day + who'}")), "visit.day: the rule sql gives NULL in 1 of 2 rows")
+    sanitized(small, store, rules_of(text % ("keep", "{rule: date, entity: who, domain: person}")))
+    there = restored(postgres, newest(store))
+    assert there.query("SELECT count(day) AS n, bool_and(abs(day - date '2026-01-01') <= 181) AS near FROM public.visit") == [{"n": 2, "near": True}]
+
+
 def test_a_raw_value_that_is_left_somewhere_stops_it(shop, store):
     everybody = " ".join("Raw%d@mail.example" % number for number in range(1, 3001))
     leaks = [("UPDATE app.customer SET address = jsonb_set(address, '{plan}', to_jsonb('call ' || split_part(email::text, '@', 1)))",
@@ -262,6 +320,11 @@ def test_a_raw_value_that_is_left_somewhere_stops_it(shop, store):
         assert store.list() == [] and store.leftovers() == []
         shop.execute("UPDATE app.customer SET address = '{}'; UPDATE app.\"Bestellung Ü\" SET \"order\" = 'x'")
     shop.execute("COMMENT ON TABLE app.hen IS NULL")
+    # Letters beyond ASCII have a case, too.
+    shop.execute("UPDATE app.customer SET last_name = 'RÄWÖHLERÜ', note = 'call RÄWÖHLERÜ'")
+    with pytest.raises(SlipwayError, match="of app.customer.last_name in app.customer.note"):
+        sanitized(shop, store, customer(note="keep"))
+    shop.execute("UPDATE app.customer SET last_name = 'xx'")
     shop.execute("UPDATE app.customer SET first_name = 'raw-12345', note = 'raw-12345'")
     with pytest.raises(SlipwayError, match="of app.customer.note in app.customer.first_name"):
         sanitized(shop, store, customer(first_name="keep"))

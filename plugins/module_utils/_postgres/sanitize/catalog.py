@@ -37,7 +37,10 @@ SELECT p.partrelid::bigint AS oid, a.attname AS name
 FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid
 WHERE a.attnum = ANY (p.partattrs::int[]) OR EXISTS (
     SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid = 0 AND p.partexprs IS NOT NULL
-        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = a.attnum)"""
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = a.attnum)
+    -- The other way round: a column cannot go without the table, for what the table is partitioned by.
+    OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid = a.attnum
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = 0 AND d.deptype = 'i')"""
 
 PARENTS = "SELECT inhrelid::bigint AS oid, inhparent::bigint AS parent FROM pg_inherits"
 
@@ -56,7 +59,8 @@ LARGE_OBJECTS = "SELECT count(*) AS n FROM pg_largeobject_metadata"
 
 # Tables of extensions whose rows pg_dump dumps, since their extension says so.
 OF_EXTENSIONS = """
-SELECT n.nspname AS schema, c.relname AS name, e.extname AS extension
+SELECT n.nspname AS schema, c.relname AS name, e.extname AS extension,
+       ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns
 FROM pg_extension e, unnest(e.extconfig) x (oid) JOIN pg_class c ON c.oid = x.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') ORDER BY 1, 2"""
 

@@ -99,11 +99,17 @@ class Sanitizing:
 
     def _of_extensions(self, session):
         """The tables of extensions whose rows pg_dump would dump and no rule keeps, and warnings that name them."""
-        left_out = [row for row in session.query(catalog.OF_EXTENSIONS) if not any(
-            entry.matcher.exact and entry.matcher.matches(row["schema"], row["name"]) and entry.columns and all(
-                rule.name == "keep" for _matcher, rule in entry.columns) for entry in self.rules.entries)]
+        left_out = [row for row in session.query(catalog.OF_EXTENSIONS) if not self._kept_whole(row)]
         return left_out, ["The rows of table %s of extension %s are not in the dump, since no rule keeps them."
                           % (spoken(row), row["extension"]) for row in left_out]
+
+    def _kept_whole(self, table):
+        """Whether all rules for a table, which names it, keep all of its rows and columns: pg_dump can mask none."""
+        entries = [entry for entry in self.rules.entries if entry.matcher.matches(table["schema"], table["name"])]
+        named = [entry for entry in entries if entry.matcher.exact]
+        masked = any(rule.name != "keep" and matcher.matches("", name) for entry in entries for matcher, rule in entry.columns for name in table["columns"])
+        return bool(named) and not masked and all(
+            entry.rows != NONE and [matcher.text for matcher, _rule in entry.columns] == ["*"] for entry in named)
 
     def _write_rows(self, connection, snapshot, plan, facts, toc, schema, part, wish, settled, report):
         """Write the rows, then the table of contents, without which they are no archive; return {oid: rows}, and what was looked for in them."""

@@ -39,7 +39,8 @@ class Key:
         if len(secret) < SHORTEST_KEY:
             raise SlipwayError("The key of sanitized dumps has to have at least %d characters." % SHORTEST_KEY, untouched="Nothing was changed.",
                                hint="Make one with: openssl rand -hex 32. Who has it can tell whose pseudonym is whose: keep it as a password.")
-        derived = hmac.new(secret.encode("utf-8"), LABEL, hashlib.sha256).digest().ljust(64, b"\0")
+        # Slow by design: the id stands in each manifest, and whoever reads one could try weak secrets on it.
+        derived = hashlib.scrypt(secret.encode("utf-8"), salt=LABEL, n=2 ** 15, r=8, p=1, maxmem=2 ** 26, dklen=32).ljust(64, b"\0")
         # The two pads of HMAC: SQL has no exclusive or for bytes.
         self.setting = bytes(byte ^ 0x36 for byte in derived).hex() + bytes(byte ^ 0x5c for byte in derived).hex()
         self.id = hmac.new(derived, b"id", hashlib.sha256).hexdigest()[:16]
@@ -426,10 +427,17 @@ class Date(Rule):
     name, fits, by_value = "date", MOMENTS, False
     options = _keyed(days=(180, _from(1, 36500)), entity=(None, _text), to=("day", _one_of("day", "year")))
 
+    def __init__(self, said, where):
+        super().__init__(said, where)
+        if self["entity"] and not self["domain"]:
+            raise SlipwayError("%s: the rule date has an entity and needs a domain, such as person: the same entity has the same offset wherever "
+                               "the domain is the same, and customer 7 is not order 7." % where)
+
     def mask(self, column, row):
         if self["to"] == "year":
             return "date_trunc('year', %s)" % column.value
-        of = "(%s)::text" % quote_ident(self["entity"]) if self["entity"] else column.text()
+        # Of a row without an entity the value itself is one: the offset of nothing would be NULL, and the date lost.
+        of = "coalesce((%s)::text, %s)" % (quote_ident(self["entity"]), column.text()) if self["entity"] else column.text()
         drawn = row.once(number(self["domain"] or self.name, column, of))
         days = "((%s %% %d)::int - %d)" % (drawn, 2 * self["days"] + 1, self["days"])
         return "%s + %s" % (column.value, days if column.base == "date" else days + " * interval '1 day'")

@@ -135,15 +135,18 @@ class Plan:
         said = [(exact, order, entry.rows) for exact, order, entry in entries if entry.rows]
         table.rows = max(said)[2] if said else "all"
         for column in table.columns:
-            # A column that is named goes before one that a pattern means: no "*": keep undoes a mask.
-            candidates = [((matcher.exact, exact, order, number), rule, entry) for exact, order, entry in entries
+            # A column that is named goes before one that a pattern means, and of patterns a mask before keep: no "*": keep undoes a mask.
+            candidates = [((matcher.exact, matcher.exact or rule.name != "keep", exact, order, number), rule, entry) for exact, order, entry in entries
                           for number, (matcher, rule) in enumerate(entry.columns) if matcher.matches("", column.name)]
             if not candidates:
                 continue
             (rank, rule, entry) = max(candidates, key=lambda candidate: candidate[0])
+            # Nobody who wrote a pattern has seen the columns of later.
+            if rule.name == "keep" and not (rank[0] or entry.kept_whole) and suspicion.by_name_and_type(column):
+                continue
             table.decisions[column.name] = Decision(rule, "%s" % entry.matcher.text)
             for other_rank, other, other_entry in candidates:
-                if other_rank[:2] == rank[:2] == (True, True) and other_entry is not entry and not other.same_as(rule):
+                if other_rank[:3] == rank[:3] == (True, True, True) and other_entry is not entry and not other.same_as(rule):
                     self.problems.append("%s.%s has the rule %s by %s and %s by %s." % (
                         spoken(table.relation), column.name, rule.name, entry.matcher.text, other.name, other_entry.matcher.text))
 
@@ -190,8 +193,9 @@ class Plan:
         if self.undecided:
             told = ["%s.%s (%s)" % (spoken(table.relation), column.name, "%s says %s" % (why, rule) if why else "new, or forgotten")
                     for table, column, why, rule in self.undecided]
-            self.problems.append("No rule says what is to become of %s%s." % (
-                ", ".join(told[:MOST_TOLD]), " and %d more" % (len(told) - MOST_TOLD) if len(told) > MOST_TOLD else ""))
+            self.problems.append("No rule says what is to become of %s%s.%s" % (
+                ", ".join(told[:MOST_TOLD]), " and %d more" % (len(told) - MOST_TOLD) if len(told) > MOST_TOLD else "",
+                " What looks like data of persons is kept by its own name, and by no pattern." if any(undecided[2] for undecided in self.undecided) else ""))
 
     # What speaks against them
 
@@ -242,6 +246,10 @@ class Plan:
                     spoken(table.relation), error.sqlstate, ", ".join("%s" % column.name for column in self._guilty(table))))
                 self._session.execute("ROLLBACK TO SAVEPOINT trial")
                 continue
+            for number, column in enumerate(table.masked()):
+                if column.not_null and row["m%d" % number] != row["n"]:
+                    self.problems.append("%s.%s: the rule %s gives NULL in %d of %d rows, and the column is NOT NULL." % (
+                        spoken(table.relation), column.name, table.decisions[column.name].rule.name, row["n"] - row["m%d" % number], row["n"]))
             for number, check in enumerate(concerned):
                 if row["c%d" % number]:
                     self.problems.append("%s: the check %s would refuse %d of %d masked rows, by %s." % (

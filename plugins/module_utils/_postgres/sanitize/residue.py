@@ -97,7 +97,7 @@ class Residue:
         self._plain = set()  # those of words of plain letters
         self._known = frozenset()
         self._harmless = set(words(" ".join([LOREM] + [word for locale in WORDS.values() for kind in locale.values() for word in kind])
-                                   .lower().encode(codec, "replace")))
+                                   .encode(codec, "replace").lower()))
 
     @property
     def values(self):
@@ -111,7 +111,7 @@ class Residue:
         self._known = frozenset(self._prints)
 
     def _learn(self, number, value, name):
-        data = _copied(value).lower().encode(self._codec, "replace")
+        data = _copied(value).encode(self._codec, "replace").lower()  # letters beyond ASCII stay as they are, as those of rows do
         parts = words(data)
         if len(data) >= SHORTEST_VALUE and any(part not in self._harmless and not part.isdigit() for part in parts):
             self._prints.setdefault(hash(data), number)
