@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import masks
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import Column
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.residue import Residue
 
 SECRET = "a key of thirty-two characters..."
 FAST = settings(max_examples=4, derandomize=True, database=None, deadline=None)
@@ -92,6 +94,15 @@ def test_what_a_mask_promises(session, said, column, values, distinct):
             assert len({row["mask"] for row in rows}) == len({row["raw"] for row in rows})
 
     promise()
+
+
+def test_an_error_of_the_proof_has_no_value_in_it(session):
+    """What the server says of it has: invalid input syntax for type integer: "rawvalue"."""
+    source = {"name": "app.t.c", "rule": "hash", "query": "SELECT v::int::text AS v FROM (VALUES ('rawvalue')) t (v)"}
+    with pytest.raises(SlipwayError, match="app.t.c cannot be looked at in .*SQLSTATE 22P02") as caught:
+        Residue([source], "utf-8").learn(session)
+    assert "rawvalue" not in str(caught.value)
+    assert caught.value.__suppress_context__
 
 
 def test_the_key_and_the_domain_make_the_pseudonym(server, session):

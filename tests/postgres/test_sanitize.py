@@ -18,13 +18,14 @@ import pytest
 import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import dump as sanitize_dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.toc import Toc
-from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, Cluster
+from ansible_collections.slipway.app.tests.postgres import bouncer
+from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY, Cluster
 from ansible_collections.slipway.app.tests.postgres.crashes import in_child
 
 SECRET = "a key of thirty-two characters..."
@@ -165,6 +166,7 @@ def test_a_restored_one_is_the_shop_without_its_people(postgres, shop, reader, s
     assert there.query("SELECT count(*) AS n FROM app.visit v JOIN app.customer c ON v.email = c.email::text AND v.who = c.last_name")[0]["n"] == 3000
     assert there.query("SELECT nextval('app.customer_id_seq') AS n") == [{"n": 3001}]
     # The same key makes the same dump, however it is compressed and by how many jobs; another key makes others of all of them.
+    shop.execute("ALTER DATABASE shop SET timezone = 'Asia/Tokyo'")
     for compression, jobs in (("gzip:1", 1), ("none", 3)):
         sanitized(reader, store, compression=compression, jobs=jobs)
         assert text_of(postgres, newest(store)) == text
@@ -363,6 +365,22 @@ def test_rows_that_pg_dump_has_read_all_the_same_are_refused(monkeypatch, shop, 
     with pytest.raises(SlipwayError, match="pg_dump has read what it was told not to: TABLE DATA"):
         sanitized(shop, store)
     assert store.list() == [] and store.leftovers() == []
+
+
+def test_a_pooler_never_hears_the_key(monkeypatch, postgres, small, store, tmp_path):
+    sent, having = [], Connection.having
+    monkeypatch.setattr(Connection, "having", lambda connection, name, value: sent.append(name) or having(connection, name, value))
+    try:
+        with bouncer.running(str(REPOSITORY / ".cache"), tmp_path, postgres, "shop", PASSWORD, 3) as port:
+            through = Connection(**dict(vars(small), login_port=port))
+            assert through.query("SELECT 1 AS n") == [{"n": 1}]
+            for check in (True, False):
+                with pytest.raises(SlipwayError, match="connect to the server itself"):
+                    sanitized(through, store, {}, check=check)
+    except bouncer.registry_server.ServerError as error:
+        pytest.skip(str(error))
+    assert sent == ["slipway.probe"] * 2  # a pooler writes what it refuses into its log
+    assert store.list() == store.leftovers() == []
 
 
 def test_a_table_that_changes_while_it_begins(monkeypatch, shop, store):

@@ -105,7 +105,7 @@ class Residue:
 
     def learn(self, session):
         for number, source in enumerate(self.sources):
-            for row in session.query(source["query"]):
+            for row in session.query_rows(source["query"], source["name"]):
                 if row["v"] and len(self._prints) < MOST:
                     self._learn(number, row["v"], source["rule"] in NAMES)
         self._known = frozenset(self._prints)
