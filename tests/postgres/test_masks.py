@@ -43,6 +43,8 @@ CASES = [
     ("number", Column("c", "smallint", "int2"), WHOLE, False), ({"rule": "number", "bucket": 1000}, Column("c", "smallint", "int2"), WHOLE, False),
     ("number", Column("c", "numeric(5,2)", "numeric", precision=5, scale=2), st.decimals("-999.99", "999.99", places=2).map(str), False),
     ("number", Column("c", "numeric(3,3)", "numeric", precision=3, scale=3), st.decimals("-0.999", "0.999", places=3).map(str), False),
+    *[("number", Column("c", type_, "numeric", **limits), st.sampled_from(["NaN", "1.50", "-3"]), False)
+      for type_, limits in (("numeric", {}), ("numeric(5,2)", {"precision": 5, "scale": 2}))],
     ("number", Column("c", "float8", "float8"), st.floats(allow_nan=False, allow_infinity=False, max_value=1e100, min_value=-1e100).map(repr), False),
     *[({"rule": "json", "paths": {"a": "hash", "b.x": "city", "é": "null"}, "rest": rest}, Column("c", base, base), JSON, False)
       for rest in ("keep", "drop") for base in ("json", "jsonb")],
@@ -94,6 +96,21 @@ def test_what_a_mask_promises(session, said, column, values, distinct):
             assert len({row["mask"] for row in rows}) == len({row["raw"] for row in rows})
 
     promise()
+
+
+@pytest.mark.parametrize("paths", [{"a.b.c": "hash", "a.x": "hash"}, {"a.0.b": "hash"}, {"a.0": "hash"}])
+def test_what_no_path_leads_into_does_not_stay_as_it_is(session, paths):
+    column, values = Column("c", "jsonb", "jsonb"), [
+        '"raw"', '["raw"]', '[{"a": "raw"}]', '{"a": "raw", "k": 1}', '{"a": ["raw"], "k": 1}', '{"a": [{"b": "raw"}], "k": 1}',
+        '{"a": [{"b": {"c": "raw"}, "x": "raw"}], "k": 1}', '{"a": null, "k": 1}']
+    rows = masked(session, masks.parse({"rule": "json", "paths": paths, "rest": "keep"}, ""), column, values)
+    assert [json.loads(row["mask"]) for row in rows] == [None] * 3 + [{"a": None, "k": 1}] * 5
+    if "a.b.c" in paths:
+        rows = masked(session, masks.parse({"rule": "json", "paths": paths, "rest": "keep"}, ""), column, [
+            '{"a": {"b": ["raw"], "x": "raw", "k": 1}}', '{"a": {"b": {"c": "raw", "k": 1}}, "k": 1}'])
+        first, second = [json.loads(row["mask"]) for row in rows]
+        assert first["a"].pop("x") != "raw" and first == {"a": {"b": None, "k": 1}}
+        assert second["a"]["b"].pop("c") != "raw" and second == {"a": {"b": {"k": 1}}, "k": 1}
 
 
 def test_an_error_of_the_proof_has_no_value_in_it(session):

@@ -308,6 +308,30 @@ def test_what_would_be_lost_or_moved_by_a_mask(postgres, small, store):
     assert there.query("SELECT count(day) AS n, bool_and(abs(day - date '2026-01-01') <= 181) AS near FROM public.visit") == [{"n": 2, "near": True}]
 
 
+def test_what_a_restore_would_stop_at_is_found_before(postgres, small, store):
+    newer = small.query("SELECT current_setting('server_version_num')::int >= 150000 AS newer")[0]["newer"]
+    small.execute("""SET search_path = public; CREATE TABLE login (name text, folded text GENERATED ALWAYS AS (lower(name)) STORED UNIQUE, n text,
+            digits int GENERATED ALWAYS AS (n::int) STORED, o text%s); INSERT INTO login (name, n, o) VALUES ('Ann', '12', 'x');
+        CREATE TABLE person (id int, mail text, PRIMARY KEY (id, mail)) PARTITION BY HASH (id);
+        CREATE TABLE person_1 PARTITION OF person FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+        CREATE TABLE person_2 PARTITION OF person FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+        CREATE TABLE visit (id int, who int, mail text, FOREIGN KEY (who, mail) REFERENCES person) PARTITION BY HASH (id);
+        CREATE TABLE visit_1 PARTITION OF visit FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+        CREATE TABLE visit_2 PARTITION OF visit FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+        INSERT INTO person SELECT g, 'Raw' || g || '@mail.example' FROM generate_series(1, 20) g; INSERT INTO visit SELECT id, id, mail FROM person"""
+                  % (", UNIQUE NULLS NOT DISTINCT (o)" if newer else ""))
+    text = """{login: {columns: {name: %s, n: %s, o: %s}}, person: {columns: {id: keep, mail: {rule: hash, length: 20}}},
+               visit: {columns: {id: keep, who: keep%s}}}"""
+    refused(small, store, rules_of(text % ("last_name", "keep", "keep", "")), "login.name: the rule last_name cannot keep the values apart")
+    refused(small, store, rules_of(text % ("hash", "hash", "keep", "")), "login: a mask cannot be worked out (SQLSTATE 22P02)")
+    refused(small, store, rules_of(text % ("hash", "keep", "keep", ", mail: keep")), "has the rule keep and refers to public.person_1.mail")
+    if newer:
+        refused(small, store, rules_of(text % ("hash", "keep", "null", "")), "login.o: the rule null cannot keep the values apart")
+    sanitized(small, store, rules_of(text % ("hash", "keep", "hash", "")))
+    there = restored(postgres, newest(store))
+    assert there.query("SELECT count(*) AS n FROM public.visit v JOIN public.person p ON p.id = v.who AND p.mail = v.mail AND p.mail !~ '@'") == [{"n": 20}]
+
+
 def test_a_raw_value_that_is_left_somewhere_stops_it(shop, store):
     everybody = " ".join("Raw%d@mail.example" % number for number in range(1, 3001))
     leaks = [("UPDATE app.customer SET address = jsonb_set(address, '{plan}', to_jsonb('call ' || split_part(email::text, '@', 1)))",
