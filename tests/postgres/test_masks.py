@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import masks
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import masks, residue
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import Column
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.residue import Residue
 
 SECRET = "a key of thirty-two characters..."
 FAST = settings(max_examples=4, derandomize=True, database=None, deadline=None)
@@ -117,9 +116,19 @@ def test_an_error_of_the_proof_has_no_value_in_it(session):
     """What the server says of it has: invalid input syntax for type integer: "rawvalue"."""
     source = {"name": "app.t.c", "rule": "hash", "query": "SELECT v::int::text AS v FROM (VALUES ('rawvalue')) t (v)"}
     with pytest.raises(SlipwayError, match="app.t.c cannot be looked at in .*SQLSTATE 22P02") as caught:
-        Residue([source], "utf-8").learn(session)
+        residue.Residue([source], "utf-8").learn(session)
     assert "rawvalue" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+def test_what_there_is_too_much_to_look_for_of_is_said(monkeypatch, session):
+    monkeypatch.setattr(residue, "MOST", 3)
+    sources = [{"name": name, "rule": "hash", "query": "SELECT 'rawvalue' || %d + g AS v FROM generate_series(1, 3) g" % number}
+               for number, name in enumerate("ab")]
+    sources[1]["query"] = sources[1]["query"].replace("raw", "other")
+    found = residue.Residue(sources, "utf-8")
+    found.learn(session)
+    assert found.told() == {"columns": 1, "left_out": ["b"], "values": 3, "bytes": 0, "found": []}
 
 
 def test_the_key_and_the_domain_make_the_pseudonym(server, session):

@@ -144,7 +144,8 @@ class Sanitizing:
             _write_contents(part.archive, toc.written())
         rows = {table.relation["oid"]: watch.rows[number] for number, table in enumerate(tables)}
         rows.update((table.relation["oid"], 0) for table in plan.tables if table.rows == NONE)
-        return rows, {"columns": residue["columns"], "values": residue["values"], "bytes": residue["bytes"], "left_out": left_out}
+        return rows, {"columns": residue["columns"], "values": residue["values"], "bytes": residue["bytes"],
+                      "left_out": left_out + residue["left_out"]}
 
 
 def _require_private(connection):

@@ -90,6 +90,7 @@ class Residue:
     def __init__(self, sources_, codec, accepted=()):
         self.sources = sources_
         self.found = set()
+        self.left_out = []  # names of those that not all is looked for of, since there would be too much
         self.bytes = 0
         self._codec = codec
         self._accepted = set(accepted)
@@ -106,7 +107,10 @@ class Residue:
     def learn(self, session):
         for number, source in enumerate(self.sources):
             for row in session.query_rows(source["query"], source["name"]):
-                if row["v"] and len(self._prints) < MOST:
+                if len(self._prints) >= MOST:
+                    self.left_out.append(source["name"])
+                    break
+                if row["v"]:
                     self._learn(number, row["v"], source["rule"] in NAMES)
         self._known = frozenset(self._prints)
 
@@ -155,4 +159,5 @@ class Residue:
             self.found.update((self.sources[self._prints[found]]["name"], where) for found in prints)
 
     def told(self):
-        return {"columns": len(self.sources), "values": self.values, "bytes": self.bytes, "found": sorted(self.found)[:MOST_FOUND]}
+        return {"columns": len(self.sources) - len(self.left_out), "left_out": self.left_out, "values": self.values,
+                "bytes": self.bytes, "found": sorted(self.found)[:MOST_FOUND]}
