@@ -142,7 +142,7 @@ notes:
     user mappings where the role may read them.
   - A sanitized dump takes a role that may only read, and a standby. Large objects, statistics, subscriptions, user mappings and the rows
     of extensions' own tables (unless a rule names them) are not in it. Comments, defaults and the bodies of views and functions are.
-    This is new: look at a dump before it leaves your hands.
+    This is new, so look at a dump before it leaves your hands.
 seealso:
   - module: slipway.app.postgres_dump_info
 """

@@ -419,8 +419,21 @@ def test_a_table_that_changes_while_it_begins(monkeypatch, shop, store):
     assert store.list() == [] and store.leftovers() == []
 
 
+def limits_of_writer():
+    """What the kernel says of the process of ours that writes rows."""
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            ours = "\nPPid:\t%d\n" % os.getpid() in (path / "status").read_text(encoding="utf-8")
+            if ours and b"sanitize.writer" in (path / "cmdline").read_bytes():
+                return (path / "limits").read_text(encoding="utf-8")
+    return ""
+
+
 def test_nothing_is_left_when_it_is_cut(postgres, shop, store):
+    limits = []
+
     def cut(_phase, **_state):
+        limits.append(limits_of_writer())
         postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE 'COPY (SELECT%'")
 
     def die(_phase, **_state):
@@ -430,11 +443,14 @@ def test_nothing_is_left_when_it_is_cut(postgres, shop, store):
     rules = changed(session={"columns": {"id": "hash", "data": "text"}})
     with pytest.raises(SlipwayError, match="The rows could not be written: table app") as error:
         sanitized(shop, store, rules, report=cut, jobs=1)
+    assert re.search(r"Max core file size +0 +0 ", limits[0])  # raw values and the key are in its memory
     assert "nothing of it is left" in error.value.untouched and store.leftovers() == [] == store.list()
     assert in_child(lambda: sanitized(shop, store, rules, report=die, jobs=1)) is False
     assert store.list() == [] and len(store.leftovers()) == 1
+    # What had secrets in it once is among what is known to be left.
+    assert len(list(pathlib.Path(store.location).glob("**/slipway-schema-*/archive/toc.dat"))) == 1
     sanitized(shop, store, rules)
-    assert len(store.list()) == 1 and store.leftovers() == []
+    assert len(store.list()) == 1 and store.leftovers() == [] == list(pathlib.Path(store.location).glob("**/slipway-schema-*"))
 
 
 LOUD = {"log_statement": "all", "log_min_duration_statement": 0, "log_connections": "on", "log_disconnections": "on", "log_duration": "on",
