@@ -91,8 +91,8 @@ options:
       - Rules that say what becomes of each column, as the guide on sanitized dumps describes them. V({}) masks nothing and, with the policy
         V(strict), names all columns that want a rule.
       - C(tables) has for patterns of tables, as in O(exclude_tables), V(keep), V(truncate) (no rows), or a dict with C(columns), rules for
-        names or patterns of columns. A column that is named goes before one that a pattern means, then a table that is named before a pattern
-        of tables, then what comes later.
+        names or patterns of columns. A column that is named goes before one that a pattern means, of these a mask before V(keep), then a table
+        that is named before a pattern of tables, then what comes later. No pattern keeps a column that looks like data of persons.
       - C(policy) is V(strict), where a column without a rule keeps the dump from being made, or V(scan), where it does when its name, its type
         or its values look like data of persons. Where it is not said, it is V(scan) in V(dev), V(stag) and V(uat) and else V(strict).
       - C(large_objects) is V(refuse) (default), or V(drop), which leaves them out.
@@ -108,7 +108,7 @@ options:
       - A secret of at least 16 characters, which pseudonyms are made with. The same value has the same pseudonym in every table and every dump
         that is made with the same key; nobody without it can tell whose it is. Needed with O(sanitize).
       - It is in no SQL. What is derived of it comes to the server as a setting with the start of a connection, which stands in no log, no
-        list of statements and no list of processes.
+        list of statements and no list of processes. So a server on another machine has to be reached encrypted (O(ssl_mode)), and through no pooler.
     type: str
   environment:
     description:
@@ -142,6 +142,7 @@ notes:
     user mappings where the role may read them.
   - A sanitized dump takes a role that may only read, and a standby. Large objects, statistics, subscriptions, user mappings and the rows
     of extensions' own tables (unless a rule names them) are not in it. Comments, defaults and the bodies of views and functions are.
+    This is new, so look at a dump before it leaves your hands.
 seealso:
   - module: slipway.app.postgres_dump_info
 """
@@ -206,7 +207,7 @@ EXAMPLES = r"""
             email: email
             first_name: first_name
             last_name: {rule: last_name, locale: de}
-            birth: {rule: date, entity: id}
+            birth: {rule: date, entity: id, domain: customer}
             notes: text
             data: {rule: json, paths: {address.street: street, plan: keep}}
             "*": keep

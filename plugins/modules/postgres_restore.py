@@ -47,6 +47,8 @@ options:
       - A beginning with dumps of several databases below it is refused, and so is one without the name of a database, where the dump is not
         of O(login_db). A dump from which tables or rows were left out (RV(excluded), RV(excluded_data)) is only taken for the whole
         database when its config is named, here or as O(config), or its whole key.
+      - A sanitized dump is only taken, for the whole database or for some tables, when its config is named or its whole key, and in V(prod), or
+        where O(environment) does not say which it is, only when its whole key is.
       - V(:pre) is what was live before the last restore with O(reversible=true), and V(:post) what was live before going back to it.
         They are put in place by renaming, within milliseconds, each with all that was written to it since.
       - V(:ready) is what a restore with O(swap=false) has left, or one whose swap failed; where that was of O(tables) or O(schemas), say these again.
@@ -461,7 +463,8 @@ def parts(params):
 def dump_from(params):
     """The dump that the parameters name."""
     wanted = params["source"]
-    return dump_choice.choose(store_from(params, params["store"]), wanted, params["login_db"], params["config"], not parts(params))
+    return dump_choice.choose(store_from(params, params["store"]), wanted, params["login_db"], params["config"], not parts(params),
+                              params["environment"])
 
 
 def from_dump(params, restore, check):
@@ -476,7 +479,7 @@ def from_dump(params, restore, check):
         result = restore.run(source, check)
     result["warnings"] += ["Removed %s, which a killed call had left." % folder for folder in source.removed]
     if some:
-        return result
+        return dict(result, warnings=dump_choice.masked(dump.manifest) + result["warnings"])
     result["warnings"] = dump_choice.warnings(dump, params["login_db"]) + result["warnings"]
     return dict(result, excluded=dump.manifest["excluded"], excluded_data=dump.manifest["excluded_data"])
 

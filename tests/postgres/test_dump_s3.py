@@ -142,7 +142,8 @@ def test_the_role_has_a_bucket_as_its_store_and_a_service_as_its_server_of_a_san
         "slipway_dump_s3": dict(options, spool_dir=str(spool(tmp_path))), "slipway_postgres_bin_dir": postgres.bin_dir,
         "slipway_database": {"pg_service": "shop", "pg_service_file": str(tmp_path / "services"), "login_db": "shop"},
         "slipway_sanitize_key": "a key of thirty-two characters...", "ansible_python_interpreter": sys.executable, "ansible_connection": "local"}
-    steps = (("dump", {"database_sanitize": RULES}), ("restore", {"database_source": "uat", "database_reversible": True}), ("list", {"database_local": True}))
+    steps = (("dump", {"database_sanitize": RULES}), ("restore", {"database_source": "uat/shop/sanitized", "database_reversible": True}),
+             ("list", {"database_local": True}))
     tasks = [{"ansible.builtin.include_role": {"name": "slipway.app.database", "tasks_from": step}, "vars": more} for step, more in steps]
     (tmp_path / "hosts").write_text("[app]\nhost\n", encoding="utf-8")
     (tmp_path / "play.json").write_text(json.dumps([{"hosts": "app", "gather_facts": False, "vars": variables, "tasks": tasks}]), encoding="utf-8")

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import masks
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import masks, residue
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import Column
 
 SECRET = "a key of thirty-two characters..."
@@ -41,6 +42,8 @@ CASES = [
     ("number", Column("c", "smallint", "int2"), WHOLE, False), ({"rule": "number", "bucket": 1000}, Column("c", "smallint", "int2"), WHOLE, False),
     ("number", Column("c", "numeric(5,2)", "numeric", precision=5, scale=2), st.decimals("-999.99", "999.99", places=2).map(str), False),
     ("number", Column("c", "numeric(3,3)", "numeric", precision=3, scale=3), st.decimals("-0.999", "0.999", places=3).map(str), False),
+    *[("number", Column("c", type_, "numeric", **limits), st.sampled_from(["NaN", "1.50", "-3"]), False)
+      for type_, limits in (("numeric", {}), ("numeric(5,2)", {"precision": 5, "scale": 2}))],
     ("number", Column("c", "float8", "float8"), st.floats(allow_nan=False, allow_infinity=False, max_value=1e100, min_value=-1e100).map(repr), False),
     *[({"rule": "json", "paths": {"a": "hash", "b.x": "city", "é": "null"}, "rest": rest}, Column("c", base, base), JSON, False)
       for rest in ("keep", "drop") for base in ("json", "jsonb")],
@@ -94,12 +97,46 @@ def test_what_a_mask_promises(session, said, column, values, distinct):
     promise()
 
 
+@pytest.mark.parametrize("paths", [{"a.b.c": "hash", "a.x": "hash"}, {"a.0.b": "hash"}, {"a.0": "hash"}])
+def test_what_no_path_leads_into_does_not_stay_as_it_is(session, paths):
+    column, values = Column("c", "jsonb", "jsonb"), [
+        '"raw"', '["raw"]', '[{"a": "raw"}]', '{"a": "raw", "k": 1}', '{"a": ["raw"], "k": 1}', '{"a": [{"b": "raw"}], "k": 1}',
+        '{"a": [{"b": {"c": "raw"}, "x": "raw"}], "k": 1}', '{"a": null, "k": 1}']
+    rows = masked(session, masks.parse({"rule": "json", "paths": paths, "rest": "keep"}, ""), column, values)
+    assert [json.loads(row["mask"]) for row in rows] == [None] * 3 + [{"a": None, "k": 1}] * 5
+    if "a.b.c" in paths:
+        rows = masked(session, masks.parse({"rule": "json", "paths": paths, "rest": "keep"}, ""), column, [
+            '{"a": {"b": ["raw"], "x": "raw", "k": 1}}', '{"a": {"b": {"c": "raw", "k": 1}}, "k": 1}'])
+        first, second = [json.loads(row["mask"]) for row in rows]
+        assert first["a"].pop("x") != "raw" and first == {"a": {"b": None, "k": 1}}
+        assert second["a"]["b"].pop("c") != "raw" and second == {"a": {"b": {"k": 1}}, "k": 1}
+
+
+def test_an_error_of_the_proof_has_no_value_in_it(session):
+    """What the server says of it has: invalid input syntax for type integer: "rawvalue"."""
+    source = {"name": "app.t.c", "rule": "hash", "query": "SELECT v::int::text AS v FROM (VALUES ('rawvalue')) t (v)"}
+    with pytest.raises(SlipwayError, match="app.t.c cannot be looked at in .*SQLSTATE 22P02") as caught:
+        residue.Residue([source], "utf-8").learn(session)
+    assert "rawvalue" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_what_there_is_too_much_to_look_for_of_is_said(monkeypatch, session):
+    monkeypatch.setattr(residue, "MOST", 3)
+    sources = [{"name": name, "rule": "hash", "query": "SELECT 'rawvalue' || %d + g AS v FROM generate_series(1, 3) g" % number}
+               for number, name in enumerate("ab")]
+    sources[1]["query"] = sources[1]["query"].replace("raw", "other")
+    found = residue.Residue(sources, "utf-8")
+    found.learn(session)
+    assert found.told() == {"columns": 1, "left_out": ["b"], "values": 3, "bytes": 0, "found": []}
+
+
 def test_the_key_and_the_domain_make_the_pseudonym(server, session):
     """What a mask is can be worked out by who has the key: HMAC-SHA256(key, SHA-256(domain) + value)."""
     import hashlib
     import hmac
 
-    key = hmac.new(SECRET.encode(), masks.LABEL, hashlib.sha256).digest()
+    key = hashlib.scrypt(SECRET.encode(), salt=masks.LABEL, n=2 ** 15, r=8, p=1, maxmem=2 ** 26, dklen=32)
     column = Column("c", "text", "text")
     for said, domain in (("hash", "hash"), ({"rule": "hash", "domain": "person"}, "person")):
         rows = masked(session, masks.parse(said, ""), column, ["Ann", "日本 'n \\"])

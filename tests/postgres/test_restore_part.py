@@ -212,11 +212,13 @@ def test_what_cannot_be_is_refused(postgres, dump):
 
 
 def test_rows_that_were_left_out_of_the_dump_and_unknown_schemas_are_said_at_once(postgres, dump):
-    dump.manifest["excluded_data"].append({"schema": "public", "name": "log"})
-    with pytest.raises(SlipwayError) as caught:
-        part(postgres, dump, "log", schemas=["pubic"])
-    assert caught.value.facts["findings"] == ["Schema pubic is not in the dump. Did you mean public?",
-                                              "The rows of table public.log were left out of the dump."]
+    log = [{"schema": "public", "name": "log"}]
+    for change in ({"excluded_data": log}, {"excluded_data": [], "sanitized": {"emptied": log}}):
+        dump.manifest.update(change)
+        with pytest.raises(SlipwayError) as caught:
+            part(postgres, dump, "log", schemas=["pubic"])
+        assert caught.value.facts["findings"] == ["Schema pubic is not in the dump. Did you mean public?",
+                                                  "The rows of table public.log were left out of the dump."]
 
 
 def put(postgres, check=False, **wishes):

@@ -15,22 +15,25 @@ import signal
 import subprocess
 
 import pytest
+import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import dump as sanitize_dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.toc import Toc
-from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, Cluster
+from ansible_collections.slipway.app.tests.postgres import bouncer
+from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY, Cluster
 from ansible_collections.slipway.app.tests.postgres.crashes import in_child
 
 SECRET = "a key of thirty-two characters..."
 RULES = {"tables": {
     "app.*": {"columns": {"email": "email"}},
     "app.customer": {"columns": {
-        "first_name": "first_name", "last_name": {"rule": "last_name", "locale": "de"}, "phone": "phone", "birth": {"rule": "date", "entity": "id"},
+        "first_name": "first_name", "last_name": {"rule": "last_name", "locale": "de"}, "phone": "phone",
+        "birth": {"rule": "date", "entity": "id", "domain": "customer"},
         "iban": "iban", "ip": "inet", "token": "uuid", "code": {"rule": "hash", "length": 20}, "note": "text", "tags": {"rule": "array", "of": "hash"},
         "address": {"rule": "json", "paths": {"street": "street", "geo.name": "hash", "plan": "keep"}}, "home": None,
         "salary": "number", "visits": {"rule": "number", "bucket": 10}, "seen": {"rule": "date", "days": 30}, "secret": "empty",
@@ -163,6 +166,7 @@ def test_a_restored_one_is_the_shop_without_its_people(postgres, shop, reader, s
     assert there.query("SELECT count(*) AS n FROM app.visit v JOIN app.customer c ON v.email = c.email::text AND v.who = c.last_name")[0]["n"] == 3000
     assert there.query("SELECT nextval('app.customer_id_seq') AS n") == [{"n": 3001}]
     # The same key makes the same dump, however it is compressed and by how many jobs; another key makes others of all of them.
+    shop.execute("ALTER DATABASE shop SET timezone = 'Asia/Tokyo'")
     for compression, jobs in (("gzip:1", 1), ("none", 3)):
         sanitized(reader, store, compression=compression, jobs=jobs)
         assert text_of(postgres, newest(store)) == text
@@ -198,7 +202,7 @@ REFUSALS = [
     ({"app.customer": {"columns": {"tags": "hash"}}}, "app.customer.tags: the rule hash is not for arrays"),
     ({"app.customer": {"columns": {"token": {"rule": "fixed", "value": "x"}}}}, "cannot keep the values apart"),
     ({"app.customer": {"columns": {"first_name": "uuid"}}}, "needs room for 36 characters"),
-    ({"app.customer": {"columns": {"birth": {"rule": "date", "entity": "ident"}}}}, "ident as its entity, which is no column. Known: id, email"),
+    ({"app.customer": {"columns": {"birth": {"rule": "date", "entity": "ident", "domain": "x"}}}}, "ident as its entity, which is no column. Known: id, email"),
     ({"app.customer": {"columns": {"salary": {"rule": "sql", "expression": "-1"}}}}, "the check customer_salary_check would refuse 1000 of 1000"),
     ({"app.customer": {"columns": {"visits": {"rule": "sql", "expression": "1 / (id - 5)"}}}}, "cannot be worked out (SQLSTATE 22012), of visits"),
     ({"app.customer": {"columns": {"note": {"rule": "sql", "expression": "notes"}}}}, "cannot be worked out (SQLSTATE 42703), of note"),
@@ -248,6 +252,86 @@ def test_a_column_that_nobody_decided_on_stops_it(shop, store):
     assert result["sanitized"]["policy"] == "scan"
 
 
+@pytest.fixture
+def small(postgres):
+    """The owner's connection to an empty database."""
+    postgres.drop_all()
+    postgres.sql("CREATE DATABASE shop OWNER shop")
+    return postgres.connection()
+
+
+def rules_of(text):
+    return {"tables": yaml.safe_load(text)}
+
+
+def refused(connection, store, rules, *words):
+    with pytest.raises(SlipwayError) as error:
+        sanitized(connection, store, rules, check=True)
+    for word in words:
+        assert word in str(error.value), word
+
+
+def test_the_example_of_the_guide_does_what_the_guide_says(postgres, small, store):
+    guide = (pathlib.Path(__file__).parents[2] / "docs/docsite/rst/guide_sanitized.rst").read_text(encoding="utf-8")
+    block = yaml.safe_load(re.search(r"code-block:: yaml\n\n((?:    .*\n|\n)+)", guide).group(1))
+    rules = block["slipway_postgres_configs"]["people"]["sanitize"]
+    small.execute("""SET search_path = public; CREATE TABLE customer (id int PRIMARY KEY, email text UNIQUE, first_name text, last_name text, phone text,
+            birthday date, notes text, data jsonb, shop_password text, colour text);
+        INSERT INTO customer VALUES (1, 'a@b.example', 'Rawann', 'Rawson', '+44 4711', '1999-09-09', 'x', '{"address": {"street": "Rawstreet"}}',
+            'rawpass', 'red');
+        CREATE TABLE session (id int); CREATE TABLE product_price (id int, price int, old_password text)""")
+    told = sanitized(small, store, rules, check=True)["sanitized"]
+    masked = {"%(name)s.%(column)s" % entry: entry["rule"] for entry in told["masked"]}
+    assert masked == {"customer.email": "email", "customer.first_name": "first_name", "customer.last_name": "last_name", "customer.phone": "phone",
+                      "customer.birthday": "date", "customer.notes": "text", "customer.data": "json", "customer.shop_password": "fixed",
+                      "product_price.old_password": "fixed"}
+    assert [table["name"] for table in told["emptied"]] == ["session"]
+    # A pattern keeps nothing that looks like data of persons; its own name does.
+    small.execute("ALTER TABLE public.customer ADD api_token text; ALTER TABLE public.product_price ADD ip inet, ADD size int")
+    refused(small, store, rules, "customer.api_token (its name says hash)", "product_price.ip (its name says inet)", "by its own name, and by no pattern")
+    refused(small, store, dict(rules, policy="scan"), "customer.api_token (its name says hash)", "product_price.ip (its name says inet)")
+    rules["tables"]["public.customer"]["columns"]["api_token"] = "keep"
+    rules["tables"]["public.product_price"] = "keep"
+    assert {"%(name)s.%(column)s" % entry: entry["rule"] for entry in sanitized(small, store, rules, check=True)["sanitized"]["masked"]} == masked
+
+
+def test_what_would_be_lost_or_moved_by_a_mask(postgres, small, store):
+    small.execute("""SET search_path = public; CREATE TABLE visit (id int, who int, day date NOT NULL);
+        INSERT INTO visit VALUES (1, NULL, '2026-01-01'), (2, 7, '2026-01-02');
+        CREATE TABLE month (day timestamp, n int) PARTITION BY RANGE ((date_trunc('month', day)));
+        CREATE TABLE month_1 PARTITION OF month FOR VALUES FROM ('2026-01-01') TO ('2026-02-01'); INSERT INTO month VALUES ('2026-01-02', 1)""")
+    text = "{month: {columns: {day: %s, n: keep}}, visit: {columns: {id: keep, who: keep, day: %s}}}"
+    refused(small, store, rules_of(text % ("date", "keep")), "month_1.day: the rule date would move rows to other partitions")
+    refused(small, store, rules_of(text % ("keep", "{rule: sql, expression: 'day + who'}")), "visit.day: the rule sql gives NULL in 1 of 2 rows")
+    sanitized(small, store, rules_of(text % ("keep", "{rule: date, entity: who, domain: person}")))
+    there = restored(postgres, newest(store))
+    assert there.query("SELECT count(day) AS n, bool_and(abs(day - date '2026-01-01') <= 181) AS near FROM public.visit") == [{"n": 2, "near": True}]
+
+
+def test_what_a_restore_would_stop_at_is_found_before(postgres, small, store):
+    newer = small.query("SELECT current_setting('server_version_num')::int >= 150000 AS newer")[0]["newer"]
+    small.execute("""SET search_path = public; CREATE TABLE login (name text, folded text GENERATED ALWAYS AS (lower(name)) STORED UNIQUE, n text,
+            digits int GENERATED ALWAYS AS (n::int) STORED, o text%s); INSERT INTO login (name, n, o) VALUES ('Ann', '12', 'x');
+        CREATE TABLE person (id int, mail text, PRIMARY KEY (id, mail)) PARTITION BY HASH (id);
+        CREATE TABLE person_1 PARTITION OF person FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+        CREATE TABLE person_2 PARTITION OF person FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+        CREATE TABLE visit (id int, who int, mail text, FOREIGN KEY (who, mail) REFERENCES person) PARTITION BY HASH (id);
+        CREATE TABLE visit_1 PARTITION OF visit FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+        CREATE TABLE visit_2 PARTITION OF visit FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+        INSERT INTO person SELECT g, 'Raw' || g || '@mail.example' FROM generate_series(1, 20) g; INSERT INTO visit SELECT id, id, mail FROM person"""
+                  % (", UNIQUE NULLS NOT DISTINCT (o)" if newer else ""))
+    text = """{login: {columns: {name: %s, n: %s, o: %s}}, person: {columns: {id: keep, mail: {rule: hash, length: 20}}},
+               visit: {columns: {id: keep, who: keep%s}}}"""
+    refused(small, store, rules_of(text % ("last_name", "keep", "keep", "")), "login.name: the rule last_name cannot keep the values apart")
+    refused(small, store, rules_of(text % ("hash", "hash", "keep", "")), "login: a mask cannot be worked out (SQLSTATE 22P02)")
+    refused(small, store, rules_of(text % ("hash", "keep", "keep", ", mail: keep")), "has the rule keep and refers to public.person_1.mail")
+    if newer:
+        refused(small, store, rules_of(text % ("hash", "keep", "null", "")), "login.o: the rule null cannot keep the values apart")
+    sanitized(small, store, rules_of(text % ("hash", "keep", "hash", "")))
+    there = restored(postgres, newest(store))
+    assert there.query("SELECT count(*) AS n FROM public.visit v JOIN public.person p ON p.id = v.who AND p.mail = v.mail AND p.mail !~ '@'") == [{"n": 20}]
+
+
 def test_a_raw_value_that_is_left_somewhere_stops_it(shop, store):
     everybody = " ".join("Raw%d@mail.example" % number for number in range(1, 3001))
     leaks = [("UPDATE app.customer SET address = jsonb_set(address, '{plan}', to_jsonb('call ' || split_part(email::text, '@', 1)))",
@@ -262,6 +346,11 @@ def test_a_raw_value_that_is_left_somewhere_stops_it(shop, store):
         assert store.list() == [] and store.leftovers() == []
         shop.execute("UPDATE app.customer SET address = '{}'; UPDATE app.\"Bestellung Ü\" SET \"order\" = 'x'")
     shop.execute("COMMENT ON TABLE app.hen IS NULL")
+    # Letters beyond ASCII have a case, too.
+    shop.execute("UPDATE app.customer SET last_name = 'RÄWÖHLERÜ', note = 'call RÄWÖHLERÜ'")
+    with pytest.raises(SlipwayError, match="of app.customer.last_name in app.customer.note"):
+        sanitized(shop, store, customer(note="keep"))
+    shop.execute("UPDATE app.customer SET last_name = 'xx'")
     shop.execute("UPDATE app.customer SET first_name = 'raw-12345', note = 'raw-12345'")
     with pytest.raises(SlipwayError, match="of app.customer.note in app.customer.first_name"):
         sanitized(shop, store, customer(first_name="keep"))
@@ -302,6 +391,22 @@ def test_rows_that_pg_dump_has_read_all_the_same_are_refused(monkeypatch, shop, 
     assert store.list() == [] and store.leftovers() == []
 
 
+def test_a_pooler_never_hears_the_key(monkeypatch, postgres, small, store, tmp_path):
+    sent, having = [], Connection.having
+    monkeypatch.setattr(Connection, "having", lambda connection, name, value: sent.append(name) or having(connection, name, value))
+    try:
+        with bouncer.running(str(REPOSITORY / ".cache"), tmp_path, postgres, "shop", PASSWORD, 3) as port:
+            through = Connection(**dict(vars(small), login_port=port))
+            assert through.query("SELECT 1 AS n") == [{"n": 1}]
+            for check in (True, False):
+                with pytest.raises(SlipwayError, match="connect to the server itself"):
+                    sanitized(through, store, {}, check=check)
+    except bouncer.registry_server.ServerError as error:
+        pytest.skip(str(error))
+    assert sent == ["slipway.probe"] * 2  # a pooler writes what it refuses into its log
+    assert store.list() == store.leftovers() == []
+
+
 def test_a_table_that_changes_while_it_begins(monkeypatch, shop, store):
     real = sanitize_dump._lock
     for statement in ("ALTER TABLE app.customer RENAME phone TO email2", "ALTER TABLE app.customer ADD more text", "TRUNCATE app.session"):
@@ -314,8 +419,21 @@ def test_a_table_that_changes_while_it_begins(monkeypatch, shop, store):
     assert store.list() == [] and store.leftovers() == []
 
 
+def limits_of_writer():
+    """What the kernel says of the process of ours that writes rows."""
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            ours = "\nPPid:\t%d\n" % os.getpid() in (path / "status").read_text(encoding="utf-8")
+            if ours and b"sanitize.writer" in (path / "cmdline").read_bytes():
+                return (path / "limits").read_text(encoding="utf-8")
+    return ""
+
+
 def test_nothing_is_left_when_it_is_cut(postgres, shop, store):
+    limits = []
+
     def cut(_phase, **_state):
+        limits.append(limits_of_writer())
         postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE 'COPY (SELECT%'")
 
     def die(_phase, **_state):
@@ -325,11 +443,14 @@ def test_nothing_is_left_when_it_is_cut(postgres, shop, store):
     rules = changed(session={"columns": {"id": "hash", "data": "text"}})
     with pytest.raises(SlipwayError, match="The rows could not be written: table app") as error:
         sanitized(shop, store, rules, report=cut, jobs=1)
+    assert re.search(r"Max core file size +0 +0 ", limits[0])  # raw values and the key are in its memory
     assert "nothing of it is left" in error.value.untouched and store.leftovers() == [] == store.list()
     assert in_child(lambda: sanitized(shop, store, rules, report=die, jobs=1)) is False
     assert store.list() == [] and len(store.leftovers()) == 1
+    # What had secrets in it once is among what is known to be left.
+    assert len(list(pathlib.Path(store.location).glob("**/slipway-schema-*/archive/toc.dat"))) == 1
     sanitized(shop, store, rules)
-    assert len(store.list()) == 1 and store.leftovers() == []
+    assert len(store.list()) == 1 and store.leftovers() == [] == list(pathlib.Path(store.location).glob("**/slipway-schema-*"))
 
 
 LOUD = {"log_statement": "all", "log_min_duration_statement": 0, "log_connections": "on", "log_disconnections": "on", "log_duration": "on",

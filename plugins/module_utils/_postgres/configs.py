@@ -93,7 +93,7 @@ def split(hooks):
 
 
 def _value(config, chosen, option, make):
-    if chosen.get(option) is None:
+    if chosen.get(option) is None and not (option == "sanitize" and option in chosen):  # rules that are forgotten make no raw dump
         return None
     try:
         value = make(chosen[option])

@@ -207,6 +207,14 @@ class Session:
         """The rows of a query, each a dict."""
         return json.loads(self._send("SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM (\n%s\n) q" % sql))
 
+    def query_rows(self, sql, what):
+        """As query, over values of what, in words; of an error nothing but its SQLSTATE is told: what the server says may have a value in it."""
+        try:
+            return self.query(sql)
+        except PostgresError as error:
+            raise PostgresError("%s cannot be looked at in %s (SQLSTATE %s)." % (
+                what, self.connection.describe(self.database), error.sqlstate), error.sqlstate) from None
+
     def execute(self, *statements):
         """Run statements one after the other, each a transaction of its own; stop at the first error."""
         for statement in statements:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import SAFE
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG, PARTS, Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
 MANY = 20  # names that are not all said any more
 
 
-def choose(store, wanted, database, config=NO_CONFIG, whole=True):
+def choose(store, wanted, database, config=NO_CONFIG, whole=True, environment=None):
     """The Dump of a key, or the newest below the beginning of one, to restore a database (or with whole=False some tables of it) from.
 
-    A beginning has to leave no doubt: which database, and, where something was left out of the dump, by which config.
+    A beginning has to leave no doubt: which database, and, where something was left out of the dump or masked in it, by which
+    config. Into an environment with real data (prod, or one that is not named) a sanitized dump comes by its whole key only.
     """
     named = wanted.strip("/").split("/")
     if not any(named):
@@ -36,7 +38,18 @@ def choose(store, wanted, database, config=NO_CONFIG, whole=True):
         raise SlipwayError("The newest dump below %s is %s, from which tables or their rows were left out: %s." % (wanted, key, listed(lacking)),
                            untouched="Nothing was changed.",
                            hint="Its whole key says that it is meant%s." % ("" if key.config == NO_CONFIG else ", and so does the name of its config"))
+    if dump.manifest.get("sanitized"):
+        _require_masked_meant(wanted, key, meant, environment)
     return dump
+
+
+def _require_masked_meant(wanted, key, meant, environment):
+    """Masked rows in the place of real ones are a loss, whether of the whole database or of some tables."""
+    real = environment not in SAFE
+    if real or not meant:
+        raise SlipwayError("The newest dump below %s is %s, which is sanitized: its rows are masked%s." % (
+            wanted, key, ", and %s has real ones" % (environment or "an environment that is not named, which counts as prod,") if real else ""),
+            untouched="Nothing was changed.", hint="Its whole key says that it is meant%s." % ("" if real else ", and so does the name of its config"))
 
 
 def warnings(dump, database):
@@ -48,7 +61,17 @@ def warnings(dump, database):
                          ("Tables whose rows were left out of the dump are empty", manifest["excluded_data"])):
         if tables:
             found.append("%s: %s." % (what, listed(tables)))
-    return found
+    return found + masked(manifest)
+
+
+def masked(manifest):
+    """In sentences, what somebody may not expect of rows that come from a dump, because it is sanitized."""
+    sanitized = manifest.get("sanitized")
+    if not sanitized:
+        return []
+    emptied = sanitized["emptied"]
+    return ["The dump is sanitized: %d columns are masked%s." % (
+        len(sanitized["masked"]), ", and these tables are empty: %s" % listed(emptied) if emptied else "")]
 
 
 def listed(tables):

@@ -266,7 +266,7 @@ def named(manifest, here, tables, schemas):
             found.append("%s %s is not in the dump. %s" % (what, text, _nearest(what, text, there)))
         chosen.update((place, there.get(place)) for place in matching)
         exact.update(matching if what == "Table" and pattern.exact else ())
-    without = {(table["schema"], table["name"]) for table in manifest["excluded_data"]}
+    without = {(table["schema"], table["name"]) for table in manifest["excluded_data"] + (manifest.get("sanitized") or {}).get("emptied", [])}
     for place, table in chosen.items():
         name = "%s.%s" % place
         if table is None:

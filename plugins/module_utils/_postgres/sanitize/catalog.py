@@ -22,14 +22,29 @@ SELECT t.oid::bigint, t.typname AS name, t.typbasetype::bigint AS base, t.typtyp
        CASE WHEN t.typcategory = 'A' THEN t.typelem::bigint ELSE 0 END AS element, format_type(t.oid, NULL) AS type
 FROM used JOIN pg_type t USING (oid)"""
 
-# Columns that an index keeps apart from others, by themselves or with more, and also inside of an expression.
+# Columns that an index keeps apart from others, by themselves or with more, inside of an expression, and by way of a generated column.
+# NULLS NOT DISTINCT is of 15 on.
 UNIQUE = """
-SELECT DISTINCT i.indrelid::bigint AS oid, k.number
+WITH kept (oid, number, nulls_meet) AS (
+SELECT i.indrelid, k.number, coalesce(to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', false)
 FROM pg_index i, LATERAL (
     SELECT unnest(i.indkey::int[]) AS number
     UNION SELECT d.refobjsubid FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
         AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid) k
-WHERE i.indrelid IN (%s) AND (i.indisunique OR i.indisexclusion) AND k.number > 0"""
+WHERE i.indrelid IN (%s) AND (i.indisunique OR i.indisexclusion) AND k.number > 0)
+SELECT oid::bigint, number, bool_or(nulls_meet) AS nulls_meet FROM (
+    SELECT oid, number, nulls_meet FROM kept
+    UNION SELECT k.oid, d.refobjsubid, false
+    FROM kept k JOIN pg_attribute a ON a.attrelid = k.oid AND a.attnum = k.number AND a.attgenerated <> ''
+    JOIN pg_attrdef e ON e.adrelid = k.oid AND e.adnum = k.number
+    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = k.oid AND d.refobjsubid > 0 AND (
+        d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid  -- from 15 on
+        OR d.classid = 'pg_class'::regclass AND d.objid = k.oid AND d.objsubid = k.number)) found GROUP BY 1, 2"""
+
+# What generated columns come to.
+GENERATED = """
+SELECT e.adrelid::bigint AS oid, a.attname AS name, pg_get_expr(e.adbin, e.adrelid) AS expression
+FROM pg_attrdef e JOIN pg_attribute a ON a.attrelid = e.adrelid AND a.attnum = e.adnum WHERE a.attgenerated <> '' AND e.adrelid IN (%s) ORDER BY 1, 2"""
 
 # What rows are told apart by into the partitions of a table.
 PARTITIONED_BY = """
@@ -37,15 +52,19 @@ SELECT p.partrelid::bigint AS oid, a.attname AS name
 FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid
 WHERE a.attnum = ANY (p.partattrs::int[]) OR EXISTS (
     SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid = 0 AND p.partexprs IS NOT NULL
-        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = a.attnum)"""
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = a.attnum)
+    -- The other way round: a column cannot go without the table, for what the table is partitioned by.
+    OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid = a.attnum
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = 0 AND d.deptype = 'i')"""
 
 PARENTS = "SELECT inhrelid::bigint AS oid, inhparent::bigint AS parent FROM pg_inherits"
 
+# Of partitioned tables once for all their partitions.
 REFERENCES = """
 SELECT f.conname AS name, f.conrelid::bigint AS source, f.confrelid::bigint AS target, s.attname AS column, t.attname AS key
 FROM pg_constraint f, LATERAL unnest(f.conkey, f.confkey) k (source, target)
 JOIN pg_attribute s ON s.attnum = k.source JOIN pg_attribute t ON t.attnum = k.target
-WHERE f.contype = 'f' AND s.attrelid = f.conrelid AND t.attrelid = f.confrelid ORDER BY 1, 2"""
+WHERE f.contype = 'f' AND f.conparentid = 0 AND s.attrelid = f.conrelid AND t.attrelid = f.confrelid ORDER BY 1, 2"""
 
 CHECKS = """
 SELECT c.conrelid::bigint AS oid, c.conname AS name, pg_get_expr(c.conbin, c.conrelid) AS expression,
@@ -56,7 +75,8 @@ LARGE_OBJECTS = "SELECT count(*) AS n FROM pg_largeobject_metadata"
 
 # Tables of extensions whose rows pg_dump dumps, since their extension says so.
 OF_EXTENSIONS = """
-SELECT n.nspname AS schema, c.relname AS name, e.extname AS extension
+SELECT n.nspname AS schema, c.relname AS name, e.extname AS extension,
+       ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns
 FROM pg_extension e, unnest(e.extconfig) x (oid) JOIN pg_class c ON c.oid = x.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') ORDER BY 1, 2"""
 
@@ -69,10 +89,10 @@ def listed(oids):
 def columns(session, oids, encoding):
     """{oid: [(Column, whether it is generated)]} of tables, in their order."""
     types = {row["oid"]: row for row in session.query(TYPES % listed(oids))}
-    unique = {(row["oid"], row["number"]) for row in session.query(UNIQUE % listed(oids))}
+    unique = {(row["oid"], row["number"]): row for row in session.query(UNIQUE % listed(oids))}
     found = {oid: [] for oid in oids}
     for row in session.query(COLUMNS % listed(oids)):
-        column = _column(row, types, (row["oid"], row["number"]) in unique, encoding)
+        column = _column(row, types, unique.get((row["oid"], row["number"])), encoding)
         found[row["oid"]].append((column, row["generated"]))
     return found
 
@@ -89,7 +109,7 @@ def _column(row, types, unique, encoding):
         limits["precision"], scale = (typmod - 4) >> 16, (typmod - 4) & 0x7ff
         limits["scale"] = (scale ^ 1024) - 1024
     return Column(row["name"], row["type"], base["name"], array=array, element_type=element["type"] if element else None,
-                  not_null=not_null, unique=unique, encoding=encoding, **limits)
+                  not_null=not_null, unique=bool(unique), nulls_meet=bool(unique and unique["nulls_meet"]), encoding=encoding, **limits)
 
 
 def _base(types, oid, typmod, not_null):

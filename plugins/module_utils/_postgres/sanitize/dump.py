@@ -19,6 +19,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.process import r
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import CONTENTS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, compressor, writer
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import residue as residues
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import SETTING, Key
@@ -28,6 +29,10 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.toc
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import exactly, spoken
 
 CONFIG = "sanitized"  # the config in the key of such a dump when it has none
+PROBE = "slipway.probe"
+ENCRYPTED = ("require", "verify-ca", "verify-full")  # values of ssl_mode
+LOCAL = ("", "localhost", "127.0.0.1", "::1")
+ITSELF = "A pooler, such as pgbouncer, seems to stand between: connect to the server itself."
 AT_ONCE = 500  # tables that one statement locks
 COLUMNS = """
 SELECT a.attrelid::bigint AS oid, a.attnum AS number, a.attname AS name, a.atttypid::bigint AS type, c.relname AS "table", c.relnamespace::bigint AS schema
@@ -43,7 +48,9 @@ class Sanitizing:
         self.policy = self.rules.policy or (SCAN if environment in ("dev", "stag", "uat") else STRICT)
 
     def keyed(self, connection):
-        """The connection with the key, for sessions that mask."""
+        """The connection with the key, for sessions that mask; provided that nobody on the way reads it."""
+        _require_private(connection)
+        _require_no_pooler(connection)
         return connection.having(SETTING, self.key.setting)
 
     def settle(self, text, clients):
@@ -66,7 +73,7 @@ class Sanitizing:
     def check(self, connection, selection, facts):
         """Do all that a dump does before it writes, and return what its manifest says of the rules."""
         with self.keyed(connection).session() as session:
-            session.execute(dumps.BEGIN)
+            session.execute(*writer.SETTINGS, dumps.BEGIN)
             return dict(self.told(self.plan(session, selection, facts)), residue=None)
 
     def told(self, plan):
@@ -83,7 +90,10 @@ class Sanitizing:
 
     def write(self, connection, snapshot, selection, facts, part, wish, clients, settled, report):
         """Write the archive of a part; return (what the manifest says of it, {oid: rows}, warnings)."""
-        with writer.session_at(self.keyed(connection), snapshot) as session, tempfile.TemporaryDirectory(prefix="slipway-schema-") as folder:
+        # Where a killed dump leaves its things, so that what it had not removed the secrets of yet goes with them.
+        beside = os.path.dirname(part.archive)
+        keyed = self.keyed(connection)
+        with writer.session_at(keyed, snapshot) as session, tempfile.TemporaryDirectory(prefix="slipway-schema-", dir=beside) as folder:
             _lock(session, selection.with_rows)
             _require_unchanged(connection, session, selection.with_rows)
             plan = self.plan(session, selection, facts)
@@ -94,18 +104,24 @@ class Sanitizing:
             schema = os.path.join(folder, "archive")
             toc, said = _schema(connection, arguments, schema, selection)
             toc.require_no_rows_of({(entry.schema, entry.tag) for entry in toc.tables().values()})
-            rows, residue = self._write_rows(connection, snapshot, plan, facts, toc, schema, part, wish, settled, report)
+            rows, residue = self._write_rows(keyed, snapshot, plan, facts, toc, schema, part, wish, settled, report)
         return dict(self.told(plan), residue=residue), rows, warnings + said
 
     def _of_extensions(self, session):
         """The tables of extensions whose rows pg_dump would dump and no rule keeps, and warnings that name them."""
-        left_out = [row for row in session.query(catalog.OF_EXTENSIONS) if not any(
-            entry.matcher.exact and entry.matcher.matches(row["schema"], row["name"]) and entry.columns and all(
-                rule.name == "keep" for _matcher, rule in entry.columns) for entry in self.rules.entries)]
+        left_out = [row for row in session.query(catalog.OF_EXTENSIONS) if not self._kept_whole(row)]
         return left_out, ["The rows of table %s of extension %s are not in the dump, since no rule keeps them."
                           % (spoken(row), row["extension"]) for row in left_out]
 
-    def _write_rows(self, connection, snapshot, plan, facts, toc, schema, part, wish, settled, report):
+    def _kept_whole(self, table):
+        """Whether all rules for a table, which names it, keep all of its rows and columns: pg_dump can mask none."""
+        entries = [entry for entry in self.rules.entries if entry.matcher.matches(table["schema"], table["name"])]
+        named = [entry for entry in entries if entry.matcher.exact]
+        masked = any(rule.name != "keep" and matcher.matches("", name) for entry in entries for matcher, rule in entry.columns for name in table["columns"])
+        return bool(named) and not masked and all(
+            entry.rows != NONE and [matcher.text for matcher, _rule in entry.columns] == ["*"] for entry in named)
+
+    def _write_rows(self, keyed, snapshot, plan, facts, toc, schema, part, wish, settled, report):
         """Write the rows, then the table of contents, without which they are no archive; return {oid: rows}, and what was looked for in them."""
         tables = [table for table in plan.tables if table.rows != NONE]
         entries, first = toc.tables(), toc.free_id()
@@ -116,7 +132,7 @@ class Sanitizing:
         codec = dumps.codec(facts)
         with part.written(wish.jobs) as begun:
             residue = writer.write({
-                "connection": vars(self.keyed(connection)), "snapshot": snapshot, "encoding": facts["encoding"],
+                "connection": vars(keyed), "snapshot": snapshot, "encoding": facts["encoding"],
                 "compression": settled, "jobs": wish.jobs, "schema": os.path.join(schema, CONTENTS),
                 "residue": [looked_for, codec, self.rules.accepted],
                 "tables": [[os.path.join(part.archive, file), table.query(), spoken(table.relation), [column.name for column in table.columns]]
@@ -128,7 +144,29 @@ class Sanitizing:
             _write_contents(part.archive, toc.written())
         rows = {table.relation["oid"]: watch.rows[number] for number, table in enumerate(tables)}
         rows.update((table.relation["oid"], 0) for table in plan.tables if table.rows == NONE)
-        return rows, {"columns": residue["columns"], "values": residue["values"], "bytes": residue["bytes"], "left_out": left_out}
+        return rows, {"columns": residue["columns"], "values": residue["values"], "bytes": residue["bytes"],
+                      "left_out": left_out + residue["left_out"]}
+
+
+def _require_private(connection):
+    """The key travels with the start of each connection, in clear text where that is not encrypted."""
+    hosts = (connection.settings.get("hostaddr") or connection.login_host or "").split(",")
+    private = connection.ssl_mode in ENCRYPTED or connection.settings.get("gssencmode") == "require"
+    if not private and not all(host.startswith(("/", "@")) or host in LOCAL for host in hosts):
+        raise SlipwayError("The key of a sanitized dump would travel to %s in clear text: ssl_mode is %s." % (", ".join(hosts), connection.ssl_mode),
+                           untouched=dumps.UNTOUCHED, hint="ssl_mode=verify-full (with ca_cert) encrypts it, and tells whose server it is.")
+
+
+def _require_no_pooler(connection):
+    """A pooler refuses settings that come with the start of a connection and writes them into its log, or drops them: try with one that is no secret."""
+    try:
+        came = connection.having(PROBE, "1").query("SELECT current_setting('%s', true) AS value" % PROBE)[0]["value"] == "1"
+    except PostgresError as error:
+        connection.query("SELECT 1 AS n")  # what is refused without it, too, has an error of its own
+        raise SlipwayError("The server refuses a setting that comes with the start of a connection: %s" % error.message, untouched=dumps.UNTOUCHED,
+                           hint=ITSELF) from error
+    if not came:
+        raise SlipwayError("A setting that came with the start of a connection did not reach the server.", untouched=dumps.UNTOUCHED, hint=ITSELF)
 
 
 def _require_none(found):

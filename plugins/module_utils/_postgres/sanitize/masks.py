@@ -39,7 +39,8 @@ class Key:
         if len(secret) < SHORTEST_KEY:
             raise SlipwayError("The key of sanitized dumps has to have at least %d characters." % SHORTEST_KEY, untouched="Nothing was changed.",
                                hint="Make one with: openssl rand -hex 32. Who has it can tell whose pseudonym is whose: keep it as a password.")
-        derived = hmac.new(secret.encode("utf-8"), LABEL, hashlib.sha256).digest().ljust(64, b"\0")
+        # Slow by design: the id stands in each manifest, and whoever reads one could try weak secrets on it.
+        derived = hashlib.scrypt(secret.encode("utf-8"), salt=LABEL, n=2 ** 15, r=8, p=1, maxmem=2 ** 26, dklen=32).ljust(64, b"\0")
         # The two pads of HMAC: SQL has no exclusive or for bytes.
         self.setting = bytes(byte ^ 0x36 for byte in derived).hex() + bytes(byte ^ 0x5c for byte in derived).hex()
         self.id = hmac.new(derived, b"id", hashlib.sha256).hexdigest()[:16]
@@ -247,7 +248,7 @@ class Null(Rule):
         return "cannot be in a column that is NOT NULL" if column.not_null else None
 
     def distinct(self, column):
-        return not column.not_null
+        return not column.not_null and not column.nulls_meet
 
     def mask(self, _column, _row):
         return "NULL"
@@ -426,10 +427,17 @@ class Date(Rule):
     name, fits, by_value = "date", MOMENTS, False
     options = _keyed(days=(180, _from(1, 36500)), entity=(None, _text), to=("day", _one_of("day", "year")))
 
+    def __init__(self, said, where):
+        super().__init__(said, where)
+        if self["entity"] and not self["domain"]:
+            raise SlipwayError("%s: the rule date has an entity and needs a domain, such as person: the same entity has the same offset wherever "
+                               "the domain is the same, and customer 7 is not order 7." % where)
+
     def mask(self, column, row):
         if self["to"] == "year":
             return "date_trunc('year', %s)" % column.value
-        of = "(%s)::text" % quote_ident(self["entity"]) if self["entity"] else column.text()
+        # Of a row without an entity the value itself is one: the offset of nothing would be NULL, and the date lost.
+        of = "coalesce((%s)::text, %s)" % (quote_ident(self["entity"]), column.text()) if self["entity"] else column.text()
         drawn = row.once(number(self["domain"] or self.name, column, of))
         days = "((%s %% %d)::int - %d)" % (drawn, 2 * self["days"] + 1, self["days"])
         return "%s + %s" % (column.value, days if column.base == "date" else days + " * interval '1 day'")
@@ -453,9 +461,10 @@ class Number(Rule):
         scale = 0 if largest else column.scale
         if column.precision:
             largest = "9" * (column.precision - scale) + ("." + "9" * scale if scale else "") or "0"
-        mask = "round(%s, %s)" % (mask, scale if scale is not None else "scale((%s)::numeric)" % column.value)
+        mask = "round(%s, %s)" % (mask, scale if scale is not None else "coalesce(scale((%s)::numeric), 0)" % column.value)  # NaN has none
         if largest:  # NULL is neither the greatest nor the least
-            mask = "CASE WHEN %s IS NOT NULL THEN greatest(least(%s, %s), -%s) END" % (column.value, mask, largest, largest)
+            mask = "CASE WHEN (%s)::numeric = 'NaN' THEN 'NaN' WHEN %s IS NOT NULL THEN greatest(least(%s, %s), -%s) END" % (
+                column.value, column.value, mask, largest, largest)
         return mask
 
 
@@ -526,22 +535,32 @@ class Json(Rule):
         return None
 
     def mask(self, column, row):
-        whole = "(%s)::jsonb" % column.value
+        value = whole = "(%s)::jsonb" % column.value
         masks = {path: self._at(rule, column, whole, path, row) for path, rule in self.paths.items()}
         if self["rest"] == "drop":
             return "CASE WHEN %s IS NOT NULL THEN jsonb_strip_nulls(%s) END" % (column.value, _object(masks))
+        # What stands where an object should, no path leads into: it may be all that a path is to mask, as a list.
+        for path in sorted({path[:length] for path in masks for length in range(1, len(path))}, key=len):
+            whole = "jsonb_set(%s, %s, 'null', false)" % (whole, _where(value, path, "jsonb_typeof(%s) <> 'object'"))
         for path, mask in masks.items():
-            keys = "ARRAY[%s]" % ", ".join(map(quote_literal, path))
-            # No keys change nothing; those of a place that is not there would be an error in an array.
-            keys = "CASE WHEN (%s)::jsonb #> %s IS NULL THEN '{}' ELSE %s END" % (column.value, keys, keys)
-            whole = "jsonb_set(%s, %s, coalesce(%s, 'null'), false)" % (whole, keys, mask)
-        return "CASE WHEN jsonb_typeof((%s)::jsonb) IN ('object', 'array') THEN %s ELSE (%s)::jsonb END" % (column.value, whole, column.value)
+            whole = "jsonb_set(%s, %s, coalesce(%s, 'null'), false)" % (whole, _where(value, path, "%s IS NOT NULL"), mask)
+        return "CASE WHEN jsonb_typeof(%s) = 'object' THEN %s WHEN %s IS NOT NULL THEN 'null' END" % (value, whole, column.value)
 
     def _at(self, rule, column, whole, path, row):
-        keys = "ARRAY[%s]" % ", ".join(map(quote_literal, path))
+        keys = _keys(path)
         if rule.name == "keep":
             return "(%s #> %s)" % (whole, keys)
         return "to_jsonb(%s)" % rule.sql(column.part("(%s #>> %s)" % (whole, keys)), row)
+
+
+def _keys(path):
+    return "ARRAY[%s]" % ", ".join(map(quote_literal, path))
+
+
+def _where(value, path, condition):
+    """SQL for the keys of a path where what stands there meets a condition and objects alone lead there; else for none, which change nothing."""
+    conditions = ["jsonb_typeof(%s #> %s) = 'object'" % (value, _keys(path[:length])) for length in range(1, len(path))]
+    return "CASE WHEN %s THEN %s ELSE '{}' END" % (" AND ".join(conditions + [condition % ("%s #> %s" % (value, _keys(path)))]), _keys(path))
 
 
 def _object(masks, depth=0):
@@ -584,7 +603,9 @@ class Array(Rule):
 
 FORBIDDEN = re.compile(r"""(?ix) \b(current_setting|set_config|pg_settings|pg_show_all_settings|slipway\w*  # the key is a setting
     |pg_read\w*|pg_ls\w*|pg_stat_file|lo_\w+|loread|lowrite|dblink\w*|\w+_to_xml\w*|pg_sleep\w*|pg_terminate_backend|pg_cancel_backend
-    |pg_logical\w*|pg_export_snapshot|nextval|setval|pg_advisory\w*|copy|into)\b""")
+    |pg_logical\w*|pg_export_snapshot|nextval|setval|pg_advisory\w*|copy|into
+    |select|table|ts_stat|ts_rewrite|crosstab\w*|connectby|xpath_table  # rows of others, also by a query in a text
+    |u(?=&))\b""")  # names and texts that are written as something else
 # What can be passed over in an expression: texts and quoted names.
 QUOTED = re.compile(r"""\b[eE]'(?:[^'\\]|\\.|'')*' | (?<!\w)'[^']*(?:''[^']*)*' | "[^"]+" """, re.DOTALL | re.VERBOSE)
 
@@ -600,7 +621,7 @@ class Sql(Rule):
         text = self["expression"] or ""
         bare = QUOTED.sub(" ", text)
         odd = re.search(r"""['"\\;$]|--|/\*|:(?!:)(?<!::)|\0""", bare)
-        named = FORBIDDEN.search(bare) or FORBIDDEN.search(" ".join(re.findall('"([^"]+)"', text)))
+        named = FORBIDDEN.search(text)  # in its texts, too: there are functions that run one
         if not text.strip() or odd or named or not _balanced(bare):
             raise SlipwayError("%s: the rule sql has %r as its expression, which %s." % (
                 where, text, "may not name %s" % named.group(1) if named else "may not have %s outside of quotes" % odd.group() if odd

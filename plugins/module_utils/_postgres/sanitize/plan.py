@@ -78,7 +78,7 @@ class Plan:
         relations = [table for table in selection.with_rows if not (facts["standby"] and table["unlogged"])]  # whose rows are not on a standby
         found = catalog.columns(session, [table["oid"] for table in relations], facts["encoding"])
         self.tables = [Table(table, found[table["oid"]]) for table in relations]
-        self._by_oid = {table.relation["oid"]: table for table in self.tables}
+        self._leaves_of = {}
         self._require_known()
         for table in self.tables:
             self._decide(table)
@@ -135,15 +135,18 @@ class Plan:
         said = [(exact, order, entry.rows) for exact, order, entry in entries if entry.rows]
         table.rows = max(said)[2] if said else "all"
         for column in table.columns:
-            # A column that is named goes before one that a pattern means: no "*": keep undoes a mask.
-            candidates = [((matcher.exact, exact, order, number), rule, entry) for exact, order, entry in entries
+            # A column that is named goes before one that a pattern means, and of patterns a mask before keep: no "*": keep undoes a mask.
+            candidates = [((matcher.exact, matcher.exact or rule.name != "keep", exact, order, number), rule, entry) for exact, order, entry in entries
                           for number, (matcher, rule) in enumerate(entry.columns) if matcher.matches("", column.name)]
             if not candidates:
                 continue
             (rank, rule, entry) = max(candidates, key=lambda candidate: candidate[0])
+            # Nobody who wrote a pattern has seen the columns of later.
+            if rule.name == "keep" and not (rank[0] or entry.kept_whole) and suspicion.by_name_and_type(column):
+                continue
             table.decisions[column.name] = Decision(rule, "%s" % entry.matcher.text)
             for other_rank, other, other_entry in candidates:
-                if other_rank[:2] == rank[:2] == (True, True) and other_entry is not entry and not other.same_as(rule):
+                if other_rank[:3] == rank[:3] == (True, True, True) and other_entry is not entry and not other.same_as(rule):
                     self.problems.append("%s.%s has the rule %s by %s and %s by %s." % (
                         spoken(table.relation), column.name, rule.name, entry.matcher.text, other.name, other_entry.matcher.text))
 
@@ -154,26 +157,38 @@ class Plan:
         while changed:
             changed = False
             for key in references:
-                source, target = self._by_oid.get(key["source"]), self._by_oid.get(key["target"])
-                decision = target.decisions.get(key["key"]) if target else None
-                if source and decision and decision.rule.name != "keep" and key["column"] not in source.decisions:
-                    source.decisions[key["column"]] = Decision(decision.rule, "foreign key %s" % key["name"])
-                    changed = True
+                for source, target in self._meeting(key):
+                    decision = target.decisions.get(key["key"])
+                    if decision and decision.rule.name != "keep" and key["column"] not in source.decisions:
+                        source.decisions[key["column"]] = Decision(decision.rule, "foreign key %s" % key["name"])
+                        changed = True
         for key in references:
-            source, target = self._by_oid.get(key["source"]), self._by_oid.get(key["target"])
-            if source and target and source.rows != NONE:
-                self._look_at_reference(key, source, target)
+            problems = (self._of_reference(key, source, target) for source, target in self._meeting(key) if source.rows != NONE)
+            self.problems += [problem for problem in problems if problem][:1]
 
-    def _look_at_reference(self, key, source, target):
+    def _meeting(self, key):
+        """The tables with rows that a foreign key joins, in pairs: partitions, where a table has them."""
+        return [(source, target) for source in self._leaves(key["source"]) for target in self._leaves(key["target"])]
+
+    def _leaves(self, oid):
+        if oid not in self._leaves_of:
+            parted = oid in self._relations and self._relations[oid]["kind"] == "p"
+            self._leaves_of[oid] = [table for table in self.tables if table.relation["oid"] == oid or parted and any(
+                relation["oid"] == oid for relation in self._lineage(table.relation))]
+        return self._leaves_of[oid]
+
+    def _of_reference(self, key, source, target):
+        """What speaks against the rules of two columns of which one refers to the other, as a sentence, or None."""
         ours, theirs = source.decisions.get(key["column"]), target.decisions.get(key["key"])
         cleared = ours is not None and ours.rule.name == "null"
         if target.rows == NONE and not cleared and target is not source:
-            self.problems.append("%s.%s refers to %s, which is to have no rows (foreign key %s)." % (
-                spoken(source.relation), key["column"], spoken(target.relation), key["name"]))
-        elif ours and not cleared and not _meet(ours.rule, source.column(key["column"]), theirs.rule if theirs else KEEP, target.column(key["key"])):
-            self.problems.append("%s.%s has the rule %s and refers to %s.%s with the rule %s: they would not meet (foreign key %s)." % (
+            return "%s.%s refers to %s, which is to have no rows (foreign key %s)." % (
+                spoken(source.relation), key["column"], spoken(target.relation), key["name"])
+        if ours and not cleared and not _meet(ours.rule, source.column(key["column"]), theirs.rule if theirs else KEEP, target.column(key["key"])):
+            return "%s.%s has the rule %s and refers to %s.%s with the rule %s: they would not meet (foreign key %s)." % (
                 spoken(source.relation), key["column"], ours.rule.name, spoken(target.relation), key["key"],
-                theirs.rule.name if theirs else "keep", key["name"]))
+                theirs.rule.name if theirs else "keep", key["name"])
+        return None
 
     def _settle_undecided(self):
         for table in self.tables:
@@ -190,8 +205,9 @@ class Plan:
         if self.undecided:
             told = ["%s.%s (%s)" % (spoken(table.relation), column.name, "%s says %s" % (why, rule) if why else "new, or forgotten")
                     for table, column, why, rule in self.undecided]
-            self.problems.append("No rule says what is to become of %s%s." % (
-                ", ".join(told[:MOST_TOLD]), " and %d more" % (len(told) - MOST_TOLD) if len(told) > MOST_TOLD else ""))
+            self.problems.append("No rule says what is to become of %s%s.%s" % (
+                ", ".join(told[:MOST_TOLD]), " and %d more" % (len(told) - MOST_TOLD) if len(told) > MOST_TOLD else "",
+                " What looks like data of persons is kept by its own name, and by no pattern." if any(undecided[2] for undecided in self.undecided) else ""))
 
     # What speaks against them
 
@@ -216,7 +232,8 @@ class Plan:
 
     def _differ_in_case(self, table, column):
         name = column.text()
-        row = self._session.query("SELECT count(DISTINCT %s) AS n, count(DISTINCT lower(%s)) AS folded FROM ONLY %s" % (name, name, table.sql))[0]
+        row = self._session.query_rows("SELECT count(DISTINCT %s) AS n, count(DISTINCT lower(%s)) AS folded FROM ONLY %s" % (
+            name, name, table.sql), table.sql)[0]
         return row["n"] != row["folded"]
 
     def _look_at_large_objects(self):
@@ -230,18 +247,25 @@ class Plan:
         checks = {}
         for check in self._session.query(catalog.CHECKS % catalog.listed(table.relation["oid"] for table in masked)):
             checks.setdefault(check["oid"], []).append(check)
+        generated = {}
+        for column in self._session.query(catalog.GENERATED % catalog.listed(table.relation["oid"] for table in masked)):
+            generated.setdefault(column["oid"], []).append(column["expression"])
         for table in masked:
             names = {column.name for column in table.masked()}
             concerned = [check for check in checks.get(table.relation["oid"], ())
                          if names & set(check["columns"]) and not table.generated & set(check["columns"])]
             try:
-                row = self._session.query(_trial(table, concerned))[0]
+                row = self._session.query(_trial(table, concerned, generated.get(table.relation["oid"], ())))[0]
             except PostgresError as error:
                 # What the server says can have a value in it; only its code is told.
                 self.problems.append("%s: a mask cannot be worked out (SQLSTATE %s), of %s." % (
                     spoken(table.relation), error.sqlstate, ", ".join("%s" % column.name for column in self._guilty(table))))
                 self._session.execute("ROLLBACK TO SAVEPOINT trial")
                 continue
+            for number, column in enumerate(table.masked()):
+                if column.not_null and row["m%d" % number] != row["n"]:
+                    self.problems.append("%s.%s: the rule %s gives NULL in %d of %d rows, and the column is NOT NULL." % (
+                        spoken(table.relation), column.name, table.decisions[column.name].rule.name, row["n"] - row["m%d" % number], row["n"]))
             for number, check in enumerate(concerned):
                 if row["c%d" % number]:
                     self.problems.append("%s: the check %s would refuse %d of %d masked rows, by %s." % (
@@ -271,8 +295,9 @@ def _meet(rule, column, other_rule, other):
     return rule.mask(column, Within) == rule.mask(other, Within)
 
 
-def _trial(table, checks):
+def _trial(table, checks, generated):
     parts = ["count(*) FILTER (WHERE NOT (%s)) AS c%d" % (check["expression"], number) for number, check in enumerate(checks)]
+    parts += ["count(%s) AS g%d" % (expression, number) for number, expression in enumerate(generated)]
     return _counted(table.query(), table.masked(), parts)
 
 

@@ -90,6 +90,7 @@ class Residue:
     def __init__(self, sources_, codec, accepted=()):
         self.sources = sources_
         self.found = set()
+        self.left_out = []  # names of those that not all is looked for of, since there would be too much
         self.bytes = 0
         self._codec = codec
         self._accepted = set(accepted)
@@ -97,7 +98,7 @@ class Residue:
         self._plain = set()  # those of words of plain letters
         self._known = frozenset()
         self._harmless = set(words(" ".join([LOREM] + [word for locale in WORDS.values() for kind in locale.values() for word in kind])
-                                   .lower().encode(codec, "replace")))
+                                   .encode(codec, "replace").lower()))
 
     @property
     def values(self):
@@ -105,13 +106,16 @@ class Residue:
 
     def learn(self, session):
         for number, source in enumerate(self.sources):
-            for row in session.query(source["query"]):
-                if row["v"] and len(self._prints) < MOST:
+            for row in session.query_rows(source["query"], source["name"]):
+                if len(self._prints) >= MOST:
+                    self.left_out.append(source["name"])
+                    break
+                if row["v"]:
                     self._learn(number, row["v"], source["rule"] in NAMES)
         self._known = frozenset(self._prints)
 
     def _learn(self, number, value, name):
-        data = _copied(value).lower().encode(self._codec, "replace")
+        data = _copied(value).encode(self._codec, "replace").lower()  # letters beyond ASCII stay as they are, as those of rows do
         parts = words(data)
         if len(data) >= SHORTEST_VALUE and any(part not in self._harmless and not part.isdigit() for part in parts):
             self._prints.setdefault(hash(data), number)
@@ -155,4 +159,5 @@ class Residue:
             self.found.update((self.sources[self._prints[found]]["name"], where) for found in prints)
 
     def told(self):
-        return {"columns": len(self.sources), "values": self.values, "bytes": self.bytes, "found": sorted(self.found)[:MOST_FOUND]}
+        return {"columns": len(self.sources) - len(self.left_out), "left_out": self.left_out, "values": self.values,
+                "bytes": self.bytes, "found": sorted(self.found)[:MOST_FOUND]}

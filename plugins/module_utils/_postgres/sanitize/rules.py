@@ -42,6 +42,7 @@ class Entry:
     def __init__(self, text, said):
         where = "sanitize.tables.%s" % text
         self.matcher = Matcher(text)
+        self.kept_whole = said == "keep" and self.matcher.exact  # somebody named the table, and said this of all that is in it
         if isinstance(said, str) and said in SHORT:
             said = SHORT[said]
         if not isinstance(said, dict):

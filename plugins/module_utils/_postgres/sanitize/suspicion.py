@@ -69,8 +69,8 @@ def by_content(session, table, columns):
     counts = ["count(%s) AS n%d" % (quote_ident(column.name), number) for number, column in enumerate(texts)]
     counts += ["count(*) FILTER (WHERE (%s)::text ~ %s) AS n%d_%d" % (quote_ident(column.name), quote_literal(form), number, place)
                for number, column in enumerate(texts) for place, (form, _what, _rule) in enumerate(FORMS)]
-    row = session.query("SELECT %s FROM (SELECT %s FROM ONLY %s LIMIT %d) sample" % (
-        ", ".join(counts), ", ".join(quote_ident(column.name) for column in texts), table, SAMPLE))[0]
+    row = session.query_rows("SELECT %s FROM (SELECT %s FROM ONLY %s LIMIT %d) sample" % (
+        ", ".join(counts), ", ".join(quote_ident(column.name) for column in texts), table, SAMPLE), table)[0]
     found = {}
     for number, column in enumerate(texts):
         for place, (_form, what, rule) in enumerate(FORMS):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -29,8 +30,9 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.res
 
 NUMBER = 4  # bytes of the number of a table, as workers are told it
 BEAT = 1  # seconds between two words about a table
-# As pg_dump has them, so that values are written as it writes them, and any server reads them.
-SETTINGS = ("SET datestyle = ISO", "SET intervalstyle = postgres", "SET extra_float_digits = 3", "SET synchronize_seqscans = off",
+# As pg_dump has them, so that values are written as it writes them, and any server reads them; in one time zone, since pseudonyms are
+# drawn from what is written.
+SETTINGS = ("SET timezone = 'UTC'", "SET datestyle = ISO", "SET intervalstyle = postgres", "SET extra_float_digits = 3", "SET synchronize_seqscans = off",
             # One backend for each of our jobs, and rows in the order they stand in.
             "SET max_parallel_workers_per_gather = 0")
 BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from %s import main; main()" % __name__
@@ -87,6 +89,7 @@ def _environment():
 
 def main():
     """The program."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the key and raw values are in its memory
     task = json.load(sys.stdin)
     residue = Residue(*task["residue"])
     try:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres import clients, compression, configs, guard, manifest, restore_source
+from ansible_collections.slipway.app.plugins.module_utils._postgres import clients, compression, configs, dump_choice, guard, manifest, restore_source
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list import dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
@@ -381,6 +381,29 @@ def test_what_a_manifest_says_of_the_database_itself_is_looked_at(change, fine):
     assert (manifest.problem(content, "a") is None) is fine
 
 
+# Which dump is meant
+
+SANITIZED = {"policy": "strict", "rules": "0" * 64, "key": "k", "emptied": [{"schema": "public", "name": "session"}],
+             "residue": {"columns": 1, "values": 1, "bytes": 1, "left_out": []},
+             "masked": [{"schema": "public", "name": "orders", "column": "note", "rule": "hash"}]}
+
+
+def test_a_sanitized_dump_is_never_the_newest_by_chance(store):
+    """Masked rows in the place of real ones are a loss, and prod is where they are real."""
+    raw = write(store, excluded_data=[])
+    assert dump_choice.choose(store, "uat/shop", "shop").key == raw
+    key = write(store, config="sanitized", excluded_data=[], sanitized=SANITIZED)
+    for whole in (True, False):
+        for environment, config, wanted in (("uat", "none", "uat/shop"), ("prod", "none", "uat/shop"), (None, "none", "uat/shop"),
+                                            ("prod", "none", "uat/shop/sanitized"), (None, "sanitized", "uat/shop")):
+            with pytest.raises(SlipwayError, match="sanitized: its rows are masked") as caught:
+                dump_choice.choose(store, wanted, "shop", config, whole, environment)
+            assert ("name of its config" in caught.value.hint) == (environment == "uat")
+        for environment, config, wanted in (("uat", "none", "uat/shop/sanitized"), ("uat", "sanitized", "uat/shop"), ("prod", "none", str(key))):
+            dump = dump_choice.choose(store, wanted, "shop", config, whole, environment)
+            assert dump.key == key and "1 columns are masked, and these tables are empty: public.session" in dump_choice.warnings(dump, "shop")[-1]
+
+
 # Compression, configs, guards
 
 @pytest.mark.parametrize("text", ["", "zip", "zstd:0", "zstd:23", "gzip:10", "none:1", "auto:3", "zstd:3; rm", "lz4:-1"])
@@ -413,7 +436,7 @@ def test_one_config_has_what_each_of_the_calls_needs(monkeypatch):
     ({"small": {"exclude_table": []}}, "none", "unknown option exclude_table. Did you mean exclude_tables"),
     ({"small": []}, "none", "is no mapping"), ({"none": {}}, "none", "stands for no config"),
     ({"small": {"jobs": "many"}}, "small", "'many' as jobs"), ({"small": {"exclude_tables": "a"}}, "small", "'a' as exclude_tables"),
-    ({"small": {"pre_dump_hooks": [[]]}}, "small", "as pre_dump_hooks")])
+    ({"small": {"pre_dump_hooks": [[]]}}, "small", "as pre_dump_hooks"), ({"small": {"sanitize": None}}, "small", "None as sanitize")])
 def test_a_config_that_is_wrong(sets, config, words):
     with pytest.raises(SlipwayError, match=words):
         configs.effective({}, sets, config, configs.DUMP)

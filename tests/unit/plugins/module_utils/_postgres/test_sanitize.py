@@ -11,7 +11,8 @@ import subprocess
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import compressor, masks
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import compressor, dump, masks
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import Rules
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import WORDS
@@ -35,6 +36,7 @@ def column(rule):
     (column({"rule": "city", "locale": "tlh"}), "locale of the rule city has to be one of de, en"), (column({"rule": "json"}), "paths of the rule json"),
     (column({"rule": "json", "paths": {"a": "hash", "a.b": "keep"}}), "the path a is a part of another one"),
     (column({"rule": "array"}), "sanitize.tables.t.c.of: none is no rule"), (column({"rule": "date", "to": "month"}), "one of day, year"),
+    (column({"rule": "date", "entity": "id"}), "has an entity and needs a domain"),
 ])
 def test_what_is_no_rule_is_said_with_its_place(document, words):
     with pytest.raises(SlipwayError) as error:
@@ -45,7 +47,8 @@ def test_what_is_no_rule_is_said_with_its_place(document, words):
 @pytest.mark.parametrize("expression", [
     "", " ", "x) FROM secret; --", "1; DELETE FROM t", "a -- b", "a /* b", "(a", "a)", "a) || (b", "$$a$$", "$1", "a \\! id", "'open", '"open',
     "current_setting('slipway.sanitize_key')", "set_config('x', 'y', false)", "pg_catalog.current_setting('a')", '"current_setting"(\'a\')',
-    "pg_read_file('/etc/passwd')", "lo_get(1)", "query_to_xml('select 1', true, true, '')", "dblink('x', 'y')", "nextval('s')", "a :name", "a \0"])
+    "pg_read_file('/etc/passwd')", "lo_get(1)", "query_to_xml('select 1', true, true, '')", "dblink('x', 'y')", "nextval('s')", "a :name", "a \0",
+    "(SELECT a FROM b)", "(TABLE b)", "u&'\0061'", 'U&"a"', "ts_stat('select a from b')", "length('select a from b')", "x.crosstab2('a')", "connectby('a')"])
 def test_an_expression_stays_one(expression):
     with pytest.raises(SlipwayError):
         masks.parse({"rule": "sql", "expression": expression}, "here")
@@ -78,6 +81,29 @@ def test_a_key_tells_nothing_of_its_secret_and_has_to_be_long():
 def test_the_policy_is_strict_where_it_matters(environment, policy):
     assert Sanitizing({}, SECRET, environment).policy == policy
     assert Sanitizing({"policy": "strict"}, SECRET, environment).policy == "strict"
+
+
+@pytest.mark.parametrize("said, fine", [
+    ({}, True), ({"login_host": "/run/postgresql"}, True), ({"login_host": "localhost"}, True), ({"login_host": "::1"}, True),
+    ({"login_host": "db.example"}, False), ({"login_host": "localhost,db.example"}, False), ({"login_host": "db.example", "ssl_mode": "allow"}, False),
+    ({"login_host": "localhost", "settings": {"hostaddr": "192.0.2.1"}}, False), ({"login_host": "db.example", "ssl_mode": "require"}, True),
+    ({"login_host": "db.example", "ssl_mode": "verify-full"}, True), ({"login_host": "db.example", "settings": {"gssencmode": "require"}}, True)])
+def test_the_key_does_not_travel_in_clear_text(said, fine):
+    if fine:
+        dump._require_private(Connection(**said))
+        return
+    with pytest.raises(SlipwayError, match="in clear text") as caught:
+        Sanitizing({}, SECRET).keyed(Connection(**said))
+    assert "verify-full" in caught.value.hint
+
+
+@pytest.mark.parametrize("tables, kept", [
+    ({"x.ref": "keep"}, True), ({"x.*": "keep"}, False), ({"x.ref": "truncate"}, False), ({"x.ref": {"columns": {"id": "keep"}}}, False),
+    ({"x.ref": {"columns": {"*": "keep"}}}, True), ({"x.ref": {"columns": {"*": "keep"}, "rows": "none"}}, False), ({}, False),
+    ({"x.ref": "keep", "ref": {"columns": {"name": "hash"}}}, False), ({"x.ref": "keep", "x.*": {"columns": {"name": "hash"}}}, False),
+    ({"x.ref": "keep", "x.*": {"columns": {"email": "email"}}}, True)])
+def test_a_table_of_an_extension_is_kept_when_all_of_it_is(tables, kept):
+    assert Sanitizing({"tables": tables}, SECRET)._kept_whole({"schema": "x", "name": "ref", "columns": ["id", "name"]}) is kept
 
 
 def test_lists_of_words_are_plausible():
