@@ -164,7 +164,9 @@ class Plan:
                         changed = True
         for key in references:
             problems = (self._of_reference(key, source, target) for source, target in self._meeting(key) if source.rows != NONE)
-            self.problems += [problem for problem in problems if problem][:1]
+            problem = next(filter(None, problems), None)
+            if problem:
+                self.problems.append(problem)
 
     def _meeting(self, key):
         """The tables with rows that a foreign key joins, in pairs: partitions, where a table has them."""
