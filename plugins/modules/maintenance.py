@@ -161,7 +161,8 @@ def run(module):
 
 def on(maintenance, runtime, config, before, module):
     """Show the page, then lock the application, unless that was done before; (the status after, changed)."""
-    words, page = _words(module.params, config["maintenance"], runtime)
+    words = _words(module.params, config["maintenance"])
+    page = page_or_ours(runtime.release.path, config["maintenance"]["page"], module.warn) if runtime else None
     by = before["by"] or module.params["by"] or _user()
     commands = [] if before["locked"] else config["maintenance"]["on"]
     _argvs(runtime, commands)
@@ -198,15 +199,15 @@ def _run(runtime, commands, config, so_far):
         raise SlipwayError(error.message, untouched=so_far, hint="Run this again when that is mended.") from error
 
 
-def _words(options, settings, runtime):
-    """The message, the expected seconds and the lifetime, as given or as the live release has them, and its own page."""
+def _words(options, settings):
+    """The message, the expected seconds and the lifetime, as given or as the live release has them."""
     given = {"message": options["msg"], "expected_seconds": options["expected_seconds"]}
     words = {name: settings[name] if value is None else value for name, value in given.items()}
     words["lifetime"] = words["expected_seconds"] if options["lifetime"] is None else options["lifetime"]
     for name in ("expected_seconds", "lifetime"):
         if words[name] < 1:
             raise SlipwayError("%s must be at least 1." % name, untouched="Maintenance is as it was.")
-    return words, page_or_ours(runtime.release.path, settings["page"]) if runtime else None
+    return words
 
 
 def _user():

@@ -65,7 +65,7 @@ def remarks(outcomes):
     return (["Maintenance stays on, as %s had switched it on before; the playbook slipway.app.maintenance_off lets users in." % one["by"]
              for one in kept if one]
             + ["The database that was put back is a copy. " + one for one in (outcomes.get("restore") or {}).get("warnings", [])]
-            + [one for step in ("open", "finish") for one in (outcomes.get(step) or {}).get("warnings", [])])
+            + [one for step in ("close", "open", "finish") for one in (outcomes.get(step) or {}).get("warnings", [])])
 
 
 def _protected(data):

@@ -106,11 +106,15 @@ def page_of(release_path, page, key="maintenance.page"):
                                 "%d bytes." % (key, LARGEST)) from error
 
 
-def page_or_ours(release_path, page):
-    """The same of the release that is live: where its page cannot be read, users see the collection's own, and not nothing."""
+def page_or_ours(release_path, page, tell):
+    """The same of the release that is live: where its page cannot be read, users see the collection's own; tell(sentence) has why.
+
+    It was packaged when other rules may have held, and somebody needs a page now.
+    """
     try:
         return page_of(release_path, page)
-    except SlipwayError:
+    except SlipwayError as error:
+        tell("Users see the collection's own page. " + error.message)
         return None
 
 

@@ -89,7 +89,7 @@ def close(site, operation):
         config = site.config((live or release).documents)
         page = config["maintenance"]
         kept = site.maintenance.hold(operation.id, page["message"], page["expected_seconds"], operation.plan["owner"]["user"],
-                                     page_or_ours((live or release).path, page["page"]))
+                                     page_or_ours((live or release).path, page["page"], outcome.setdefault("warnings", []).append))
         if kept:
             outcome["kept"] = _who_wants(kept)
         outcome["since"] = site.maintenance.status()["since"]

@@ -101,7 +101,8 @@ def test_a_page_of_the_release_is_shown_as_it_is(tmp_path):
     assert pages.page_of(str(tmp_path), None) is None
     with pytest.raises(SlipwayError, match="no-such.html cannot be read"):
         pages.page_of(str(tmp_path), "no-such.html")
-    assert pages.page_or_ours(str(tmp_path), "no-such.html") is None, "what is live was packaged when other rules held"
+    told = []
+    assert pages.page_or_ours(str(tmp_path), "no-such.html", told.append) is None and "no-such.html cannot be read" in told[0]
 
 
 SECRET = "only root may read it"
