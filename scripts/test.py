@@ -43,9 +43,8 @@ SUITES = (
     ("hosts", ("tests/hosts",), ()),
     ("oro", ("tests/oro",), ()),
 )
-# One test after the other, much of the time waiting for hosts; and whole playbooks, which start more than they compute. Each row
-# of these runs beside the others.
-BESIDE = (("integration",), ("oro", "hosts"))
+# One test after the other, much of the time waiting for hosts: these run beside the others.
+BESIDE = ("oro", "hosts")
 # In a folder of tests: brings what they need of the machine; what it prints is why it cannot, and its exit status is 1.
 NEEDS = "needs.py"
 # The library has no Ansible in it (tests/repo sees to that): its tests say nothing new about another core, only about another
@@ -62,8 +61,7 @@ def pytest(name, python, arguments, scratch):
     report = REPORTS / (word + ".xml")
     started = time.monotonic()
     title = "\n== %s" % name
-    beside = any(name in row for row in BESIDE)
-    kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"} if beside else {}
+    kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"} if name in BESIDE else {}
     if not kept:
         print(title, flush=True)
     done = subprocess.run(
@@ -140,10 +138,9 @@ def attempt(suite, scratch):
 
 
 def run(suites, scratch):
-    """What attempt() returns of each suite; all rows at the same time, each of them one after the other."""
-    rows = [[suite for suite in suites if suite[0] in row] for row in BESIDE]
-    rows.append([suite for suite in suites if not any(suite[0] in row for row in BESIDE)])
-    with concurrent.futures.ThreadPoolExecutor(len(rows)) as pool:
+    """What attempt() returns of each suite; in two rows at the same time, each of them one after the other."""
+    rows = [[suite for suite in suites if (suite[0] in BESIDE) == beside] for beside in (True, False)]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
         done = pool.map(lambda row: [attempt(suite, scratch) for suite in row], rows)
         return [result for row in done for result in row]
 
