@@ -16,7 +16,7 @@ import lab_engine
 import repository
 from client import request
 from lab import SHOP
-from lab_shop import Shop
+from lab_shop import Shop, rows
 
 VERSIONS = 99
 SOURCES = SHOP + "/recovery"
@@ -213,8 +213,9 @@ class MatrixShop(Shop):
         return any(found["open"] or found["lock"] for found in map(self.probe, self.hosts))
 
     def restore_points(self):
-        """The databases that are restore points."""
-        return [row["name"] for row in self.sql("SELECT datname AS name FROM pg_database WHERE datname LIKE 'shop\\_\\_slipway\\_%%'")]
+        """The databases that are restore points; asked from another one, for who died while it was copied has left the shop's closed."""
+        asked = "SELECT datname AS name FROM pg_database WHERE datname LIKE 'shop\\_\\_slipway\\_%%'"
+        return [row["name"] for row in rows(self.lab, "postgres", asked)]
 
     def wrong(self, accepted, again=False):
         """(the version that is live, everything that is not as it should be when nothing is at work); again: see check.py."""
