@@ -65,7 +65,7 @@ def test_the_path_of_python_may_have_a_space(tmp_path, monkeypatch):
     asked = []
 
     def execute(command, in_data):
-        asked.append(subprocess.run(command, shell=True, input=b"print('%s{}')" % ANSWER.encode(), capture_output=True, check=False))  # noqa: S602
+        asked.append(subprocess.run(command, shell=True, input=b"print('%s{}')" % ANSWER.encode(), capture_output=True, check=False))
         return {"rc": asked[0].returncode, "stdout": asked[0].stdout.decode(), "stderr": asked[0].stderr.decode()}
 
     action = SimpleNamespace(_task=SimpleNamespace(check_mode=False), _is_pipelining_enabled=lambda style: True,
