@@ -9,7 +9,7 @@ PYTHON := ./scripts/with-python
 VENV_PYTHON := .venv/bin/python
 ARGS ?=
 
-.PHONY: help demo demo-stop lab lab-down test test-hosts molecule recovery-matrix lint build clean
+.PHONY: help demo demo-stop lab lab-down test test-all test-hosts molecule recovery-matrix lint build clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
@@ -29,8 +29,11 @@ lab: ## seven real hosts: containers with systemd and SSH, their inventory in .c
 lab-down: ## remove them
 	@$(PYTHON) scripts/lab.py down
 
-test: ## all tests; ARGS="tests/unit -k lock" gives one pytest run its arguments
+test: ## the tests; ARGS="tests/unit -k lock" gives one pytest run its arguments
 	@$(PYTHON) scripts/test.py $(ARGS)
+
+test-all: ## the tests, and those that repeat at length what a shorter one covers
+	@$(PYTHON) scripts/test.py --all
 
 test-hosts: ## only the tests on real hosts, in labs of their own (Docker); ARGS as above
 	@$(PYTHON) scripts/test.py tests/hosts tests/oro $(ARGS)

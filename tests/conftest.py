@@ -18,6 +18,10 @@ from ansible_collections.slipway.app.tests import module_process
 MODULES = Path(__file__).resolve().parents[1] / "plugins" / "modules"
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: repeats at length what a shorter test covers; make test leaves it to make test-all")
+
+
 @pytest.fixture
 def run_module():
     """run_module(name, params, check=False, diff=True) -> the module's result; "failed" is in it when it failed."""

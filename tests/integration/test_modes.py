@@ -114,6 +114,7 @@ def killed(lab, version, mode, host, step):
     return recovered.output
 
 
+@pytest.mark.long
 def test_recover_finishes_what_was_killed_in_its_migration(shop, customers):
     said = killed(shop, "1.0.3", "rolling", "app1", "migrate")
     assert "The operation was finished." in said
@@ -121,6 +122,7 @@ def test_recover_finishes_what_was_killed_in_its_migration(shop, customers):
     assert columns(shop) == ["extra_2", "extra_3"]
 
 
+@pytest.mark.long
 def test_a_red_host_goes_back_with_those_before_it(shop, customers):
     failed = upgrade(shop, "1.0.4", "rolling")
     assert failed.rc != 0 and "the barometer is falling" in failed.output, failed.output
@@ -137,6 +139,7 @@ def test_source_serves_all_the_time_also_behind_a_balancer_that_cannot_be_asked(
     assert shop.balancer.changes == IN_TURNS
 
 
+@pytest.mark.long
 def test_recover_brings_back_a_host_that_had_left_the_balancer(shop, customers):
     said = killed(shop, "1.0.2", "source", "app2", "close")
     assert "The operation was finished." in said

@@ -237,6 +237,7 @@ def test_the_database_is_restored_under_the_application_and_brought_back(shop, p
     assert set(changes(before, state(shop))) == {"pids"}
 
 
+@pytest.mark.long
 def test_the_database_is_copied_to_another_one_and_back(shop, play, state, changes):
     """Both ways: as a stream under the application, and by the server itself once nobody is in the other one."""
     before = state(shop)
@@ -253,6 +254,7 @@ def test_the_database_is_copied_to_another_one_and_back(shop, play, state, chang
     assert set(changes(before, state(shop))) == {"database", "pids"}
 
 
+@pytest.mark.long
 def test_a_table_is_restored_although_the_controller_dies_on_the_way(shop, play, run, state, changes, tmp_path):
     """Killed while services are stopped for it: everybody says so, recover starts what ran, and the restore comes through."""
     before = state(shop)
@@ -279,6 +281,7 @@ def test_a_table_is_restored_although_the_controller_dies_on_the_way(shop, play,
     assert set(changes(before, state(shop))) == {"pids"}
 
 
+@pytest.mark.long
 def test_an_old_dump_is_migrated_before_it_is_live(shop, play, state, changes, tmp_path):
     """The oldest there can be: of a database that has nothing yet."""
     before = state(shop)

@@ -97,6 +97,7 @@ def killed_before_consumer1(lab, name, folder):
         kill_tree(started)
 
 
+@pytest.mark.long
 def test_a_patch_from_trial_to_upgrade_and_reverted(shop, run, next_package, patches, tmp_path):
     tried = patches("patch_apply", "news.patch")
     assert tried.rc == 0 and "would be applied" in tried.output and "force=true" in tried.output

@@ -56,6 +56,7 @@ def hanging(shop):
     return hanging
 
 
+@pytest.mark.long
 def test_a_migration_that_fails_as_a_whole(shop, run, state, changes):
     """PostgreSQL has taken everything back, and Slipway can prove it: the database is the one it was, no copy of it."""
     before = state(shop)
@@ -85,6 +86,7 @@ def test_a_migration_that_fails_half_way(shop, halfway, run, state, changes):
     everything_is(shop, "1.1.0", shop.services)
 
 
+@pytest.mark.long
 def test_the_controller_dies_at_every_step_of_the_way_back(shop, halfway, state, changes):
     """The upgrade in the first step, one recover after the other in the next; the last one comes through."""
     order = place(shop, ONE_NAME)
@@ -149,6 +151,7 @@ def test_a_migration_that_is_killed_and_others_who_come_meanwhile(shop, hanging,
     everything_is(shop, "1.1.0", shop.services)
 
 
+@pytest.mark.long
 def test_the_host_that_led_is_lost_for_good_and_comes_back_all_the_same(shop, hanging, run):
     """Its controller is killed while its migration hangs, then it is taken out of the inventory: nobody else knows of a migration."""
     order = place(shop, "Grace Hopper")

@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, quote_ident
 
@@ -21,6 +22,23 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 import postgres_server  # noqa: E402  (scripts is no package)
 
 PASSWORD = "no secret"
+
+
+# Files whose tests share more servers than the one that every worker has, and so a worker.
+SHARING = ("test_connection_options", "test_dump_s3", "test_majors")
+
+
+class _ByServers(LoadScopeScheduling):
+    """All tests of such a file on one worker, in their order, and each of the others wherever there is room."""
+
+    def _split_scope(self, nodeid):
+        name = pathlib.Path(nodeid.partition("::")[0]).stem
+        return name if name in SHARING else nodeid
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """For --dist loadgroup. (Marks of a group would do, but with pytest 9.2 they reach no scheduler of pytest-xdist 3.8.)"""
+    return _ByServers(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 class Cluster(postgres_server.Server):

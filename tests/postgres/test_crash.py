@@ -16,6 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import datab
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import RestorePoint
 from ansible_collections.slipway.app.tests.postgres.crashes import cut_at, die, in_child, slip_to_server
+from ansible_collections.slipway.app.tests.selection import long_but
 
 SETTINGS_OF_A_SESSION = 8  # statements every session begins with; dying there is dying before the first real one
 KEPT = "shop__slipway_failed_op1"
@@ -123,13 +124,13 @@ def damage(postgres, point):
     return whole - 3, whole
 
 
-@pytest.mark.parametrize("how", [before_it_is_sent, when_it_is_sent, together_with_psql])
+@pytest.mark.parametrize("how", long_but([before_it_is_sent, when_it_is_sent, together_with_psql], when_it_is_sent))
 def test_present_killed_at_each_statement(postgres, point, how):
     for _number in each_statement(how, point.present):
         check_present(postgres, point)
 
 
-@pytest.mark.parametrize("how", [before_it_is_sent, when_it_is_sent, together_with_psql])
+@pytest.mark.parametrize("how", long_but([before_it_is_sent, when_it_is_sent, together_with_psql], when_it_is_sent))
 def test_restored_killed_at_each_statement(postgres, point, how):
     numbers = damage(postgres, point)
     for _number in each_statement(how, point.restored):
@@ -137,7 +138,7 @@ def test_restored_killed_at_each_statement(postgres, point, how):
         numbers = damage(postgres, point)
 
 
-@pytest.mark.parametrize("how", [before_it_is_sent, when_it_is_sent, together_with_psql])
+@pytest.mark.parametrize("how", long_but([before_it_is_sent, when_it_is_sent, together_with_psql], when_it_is_sent))
 def test_absent_killed_at_each_statement(postgres, point, how):
     point.present()
     for _number in each_statement(how, point.absent):
@@ -147,6 +148,7 @@ def test_absent_killed_at_each_statement(postgres, point, how):
         point.present()
 
 
+@pytest.mark.long
 def test_killed_at_any_time(postgres, point, either_strategy):
     """Not only between statements: in the middle of the copy, of the swap, of the drop."""
     chance = random.Random(4711)

@@ -38,8 +38,6 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 import registry_server  # noqa: E402  (scripts is no package)
 import s3_server  # noqa: E402
 
-pytestmark = pytest.mark.xdist_group("s3")  # one server is enough
-
 MB = 1024 * 1024
 PART = 5 * MB  # the smallest that S3 has
 RULES = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "django_migrations": "keep"}, "policy": "strict"}
@@ -325,6 +323,7 @@ def test_killed_while_it_sends(postgres, bad, store, proxy, monkeypatch, tmp_pat
     assert store.leftovers() == [] and len(store.list()) == 2
 
 
+@pytest.mark.long
 def test_killed_before_each_thing_it_says_to_the_server(store, options, monkeypatch):
     """At every moment there is a whole dump or none; what else there is, is named and can be removed."""
     monkeypatch.setattr(dump_store_s3, "DEAD", 0)

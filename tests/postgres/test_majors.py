@@ -21,8 +21,6 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY, cluster, postgres_server
 
-pytestmark = pytest.mark.xdist_group("majors")  # one server of each is enough
-
 VERSIONS = {14: "14.23.0", 16: "16.15.0", 18: "18.6.0"}
 RICH = pathlib.Path(__file__).with_name("rich.sql").read_text(encoding="utf-8")
 

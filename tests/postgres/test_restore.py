@@ -60,6 +60,7 @@ def test_everything_comes_back_as_it_was(rich, tmp_path):
     assert rich.databases() == {"shop"}
 
 
+@pytest.mark.long
 def test_thousands_of_tables(postgres, tmp_path):
     postgres.connection().execute("DO $$ BEGIN FOR g IN 1 .. 5000 LOOP EXECUTE format('CREATE TABLE public.%I AS SELECT %s AS id', 'Table ' || g, g);"
                                   " END LOOP; END $$")

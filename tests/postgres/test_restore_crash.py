@@ -18,6 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_sour
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
 from ansible_collections.slipway.app.tests.postgres.crashes import cut_at, die, in_child, slip_to_server
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
+from ansible_collections.slipway.app.tests.selection import long_but
 
 OLD, WHOLE = 10, 1000
 send = Session._send
@@ -90,7 +91,8 @@ def check(postgres, dump):
 
 
 # To die before a statement is to die after the one before it, but where that one is not in the list.
-@pytest.mark.parametrize("step, sent", [(step, True) for step in STEPS] + [("DROP DATABASE", False)])
+@pytest.mark.parametrize("step, sent", long_but(
+    [(step, True) for step in STEPS] + [("DROP DATABASE", False)], ("CREATE DATABASE", True), ('RENAME TO "shop__pre"', True)))
 def test_killed_at_each_step(postgres, dump, kill_at, monkeypatch, step, sent):
     kill_at(step, sent)
     assert not in_child(lambda: restorer(postgres).run(DumpSource(dump)))

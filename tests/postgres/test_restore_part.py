@@ -20,6 +20,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import 
 from ansible_collections.slipway.app.tests.postgres import test_restore, test_restore_crash
 from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
+from ansible_collections.slipway.app.tests.selection import long_but
 
 SHOP = """
 CREATE TABLE public.customers (id int PRIMARY KEY, name text);
@@ -293,7 +294,7 @@ STEPS = ['DATABASE "shop" ALLOW_CONNECTIONS false', "TEMPLATE", "TRUNCATE", "SET
          "DROP DATABASE"]
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", long_but(STEPS, "TRUNCATE", "COMMIT"))
 def test_killed_at_each_step(postgres, dump, kill_at, monkeypatch, step):
     kill_at(step, True)
     assert not in_child(lambda: part(postgres, dump, "customers", reversible=True))
@@ -309,7 +310,7 @@ def test_killed_while_it_is_made_ready(postgres, dump, kill_at, monkeypatch, ste
     check(postgres, dump)
 
 
-@pytest.mark.parametrize("step", ['"shop__part" ALLOW_CONNECTIONS true', "TEMPLATE", "TRUNCATE", "COMMIT", "DROP DATABASE"])
+@pytest.mark.parametrize("step", long_but(['"shop__part" ALLOW_CONNECTIONS true', "TEMPLATE", "TRUNCATE", "COMMIT", "DROP DATABASE"], "TRUNCATE"))
 def test_killed_while_what_is_ready_is_put_in_place(postgres, dump, kill_at, monkeypatch, step):
     part(postgres, dump, "customers", swap=False)
     kill_at(step, True)
