@@ -61,6 +61,7 @@ def test_the_administrators_own_settings_of_the_journal_stay(provisioned):
     assert "Storage=persistent" in shown and "SystemMaxUse=1G" in shown
 
 
+@pytest.mark.long
 def test_a_second_run_changes_nothing(provisioned):
     done = play(provisioned, "provision", "--limit", "app2,localhost")
     assert done.output.count("changed=0") == 2, done.output
