@@ -18,6 +18,10 @@ from ansible_collections.slipway.app.tests import module_process
 MODULES = Path(__file__).resolve().parents[1] / "plugins" / "modules"
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes more than five seconds of CPU, and repeats in length what a shorter test covers")
+
+
 @pytest.fixture
 def run_module():
     """run_module(name, params, check=False, diff=True) -> the module's result; "failed" is in it when it failed."""
