@@ -43,17 +43,21 @@ def options(description, runs=3, **more):
     return parser.parse_args()
 
 
+def fill(server, megabytes):
+    for number in range(TABLES):
+        server.sql(TABLE % {"number": number, "rows": megabytes * 1000 * 1000 // TABLES // BYTES}, "shop")
+
+
 @contextlib.contextmanager
-def world(megabytes):
-    """(folder, server, connection): a database shop of role shop with so many megabytes in it."""
+def world(megabytes, fill=fill):
+    """(folder, server, connection): a database shop of role shop with so many megabytes in it, which fill(server, megabytes) puts there."""
     programs = postgres_server.binaries(str(ROOT / ".cache"))
     os.environ["PATH"] = programs + os.pathsep + os.environ["PATH"]
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
         server = postgres_server.Server(folder + "/server", programs, settings=SETTINGS).start()
         try:
             server.sql("CREATE ROLE shop LOGIN CREATEDB PASSWORD 'shop'; CREATE DATABASE shop OWNER shop")
-            for number in range(TABLES):
-                server.sql(TABLE % {"number": number, "rows": megabytes * 1000 * 1000 // TABLES // BYTES}, "shop")
+            fill(server, megabytes)
             server.sql("VACUUM ANALYZE", "shop")
             yield folder, server, Connection("127.0.0.1", server.port, "shop", "shop", "shop")
         finally:
@@ -64,16 +68,17 @@ def cpu(server):
     """CPU seconds of this process and its ended children, and of the server's ended backends."""
     with open("/proc/%d/stat" % server.pid, encoding="utf-8") as stream:
         fields = stream.read().rpartition(")")[2].split()
-    return sum(os.times()[:4]) + sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return sum(os.times()[:4]), sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def measured(server, work):
-    """({wall, cpu} in seconds, what work() returns)."""
-    wall, used = time.monotonic(), cpu(server)
+    """({wall, cpu, and of that client and server} in seconds, what work() returns)."""
+    wall, (client, backends) = time.monotonic(), cpu(server)
     result = work()
     wall = time.monotonic() - wall
     time.sleep(0.5)  # a backend ends a moment after its client
-    return {"wall": wall, "cpu": cpu(server) - used}, result
+    client, backends = (after - before for after, before in zip(cpu(server), (client, backends)))
+    return {"wall": wall, "cpu": client + backends, "client": client, "server": backends}, result
 
 
 def in_turns(ways, number):

@@ -2,6 +2,11 @@
 -- GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- A shop with personal data in all that can hold some; every raw value of a person has "raw" or a number of 4711 in it. Run by the owner.
+-- It has 10,000 rows; with the psql variable people some 3.3 for each of them.
+\if :{?people}
+\else
+\set people 3000
+\endif
 CREATE SCHEMA app;
 CREATE EXTENSION citext;
 CREATE DOMAIN app.email_address AS citext CHECK (VALUE ~ '^[^@]+@[^@]+$');
@@ -22,15 +27,15 @@ SELECT 'Raw' || g || '@mail.example', CASE WHEN g % 7 = 0 THEN NULL ELSE 'Rawan'
        ROW('Rawhome ' || g, '4711')::app.place, CASE WHEN g > 3 THEN g - 3 END, g % 9000 + 0.47, g % 100,
        timestamptz '2026-01-01 04:07:11+00' + g * interval '1 min',
        convert_to('rawbytes' || g, 'UTF8')
-FROM generate_series(1, 3000) g;
+FROM generate_series(1, :people) g;
 
 CREATE TABLE app."Bestellung Ü" (
     "Nr." bigint PRIMARY KEY, customer int REFERENCES app.customer, "E-Mail" citext REFERENCES app.customer (email), total numeric, "order" text);
-INSERT INTO app."Bestellung Ü" SELECT g, g % 3000 + 1, 'Raw' || g % 3000 + 1 || '@mail.example', g * 1.5, 'x' FROM generate_series(1, 4000) g;
+INSERT INTO app."Bestellung Ü" SELECT g, g % :people + 1, 'Raw' || g % :people + 1 || '@mail.example', g * 1.5, 'x' FROM generate_series(1, :people * 4 / 3) g;
 CREATE TABLE app.visit (day date NOT NULL, who text, email text) PARTITION BY RANGE (day);
 CREATE TABLE app.visit_1 PARTITION OF app.visit FOR VALUES FROM ('2026-01-01') TO ('2026-07-01');
 CREATE TABLE app.visit_2 PARTITION OF app.visit FOR VALUES FROM ('2026-07-01') TO ('2027-01-01');
-INSERT INTO app.visit SELECT date '2026-01-01' + g % 360, 'Rawson' || g % 500, 'Raw' || g || '@mail.example' FROM generate_series(1, 3000) g;
+INSERT INTO app.visit SELECT date '2026-01-01' + g % 360, 'Rawson' || g % 500, 'Raw' || g || '@mail.example' FROM generate_series(1, :people) g;
 CREATE TABLE app.hen (id int PRIMARY KEY, egg int);
 CREATE TABLE app.egg (id int PRIMARY KEY, hen int REFERENCES app.hen);
 ALTER TABLE app.hen ADD FOREIGN KEY (egg) REFERENCES app.egg;

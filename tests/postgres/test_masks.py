@@ -37,6 +37,7 @@ CASES = [
       for rule in ("name", "first_name", "last_name", "company", "street", "city", "phone", "postal_code", "digits_mask", "text", "inet")],
     *[({"rule": rule, "locale": "de"}, Column("c", "text", "text"), TEXT, False) for rule in ("name", "street", "phone", "company")],
     ("iban", Column("c", "text", "text"), TEXT, True), ("uuid", Column("c", "uuid", "uuid"), st.uuids().map(str), True),
+    ("uuid", Column("c", "text", "text"), TEXT, True), ("text", Column("c", "text", "text"), TEXT.map(lambda text: text * 200), False),
     ("inet", Column("c", "inet", "inet"), st.ip_addresses().map(str), False), ("inet", Column("c", "cidr", "cidr"), st.ip_addresses().map(str), False),
     ("date", Column("c", "date", "date"), DAYS, False), ({"rule": "date", "to": "year"}, Column("c", "timestamptz", "timestamptz"), DAYS, False),
     ("number", Column("c", "smallint", "int2"), WHOLE, False), ({"rule": "number", "bucket": 1000}, Column("c", "smallint", "int2"), WHOLE, False),
@@ -132,7 +133,7 @@ def test_what_there_is_too_much_to_look_for_of_is_said(monkeypatch, session):
 
 
 def test_the_key_and_the_domain_make_the_pseudonym(server, session):
-    """What a mask is can be worked out by who has the key: HMAC-SHA256(key, SHA-256(domain) + value)."""
+    """What a mask is can be worked out by who has the key, and by nobody else."""
     import hashlib
     import hmac
 
@@ -142,6 +143,9 @@ def test_the_key_and_the_domain_make_the_pseudonym(server, session):
         rows = masked(session, masks.parse(said, ""), column, ["Ann", "日本 'n \\"])
         assert [row["mask"] for row in rows] == [
             hmac.new(key, hashlib.sha256(domain.encode()).digest() + row["raw"].encode(), hashlib.sha256).hexdigest()[:32] for row in rows]
+    rows = masked(session, masks.parse("email", ""), column, ["ann@é.example"])
+    secret = hmac.new(key, hashlib.sha256(b"email").digest(), hashlib.sha256).digest()
+    assert rows[0]["mask"] == "u%s@example.invalid" % hashlib.sha256(secret + "ann@é.example".encode()).hexdigest()[:20]
     other = server.connection(server.superuser, "postgres").having(masks.SETTING, masks.Key(SECRET + "!").setting)
     with other.session() as session_of_another:
         one, another = [masked(any_session, masks.parse("hash", ""), column, ["Ann"])[0]["mask"] for any_session in (session, session_of_another)]

@@ -5,9 +5,12 @@
 """The rules that a column can have, and the SQL that each of them comes to.
 
 A mask is an expression over one row, which the server works out: no raw value leaves it. What looks random is drawn from
-HMAC-SHA256(key, SHA-256(domain) + value), so that the same value gives the same pseudonym in every table and every dump
-made with that key, and tells nothing without it. The key is in no SQL: it comes as a setting with the start of a
-connection, which no server logs, and expressions name that setting.
+the value by a keyed hash, so that the same value gives the same pseudonym in every table and every dump made with that key, and
+tells nothing without it. The rule hash, which can show all of it, has HMAC-SHA256(key, SHA-256(domain) + value). To hash is
+what masks cost, so the others have one SHA-256 in the place of two: SHA-256(secret + value), where the secret is
+HMAC-SHA256(key, SHA-256(domain)), cut to DRAWN digits. What is cut off is what such a hash needs to be as good (a chopped
+Merkle-Damgard hash is one that behaves as a random function does). The key is in no SQL: it comes as a setting with the start
+of a connection, which no server logs, and expressions name that setting.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ SETTING = "slipway.sanitize_key"
 LABEL = b"slipway sanitize 1"  # another one would be another set of pseudonyms
 DISTINCT = 20  # hexadecimal digits that keep n values apart but for a chance of n * n / 2 ** 81
 DIGEST = 32  # hexadecimal digits of a hash, where the column has room
+DRAWN = 40  # of 64 hexadecimal digits of what other pseudonyms are made of
 FEWEST = 8  # of them that make a mask at all
 DOMAIN = "example.invalid"  # mail to it can never be delivered (RFC 2606)
 
@@ -79,17 +83,27 @@ def _pads(domain):
             "(SELECT substr(%s, 65))" % key)
 
 
+def _bytes(column, text):
+    """SQL for a text as bytes of UTF-8, in which our sessions talk; in a database without an encoding texts are bytes."""
+    # textsend() looks no encoding up by its name, as convert_to() does for each row.
+    return "convert_to(%s, 'SQL_ASCII')" % text if column.encoding == "SQL_ASCII" else "textsend(%s)" % text
+
+
 def digest(domain, column, text):
     """SQL for the HMAC of a text as 64 hexadecimal digits."""
     inner, outer = _pads(domain)
-    # In a database without an encoding texts are bytes.
-    data = "convert_to(%s, '%s')" % (text, "SQL_ASCII" if column.encoding == "SQL_ASCII" else "UTF8")
-    return "encode(sha256(%s || sha256(%s || %s)), 'hex')" % (outer, inner, data)
+    return "encode(sha256(%s || sha256(%s || %s)), 'hex')" % (outer, inner, _bytes(column, text))
+
+
+def drawn(domain, column, text):
+    """SQL for DRAWN hexadecimal digits of a keyed hash of a text."""
+    inner, outer = _pads(domain)
+    return "encode(substr(sha256((SELECT sha256(%s || sha256(%s))) || %s), 1, %d), 'hex')" % (outer, inner, _bytes(column, text), DRAWN // 2)
 
 
 def number(domain, column, text):
-    """SQL for a whole number from 0 to 2 ** 63 - 1 that is drawn from the HMAC of a text."""
-    return "(hashtextextended(%s, 0) & 9223372036854775807)" % digest(domain, column, text)
+    """SQL for a whole number from 0 to 2 ** 63 - 1 that is drawn from a text."""
+    return "(hashtextextended(%s, 0) & 9223372036854775807)" % drawn(domain, column, text)
 
 
 # Options of rules: each check returns the value, or raises ValueError with words for what it has to be.
@@ -209,8 +223,8 @@ class Rule:
         """Whether upper and lower case are the same person, though to the column they are not."""
         return bool(self.said.get("fold")) and column.base != "citext"
 
-    def digest(self, column, row):
-        return row.once(digest(self["domain"] or self.name, column, column.text(self.folds(column))))
+    def drawn(self, column, row):
+        return row.once(drawn(self["domain"] or self.name, column, column.text(self.folds(column))))
 
     def number(self, column, row):
         return row.once(number(self["domain"] or self.name, column, column.text()))
@@ -300,7 +314,7 @@ class Hash(Rule):
         return self._length(column) >= DISTINCT
 
     def mask(self, column, row):
-        return "left(%s, %d)" % (self.digest(column, row), self._length(column))
+        return "left(%s, %d)" % (row.once(digest(self["domain"] or self.name, column, column.text())), self._length(column))
 
 
 class Email(Rule):
@@ -319,7 +333,7 @@ class Email(Rule):
         return self._digits(column) >= DISTINCT
 
     def mask(self, column, row):
-        return "'u' || left(%s, %d) || '@%s'" % (self.digest(column, row), self._digits(column), self["at"])
+        return "'u' || left(%s, %d) || '@%s'" % (self.drawn(column, row), self._digits(column), self["at"])
 
 
 class _Pick(Rule):
@@ -329,7 +343,8 @@ class _Pick(Rule):
 
     def pick(self, kind, number, shift=0):
         words = WORDS[self["locale"]][kind]
-        return "(ARRAY[%s])[1 + ((%s >> %d) %% %d)::int]" % (", ".join(map(quote_literal, words)), number, shift, len(words))
+        # Names are all of one size, so that the server need not go through the words before.
+        return "(ARRAY[%s]::name[])[1 + ((%s >> %d) %% %d)::int]::text" % (", ".join(map(quote_literal, words)), number, shift, len(words))
 
     def mask(self, column, row):
         return _cut(column, self.words(self.number(column, row)))
@@ -473,8 +488,11 @@ class Text(Rule):
 
     name = "text"
 
-    def mask(self, column, _row):
-        return "left(repeat(%s, 1 + length(%s) / %d), length(%s))" % (quote_literal(LOREM), column.text(), len(LOREM), column.text())
+    def mask(self, column, row):
+        length = row.once("length(%s)" % column.text())
+        # To cut bytes costs the server next to nothing; to cut texts it counts all their letters.
+        return "CASE WHEN %s <= %d THEN convert_from(substr('%s'::bytea, 1, %s), 'UTF8') ELSE left(repeat(%s, 1 + %s / %d), %s) END" % (
+            length, len(LOREM), LOREM, length, quote_literal(LOREM), length, len(LOREM), length)
 
 
 class Uuid(Rule):
@@ -490,7 +508,8 @@ class Uuid(Rule):
         return True
 
     def mask(self, column, row):
-        return "overlay(overlay(left(%s, 32) placing '4' from 13) placing 'a' from 17)::uuid" % self.digest(column, row)
+        mask = "overlay(overlay(left(%s, 32) placing '4' from 13) placing 'a' from 17)::uuid" % self.drawn(column, row)
+        return mask + "::text" if column.is_text else mask
 
 
 class Inet(Rule):
@@ -547,10 +566,10 @@ class Json(Rule):
         return "CASE WHEN jsonb_typeof(%s) = 'object' THEN %s WHEN %s IS NOT NULL THEN 'null' END" % (value, whole, column.value)
 
     def _at(self, rule, column, whole, path, row):
-        keys = _keys(path)
         if rule.name == "keep":
-            return "(%s #> %s)" % (whole, keys)
-        return "to_jsonb(%s)" % rule.sql(column.part("(%s #>> %s)" % (whole, keys)), row)
+            return "(%s #> %s)" % (whole, _keys(path))
+        steps = [whole] + ["%s %s" % (step, quote_literal(key)) for step, key in zip(["->"] * (len(path) - 1) + ["->>"], path)]
+        return "to_jsonb(%s)" % rule.sql(column.part("(%s)" % " ".join(steps)), row)
 
 
 def _keys(path):

@@ -18,7 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.col
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, WORDS
 
 SAMPLE = 1000  # rows of each masked column
-MOST = 200000  # fingerprints, which take some 20 MB
+MOST = 200000  # fingerprints, which take some 30 MB
 SHORTEST_WORD, SHORTEST_VALUE, SHORTEST_CODE = 6, 8, 8  # characters; shorter ones meet by chance
 LONGEST = 300  # characters of a value that are looked at
 MOST_FOUND = 5  # places that are told
@@ -28,17 +28,57 @@ ALIKE = ("number", "date", "inet", "keep", "fixed", "postal_code", "digits_mask"
 PLAIN = NUMBERS + MOMENTS + ADDRESSES + ("bool", "bytea")
 NAMES = ("last_name", "name")  # rules whose values have words that are looked for though they are plain letters
 
-_WORD = rb"0-9a-z@._+\-\x80-\xff"
-_APART = bytes(byte if re.match(b"[" + _WORD + b"]", bytes([byte])) else 0x20 for byte in range(256))
-_FIELDS = bytes(0x09 if byte == 0x0a else byte for byte in range(256))
-_ESCAPES = re.compile(rb"\\[bfnrtv]")
+# What columns of some types can hold at all, as _spaced has it; they are looked at only where something like it is looked for.
+FORMS = {
+    "number": re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?|nan|-?infinity"),
+    "moment": re.compile(rb"[0-9]{4,6}-[0-9]{2}-[0-9]{2}( [0-9]{2} [0-9]{2} [0-9]{2}(\.[0-9]+)?([+-][0-9 ]+)?)?( bc)?"
+                         rb"|[0-9]+(\.[0-9]+)?([+-][0-9]+)?|-?infinity"),
+    "truth": re.compile(b"[tf]"),
+}
+
+_WORD = re.compile(rb"[0-9a-z@._+\-\x80-\xff]")
+# What stands in words in lower case, all else a space; but fields stay apart, and what is left of NULL is a word that is none.
+_SPACED = bytes(0x09 if byte in b"\t\n" else 0x5f if byte == 0x5c else byte if _WORD.match(bytes([byte])) else 0x20
+                for byte in bytes(range(256)).lower())
+_ESCAPE = re.compile(rb"\\[^N]", re.DOTALL)  # as COPY writes them, less NULL
+
+
+def _spaced(data):
+    """Some bytes, as COPY writes them or as they are, in lower case and with nothing but spaces between words, and tabs between fields."""
+    if b"\\" in data:
+        data = _ESCAPE.sub(b" ", data)
+    return data.translate(_SPACED)
 
 
 def words(data):
     """The words in some bytes in lower case, as COPY writes them or as they are."""
-    if b"\\" in data:
-        data = _ESCAPES.sub(b" ", data)
-    return data.translate(_APART).split()
+    return _spaced(data).split()
+
+
+# How fields begin that the rule text makes, which are most of many a dump: all of these words are harmless.
+_SAYINGS = tuple(_spaced(b"\t" + text.encode("ascii").rstrip() + b" ") for text in (LOREM, LOREM[:len(LOREM) // 4], LOREM[:124], LOREM[:57]))
+
+
+def form(column):
+    """The name of the form that what is in a Column has, or None."""
+    if column.array:
+        return None
+    return "number" if column.base in NUMBERS else "moment" if column.base in MOMENTS else "truth" if column.base == "bool" else None
+
+
+class _Print(int):
+    """A fingerprint, which a set takes for what it was made of: it has its hash, and is equal to all that does.
+
+    So what is in a set of them can be asked in C for a whole list of words, and no word itself is in it.
+    """
+
+    __slots__ = ()
+
+    def __hash__(self):
+        return int(self)
+
+    def __eq__(self, other):
+        return hash(other) == int(self)
 
 
 def _copied(text):
@@ -95,10 +135,11 @@ class Residue:
         self._codec = codec
         self._accepted = set(accepted)
         self._prints = {}  # fingerprint: number of its source
+        self._words, self._wholes = set(), set()  # those of one word, and of values with more than a word in them
         self._plain = set()  # those of words of plain letters
-        self._known = frozenset()
+        self._impossible = set(FORMS)  # names of forms that nothing has that is looked for
         self._harmless = set(words(" ".join([LOREM] + [word for locale in WORDS.values() for kind in locale.values() for word in kind])
-                                   .encode(codec, "replace").lower()))
+                                   .encode(codec, "replace")))
 
     @property
     def values(self):
@@ -112,51 +153,74 @@ class Residue:
                     break
                 if row["v"]:
                     self._learn(number, row["v"], source["rule"] in NAMES)
-        self._known = frozenset(self._prints)
 
     def _learn(self, number, value, name):
-        data = _copied(value).encode(self._codec, "replace").lower()  # letters beyond ASCII stay as they are, as those of rows do
-        parts = words(data)
-        if len(data) >= SHORTEST_VALUE and any(part not in self._harmless and not part.isdigit() for part in parts):
-            self._prints.setdefault(hash(data), number)
+        copied = _copied(value).encode(self._codec, "replace")
+        data = _spaced(copied)  # letters beyond ASCII stay as they are, as those of rows do
+        parts = data.split()
+        if len(copied) >= SHORTEST_VALUE and any(part not in self._harmless and not part.isdigit() for part in parts):
+            self._add(number, data, self._words if data == parts[0] else self._wholes)
         for part in parts:
             part = part.strip(b"._-+")
             local, at, _domain = part.partition(b"@")
             if at:
-                self._prints.setdefault(hash(part), number)
+                self._add(number, part, self._words)
                 part = local
             coded = re.search(rb"[0-9]", part) and re.search(rb"[^0-9._+-]", part)
             shortest = SHORTEST_CODE if coded and not at else SHORTEST_WORD
             if part in self._harmless or not (at or name or coded) or len(part) < shortest or part.isdigit():
                 continue
-            self._prints.setdefault(hash(part), number)
+            self._add(number, part, self._words)
             if not at and not coded:
-                self._plain.add(hash(part))
+                self._plain.add(_Print(hash(part)))
+
+    def _add(self, number, data, prints):
+        fingerprint = _Print(hash(data))
+        self._prints.setdefault(fingerprint, number)
+        prints.add(fingerprint)
+        self._impossible -= {name for name in self._impossible if FORMS[name].fullmatch(data)}
 
     def forget(self):
         """Forget what was found and looked at, as another process tells that; what is looked for stays."""
         self.found, self.bytes = set(), 0
 
-    def look(self, data, where):
-        """Look at whole rows of a table as COPY writes them; where are the names of its columns."""
+    def look(self, data, columns):
+        """Look at whole rows of a table as COPY writes them; columns are [(name, its form() or None)] of all in a row.
+
+        Some 64 KB at a time are looked at fastest: what comes of them stays in the caches of a processor.
+        """
         self.bytes += len(data)
-        data = data.lower()
-        if self._meets(words(data)) or self._meets(data.translate(_FIELDS).split(b"\t")):
-            for line in data.splitlines():
-                for place, field in enumerate(line.split(b"\t")):
-                    self._note(self._meets([field]) | self._meets(words(field)), where[place] if place < len(where) else "?")
+        fields = _spaced(data).split(b"\t")
+        if fields[-1]:
+            fields.append(b"")
+        if columns and len(fields) % len(columns) != 1 % len(columns):  # no table has such rows
+            columns = [("?", None)]
+        for place, (name, form_) in enumerate(columns):
+            if form_ not in self._impossible and name not in self._accepted:
+                self._note(self._met(fields[place:-1:len(columns)]), name)
+
+    def _met(self, fields):
+        """Those of the fields of a column, and of the words in them, that are looked for."""
+        joined = b"\t".join(fields)
+        if b" " not in joined:  # each is a word
+            return () if self._words.isdisjoint(fields) else self._words.intersection(fields)
+        joined = b"\t" + joined
+        for saying in _SAYINGS if _SAYINGS[-1] in joined else ():
+            while saying in joined:
+                joined = joined.replace(saying, b"\t")
+        parts = joined.split()
+        if self._words.isdisjoint(parts) and self._wholes.isdisjoint(fields):
+            return ()
+        return self._words.intersection(parts) | self._wholes.intersection(fields)
 
     def look_at_schema(self, data):
         """Look at the definitions of a table of contents; plain words of people are those of tables and comments, too."""
         self.bytes += len(data)
-        self._note(self._meets(words(data.lower())) - self._plain, "the schema")
+        self._note((word for word in self._words.intersection(words(data)) if word not in self._plain), "the schema")
 
-    def _meets(self, parts):
-        return self._known.intersection(map(hash, parts))
-
-    def _note(self, prints, where):
+    def _note(self, met, where):
         if where not in self._accepted:
-            self.found.update((self.sources[self._prints[found]]["name"], where) for found in prints)
+            self.found.update((self.sources[self._prints[word]]["name"], where) for word in met)
 
     def told(self):
         return {"columns": len(self.sources) - len(self.left_out), "left_out": self.left_out, "values": self.values,

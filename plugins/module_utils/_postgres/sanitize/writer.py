@@ -30,6 +30,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.res
 
 NUMBER = 4  # bytes of the number of a table, as workers are told it
 BEAT = 1  # seconds between two words about a table
+AT_ONCE = 64 * 1024  # bytes of rows that are compressed and looked at
 # As pg_dump has them, so that values are written as it writes them, and any server reads them; in one time zone, since pseudonyms are
 # drawn from what is written.
 SETTINGS = ("SET timezone = 'UTC'", "SET datestyle = ISO", "SET intervalstyle = postgres", "SET extra_float_digits = 3", "SET synchronize_seqscans = off",
@@ -53,8 +54,8 @@ def write(task, heard, begun=None):
     """Do a task in a process of its own, and return what Residue.told() says; heard(word) has each of its words, begun(pgid) its process group.
 
     task: connection (the fields of a Connection), snapshot, encoding, compression, jobs, tables [[path of the file less its
-    suffix, query, name, names of columns]], residue (sources, codec, accepted), schema (the path of a toc.dat to look at). Tables that
-    come first are begun first. An error of it is raised.
+    suffix, query, name, [[name of a column, its residue.form()]]]], residue (sources, codec, accepted), schema (the path of a
+    toc.dat to look at). Tables that come first are begun first. An error of it is raised.
     """
     words = []
 
@@ -149,7 +150,7 @@ def _as_worker(task, residue, reader):
 
 def _do_table(session, number, task, residue):
     path, query, name, columns = task["tables"][number]
-    places = ["%s.%s" % (name, column) for column in columns]
+    places = [("%s.%s" % (name, column), form) for column, form in columns]
     try:
         file = File(path, task["compression"])
         _write_table(session.unload(query, task["encoding"]), file, number, lambda rows: residue.look(rows, places))
@@ -165,17 +166,32 @@ def _say(**word):
 
 def _write_table(chunks, file, number, look):
     """Write the chunks that COPY gives out into a file, and look at them row by row; all but the end of the file is there then."""
-    rows, rest, beaten = 0, b"", time.monotonic()
+    rows, rest, beaten = 0, [], time.monotonic()
     _say(table=number, rows=0, done=False)
-    for chunk in chunks:
+    for chunk in _gathered(chunks):
         file.write(chunk)
-        rest += chunk
-        cut = rest.rfind(b"\n") + 1  # line ends inside of values are written as \n
-        look(rest[:cut])
-        rows += rest.count(b"\n", 0, cut)
-        rest = rest[cut:]
+        cut = chunk.rfind(b"\n") + 1  # line ends inside of values are written as \n
+        if not cut:  # in the middle of a row, however long it is
+            rest.append(chunk)
+            continue
+        look(b"".join([*rest, chunk[:cut]]))
+        rows += chunk.count(b"\n")
+        rest = [chunk[cut:]]
         if time.monotonic() - beaten >= BEAT:
             beaten = time.monotonic()
             _say(table=number, rows=rows, done=False)
+    look(b"".join(rest))
     file.write(END)
     _say(table=number, rows=rows, done=True)
+
+
+def _gathered(chunks):
+    """Chunks of at least AT_ONCE bytes, but for the last one: compressing and looking cost least then, and what looks keeps in its caches."""
+    gathered, size = [], 0
+    for chunk in chunks:
+        gathered.append(chunk)
+        size += len(chunk)
+        if size >= AT_ONCE:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    yield b"".join(gathered)

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proof finds all that a slow and plain search finds, whatever values there are and however rows are written."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import residue
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import Column
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, WORDS
+
+HARMLESS = set(re.findall(r"[\w@.+-]+", " ".join([LOREM] + [word for locale in WORDS.values() for kind in locale.values() for word in kind]).lower()))
+PIECES = ["Rawson", "raw-12345", "raw1234567", "Ann.Rawwoman@mail.example", "4711", "12345678", "Adams", LOREM, LOREM[:57], LOREM[:30], "é", "x", "N",
+          " ", "\\", "\n", "\t", "\v", ".", ". ", ", ", "@", "-", "_"]
+NUMBERS = ["12345678", "-12345678", "1.5e+300", "NaN", "-3.25000001", "Infinity", None]
+MOMENTS = ["2020-01-01", "2020-01-01 10:20:30.123456+00", "2020-01-01 10:20:30+05:30", "0044-03-15 BC", "infinity", None]
+TEXTS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
+KNOWN = st.tuples(TEXTS | st.sampled_from([value for value in NUMBERS + MOMENTS if value]), st.booleans())
+ROW = st.tuples(TEXTS | st.none(), st.sampled_from(NUMBERS), st.sampled_from(["raw-12345", "ab", "", None]), st.sampled_from(MOMENTS), TEXTS | st.none())
+COLUMNS = [["text", None], ["number", "number"], ["word", None], ["moment", "moment"], ["last", None]]
+
+
+def lower(text):
+    return re.sub("[A-Z]", lambda letter: letter.group().lower(), text)
+
+
+def parts(text):
+    return re.findall(r"[0-9a-z@._+\-\u0080-\U0010ffff]+", lower(text))
+
+
+def spaced(text):
+    return re.sub(r"[^0-9a-z@._+\-\u0080-\U0010ffff]", " ", lower(text))
+
+
+def copied(value):
+    """A value as COPY writes it."""
+    if value is None:
+        return "\\N"
+    return "".join({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\v": "\\v"}.get(character, character) for character in value)
+
+
+def slow(known, rows, alike):
+    """The names of the columns that have something in them that is known, by a search without any cunning; values are alike by what alike(value) is."""
+    wholes, words = set(), set()
+    for value, name in known:
+        if len(copied(value).encode()) >= 8 and any(part not in HARMLESS and not part.isdigit() for part in parts(value)):
+            wholes.add(alike(value))
+        for part in parts(value):
+            part = part.strip("._-+")
+            local, at, _domain = part.partition("@")
+            if at:
+                words.add(part)
+                part = local
+            coded = re.search("[0-9]", part) and re.search(r"[^0-9._+-]", part)
+            shortest = 8 if coded and not at else 6
+            if (at or name or coded) and part not in HARMLESS and len(part.encode()) >= shortest and not part.isdigit():
+                words.add(part)
+    one_word = {whole for whole in wholes if parts(whole) == [whole]}
+    return {name for row in rows for (name, _form), value in zip(COLUMNS, row) if value is not None and (
+        alike(value) in wholes or (words | one_word).intersection(parts(value)))}
+
+
+@settings(max_examples=150, derandomize=True, database=None, deadline=None)
+@example([("raw\\N", False), ("Rawson", True)], [("\\Rawson", None, None, None, "\\\n\\Rawson\\")])
+@example([("a\nraw-12345", False)], [(LOREM[:57] + "Rawson", "NaN", "ab", None, "a raw-12345")])
+@example([("raw-12345", False)], [(LOREM.rstrip() + "raw-12345", None, None, None, None)])
+@given(st.lists(KNOWN, min_size=1, max_size=4), st.lists(ROW, min_size=1, max_size=4))
+def test_it_finds_what_a_slow_search_finds(known, rows):
+    looked_for = residue.Residue([{"name": "source"}], "utf-8")
+    for value, name in known:
+        looked_for._learn(0, value, name)
+    data = "".join("\t".join(map(copied, row)) + "\n" for row in rows).encode()
+    looked_for.look(data, COLUMNS)
+    found = {where for _source, where in looked_for.found}
+    assert slow(known, rows, lower) <= found == slow(known, rows, spaced)
+    looked_for.forget()
+    looked_for.look(data[:-1], [["whole", None]])  # however it is cut, nothing is passed over
+    looked_for.look(data, COLUMNS[:3])
+    assert bool(looked_for.found) >= bool({"text", "word", "last"} & found)
+
+
+def test_a_word_is_found_wherever_its_block_begins_and_ends():
+    looked_for = residue.Residue([{"name": "source"}], "utf-8")
+    looked_for._learn(0, "raw-12345", False)
+    for data in (b"raw-12345\n", b"RAW-12345\tx\n", b"x\traw-12345\n", b"\\N\t\\N\nraw-12345\tb c\n", b"a b\traw-12345\n", b"x\\nraw-12345\\n\tx\n"):
+        looked_for.forget()
+        looked_for.look(data, [["a", None], ["b", None]][:1 + (b"\t" in data)])
+        assert len(looked_for.found) == 1, data
+
+
+def test_columns_that_cannot_hold_it_are_passed_over():
+    assert [residue.form(Column("c", "x", base, array=array)) for base, array in (
+        ("int4", False), ("timestamptz", False), ("bool", False), ("text", False), ("int4", True), ("inet", False), ("jsonb", False))] == [
+            "number", "moment", "truth", None, None, None, None]
+    looked_for = residue.Residue([{"name": "source"}], "utf-8")
+    looked_for._learn(0, "raw-12345", False)
+    looked_for.look(b"raw-12345\n", [["c", "number"]])
+    assert looked_for.found == set() and looked_for.bytes == 10
+    looked_for._learn(0, "2020-01-01", False)  # as a column of dates could have it
+    looked_for.look(b"2020-01-01\n", [["c", "number"]])
+    assert looked_for.found == set()
+    looked_for.look(b"2020-01-01\n", [["c", "moment"]])
+    assert looked_for.found == {("source", "c")}
+
+
+def test_nothing_is_kept_of_what_is_looked_for():
+    looked_for = residue.Residue([{"name": "source"}], "utf-8")
+    looked_for._learn(0, "Raw Rawson, raw-12345, raw@mail.example", True)
+    assert looked_for.values == 4 and all(type(kept) is residue._Print for kept in [*looked_for._words, *looked_for._wholes, *looked_for._prints])
