@@ -215,6 +215,22 @@ EXAMPLES = r"""
             "*": keep
         public.session: truncate
         public.product*: keep
+
+- name: Dump it by the rules in slipway.yml of the live release, those in a file beside the inventory, and one more
+  slipway.app.postgres_dump:
+    login_host: replica.example.com
+    login_user: reader
+    login_password: "{{ reader_database_password }}"
+    login_db: shop
+    store: /srv/dumps
+    environment: uat
+    sanitize_key: "{{ vault_sanitize_key }}"
+    sanitize_root: /srv/shop
+    sanitize_file: "{{ inventory_dir }}/sanitize.yml"
+    sanitize:
+      presets: [django]
+      tables:
+        public.newsletter: truncate
 """
 
 RETURN = r"""
