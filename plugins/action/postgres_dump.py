@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
+from ansible_collections.slipway.app.plugins.plugin_utils._here import with_rules
 from ansible_collections.slipway.app.plugins.plugin_utils._progress import WatchedModule
 
 
 class ActionModule(WatchedModule):
-    """Run the module, and show how far it is."""
+    """Run the module with the rules that its author has here, and show how far it is."""
+
+    def run(self, tmp=None, task_vars=None):
+        self._task.args = with_rules(self, self._task.args)
+        return super().run(tmp, task_vars)

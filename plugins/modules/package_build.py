@@ -190,12 +190,14 @@ output:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.slipway.app.plugins.module_utils._config.load import BASE
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._package.arguments import STORE_ARGUMENTS
 from ansible_collections.slipway.app.plugins.module_utils._package.build import build
 from ansible_collections.slipway.app.plugins.module_utils._package.git import public
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse, tag_of
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import Rules
 
 
 def package_name(params):
@@ -223,13 +225,18 @@ def take_secrets(module):
     return repository, environment
 
 
+def check_rules(configuration):
+    """Refuse rules of sanitized dumps that are none before a package has them."""
+    Rules({}, [(BASE, configuration["sanitize"])])
+
+
 def run(module):
     params = module.params
     repository, environment = take_secrets(module)
     result = build(
         repository, params["reference"], package_name(params), open_store(params["store"], params["store_auth"]), label=params["label"],
         skip_assets_build=params["skip_assets_build"], force=params["force"], environment=environment,
-        check=module.check_mode)
+        check=module.check_mode, look=check_rules)
     if module._verbosity < 3:
         del result["output"]
     return result

@@ -17,14 +17,15 @@ description:
   - The rows are counted on the very snapshot the dump is made of.
   - A dump gets its name, its key C(<instance>/<database>/<config>/<timestamp>), when all of it is on the disk. What a killed dump
     leaves behind is no dump to anybody; the next one names it and removes it.
-  - With O(sanitize) the rows leave the server already masked, so that no raw value is ever on a disk of this host. The archive is one of
-    C(pg_dump) all the same. A sample of raw values is looked for in it before it is taken for whole; one that is found fails the dump.
+  - With O(sanitize), O(sanitize_file) or O(sanitize_root) the rows leave the server already masked, so that no raw value is ever on a
+    disk of this host. The archive is one of C(pg_dump) all the same. A sample of raw values is looked for in it before it is taken for whole; one that is found fails the dump.
 extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.actiongroup_postgres
   - slipway.app._postgres
   - slipway.app._dump
   - slipway.app._dump.s3
+  - slipway.app._sanitize
 attributes:
   check_mode:
     support: full
@@ -95,6 +96,7 @@ options:
         that is named before a pattern of tables, then what comes later. No pattern keeps a column that looks like data of persons.
       - C(policy) is V(strict), where a column without a rule keeps the dump from being made, or V(scan), where it does when its name, its type
         or its values look like data of persons. Where it is not said, it is V(scan) in V(dev), V(stag) and V(uat) and else V(strict).
+      - C(presets) is a list of V(django) and V(oro), rules for the tables of these that go after all others.
       - C(large_objects) is V(refuse) (default), or V(drop), which leaves them out.
       - C(residue) is a dict with C(accept), a list of columns C(schema.table.column) in which raw values of other columns may stand.
       - A rule is a name, or a dict with the name as C(rule) and options. It is one of
@@ -106,7 +108,7 @@ options:
   sanitize_key:
     description:
       - A secret of at least 16 characters, which pseudonyms are made with. The same value has the same pseudonym in every table and every dump
-        that is made with the same key; nobody without it can tell whose it is. Needed with O(sanitize).
+        that is made with the same key; nobody without it can tell whose it is. Needed with O(sanitize), O(sanitize_file) or O(sanitize_root).
       - It is in no SQL. What is derived of it comes to the server as a setting with the start of a connection, which stands in no log, no
         list of statements and no list of processes. So a server on another machine has to be reached encrypted (O(ssl_mode)), and through no pooler.
     type: str
@@ -213,6 +215,22 @@ EXAMPLES = r"""
             "*": keep
         public.session: truncate
         public.product*: keep
+
+- name: Dump it by the rules in slipway.yml of the live release, those in a file beside the inventory, and one more
+  slipway.app.postgres_dump:
+    login_host: replica.example.com
+    login_user: reader
+    login_password: "{{ reader_database_password }}"
+    login_db: shop
+    store: /srv/dumps
+    environment: uat
+    sanitize_key: "{{ vault_sanitize_key }}"
+    sanitize_root: /srv/shop
+    sanitize_file: "{{ inventory_dir }}/sanitize.yml"
+    sanitize:
+      presets: [django]
+      tables:
+        public.newsletter: truncate
 """
 
 RETURN = r"""
@@ -383,12 +401,13 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import CONFIG, Sanitizing
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.sources import SOURCE_ARGUMENTS, rules_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
 
 
 def wish_from(params, chosen):
     """What the parameters and their config ask for."""
-    sanitizing = sanitizing_from(params, chosen["sanitize"])
+    sanitizing = sanitizing_from(params, rules_from(params, chosen["sanitize"]))
     return Wish(instance=chosen["instance"] or params["environment"] or socket.gethostname(),
                 config=config_part(params, sanitizing), jobs=chosen["jobs"], compression=chosen["compression"] or "auto",
                 exclude_tables=chosen["exclude_tables"] or [], exclude_table_data=chosen["exclude_table_data"] or [],
@@ -397,20 +416,21 @@ def wish_from(params, chosen):
 
 
 def sanitizing_from(params, rules):
-    """How the dump is sanitized, or None."""
+    """How the dump is sanitized by rules, as rules_from has them, or None."""
     if rules is None:
         return None
     if not params["sanitize_key"]:
         raise SlipwayError("A sanitized dump needs a key: sanitize_key is not set.", untouched="Nothing was changed.",
                            hint="Make one with: openssl rand -hex 32. Keep it as you keep passwords.")
-    return Sanitizing(rules, params["sanitize_key"], params["environment"])
+    document, below = rules
+    return Sanitizing(document, params["sanitize_key"], params["environment"], below)
 
 
 def config_part(params, sanitizing):
-    """The config in the key. Who looks for sanitized dumps is not to find another one under their name."""
+    """The config in the key. Who looks for sanitized dumps is not to find another one under their name, nor one of them under another."""
     part = configs.key_part(params, params["config"])
     if sanitizing:
-        return CONFIG if part == NO_CONFIG else part
+        return part if "sanitize" in params["configs"].get(part, {}) else CONFIG
     if part == CONFIG:
         raise SlipwayError("The config %s says no rules (sanitize), and its name is that of sanitized dumps." % CONFIG, untouched="Nothing was changed.")
     return part
@@ -430,6 +450,7 @@ def main():
         argument_spec=dict(
             POSTGRES_ARGUMENTS,
             **STORE_ARGUMENTS,
+            **SOURCE_ARGUMENTS,
             bin_dir={"type": "path"},
             instance={"type": "str"},
             config={"type": "str", "default": NO_CONFIG},
@@ -439,7 +460,6 @@ def main():
             exclude_tables={"type": "list", "elements": "str"},
             exclude_table_data={"type": "list", "elements": "str"},
             pre_dump_hooks={"type": "list", "elements": "raw"},
-            sanitize={"type": "dict"},
             sanitize_key={"type": "str", "no_log": True},
             environment={"type": "str", "choices": list(ENVIRONMENTS)},
             allow_dump={"type": "bool"},

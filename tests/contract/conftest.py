@@ -26,8 +26,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import postgres_server  # noqa: E402  (scripts is no package)
 
-# Their action plugins do nothing but what the option relay asks for, which tests/registry tests, and show progress.
-COMPLETE = ("release", "postgres_copy", "postgres_dump", "postgres_restore")
+# Their action plugins do nothing but what the option relay asks for, which tests/registry tests, show progress, and read files of rules.
+COMPLETE = ("release", "postgres_copy", "postgres_dump", "postgres_restore", "postgres_sanitize_info")
 SECRET = "swordfish-never-shown"
 PENDING = "ALTER TABLE orders DROP COLUMN number;\n-- code: fill numbers\n"
 FOREVER = ["sh", "-c", "exec sleep 600"]

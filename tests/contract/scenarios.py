@@ -322,6 +322,14 @@ def postgres_dump_sanitized(world):
                 sanitize_key="swordfish swordfish")
 
 
+@of("postgres_sanitize_info", changes=False)
+def postgres_sanitize_info_all(world):
+    options = dict(world.postgres(), environment="dev")
+    world.sql("CREATE TABLE person (id int, name text, email text); INSERT INTO person VALUES (1, 'x', 'swordfish@mail.example');"
+              " CREATE TABLE session (id int); ALTER TABLE person OWNER TO contract; ALTER TABLE session OWNER TO contract")
+    return dict(options, sanitize={"tables": {"person": {"columns": {"name": {"rule": "hash", "length": 9}}}, "session": "truncate"}})
+
+
 @of("postgres_dump_info", changes=False)
 def postgres_dump_info_one(world):
     world.do("postgres_dump", **dump_of(world))

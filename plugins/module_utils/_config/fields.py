@@ -206,6 +206,21 @@ class Group(Field):
         return result
 
 
+class Document(Field):
+    """A mapping whose content somebody else checks, or a file of the repository that has it."""
+
+    expected = "a mapping, or a file of the repository that has it"
+    types = (dict, str)
+    path = RelativePath()
+
+    def __init__(self):
+        super().__init__({})
+
+    def check_content(self, value, where, key):
+        if isinstance(value, str):
+            self.path.check(value, where, key)
+
+
 def join(key, name):
     return "%s.%s" % (key, name) if key else str(name)
 

@@ -30,21 +30,22 @@ PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
 def read_documents(directory):
     """Read and check slipway.yml and its overlays: {"base": {...}, "overlays": {"dev": {...}, ...}}.
 
-    Every environment's effective configuration is checked as well, so that what was packaged can be deployed.
+    Every environment's effective configuration is checked as well, so that what was packaged can be deployed. What stands in files
+    beside them is part of them.
     """
-    base = _read(directory, BASE)
+    base = read_yaml(os.path.join(directory, BASE), BASE)
     if base is None:
         raise SlipwayError("There is no %s at the top of the repository." % BASE,
                            hint="It needs at least the keys application and profile.")
     validate(base, BASE)
-    base = with_version(directory, base)
+    base = _with_rules(directory, with_version(directory, base), BASE)
     overlays = {}
     for environment in ENVIRONMENTS:
         name = OVERLAY % environment
-        overlay = _read(directory, name)
+        overlay = read_yaml(os.path.join(directory, name), name)
         if overlay is not None:
             validate(overlay, name, overlay=True)
-            overlays[environment] = overlay
+            overlays[environment] = _with_rules(directory, overlay, name)
     documents = {"base": base, "overlays": overlays}
     for environment in [None] + sorted(overlays):
         effective(documents, environment)
@@ -106,11 +107,22 @@ def _merge(lower, upper):
     return merged
 
 
-def _read(directory, name):
-    """A YAML document as plain data, or None where there is no such file."""
+def _with_rules(directory, document, name):
+    """The document with the rules of sanitized dumps that it has in a file of their own."""
+    path = document.get("sanitize")
+    if not isinstance(path, str):
+        return document
+    rules = read_yaml(os.path.join(directory, path), path)
+    if not isinstance(rules, dict):
+        raise SlipwayError("%s: sanitize names %s, which is %s." % (name, path, "not there" if rules is None else "no mapping"))
+    return dict(document, sanitize=rules)
+
+
+def read_yaml(path, name):
+    """A YAML document as plain data, or None where there is no such file; name is what errors call it."""
     yaml, loader = _yaml()
     try:
-        with open(os.path.join(directory, name), encoding="utf-8") as stream:
+        with open(path, encoding="utf-8") as stream:
             document = yaml.load(stream, Loader=loader)
     except FileNotFoundError:
         return None
@@ -124,7 +136,7 @@ def _yaml():
     try:
         import yaml
     except ImportError as error:
-        raise SlipwayError("Reading %s needs PyYAML on the host that builds." % BASE) from error
+        raise SlipwayError("Reading YAML needs PyYAML on the host that builds.") from error
 
     class Loader(yaml.SafeLoader):
         """Plain data. yes, no, on and off are texts (a service has a key 'on'), and no key comes twice."""

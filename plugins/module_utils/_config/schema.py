@@ -10,6 +10,7 @@ import posixpath
 
 from ansible_collections.slipway.app.plugins.module_utils._config.fields import (
     Command,
+    Document,
     Group,
     ListOf,
     MapOf,
@@ -122,6 +123,8 @@ SCHEMA = Group({
         "code": Pattern(),  # finds in the SQL what cannot be written as SQL; the group "what" says what it is
         "compatible": ListOf(Text()),
     }),
+    # Rules of sanitized dumps, which are checked when a package is built and when one is made.
+    "sanitize": Document(),
     "timeouts": Group({
         "build": Number(3600, minimum=1),  # of one build command
         "migrate": Number(3600, minimum=1),

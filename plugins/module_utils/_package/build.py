@@ -19,11 +19,12 @@ UNTOUCHED = "No package was written."
 
 
 def build(repository, reference, name, store, label=None, skip_assets_build=False, force=False, environment=None,
-          check=False):
+          check=False, look=None):
     """Make the package called name (with a tag) from a reference of a git repository, unless it is there already.
 
     Returns changed, package, digest, commit, reference, label, size, layers, seconds, output and a diff. With check
-    nothing is built and written; what only a build can tell is then None.
+    nothing is built and written; what only a build can tell is then None. look(configuration) raises where the effective
+    configuration of an environment cannot be one, for what is checked by parts of the library that are not of packages.
     """
     begun, store = time.monotonic(), store.of(name)
     wanted = {"commit": _resolve(repository, reference), "reference": reference,
@@ -39,7 +40,7 @@ def build(repository, reference, name, store, label=None, skip_assets_build=Fals
         content = there
         result.update(_facts(digest, store.manifest(digest), there["layers"]))
     elif not check:
-        result.update(_build(repository, wanted, name, store, digest, environment or {}))
+        result.update(_build(repository, wanted, name, store, digest, environment or {}, look or (lambda configuration: None)))
     before, after = _summary(name, there), _summary(name, content)
     result.update(after, seconds=round(time.monotonic() - begun, 3),
                   diff={"before": before, "after": after if result["changed"] else before})
@@ -91,7 +92,7 @@ def _taken(name, there, wanted, differences):
                         hint="Choose another tag, or replace the package with force.")
 
 
-def _build(repository, wanted, name, store, expected, environment):
+def _build(repository, wanted, name, store, expected, environment, look):
     """Check out, run the build commands, write the layers, publish; return what of the result only a build can tell."""
     try:
         with store.workspace() as work:
@@ -99,6 +100,8 @@ def _build(repository, wanted, name, store, expected, environment):
             commit = git.checkout(repository, wanted["commit"], tree)
             documents = read_documents(tree)
             config = effective(documents)
+            for one in [None, *documents["overlays"]]:
+                look(effective(documents, one))
             output = _run_commands(config, wanted["assets"], tree, work, commit, environment)
             written = _write_layers(config, tree, work)
             document = artifact.config_document(commit, wanted["reference"], wanted["label"], wanted["assets"],

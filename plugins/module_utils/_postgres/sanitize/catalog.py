@@ -18,7 +18,8 @@ TYPES = """
 WITH RECURSIVE used (oid) AS (
     SELECT atttypid FROM pg_attribute WHERE attrelid IN (%s) AND attnum > 0 AND NOT attisdropped
     UNION SELECT next.oid FROM used JOIN pg_type t USING (oid), LATERAL (VALUES (t.typbasetype), (t.typelem)) next (oid) WHERE next.oid <> 0)
-SELECT t.oid::bigint, t.typname AS name, t.typbasetype::bigint AS base, t.typtypmod AS typmod, t.typnotnull AS not_null,
+SELECT t.oid::bigint, CASE t.typtype WHEN 'c' THEN 'record' ELSE t.typname END AS name,
+       t.typbasetype::bigint AS base, t.typtypmod AS typmod, t.typnotnull AS not_null,
        CASE WHEN t.typcategory = 'A' THEN t.typelem::bigint ELSE 0 END AS element, format_type(t.oid, NULL) AS type
 FROM used JOIN pg_type t USING (oid)"""
 

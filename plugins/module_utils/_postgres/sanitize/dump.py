@@ -40,10 +40,10 @@ FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.attrelid IN (%
 
 
 class Sanitizing:
-    """How dumps are sanitized: a document of rules, a secret for the key, and the policy where the document says none."""
+    """How dumps are sanitized: rules, as Rules takes them, a secret for the key, and the policy where no document says one."""
 
-    def __init__(self, document, secret, environment=None):
-        self.rules = Rules(document)
+    def __init__(self, document, secret, environment=None, below=()):
+        self.rules = Rules(document, below)
         self.key = Key(secret)
         self.policy = self.rules.policy or (SCAN if environment in ("dev", "stag", "uat") else STRICT)
 

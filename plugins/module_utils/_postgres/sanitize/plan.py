@@ -23,6 +23,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.selection im
 TRIED = 1000  # rows of each table that masks are tried on before the dump
 MOST_TOLD = 20  # columns that a message names
 KEEP = RULES["keep"]({}, "")
+ASSUMED = "policy scan"  # the source of a decision that nobody made
 
 
 class Decision:
@@ -38,6 +39,7 @@ class Table:
 
     def __init__(self, relation, columns):
         self.relation = relation
+        self.rows_source = None  # where it comes from what is in rows, in words; None where nobody said it
         self.columns = [column for column, generated in columns if not generated]
         self.generated = {column.name for column, generated in columns if generated}
         self.decisions = {}
@@ -110,6 +112,8 @@ class Plan:
         """Each entry has to be for a table, and each of its columns for one of them."""
         names = [spoken(relation) for relation in self._relations.values()]
         for entry in self.rules.entries:
+            if entry.preset:
+                continue
             oids = {oid for oid, relation in self._relations.items() if entry.matcher.matches(relation["schema"], relation["name"])}
             foreign = [self._relations[oid] for oid in oids if self._relations[oid]["kind"] == "f"]
             tables = [table for table in self.tables if oids & {relation["oid"] for relation in self._lineage(table.relation)}]
@@ -137,18 +141,22 @@ class Plan:
         for column in table.columns:
             # A column that is named goes before one that a pattern means, and of patterns a mask before keep: no "*": keep undoes a mask.
             candidates = [((matcher.exact, matcher.exact or rule.name != "keep", exact, order, number), rule, entry) for exact, order, entry in entries
-                          for number, (matcher, rule) in enumerate(entry.columns) if matcher.matches("", column.name)]
+                          for number, (matcher, rule) in enumerate(entry.columns)
+                          if matcher.matches("", column.name) and not (entry.preset and _unfit(rule, table, column))]
             if not candidates:
                 continue
             (rank, rule, entry) = max(candidates, key=lambda candidate: candidate[0])
             # Nobody who wrote a pattern has seen the columns of later.
             if rule.name == "keep" and not (rank[0] or entry.kept_whole) and suspicion.by_name_and_type(column):
                 continue
-            table.decisions[column.name] = Decision(rule, "%s" % entry.matcher.text)
+            table.decisions[column.name] = Decision(rule, entry.told)
             for other_rank, other, other_entry in candidates:
-                if other_rank[:3] == rank[:3] == (True, True, True) and other_entry is not entry and not other.same_as(rule):
+                same = other_rank[:3] == rank[:3] == (True, True, True) and other_entry.source == entry.source
+                if same and other_entry is not entry and not other.same_as(rule):
                     self.problems.append("%s.%s has the rule %s by %s and %s by %s." % (
                         spoken(table.relation), column.name, rule.name, entry.matcher.text, other.name, other_entry.matcher.text))
+        said = [(exact, order, entry.told) for exact, order, entry in entries if entry.rows]
+        table.rows_source = max(said)[2] if said else None
 
     def _follow_references(self):
         """What refers to a masked key gets its mask, so that the two still meet; what would not meet is a problem."""
@@ -167,6 +175,17 @@ class Plan:
             problem = next(filter(None, problems), None)
             if problem:
                 self.problems.append(problem)
+
+    def references(self):
+        """(source, its column, target, its column) of each foreign key, of tables with rows."""
+        return [(source, key["column"], target, key["key"]) for key in self._session.query(catalog.REFERENCES) for source, target in self._meeting(key)]
+
+    def root(self, table):
+        """The relation that people mean by a table: what it is a partition of, at the top, or itself."""
+        relation = table.relation
+        while relation["partition_of"] in self._relations:
+            relation = self._relations[relation["partition_of"]]
+        return relation
 
     def _meeting(self, key):
         """The tables with rows that a foreign key joins, in pairs: partitions, where a table has them."""
@@ -203,7 +222,7 @@ class Plan:
                 if why or self.policy == STRICT:
                     self.undecided.append((table, column, why, rule))
                 else:
-                    table.decisions[column.name] = Decision(KEEP, "policy scan")
+                    table.decisions[column.name] = Decision(KEEP, ASSUMED)
         if self.undecided:
             told = ["%s.%s (%s)" % (spoken(table.relation), column.name, "%s says %s" % (why, rule) if why else "new, or forgotten")
                     for table, column, why, rule in self.undecided]
@@ -221,14 +240,11 @@ class Plan:
                 decision = table.decisions.get(column.name)
                 if not decision or decision.rule.name == "keep":
                     continue
-                problem = decision.rule.problem(column)
+                problem = _unfit(decision.rule, table, column)
                 if not problem and any((oid, column.name) in keys for oid in ancestors):
                     problem = "would move rows to other partitions"
                 if not problem and column.unique and decision.rule.folds(column) and self._differ_in_case(table, column):
                     problem = "takes values for one that differ in upper and lower case only, and an index says are unique; fold: false does not"
-                entity = decision.rule.said.get("entity")
-                if not problem and entity and not table.column(entity):
-                    problem = "has %s as its entity, which is no column. %s" % (entity, nearest(entity, [one.name for one in table.columns]))
                 if problem:
                     self.problems.append("%s.%s: the rule %s %s." % (spoken(table.relation), column.name, decision.rule.name, problem))
 
@@ -284,6 +300,14 @@ class Plan:
             except PostgresError:
                 found.append(column)
         return found or table.masked()
+
+
+def _unfit(rule, table, column):
+    """What keeps a rule from being one for a column of a table, as the end of a sentence, or None."""
+    problem, entity = rule.problem(column), rule.said.get("entity")
+    if not problem and entity and not table.column(entity):
+        problem = "has %s as its entity, which is no column. %s" % (entity, nearest(entity, [one.name for one in table.columns]))
+    return problem
 
 
 def _meet(rule, column, other_rule, other):

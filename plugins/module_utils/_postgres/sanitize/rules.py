@@ -2,7 +2,11 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Rules of sanitized dumps as people write them: which tables and columns they are for, checked before any server is asked."""
+"""Rules of sanitized dumps as people write them: which tables and columns they are for, checked before any server is asked.
+
+They may stand in several documents, which are read one after the other as if they were one: what comes later goes before. Each
+knows what it is called, so that a decision can say where it comes from.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +17,15 @@ import re
 from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import masks
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.presets import PRESETS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Pattern
 
 STRICT, SCAN = "strict", "scan"
 REFUSE, DROP = "refuse", "drop"
 ALL, NONE = "all", "none"
+WITH_THE_CALL = "sanitize"  # what a document is called that comes with the call
 # What a document has, and what each value may be; None: looked at by itself.
-OPTIONS = {"policy": (STRICT, SCAN), "large_objects": (REFUSE, DROP), "tables": None, "residue": None}
+OPTIONS = {"policy": (STRICT, SCAN), "large_objects": (REFUSE, DROP), "presets": None, "tables": None, "residue": None}
 TABLE_OPTIONS = {"rows": (ALL, NONE), "columns": None}
 SHORT = {"keep": {"columns": {"*": "keep"}}, "truncate": {"rows": NONE}}  # what a table may have in a word
 
@@ -37,11 +43,16 @@ class Matcher:
 
 
 class Entry:
-    """What is said of the tables that a pattern matches: rows (all, none; None: nothing), columns [(Matcher, Rule)]."""
+    """What is said of the tables that a pattern matches: rows (all, none; None: nothing), columns [(Matcher, Rule)].
 
-    def __init__(self, text, said):
-        where = "sanitize.tables.%s" % text
+    source is what the document is called that says it. Of a preset, which knows no database, what does not fit one is passed over.
+    """
+
+    def __init__(self, text, said, source=WITH_THE_CALL, preset=False):
+        where = "%s.tables.%s" % (_place(source), text)
         self.matcher = Matcher(text)
+        self.source = source
+        self.preset = preset
         self.kept_whole = said == "keep" and self.matcher.exact  # somebody named the table, and said this of all that is in it
         if isinstance(said, str) and said in SHORT:
             said = SHORT[said]
@@ -54,25 +65,59 @@ class Entry:
             raise SlipwayError("%s.columns has to be a mapping of columns to rules." % where)
         self.columns = [(Matcher(name), masks.parse(rule, "%s.%s" % (where, name))) for name, rule in columns.items()]
 
+    @property
+    def told(self):
+        """Where a decision comes from that it makes, in words."""
+        return "%s, %s" % (self.source, self.matcher.text)
+
 
 class Rules:
-    """A document of rules: policy (None: not said), large_objects, entries in their order, and their digest.
+    """What documents of rules say together: policy (None: not said), large_objects, entries in their order, and their digest.
 
-    accepted are the names, schema.table.column, of columns that may have raw values of others.
+    document is the one that comes with the call, below those that it goes before, [(what it is called, document)], the last the
+    highest. Lowest are the presets that any of them names. accepted are the names, schema.table.column, of columns that may have
+    raw values of others.
     """
 
-    def __init__(self, document):
-        if not isinstance(document, dict):
-            raise SlipwayError("sanitize has to be a mapping with tables, and is %r." % (document,))
-        _check(document, OPTIONS, "sanitize")
-        tables = document.get("tables") or {}
-        if not isinstance(tables, dict) or not all(isinstance(name, str) for name in tables):
-            raise SlipwayError("sanitize.tables has to be a mapping of tables to what is done with their columns.")
-        self.policy = document.get("policy")
-        self.large_objects = document.get("large_objects", REFUSE)
-        self.accepted = _accepted(document.get("residue") or {})
-        self.entries = [Entry(text, said) for text, said in tables.items()]
-        self.digest = hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode("utf-8")).hexdigest()
+    def __init__(self, document, below=()):
+        written = [*below, (WITH_THE_CALL, document)]
+        for source, said in written:
+            _check_document(said, _place(source))
+        presets = list(dict.fromkeys(name for _source, said in written for name in said.get("presets") or []))
+        self.entries = [Entry(text, said, "preset %s" % name, preset=True) for name in presets for text, said in PRESETS[name]["tables"].items()]
+        self.entries += [Entry(text, said, source) for source, whole in written for text, said in (whole.get("tables") or {}).items()]
+        documents = [said for _source, said in written]
+        self.policy = _highest(documents, "policy")
+        self.large_objects = _highest(documents, "large_objects") or REFUSE
+        self.accepted = [name for said in documents for name in (said.get("residue") or {}).get("accept", [])]
+        everything = [PRESETS[name] for name in presets] + documents
+        self.digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode("utf-8")).hexdigest()
+
+
+def _place(source):
+    """What errors call the top of a document."""
+    return source if source == WITH_THE_CALL else "%s: %s" % (source, WITH_THE_CALL)
+
+
+def _highest(documents, option):
+    """What the highest of the documents says that says anything of an option, or None."""
+    return next((said[option] for said in reversed(documents) if said.get(option) is not None), None)
+
+
+def _check_document(document, where):
+    if not isinstance(document, dict):
+        raise SlipwayError("%s has to be a mapping with tables, and is %r." % (where, document))
+    _check(document, OPTIONS, where)
+    tables = document.get("tables") or {}
+    if not isinstance(tables, dict) or not all(isinstance(name, str) for name in tables):
+        raise SlipwayError("%s.tables has to be a mapping of tables to what is done with their columns." % where)
+    presets = document.get("presets") or []
+    if not isinstance(presets, list) or not all(isinstance(name, str) for name in presets):
+        raise SlipwayError("%s.presets has to be a list of names, and is %r." % (where, presets))
+    for name in presets:
+        if name not in PRESETS:
+            raise SlipwayError("%s: there is no preset %s. %s" % (where, name, nearest(name, PRESETS)))
+    _check_residue(document.get("residue") or {}, where)
 
 
 def _check(said, options, where):
@@ -83,8 +128,7 @@ def _check(said, options, where):
             raise SlipwayError("%s.%s has to be %s, and is %r." % (where, name, " or ".join(options[name]), value))
 
 
-def _accepted(said):
+def _check_residue(said, where):
     names = said.get("accept", []) if isinstance(said, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) and name.count(".") >= 2 for name in names) or set(said) - {"accept"}:
-        raise SlipwayError("sanitize.residue has to be a mapping with accept, a list of columns as schema.table.column, and is %r." % (said,))
-    return names
+        raise SlipwayError("%s.residue has to be a mapping with accept, a list of columns as schema.table.column, and is %r." % (where, said))

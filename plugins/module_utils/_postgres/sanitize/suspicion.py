@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import JSONS, MOMENTS, TEXTS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import parse
 
 SAMPLE = 1000  # rows of a table
 SHARE = 0.2  # of its values that have a form, from which on a column is taken to hold such
 
 # (what a name has in it, the bases it is looked at with (empty: all), the rule that is proposed)
 NAMES = (
-    (r"e_?mail", TEXTS, "email"),
+    (r"e[_-]?mail", TEXTS, "email"),
     (r"first_?name|given_?name|vorname", TEXTS, "first_name"),
     (r"last_?name|sur_?name|family_?name|middle_?name|nachname", TEXTS, "last_name"),
     (r"full_?name|display_?name|user_?name|login|contact_?name|recipient|nick", TEXTS, "hash"),
@@ -29,14 +31,16 @@ NAMES = (
     (r"postal|zip|plz", TEXTS, "postal_code"),
     (r"company|organi[sz]ation_?name|firma", TEXTS, "company"),
     (r"iban|account_?n", TEXTS, "iban"),
-    (r"passw|secret|token|api_?key|salt|credential|session_?(id|key|data)|hash$", (), "hash"),
+    (r"passw|secret|token|api_?key|salt|credential|hash$", (), "hash"),
+    (r"sess(ion)?_?(id|key|data)", TEXTS + ("uuid", "bytea"), "hash"),  # a number is one that rows are told apart by
     (r"birth|dob$|geburt", MOMENTS + TEXTS, "date"),
     (r"ssn|tax_?id|vat_?(id|n)|passport|national_?id|card_?n|bic$|swift", (), "hash"),
     (r"(^|_)ip($|_)|ip_?addr|remote_?addr|user_?agent", (), "inet"),
     (r"note|comment|message|body|remark|description_of|biograph|signature", TEXTS, "text"),
     (r"latitude|longitude|(^|_)(lat|lon|lng)$", (), "null"),
 )
-TYPES = {"inet": "inet", "cidr": "inet", "macaddr": "null", "macaddr8": "null", "bytea": "empty", "xml": "null", "hstore": "empty"}
+TYPES = {"inet": "inet", "cidr": "inet", "macaddr": "null", "macaddr8": "null", "bytea": "empty", "xml": "null", "hstore": "empty",
+         "record": "null", "tsvector": "null", "point": "null", "geometry": "null", "geography": "null"}
 TYPES.update({name: "json" for name in JSONS})
 # (form of a value, what it is, the rule that is proposed)
 FORMS = (
@@ -49,6 +53,8 @@ FORMS = (
     (r"^[$][0-9a-z]+[$]|^(pbkdf2|argon2|bcrypt)", "hashes of passwords", "hash"),
     (r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}", "texts with e-mail addresses", "text"),
 )
+# What is proposed where the rule that comes to mind does not fit a column, the first that does.
+INSTEAD = ("hash", "text", "uuid", "date", "inet", "null", "empty", {"rule": "array", "of": "hash"}, {"rule": "fixed", "value": 0})
 
 
 def by_name_and_type(column):
@@ -63,11 +69,11 @@ def by_name_and_type(column):
 
 def by_content(session, table, columns):
     """{name of a column: (why, rule)} of those columns of a table (as SQL names it) whose values have a form."""
-    texts = [column for column in columns if column.is_text]
+    texts = [column for column in columns if column.base in TEXTS]
     if not texts:
         return {}
     counts = ["count(%s) AS n%d" % (quote_ident(column.name), number) for number, column in enumerate(texts)]
-    counts += ["count(*) FILTER (WHERE (%s)::text ~ %s) AS n%d_%d" % (quote_ident(column.name), quote_literal(form), number, place)
+    counts += ["count(*) FILTER (WHERE %s) AS n%d_%d" % (_has(column, form), number, place)
                for number, column in enumerate(texts) for place, (form, _what, _rule) in enumerate(FORMS)]
     row = session.query_rows("SELECT %s FROM (SELECT %s FROM ONLY %s LIMIT %d) sample" % (
         ", ".join(counts), ", ".join(quote_ident(column.name) for column in texts), table, SAMPLE), table)[0]
@@ -77,3 +83,26 @@ def by_content(session, table, columns):
             if row["n%d" % number] and row["n%d_%d" % (number, place)] >= SHARE * row["n%d" % number]:
                 found.setdefault(column.name, ("%s in it" % what, rule))
     return found
+
+
+def _has(column, form):
+    """SQL for whether a value has a form; of an array, one of its elements."""
+    name, form = quote_ident(column.name), quote_literal(form)
+    return "EXISTS (SELECT FROM unnest(%s) e (v) WHERE (e.v)::text ~ %s)" % (name, form) if column.array else "(%s)::text ~ %s" % (name, form)
+
+
+def looks(session, table, columns):
+    """{name of a column: (why, rule)} of all columns of a table (as SQL names it) that are suspicious: what is in them goes before their name."""
+    named = {column.name: by_name_and_type(column) for column in columns}
+    return dict({name: found for name, found in named.items() if found}, **by_content(session, table, columns))
+
+
+def fitting(column, rule):
+    """A rule for a column as people write it: this one, or each element by it, or another one that fits; None where none does."""
+    for said in (rule, {"rule": "array", "of": rule}) + INSTEAD:
+        try:
+            if not parse(said, column.name).problem(column):
+                return said
+        except SlipwayError:  # it needs options that only a person knows
+            continue
+    return None

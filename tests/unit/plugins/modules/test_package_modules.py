@@ -72,6 +72,14 @@ def test_a_package_is_built_once(build, repository):
     assert "output" not in first
 
 
+def test_rules_of_sanitized_dumps_that_are_none_are_in_no_package(run_module, repository, tmp_path):
+    """Also those of one environment."""
+    repository.commit({"slipway_uat.yml": "sanitize: {tables: {customer: {columns: {email: e-mail}}}}"}, tag="1.1.0")
+    result = run_module("package_build", {"name": "shop", "store": str(tmp_path / "store"), "repository": repository.path, "reference": "1.1.0"})
+    assert result["failed"] and "slipway.yml: sanitize.tables.customer.email: e-mail is no rule. Did you mean email?" in result["msg"]
+    assert not any("blobs" in path for path in files(tmp_path / "store"))
+
+
 @pytest.mark.parametrize("name, tag, reference, package", [
     ("shop", None, "refs/heads/main", "shop:main"), ("shop:next", None, "main", "shop:next"),
     ("shop", "v1", "main", "shop:v1")])

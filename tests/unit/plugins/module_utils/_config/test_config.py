@@ -61,6 +61,8 @@ def service(**more):
     (base(profile_version=6.0), ["profile_version must be the first two numbers of a version", "the number 6.0", "in quotes"]),
     (base(exit_codes={"install": {3: "x"}}), ["exit_codes.install has the number 3 as a name", "an exit status in quotes"]),
     (base(health={"interval": float("nan")}), ["health.interval must be a number"]),
+    (base(sanitize=["x"]), ["sanitize must be a mapping, or a file of the repository that has it, but is a list"]),
+    (base(sanitize="../rules.yml"), ["sanitize must be a path inside the release"]),
     (base(build={"exclude": [1]}), ["build.exclude[0] must be a text"]),
 ])
 def test_a_bad_document_is_refused_by_name(document, words):
@@ -193,3 +195,16 @@ def test_unknown_placeholders_and_single_braces_are_refused():
         expand_text("http://127.0.0.1:{prot}/", {"python": "x", "port": 1})
     with pytest.raises(SlipwayError, match="single brace"):
         expand(["{"], {})
+
+
+def test_rules_of_sanitized_dumps_may_stand_in_a_file_of_their_own(tmp_path):
+    (tmp_path / "slipway.yml").write_text("{application: shop, profile: generic, sanitize: rules/all.yml}", encoding="utf-8")
+    (tmp_path / "slipway_uat.yml").write_text("sanitize: {policy: strict, tables: {a: {columns: {x: email}}}}", encoding="utf-8")
+    with pytest.raises(SlipwayError, match="slipway.yml: sanitize names rules/all.yml, which is not there"):
+        read_documents(str(tmp_path))
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "all.yml").write_text("tables: {a: {columns: {x: hash, y: null}}, b: truncate}", encoding="utf-8")
+    documents = read_documents(str(tmp_path))
+    assert documents["base"]["sanitize"] == {"tables": {"a": {"columns": {"x": "hash", "y": None}}, "b": "truncate"}}
+    assert effective(documents, "uat")["sanitize"] == {
+        "policy": "strict", "tables": {"a": {"columns": {"x": "email", "y": None}}, "b": "truncate"}}

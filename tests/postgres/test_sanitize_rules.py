@@ -1,0 +1,190 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of presets and from several places on real tables; what is found in a database, and rules that are proposed for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import stat
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.survey import survey
+from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD
+from ansible_collections.slipway.app.tests.postgres.test_sanitize import SECRET, changed, newest, restored, shop, small, store, text_of
+
+__all__ = ["shop", "small", "store"]  # fixtures
+RAW = re.compile(r"\braw\w*", re.IGNORECASE)
+
+
+def looked(connection, *gather, document=None, below=(), environment="prod", **more):
+    return survey(connection, document or {}, below, environment, gather, **more)[0]
+
+
+def filled(server, connection, name):
+    """Run a file of this folder in the connection's database."""
+    subprocess.run([server.psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", "shop", "-f", str(pathlib.Path(__file__).with_name(name))],
+                   env=connection.environment(), check=True, stdout=subprocess.DEVNULL)
+
+
+def dumped(connection, store, document, below=()):
+    return dump(connection, store, Wish("here", config="sanitized", sanitizing=Sanitizing(document, SECRET, "prod", below)))
+
+
+def decisions(connection, document, below=()):
+    """{table.column: (rule, where it comes from)}, and {table: (rows, where that comes from)} of tables without rows."""
+    tables = looked(connection, "rules", document=document, below=below)["rules"]
+    found = {"%s.%s" % (table["name"], column["column"]): (column["rule"], column["source"]) for table in tables for column in table["columns"]}
+    return found, {table["name"]: table["source"] for table in tables if table["rows"] == "none"}
+
+
+def test_the_preset_of_django_decides_all_of_its_tables(postgres, small, store):
+    filled(postgres, small, "django.sql")
+    result = dumped(small, store, {"presets": ["django"]})
+    assert result["sanitized"]["policy"] == "strict"
+    whole = newest(store)
+    assert RAW.findall(text_of(postgres, whole)) == []
+    there = restored(postgres, whole)
+    assert there.query("SELECT count(*) AS n, bool_and(password = '!') AS locked, bool_and(email LIKE 'u%@example.invalid') AS mail,"
+                       " bool_and(last_login - date_joined = interval '151 days') AS apart FROM public.auth_user") == [
+        {"n": 2, "locked": True, "mail": True, "apart": True}]
+    assert there.query("SELECT g.name FROM public.auth_user_groups u JOIN public.auth_group g ON g.id = u.group_id") == [{"name": "editors"}]
+    # It knows no column of later, not even one that says nothing.
+    small.execute("ALTER TABLE public.auth_user ADD colour text")
+    with pytest.raises(SlipwayError, match=r"public\.auth_user\.colour \(new, or forgotten\)"):
+        dumped(small, store, {"presets": ["django"]})
+
+
+def test_the_preset_of_oro_masks_what_the_shipped_rules_leave(postgres, small, store):
+    filled(postgres, small, "oro.sql")
+    result = dumped(small, store, {"presets": ["oro"], "policy": "scan"})
+    whole = newest(store)
+    assert RAW.findall(text_of(postgres, whole)) == []
+    masked = {"%(name)s.%(column)s" % entry: entry["rule"] for entry in result["sanitized"]["masked"]}
+    assert masked["oro_user.first_name"] == masked["oro_customer_user_address.first_name"] == "first_name"
+    assert {table["name"] for table in result["sanitized"]["emptied"]} == {"oro_audit", "oro_audit_field", "oro_config_value"}
+    there = restored(postgres, whole)
+    # One person has one address wherever it stands, and in lower case, too.
+    assert there.query("SELECT count(*) AS n FROM public.oro_user u JOIN public.oro_email_address a ON a.email = u.email"
+                       " WHERE u.email_lowercase = u.email AND u.username = u.email AND u.password = '!'") == [{"n": 30}]
+    # What is not of Oro, and what it says nothing of, is for the application's own rules.
+    with pytest.raises(SlipwayError, match="acme_pickup.place"):
+        dumped(small, store, {"presets": ["oro"], "policy": "strict"})
+
+
+def test_what_comes_later_goes_before_and_each_decision_knows_where_it_comes_from(postgres, small):
+    filled(postgres, small, "django.sql")
+    small.execute("CREATE TABLE public.customer (id int, email text, first_name text, bonus int)")
+    slipway = ("slipway.yml", {"presets": ["django"], "tables": {
+        "customer": {"columns": {"id": "keep", "email": "email", "first_name": "first_name"}}, "auth_user": {"columns": {"username": "email"}}}})
+    file = ("rules.yml", {"tables": {"public.customer": {"columns": {"first_name": "hash", "*": "keep"}}, "*": {"columns": {"email": "hash"}}}})
+    found, emptied = decisions(small, {"tables": {"customer": {"columns": {"*": "keep"}}, "auth_*": "keep", "authtoken_token": {
+        "rows": "all", "columns": {"key": "hash", "created": "keep", "user_id": "keep"}}}}, [slipway, file])
+    assert found["customer.email"] == ("email", "slipway.yml, customer")  # named in a table that is named; "*" and keep are not
+    assert found["customer.first_name"] == ("hash", "rules.yml, public.customer")
+    assert found["customer.bonus"] == ("keep", "sanitize, customer")
+    assert found["auth_user.username"] == ("email", "slipway.yml, auth_user")
+    assert found["auth_user.email"] == ("email", "preset django, auth_user")
+    assert found["auth_user.password"] == ("fixed", "preset django, auth_user")
+    assert found["authtoken_token.key"] == ("hash", "sanitize, authtoken_token")
+    assert emptied == {"django_session": "preset django, django_session", "django_admin_log": "preset django, django_admin_log"}
+
+
+def test_a_preset_is_passed_over_where_it_does_not_fit_and_other_rules_are_not(small):
+    small.execute("CREATE TABLE public.auth_user (id int, email jsonb, date_joined date); CREATE TABLE public.oro_x (phone text UNIQUE)")
+    found, _emptied = decisions(small, {"presets": ["django", "oro"]})
+    assert found == {"auth_user.id": ("keep", "preset django, auth_user"), "auth_user.email": (None, None), "oro_x.phone": (None, None),
+                     "auth_user.date_joined": ("date", "preset django, auth_user")}
+    for below in ([("rules.yml", {"tables": {"no_such": "truncate"}})], [("rules.yml", {"tables": {"auth_user": {"columns": {"emial": "hash"}}}})]):
+        assert re.search("There is no table no_such|auth_user has no column emial", " ".join(looked(small, below=below)["problems"]))
+
+
+def test_what_is_looked_at_shows_no_value_and_no_key(shop):
+    result = looked(shop, "rules", "queries", "scan", "coverage", document=dict(changed(empty=None), policy="scan"))
+    assert RAW.findall(json.dumps(result)) == [] and result["problems"] == []
+    assert set(result) == {"policy", "problems", "rules", "queries", "scan", "coverage", "proposal"}
+    queries = {"%(schema)s.%(name)s" % entry: entry["query"] for entry in result["queries"]}
+    assert len(queries) == 8 and "app.session" not in queries
+    assert "current_setting('slipway.sanitize_key')" in queries["app.customer"] and not re.search("[0-9a-f]{65}", queries["app.customer"])
+    assert queries["app.hen"] == 'SELECT "id" AS "id", "egg" AS "egg" FROM ONLY "app"."hen"'
+    told = {"%(name)s.%(column)s" % entry: entry for entry in result["scan"]}
+    assert told["customer.email"] == {"schema": "app", "name": "customer", "column": "email", "type": "app.email_address",
+                                      "why": "e-mail addresses in it", "proposal": "email", "rule": "email", "source": "sanitize, app.*"}
+    assert told["Bestellung Ü.E-Mail"]["source"] == "foreign key Bestellung Ü_E-Mail_fkey"
+    coverage = result["coverage"]
+    assert (coverage["tables"], coverage["columns"], coverage["undecided"]) == (8, 35, [])
+    assert coverage["masked"] == 22 and coverage["kept"] == 12 and coverage["emptied"] == [{"schema": "app", "name": "session"}]
+    assert coverage["assumed"] == [{"schema": "app", "name": "empty", "column": "id", "type": "integer"}]
+
+
+def test_a_proposal_is_a_set_of_rules_that_a_dump_can_be_made_by(postgres, shop, store):
+    first = looked(shop, "scan", "coverage")
+    assert len(first["coverage"]["undecided"]) == first["coverage"]["columns"] == 37 and first["problems"]
+    proposal = first["proposal"]
+    assert RAW.findall(json.dumps(proposal)) == [] and set(proposal) == {"tables"}
+    assert proposal["tables"]["app.visit"] == {"columns": {"day": "keep", "who": "keep", "email": "email"}}
+    assert proposal["tables"]['app."Bestellung Ü"'] == {"columns": {'"Nr."': "keep", "customer": "keep", "total": "keep", "order": "keep"}}
+    suspicious = {(entry["name"], entry["column"]) for entry in first["scan"]}
+    kept = {(table.partition(".")[2], column) for table, entry in proposal["tables"].items() for column, rule in entry["columns"].items() if rule == "keep"}
+    assert kept & suspicious == set() and ("customer", "home") in suspicious
+    # What is no column with a look of its own, a person finds.
+    mine = {"tables": {"app.customer": {"columns": {"code": "hash", "tags": {"rule": "array", "of": "hash"}}},
+                       "app.visit": {"columns": {"who": "last_name"}}, "app.session": "truncate"}}
+    again = looked(shop, "scan", "coverage", document=mine, below=[("rules.yml", proposal)])
+    assert again["problems"] == [] and again["coverage"]["undecided"] == []
+    dumped(shop, store, mine, [("rules.yml", proposal)])
+    assert RAW.findall(text_of(postgres, newest(store))) == []
+
+
+def test_a_proposal_adds_to_what_is_written_and_follows_foreign_keys(small):
+    small.execute("""SET search_path = public; CREATE TABLE account (login_name text PRIMARY KEY, colour text, "Odd.*" int);
+        CREATE TABLE session (session_id int PRIMARY KEY, account text REFERENCES account, passport_number bytea NOT NULL UNIQUE);
+        CREATE TABLE visit (session_id int REFERENCES session, username text REFERENCES account, place text)""")
+    written = {"policy": "strict", "tables": {"public.visit": {"columns": {"place": "city"}}}}
+    proposal = looked(small, "scan", below=[("rules.yml", written)], written=written)["proposal"]
+    # No rule fits passport_number, so there is none.
+    assert proposal == {"policy": "strict", "tables": {
+        # A text that refers to it is called as one of a person is: so is the key, and what else refers to that.
+        "public.account": {"columns": {"login_name": "hash", "colour": "keep", '"Odd.*"': "keep"}},
+        "public.session": {"columns": {"session_id": "keep"}},
+        "public.visit": {"columns": {"place": "city", "session_id": "keep"}}}} and written["tables"] == {"public.visit": {"columns": {"place": "city"}}}
+
+
+def played(folder, playbook, *more, **variables):
+    """What ansible-playbook says of a playbook on a host that is this machine, and how it ends."""
+    given = ["-e", json.dumps(variables), *more]
+    done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-i", "hosts.yml", "slipway.app." + playbook, *given],
+                          cwd=folder, env=dict(os.environ, PWD=str(folder)), capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_first_file_of_rules_is_written_by_a_playbook_and_dumps_are_made_by_it(postgres, shop, tmp_path):
+    inventory = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "slipway_environment": "prod", "slipway_allow_dump": True,
+                 "slipway_root": str(tmp_path / "app"), "slipway_dump_store": str(tmp_path / "dumps"), "slipway_sanitize_key": SECRET,
+                 "slipway_postgres_configs": {"people": {"sanitize": {"tables": {"app.session": "truncate"}}}}, "slipway_database": {
+                     "login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": PASSWORD, "login_db": "shop"}}
+    (tmp_path / "hosts.yml").write_text(json.dumps({"app": {"hosts": {"one": inventory}}}), encoding="utf-8")
+    rules = tmp_path / "rules.yml"
+    rules.write_text("tables: {app.customer: {columns: {code: hash}}}", encoding="utf-8")
+    status, said = played(tmp_path, "sanitized_rules", write="rules.yml")
+    assert status != 0 and "rules.yml is there already" in said and "code: hash" in rules.read_text(encoding="utf-8")
+    status, said = played(tmp_path, "sanitized_rules", config="people", write="rules.yml", force=True, slipway_sanitize_file="rules.yml")
+    assert status == 0 and "localhost] => {" not in said and not RAW.search(said.replace("raw_", "")), said
+    assert re.search(r"code +app.short_code +hash +rules.yml, app.customer", said) and "app.session: no rows (sanitize, app.session)" in said
+    assert "app.customer.home (app.place): its type app.place; could have null" in said and "no dump: No rule says what is to become of" in said
+    assert stat.S_IMODE(rules.stat().st_mode) == 0o600
+    written = yaml.safe_load(rules.read_text(encoding="utf-8"))["tables"]
+    assert written["app.customer"]["columns"]["code"] == "hash" and written["app.customer"]["columns"]["email"] == "email" and "app.session" not in written
+    # It is the config that makes a dump a sanitized one; the file gives it its rules.
+    status, said = played(tmp_path, "database_dump", "--check", config="people", slipway_sanitize_file="rules.yml")
+    assert status == 0 and "columns masked, 1 tables emptied" in said, said

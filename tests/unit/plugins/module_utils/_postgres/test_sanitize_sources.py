@@ -1,0 +1,139 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where rules of sanitized dumps come from, in which order they are read, what presets and proposals are made of."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from ansible.errors import AnsibleActionFail, AnsibleError
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import sources
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import Column
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import parse
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.presets import PRESETS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import Rules
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.suspicion import by_name_and_type, fitting
+from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
+from ansible_collections.slipway.app.plugins.modules import package_build, postgres_dump
+from ansible_collections.slipway.app.plugins.plugin_utils._here import with_rules
+
+NOTHING = dict.fromkeys(sources.SOURCE_ARGUMENTS)
+
+
+def of(table, rule="keep"):
+    return {"tables": {table: {"columns": {"c": rule}}}}
+
+
+def test_documents_are_read_as_one_from_presets_to_what_comes_with_the_call():
+    below = [("slipway.yml", dict(of("b"), policy="scan", large_objects="drop")), ("rules.yml", dict(of("c"), policy="strict", presets=["django"]))]
+    rules = Rules(dict(of("d"), presets=["oro", "django"], residue={"accept": ["a.b.c"]}), below)
+    told = [entry.told for entry in rules.entries]
+    assert told[-3:] == ["slipway.yml, b", "rules.yml, c", "sanitize, d"]
+    assert told[:-3] == ["preset %s, %s" % (name, table) for name in ("django", "oro") for table in PRESETS[name]["tables"]]
+    assert [entry.preset for entry in rules.entries] == [True] * len(told[:-3]) + [False] * 3
+    assert (rules.policy, rules.large_objects, rules.accepted) == ("strict", "drop", ["a.b.c"])
+    assert len({Rules(document, lower).digest for document, lower in ((of("d"), below), (of("d"), below[:1]), (of("d"), []), ({}, below))}) == 4
+
+
+@pytest.mark.parametrize("document, words", [
+    ([], "rules.yml: sanitize has to be a mapping"), (of("t", "e-mail"), "rules.yml: sanitize.tables.t.c: e-mail is no rule. Did you mean email?"),
+    ({"policy": "lax"}, "rules.yml: sanitize.policy has to be"), ({"tables": {"t": "drop"}}, "rules.yml: sanitize.tables.t has to be"),
+    ({"residue": {"acept": []}}, "rules.yml: sanitize.residue has to be"), ({"presets": "django"}, "presets has to be a list of names"),
+    ({"presets": ["djang"]}, "rules.yml: sanitize: there is no preset djang. Did you mean django?")])
+def test_what_is_wrong_is_said_with_its_document(document, words):
+    with pytest.raises(SlipwayError) as error:
+        Rules({}, [("rules.yml", document)])
+    assert words in str(error.value)
+
+
+def test_presets_keep_nothing_by_a_pattern():
+    for name, preset in PRESETS.items():
+        entries = Rules({"presets": [name]}).entries
+        assert len(entries) == len(preset["tables"]) and not any(entry.kept_whole for entry in entries)
+        assert [matcher.text for entry in entries for matcher, _rule in entry.columns if not matcher.exact] == []
+        assert [entry.told for entry in entries if not entry.matcher.exact and any(rule.name == "keep" for _matcher, rule in entry.columns)] == []
+
+
+@pytest.fixture
+def live(monkeypatch):
+    """live(rules, overlay) makes a live release with these under sanitize in slipway.yml and in that of prod."""
+    def make(rules, overlay):
+        documents = {"base": {"application": "shop", "profile": "generic", "sanitize": rules}, "overlays": {"prod": {"sanitize": overlay}}}
+        monkeypatch.setattr(ReleaseStore, "current", lambda _store: types.SimpleNamespace(documents=documents))
+    return make
+
+
+def test_no_word_of_rules_makes_no_sanitized_dump_and_any_word_does(live):
+    assert sources.rules_from(dict(NOTHING, environment="prod"), None) is None
+    assert sources.rules_from(dict(NOTHING, environment="prod"), {}) == ({}, [])
+    assert sources.rules_from(dict(NOTHING, sanitize_content={}, environment="prod"), None) == ({}, [("sanitize_content", {})])
+    with pytest.raises(SlipwayError, match="rules.yml was not read"):
+        sources.rules_from(dict(NOTHING, sanitize_file="a/rules.yml", environment="prod"), {})
+    live(of("a"), {"tables": {"b": "truncate"}})
+    params = dict(NOTHING, sanitize_root="/srv/shop", environment="prod")
+    both = {"tables": {"a": {"columns": {"c": "keep"}}, "b": "truncate"}}
+    assert sources.rules_from(params, None) == ({}, [("slipway.yml", both)])
+    assert sources.rules_from(dict(params, environment=None), None) == ({}, [("slipway.yml", of("a"))])
+    params.update(sanitize_file="a/rules.yml", sanitize_content=of("f"))
+    assert sources.rules_from(params, of("i")) == (of("i"), [("slipway.yml", both), ("rules.yml", of("f"))])
+
+
+def test_rules_are_no_reason_without_a_release(tmp_path):
+    assert sources.rules_from(dict(NOTHING, sanitize_root=str(tmp_path), environment="prod"), None) == ({}, [])
+
+
+@pytest.mark.parametrize("configs, config, said, part", [
+    ({}, "none", {}, "sanitized"), ({"p": {"sanitize": {}}}, "p", None, "p"), ({"p": {"sanitize": {}}}, "p", {}, "sanitized"),
+    ({"small": {"jobs": 1}}, "small", None, "sanitized")])
+def test_the_key_of_a_sanitized_dump_has_no_config_that_says_nothing_of_rules(configs, config, said, part):
+    params = {"config": config, "configs": configs, "sanitize": said, "sanitize_content": {}}
+    assert postgres_dump.config_part(params, object()) == part
+
+
+@pytest.mark.parametrize("text, words", [
+    (None, "cannot be read"), ("tables: [", "is not valid YAML"), ("tables:\n  a: keep\n  a: truncate", "the key a comes twice"), ("- a", "is no mapping")])
+def test_a_file_of_rules_is_read_here_and_nothing_in_it_is_overlooked(tmp_path, text, words):
+    path = tmp_path / "rules.yml"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+
+    def find(folder, name):
+        raise AnsibleError("%s is not in %s" % (name, folder))
+
+    action = types.SimpleNamespace(_find_needle=find)
+    with pytest.raises(AnsibleActionFail, match=words):
+        with_rules(action, {"sanitize_file": str(path)})
+    path.write_text("tables: {a: {columns: {no: keep, x: null, y: yes}}}", encoding="utf-8")
+    given = with_rules(action, {"sanitize_file": str(path)})
+    assert given["sanitize_content"] == {"tables": {"a": {"columns": {"no": "keep", "x": None, "y": "yes"}}}}
+    assert with_rules(action, {"store": "x"}) == {"store": "x"}
+
+
+def test_a_package_has_no_rules_that_are_none():
+    package_build.check_rules({"sanitize": of("t")})
+    with pytest.raises(SlipwayError, match="slipway.yml: sanitize.tables.t.c: e-mail is no rule"):
+        package_build.check_rules({"sanitize": of("t", "e-mail")})
+
+
+@pytest.mark.parametrize("column, rule, fits", [
+    (Column("email", "text", "text"), "email", "email"), (Column("email", "varchar(9)", "varchar", length=9), "email", "hash"),
+    (Column("email", "varchar(4)", "varchar", length=4), "email", "text"), (Column("email", "varchar(4)", "varchar", length=4, unique=True), "email", "null"),
+    (Column("mails", "text[]", "text", array=True, element_type="text"), "email", {"rule": "array", "of": "email"}),
+    (Column("phone", "text", "text", unique=True), "phone", "hash"), (Column("token", "uuid", "uuid", unique=True, not_null=True), "hash", "uuid"),
+    (Column("data", "jsonb", "jsonb"), "json", "null"), (Column("data", "jsonb", "jsonb", not_null=True), "json", "empty"),
+    (Column("ssn", "int4", "int4", not_null=True), "hash", {"rule": "fixed", "value": 0}), (Column("ssn", "int4", "int4"), "hash", "null"),
+    (Column("raw", "bytea", "bytea", unique=True, not_null=True), "empty", None)])
+def test_what_is_proposed_fits(column, rule, fits):
+    said = fitting(column, rule)
+    assert said == fits
+    assert said is None or parse(said, "").problem(column) is None
+
+
+@pytest.mark.parametrize("name, base, rule", [
+    ("E-Mail", "citext", "email"), ("emailed", "bool", None), ("home", "record", "null"), ("words", "tsvector", "null"), ("colour", "text", None)])
+def test_what_looks_like_data_of_persons(name, base, rule):
+    assert (by_name_and_type(Column(name, base, base)) or (None, None))[1] == rule
