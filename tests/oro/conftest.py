@@ -85,7 +85,24 @@ def refused(lab, edited):
 
 
 @pytest.fixture(scope="session")
-def rolled(lab, refused):
+def locked(lab, refused):
+    """Somebody has locked the application by hand, the consumer has noticed it, and the whole cache is deleted."""
+    lab.ssh("app1", ["runuser", "-u", "oro", "--", "touch", ROOT + "/shared/var/maintenance/maintenance_lock"])
+    until(lambda: "The maintenance mode has been activated." in lab.log("jobs1", "consumer@1"))
+    until(lambda: "maintenance mode, aborting" in lab.log("app1", "cron"))
+    lab.ssh("app1", ["rm", "-r", lab.live("app1") + "/var/cache"])
+    return SimpleNamespace(**snapshot(lab))
+
+
+@pytest.fixture(scope="session")
+def undone(lab, locked):
+    """While it was locked, an upgrade to 6.1.0 was tried in maintenance; its migration fails half-way."""
+    result = lab.playbook("upgrade", reference="6.1.0")
+    return SimpleNamespace(result=result, **snapshot(lab))
+
+
+@pytest.fixture(scope="session")
+def rolled(lab, undone):
     """It was upgraded to 6.0.2, which has a migration, in the mode rolling, while users came; by its own flow from here on.
 
     The consumer host had no way to the registry.
@@ -111,23 +128,6 @@ def swapped(lab, red):
     seen = in_front_of_users(lab, "source", "6.0.3")
     assert seen.result.rc == 0, seen.result.output
     return seen
-
-
-@pytest.fixture(scope="session")
-def locked(lab, swapped):
-    """Somebody has locked the application by hand, the consumer has noticed it, and the whole cache is deleted."""
-    lab.ssh("app1", ["runuser", "-u", "oro", "--", "touch", ROOT + "/shared/var/maintenance/maintenance_lock"])
-    until(lambda: "The maintenance mode has been activated." in lab.log("jobs1", "consumer@1"))
-    until(lambda: "maintenance mode, aborting" in lab.log("app1", "cron"))
-    lab.ssh("app1", ["rm", "-r", lab.live("app1") + "/var/cache"])
-    return SimpleNamespace(**snapshot(lab))
-
-
-@pytest.fixture(scope="session")
-def undone(lab, locked):
-    """While it was locked, an upgrade to 6.1.0 was tried in maintenance; its migration fails half-way."""
-    result = lab.playbook("upgrade", reference="6.1.0")
-    return SimpleNamespace(result=result, **snapshot(lab))
 
 
 def snapshot(lab):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 
+import pytest
 from oro_lab import until  # found by conftest.py
 
 PLACES = {"app1": {"web", "websocket", "cron"}, "app2": {"web", "websocket"}, "jobs1": {"consumer@1", "consumer@2", "index"}}
@@ -26,6 +27,12 @@ def moment(text):
 
 def releases(seen):
     return {host: path.rpartition("/")[2].rpartition("-")[0] for host, path in seen.current.items()}
+
+
+def one_session(*stages):
+    """See that the session of the first of them is that of all."""
+    sessions = {seen.page["session"] for seen in stages}
+    assert len(sessions) == 1 and sessions.pop().startswith("since "), sessions
 
 
 # The first installation
@@ -145,65 +152,6 @@ def test_requirements_that_are_not_met_refuse_before_anything_changes(refused):
         assert getattr(refused, what) == refused.before[what], what
 
 
-# The modes in which users are served all the time
-
-def test_users_are_served_by_both_releases_while_hosts_take_turns(rolled, swapped):
-    for seen, versions in ((rolled, {"edited", "6.0.2"}), (swapped, {"6.0.2", "6.0.3"})):
-        assert {status for status, *_page in seen.visits} == {200}, seen.visits
-        assert {version for _status, version, *_page in seen.visits} == versions
-        assert seen.before["page"]["version"] in versions and seen.page["version"] in versions
-
-
-def test_a_host_that_turns_red_stops_the_rollout_and_all_go_back_and_no_user_sees_it(rolled, red):
-    """The first host serves the new release by then; the second one is asked for its health past the balancer."""
-    assert red.result.rc != 0 and "app2" in red.result.output
-    assert {record["event"] for record in red.journal if record["step"] == "activate"} == {"begin", "done"}  # of the first host
-    assert red.current == rolled.current and states(red) == states(rolled)
-    assert {status for status, *_page in red.visits} == {200}, red.visits
-    assert {version for _status, version, *_page in red.visits} == {"6.0.2", "6.0.3"}
-
-
-def test_a_host_without_a_way_to_the_registry_gets_its_package_by_ssh(lab, rolled):
-    """From the controller, which has one; it finds so by itself."""
-    assert "jobs1 has no way to the package store: it is relayed." in rolled.result.output
-    assert "app1 has no way" not in rolled.result.output
-    assert releases(rolled)["jobs1"] == "6.0.2"
-    for secret in (lab.secrets["registry"], lab.secrets["database"]):
-        assert secret not in rolled.result.output
-
-
-def test_a_release_never_reads_what_another_one_has_cached(rolled, swapped):
-    """The platform's commands warm a cache that all hosts share, while the release before serves."""
-    for seen in (rolled, swapped):
-        assert all(platform == metadata for _status, _version, platform, metadata in seen.visits), seen.visits
-
-
-def test_rolling_migrates_and_source_does_not(refused, rolled, swapped):
-    assert rolled.migrations == refused.migrations + ["v1_2"] and swapped.migrations == rolled.migrations
-    assert set(releases(rolled).values()) == {"6.0.2"} and set(releases(swapped).values()) == {"6.0.3"}
-
-
-def test_the_applications_own_flow_is_run_where_it_was_chosen(lab, upgraded, rolled, swapped):
-    """By composer, as the user that the application belongs to; services are still Slipway's."""
-    ran = [record["data"]["commands"][0]["argv"] for seen in (upgraded, rolled) for record in seen.journal
-           if (record["step"], record["event"]) == ("migrate", "done")]
-    assert [argv[-1] for argv in ran] == ["--skip-search-reindexation", "upgrade:rolling"]
-    until(lambda: lab.sql("SELECT id FROM standin_done WHERE subject = 'flow-ended'"))
-    warmed = [[command["argv"][-1] for command in record["data"]["warm"]] for record in swapped.journal
-              if (record["step"], record["event"]) == ("activate", "done")]
-    assert warmed == [["upgrade:source", "cache:clear"]]
-
-
-def test_data_that_a_release_brings_is_loaded(rolled):
-    assert [row["note"] for row in rolled.products] == ["new", "new"]
-
-
-def test_workers_follow_and_what_was_stopped_stays_stopped(upgraded, rolled, swapped):
-    for seen in (rolled, swapped):
-        assert states(seen) == states(upgraded) and seen.locks == []
-        assert pid(seen, "jobs1", "index") != seen.before["services"]["jobs1"]["index"][1]
-
-
 # Locked by hand, and an upgrade that fails
 
 def test_the_lock_outlives_the_cache(locked):
@@ -214,12 +162,12 @@ def test_a_consumer_that_is_deaf_while_locked_is_killed_at_the_deadline_and_name
     assert "KILLED at the deadline: consumer@1" in undone.result.output
 
 
-def test_a_migration_that_fails_half_way_is_undone_with_everything_as_it_was(swapped, undone):
+def test_a_migration_that_fails_half_way_is_undone_with_everything_as_it_was(refused, undone):
     assert undone.result.rc != 0
     assert "SQLSTATE[22P02]" in undone.result.output
-    assert undone.migrations == swapped.migrations and undone.products == swapped.products
-    assert undone.current == swapped.current and states(undone) == states(swapped)
-    assert undone.page["platform"] == undone.page["metadata"] == "6.0.5"
+    assert undone.migrations == refused.migrations and undone.products == refused.products
+    assert undone.current == refused.current and states(undone) == states(refused)
+    assert undone.page["platform"] == undone.page["metadata"] == "6.0.2"
 
 
 def test_no_lock_is_left_behind(undone):
@@ -228,10 +176,9 @@ def test_no_lock_is_left_behind(undone):
     assert undone.locks == [] and undone.front == 200
 
 
-def test_who_was_logged_in_still_is(deployed, upgraded, rolled, swapped, undone):
+def test_who_was_logged_in_still_is(deployed, upgraded, undone):
     """Caches were cleared in every upgrade, in a store that has sessions as well."""
-    sessions = {seen.page["session"] for seen in (deployed, upgraded, rolled, swapped, undone)}
-    assert len(sessions) == 1 and sessions.pop().startswith("since "), sessions
+    one_session(deployed, upgraded, undone)
 
 
 def test_the_advisor_reads_what_the_platform_prints_of_its_migrations(lab, undone):
@@ -245,3 +192,75 @@ def test_the_advisor_reads_what_the_platform_prints_of_its_migrations(lab, undon
     data = "Oro\\Bundle\\StandInBundle\\Migrations\\Data\\ORM\\LoadPrices"  # is no SQL, and no "no migration" either
     assert data in [reason["migration"] for reason in facts["advice"]["source"]]
     assert ("code", data) in [(reason["rule"], reason["migration"]) for reason in facts["advice"]["rolling"]]
+
+
+# The modes in which users are served all the time
+
+@pytest.mark.long
+def test_users_are_served_by_both_releases_while_hosts_take_turns(rolled, swapped):
+    for seen, versions in ((rolled, {"edited", "6.0.2"}), (swapped, {"6.0.2", "6.0.3"})):
+        assert {status for status, *_page in seen.visits} == {200}, seen.visits
+        assert {version for _status, version, *_page in seen.visits} == versions
+        assert seen.before["page"]["version"] in versions and seen.page["version"] in versions
+
+
+@pytest.mark.long
+def test_a_host_that_turns_red_stops_the_rollout_and_all_go_back_and_no_user_sees_it(rolled, red):
+    """The first host serves the new release by then; the second one is asked for its health past the balancer."""
+    assert red.result.rc != 0 and "app2" in red.result.output
+    assert {record["event"] for record in red.journal if record["step"] == "activate"} == {"begin", "done"}  # of the first host
+    assert red.current == rolled.current and states(red) == states(rolled)
+    assert {status for status, *_page in red.visits} == {200}, red.visits
+    assert {version for _status, version, *_page in red.visits} == {"6.0.2", "6.0.3"}
+
+
+@pytest.mark.long
+def test_a_host_without_a_way_to_the_registry_gets_its_package_by_ssh(lab, rolled):
+    """From the controller, which has one; it finds so by itself."""
+    assert "jobs1 has no way to the package store: it is relayed." in rolled.result.output
+    assert "app1 has no way" not in rolled.result.output
+    assert releases(rolled)["jobs1"] == "6.0.2"
+    for secret in (lab.secrets["registry"], lab.secrets["database"]):
+        assert secret not in rolled.result.output
+
+
+@pytest.mark.long
+def test_a_release_never_reads_what_another_one_has_cached(rolled, swapped):
+    """The platform's commands warm a cache that all hosts share, while the release before serves."""
+    for seen in (rolled, swapped):
+        assert all(platform == metadata for _status, _version, platform, metadata in seen.visits), seen.visits
+
+
+@pytest.mark.long
+def test_rolling_migrates_and_source_does_not(refused, rolled, swapped):
+    assert rolled.migrations == refused.migrations + ["v1_2"] and swapped.migrations == rolled.migrations
+    assert set(releases(rolled).values()) == {"6.0.2"} and set(releases(swapped).values()) == {"6.0.3"}
+
+
+@pytest.mark.long
+def test_the_applications_own_flow_is_run_where_it_was_chosen(lab, upgraded, rolled, swapped):
+    """By composer, as the user that the application belongs to; services are still Slipway's."""
+    ran = [record["data"]["commands"][0]["argv"] for seen in (upgraded, rolled) for record in seen.journal
+           if (record["step"], record["event"]) == ("migrate", "done")]
+    assert [argv[-1] for argv in ran] == ["--skip-search-reindexation", "upgrade:rolling"]
+    until(lambda: lab.sql("SELECT id FROM standin_done WHERE subject = 'flow-ended'"))
+    warmed = [[command["argv"][-1] for command in record["data"]["warm"]] for record in swapped.journal
+              if (record["step"], record["event"]) == ("activate", "done")]
+    assert warmed == [["upgrade:source", "cache:clear"]]
+
+
+@pytest.mark.long
+def test_data_that_a_release_brings_is_loaded(rolled):
+    assert [row["note"] for row in rolled.products] == ["new", "new"]
+
+
+@pytest.mark.long
+def test_workers_follow_and_what_was_stopped_stays_stopped(upgraded, rolled, swapped):
+    for seen in (rolled, swapped):
+        assert states(seen) == states(upgraded) and seen.locks == []
+        assert pid(seen, "jobs1", "index") != seen.before["services"]["jobs1"]["index"][1]
+
+
+@pytest.mark.long
+def test_who_was_logged_in_still_is_in_every_mode(deployed, rolled, swapped):
+    one_session(deployed, rolled, swapped)
