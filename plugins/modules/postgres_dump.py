@@ -102,8 +102,8 @@ options:
       - A rule is a name, or a dict with the name as C(rule) and options. It is one of
         V(keep), V(null), V(empty), V(fixed) (C(value)), V(hash) (C(length)), V(email) (C(at), C(fold)), V(name), V(first_name), V(last_name),
         V(company), V(street), V(city), V(phone) and V(postal_code) (C(mask)), V(iban), V(digits_mask) (C(mask)), V(date) (C(days), C(entity),
-        C(to)), V(number) (C(percent), C(bucket)), V(text), V(uuid), V(inet), V(json) (C(paths), C(rest)), V(array) (C(of)) and V(sql)
-        (C(expression)).
+        C(to)), V(number) (C(percent), C(bucket)), V(text), V(uuid), V(inet), V(json) (C(paths), C(rest)), V(array) (C(of)),
+        V(attachment) (C(kind), C(form)), V(password) (C(hasher), C(password)) and V(sql) (C(expression)).
     type: dict
   sanitize_key:
     description:

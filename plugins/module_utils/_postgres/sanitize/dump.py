@@ -45,6 +45,7 @@ class Sanitizing:
     def __init__(self, document, secret, environment=None, below=()):
         self.rules = Rules(document, below)
         self.key = Key(secret)
+        self.rules.salted(self.key.salt)
         self.policy = self.rules.policy or (SCAN if environment in ("dev", "stag", "uat") else STRICT)
 
     def keyed(self, connection):

@@ -119,6 +119,12 @@ def _check_document(document, where):
             raise SlipwayError("%s: there is no preset %s. %s" % (where, name, nearest(name, PRESETS)))
     _check_residue(document.get("residue") or {}, where)
 
+    def salted(self, salt):
+        """Give all rules what they work out by the key on our side."""
+        for entry in self.entries:
+            for _matcher, rule in entry.columns:
+                rule.salted(salt)
+
 
 def _check(said, options, where):
     for name, value in said.items():
