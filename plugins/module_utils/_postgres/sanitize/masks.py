@@ -64,9 +64,9 @@ class Row:
     def once(self, sql):
         return quote_ident(self.shared.setdefault(sql, "slipway %d" % len(self.shared)))
 
-    def select(self, masks, table, where=None):
+    def select(self, masks, table, where=None, joins=""):
         """A query for masks, [(SQL, name)], of a table."""
-        source = "ONLY %s" % table + (" WHERE %s" % where if where else "")
+        source = "ONLY %s%s" % (table, joins) + (" WHERE %s" % where if where else "")
         if self.shared:  # OFFSET 0 keeps the planner from putting the expressions back to each place they are named
             source = "(SELECT *, %s FROM %s OFFSET 0) slipway" % (
                 ", ".join("%s AS %s" % (sql, quote_ident(name)) for sql, name in self.shared.items()), source)
@@ -700,6 +700,17 @@ FORBIDDEN = re.compile(r"""(?ix) \b(current_setting|set_config|pg_settings|pg_sh
 QUOTED = re.compile(r"""\b[eE]'(?:[^'\\]|\\.|'')*' | (?<!\w)'[^']*(?:''[^']*)*' | "[^"]+" """, re.DOTALL | re.VERBOSE)
 
 
+def require_expression(text, said):
+    """Refuse what is not one expression over the columns of a row, in a sentence that begins with what is said."""
+    bare = QUOTED.sub(" ", text)
+    odd = re.search(r"""['"\\;$]|--|/\*|:(?!:)(?<!::)|\0""", bare)
+    named = FORBIDDEN.search(text)  # in its texts, too: there are functions that run one
+    if not text.strip() or odd or named or not _balanced(bare):
+        raise SlipwayError("%s, which %s." % (
+            said, "may not name %s" % named.group(1) if named else "may not have %s outside of quotes" % odd.group() if odd
+            else "is no whole expression"))
+
+
 class Sql(Rule):
     """An expression of SQL over the columns of the row."""
 
@@ -709,13 +720,7 @@ class Sql(Rule):
     def __init__(self, said, where):
         super().__init__(said, where)
         text = self["expression"] or ""
-        bare = QUOTED.sub(" ", text)
-        odd = re.search(r"""['"\\;$]|--|/\*|:(?!:)(?<!::)|\0""", bare)
-        named = FORBIDDEN.search(text)  # in its texts, too: there are functions that run one
-        if not text.strip() or odd or named or not _balanced(bare):
-            raise SlipwayError("%s: the rule sql has %r as its expression, which %s." % (
-                where, text, "may not name %s" % named.group(1) if named else "may not have %s outside of quotes" % odd.group() if odd
-                else "is no whole expression"))
+        require_expression(text, "%s: the rule sql has %r as its expression" % (where, text))
 
     def mask(self, _column, _row):
         return self["expression"]
