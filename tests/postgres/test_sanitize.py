@@ -584,3 +584,34 @@ def test_sql_that_the_rules_want_to_be_run_on_what_is_restored(postgres, small, 
     assert "in text 2 of 2" in restore(after_restore=True)["msg"]
     for wrong in ("UPDATE x", [""], [1], ["\0"], {"a": "b"}):
         refused(small, store, dict(rules, after_restore=wrong), "after_restore has to be a list of texts of SQL")
+
+
+def test_rules_of_oro(postgres, small, store, run_module, tmp_path):
+    small.execute("""SET search_path = public; CREATE TABLE oro_user (id int PRIMARY KEY, email varchar(255), last_name varchar(255), first_name text,
+            phone varchar(20), born date, state_data text, serialized_data jsonb, "Photo" text);
+        CREATE TABLE lead (id int, status text); CREATE TABLE oro_session (id text);
+        INSERT INTO oro_user VALUES (1, 'rawmail@x.example', 'Rawson', 'Rawan', '+44 4711', '1999-09-09', 'raw', '{"mail": "raw2@x.example", "k": 1}', 'raw');
+        INSERT INTO lead VALUES (1, 'lost'), (2, 'won'), (3, NULL); INSERT INTO oro_session VALUES ('raw')""")
+    sql = tmp_path / "rules.sql"
+    sql.write_text("""-- of Oro
+        UPDATE "oro_user" SET "last_name"=SUBSTRING(MD5("last_name" || RANDOM()::TEXT) FROM 1 FOR 255);
+        UPDATE "oro_user" SET "email"=CASE WHEN POSITION('@' IN "email")>0 THEN CONCAT(SUBSTRING("email", 1, POSITION('@' IN "email")-1), '_', id, '@',
+            MD5(SUBSTRING("email", POSITION('@' IN "email")+1)), '.test') ELSE "email" END;
+        UPDATE "oro_user" SET "phone"=CASE WHEN "phone" IS NOT NULL THEN to_char(random() * 10000000000, 'FM"("000") "000"-"0000') END;
+        UPDATE "oro_user" SET "born"=CURRENT_TIMESTAMP; UPDATE "oro_user" SET "state_data"=encode('a:0:{}'::bytea, 'base64');
+        UPDATE "oro_user" SET serialized_data = serialized_data || jsonb_build_object('mail', CASE WHEN POSITION('@' IN serialized_data->>'mail')>0 THEN
+            CONCAT(id, '@', 'a.test') ELSE serialized_data->>'mail' END); UPDATE "oro_user" SET "Photo"='iVBORw0KGgoAAAANSUhEUg';
+        TRUNCATE "oro_session"; DELETE FROM lead WHERE status = 'lost'; SELECT 1""")
+    made = run_module("oro_sanitize_info", {"path": str(sql), "keep_rest": True})
+    assert [item["statement"] for item in made["not_understood"]] == ["SELECT 1"] and not made["changed"]
+    refused(small, store, made["sanitize"], "public.oro_user.first_name (its name says first_name)")
+    made["sanitize"]["tables"]["oro_user"]["columns"]["first_name"] = "first_name"
+    sanitized(small, store, made["sanitize"])
+    there = restored(postgres, newest(store))
+    (row,) = there.query("SELECT email, phone, born, state_data, serialized_data, \"Photo\", last_name, first_name FROM public.oro_user")
+    assert re.match("u[0-9a-f]{20}@example.invalid$", row["email"]) and re.match(r"\(\d{3}\) \d{3}-\d{4}$", row["phone"])
+    assert row["state_data"] == "YTowOnt9" and row["serialized_data"]["k"] == 1 and re.match("u[0-9a-f]{20}@a.test$", row["serialized_data"]["mail"])
+    assert row["Photo"].startswith("iVBOR") and "raw" not in json.dumps(row).lower() and row["born"] != "1999-09-09"
+    assert there.query("SELECT id FROM public.lead ORDER BY 1") == [{"id": 2}, {"id": 3}]
+    assert there.query("SELECT count(*) AS n FROM public.oro_session") == [{"n": 0}]
+    assert "Cannot read" in run_module("oro_sanitize_info", {"path": str(tmp_path / "no")})["msg"]
