@@ -69,9 +69,9 @@ def masked(manifest):
     sanitized = manifest.get("sanitized")
     if not sanitized:
         return []
-    told = "".join(", %s: %s" % (what, listed(sanitized[name])) for name, what in (
-        ("emptied", "these tables are empty"), ("subset", "of these there are some rows only")) if sanitized.get(name))
-    return ["The dump is sanitized: %d columns are masked%s." % (len(sanitized["masked"]), told)]
+    told = ["%d columns are masked" % len(sanitized["masked"])] + ["%s: %s" % (what, listed(sanitized[name])) for name, what in (
+        ("emptied", "these tables are empty"), ("subset", "of these there are some rows only")) if sanitized.get(name)]
+    return ["The dump is sanitized: %s." % ", and ".join(told)]
 
 
 def after_restore(dump, wanted, whole=True):

@@ -103,6 +103,12 @@ class Rules:
         everything = [PRESETS[name] for name in presets] + documents
         self.digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode("utf-8")).hexdigest()
 
+    def salted(self, salt):
+        """Give all rules what they work out by the key on our side."""
+        for entry in self.entries:
+            for _matcher, rule in entry.columns:
+                rule.salted(salt)
+
 
 def _place(source):
     """What errors call the top of a document."""
@@ -129,12 +135,6 @@ def _check_document(document, where):
             raise SlipwayError("%s: there is no preset %s. %s" % (where, name, nearest(name, PRESETS)))
     _check_residue(document.get("residue") or {}, where)
     _check_texts(document.get("after_restore") or [], where)
-
-    def salted(self, salt):
-        """Give all rules what they work out by the key on our side."""
-        for entry in self.entries:
-            for _matcher, rule in entry.columns:
-                rule.salted(salt)
 
 
 def _check(said, options, where):
