@@ -98,12 +98,16 @@ options:
         or its values look like data of persons. Where it is not said, it is V(scan) in V(dev), V(stag) and V(uat) and else V(strict).
       - C(presets) is a list of V(django) and V(oro), rules for the tables of these that go after all others.
       - C(large_objects) is V(refuse) (default), or V(drop), which leaves them out.
+      - A table may have C(where), a condition, and C(sample), a number of rows or a share of them as V(5%), beside C(columns), and then
+        some of its rows are dumped, and of other tables none that refers to a row that is not. With C(orphans) of the table that refers as V(null)
+        the row stays and its reference becomes NULL.
+      - C(after_restore) is a list of texts of SQL, which O(slipway.app.postgres_restore#module:after_restore) runs on what is restored.
       - C(residue) is a dict with C(accept), a list of columns C(schema.table.column) in which raw values of other columns may stand.
       - A rule is a name, or a dict with the name as C(rule) and options. It is one of
         V(keep), V(null), V(empty), V(fixed) (C(value)), V(hash) (C(length)), V(email) (C(at), C(fold)), V(name), V(first_name), V(last_name),
         V(company), V(street), V(city), V(phone) and V(postal_code) (C(mask)), V(iban), V(digits_mask) (C(mask)), V(date) (C(days), C(entity),
-        C(to)), V(number) (C(percent), C(bucket)), V(text), V(uuid), V(inet), V(json) (C(paths), C(rest)), V(array) (C(of)) and V(sql)
-        (C(expression)).
+        C(to)), V(number) (C(percent), C(bucket)), V(text), V(uuid), V(inet), V(json) (C(paths), C(rest)), V(array) (C(of)),
+        V(attachment) (C(kind), C(form)), V(password) (C(hasher), C(password)) and V(sql) (C(expression)).
     type: dict
   sanitize_key:
     description:
@@ -331,6 +335,16 @@ sanitized:
       type: list
       elements: dict
       contains: *table
+    subset:
+      description: The tables that have some of their rows in it only, or some without what they refer to.
+      type: list
+      elements: dict
+      contains: *table
+    after_restore:
+      description: SQL that the rules ask to be run on what is restored of it.
+      type: list
+      elements: str
+      sample: []
     residue:
       description: What was looked for in the dump before it was taken for whole; null in check mode.
       type: dict

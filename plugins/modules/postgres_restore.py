@@ -145,6 +145,15 @@ options:
       - Where neither call nor config says any, the live release of O(application) migrates the database. With an empty list nobody does.
     type: list
     elements: raw
+  after_restore:
+    description:
+      - Whether the SQL is run that the rules of a sanitized dump ask for (C(after_restore) of O(slipway.app.postgres_dump#module:sanitize)). It is in the
+        manifest of the dump. With such a dump it has to be said, and the error that asks for it tells the SQL.
+      - It is run on the restored database before it is live, as its owner, as O(pre_swap_sql) is, and before all else. It is not run with O(tables) and
+        O(schemas), which bring rows into a database that is in use.
+      - Whoever can write to the store can change it, as he can make a dump with functions that do the same. Look at what it is, in check mode, and
+        restore as a role that may do nothing but what the database needs.
+    type: bool
   application:
     description:
       - The application of the database, if it is deployed on the host. The commands that its C(slipway.yml) or profile has as
@@ -376,6 +385,12 @@ ignored:
       description: Why it does not matter.
       type: str
       sample: an archive of pg_dump before 15 can ask for the schema that every database has from the beginning
+after_restore:
+  description: The texts of SQL out of a sanitized dump that were run, or would be in check mode.
+  type: list
+  elements: str
+  returned: success
+  sample: ["UPDATE public.oro_config_value SET text_value = 'test' WHERE name = 'mode'"]
 checked:
   description: Number of tables whose rows were counted and were as many as the manifest says; null in check mode.
   type: int
@@ -471,13 +486,15 @@ def from_dump(params, restore, check):
     """Restore the dump, or some of it, that the parameters name; the result."""
     dump = dump_from(params)
     some = parts(params)
+    restore.wishes.after_restore, warnings = dump_choice.after_restore(dump, params["after_restore"], not some)
     if some:
         source = PartSource(dump, params["bin_dir"], params["tables"], params["schemas"], check)
     else:
         source = DumpSource(dump, params["bin_dir"], check)
     with contextlib.closing(source):
         result = restore.run(source, check)
-    result["warnings"] += ["Removed %s, which a killed call had left." % folder for folder in source.removed]
+    result["warnings"] += warnings + ["Removed %s, which a killed call had left." % folder for folder in source.removed]
+    result["after_restore"] = restore.wishes.after_restore
     if some:
         return dict(result, warnings=dump_choice.masked(dump.manifest) + result["warnings"])
     result["warnings"] = dump_choice.warnings(dump, params["login_db"]) + result["warnings"]
@@ -521,7 +538,7 @@ def run(module):
         else:
             result = from_dump(params, restore, module.check_mode)
     # Nothing was left out, and the whole database was restored, unless it is said.
-    return dict({"replaced": [], "made": [], "excluded": [], "excluded_data": []}, database=params["login_db"], **result)
+    return dict({"replaced": [], "made": [], "excluded": [], "excluded_data": [], "after_restore": []}, database=params["login_db"], **result)
 
 
 def main():
@@ -540,6 +557,7 @@ def main():
             properties={"type": "str", "choices": list(configs.PROPERTIES)},
             pre_swap_sql={"type": "list", "elements": "str"},
             pre_swap_hooks={"type": "list", "elements": "raw"},
+            after_restore={"type": "bool"},
             application={"type": "dict", "options": APPLICATION},
             remove_leftovers={"type": "bool", "default": False},
             keep_failed={"type": "bool", "default": False},

@@ -17,9 +17,9 @@ PostgreSQL's own parser. What cannot be judged counts as unsafe. Maintenance mod
 
 from __future__ import annotations
 
-import contextlib
-
 from ansible.errors import AnsibleError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres import statements
 from ansible_collections.slipway.app.plugins.module_utils._postgres.tables import BIG_TABLE
 from ansible_collections.slipway.app.plugins.plugin_utils._advice_rules import CANNOT_JUDGE, REASONS, judge
 from ansible_collections.slipway.app.plugins.plugin_utils._advice_world import World
@@ -78,7 +78,7 @@ def _of_migration(migration, world):
     if migration.get("problem"):
         found.append(_reason("unread", name, "", OTHER["unread"] % migration["problem"], DECLARE))
     found += [_reason("code", name, "", OTHER["code"] % words, DECLARE) for words in migration.get("code") or ()]
-    for text, statement, error in _parse(migration.get("sql") or ""):
+    for text, statement, error in statements.parsed(_parser(), migration.get("sql") or ""):
         if error:
             found.append(_reason("unparsable", name, text, OTHER["unparsable"] % error, DECLARE))
         else:
@@ -101,31 +101,8 @@ def _reason(rule, migration, text, why, instead):
             "why": why, "instead": instead}
 
 
-def _parse(sql):
-    """(text, tree or None, error or None) of each statement.
-
-    Where the whole cannot be parsed, that is said once, and what can be parsed of its parts is judged as well, so that
-    one bad statement does not hide the others.
-    """
-    pglast = _parser()
-    try:
-        for raw in pglast.parse_sql(sql):
-            end = raw.stmt_location + raw.stmt_len if raw.stmt_len else None
-            yield sql[raw.stmt_location:end].strip(), raw.stmt, None
-        return
-    except (pglast.Error, RecursionError) as error:
-        place = getattr(error, "location", None) or 0
-        yield sql[max(0, place - 40):], None, str(error)
-    with contextlib.suppress(pglast.Error):
-        for part in pglast.split(sql, with_parser=False):
-            with contextlib.suppress(pglast.Error, RecursionError):
-                yield from ((part.strip(), raw.stmt, None) for raw in pglast.parse_sql(part))
-
-
 def _parser():
     try:
-        import pglast
-    except ImportError as error:
-        raise AnsibleError("To judge migrations, the Python of the controller needs the package pglast (pip install pglast). Nothing was "
-                           "changed. Upgrades in maintenance mode do without it.") from error
-    return pglast
+        return statements.parser("judge migrations", "the controller")
+    except SlipwayError as error:
+        raise AnsibleError("%s Upgrades in maintenance mode do without it." % error) from error

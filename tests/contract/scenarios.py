@@ -240,6 +240,11 @@ def migration_info_judged(world):
     return {"root": world.root, "database": database}
 
 
+@of("oro_sanitize_info", changes=False)
+def oro_sanitize_info_sql(_world):
+    return {"sql": "UPDATE oro_user SET email = NULL; VACUUM", "keep_rest": True}
+
+
 @of("operation")
 def operation_started(world):
     return {"root": world.root, "state": "started", "kind": "reindex", "id": "20261121-reindex", "by": "ann"}

@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 import json
+import re
 import string
+import zlib
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +19,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import masks, residue
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import masks, passwords, placeholders, residue
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import Column
 
 SECRET = "a key of thirty-two characters..."
@@ -51,6 +55,12 @@ CASES = [
     ({"rule": "array", "of": "hash"}, Column("c", "text[]", "text", array=True, element_type="text"),
      st.lists(TEXT, max_size=3).map(lambda items: "{%s}" % ",".join('"%s"' % item.replace("\\", "\\\\").replace('"', '\\"') for item in items)), True),
     ("empty", Column("c", "text", "text"), TEXT, False), ({"rule": "fixed", "value": "it's \\ "}, Column("c", "text", "text"), TEXT, False),
+    *[({"rule": "attachment", "kind": kind}, Column("c", "bytea", "bytea"), st.binary(max_size=9).map(lambda data: "\\x" + data.hex()), False)
+      for kind in ("png", "pdf")],
+    ("attachment", Column("c", "character varying(92)", "varchar", length=92), TEXT, False),
+    ({"rule": "attachment", "kind": "jpeg", "form": "data"}, Column("c", "text", "text"), TEXT, False),
+    *[({"rule": "password", "hasher": hasher}, Column("c", "character varying(128)", "varchar", length=128), TEXT, False)
+      for hasher in ("pbkdf2_sha256", "bcrypt")],
     ("null", Column("c", "text", "text"), TEXT, False), ("keep", Column("c", "text", "text"), TEXT, True),
 ]
 
@@ -98,6 +108,82 @@ def test_what_a_mask_promises(session, said, column, values, distinct):
     promise()
 
 
+def test_a_placeholder_is_a_whole_file_of_its_kind(session):
+    for kind, (mime, data) in placeholders.KINDS.items():
+        (row,) = masked(session, masks.parse({"rule": "attachment", "kind": kind}, ""), Column("c", "bytea", "bytea"), ["\\x00"])[:1]
+        assert row["mask"] == "\\x" + data.hex() and len(data) < 500
+        (row,) = masked(session, masks.parse({"rule": "attachment", "kind": kind, "form": "data"}, ""), Column("c", "text", "text"), ["raw"])[:1]
+        head, _comma, body = row["mask"].partition(",")
+        assert head == "data:%s;base64" % mime and base64.b64decode(body) == data
+    png = placeholders.KINDS["png"][1]
+    at = 8
+    while at < len(png):
+        size = int.from_bytes(png[at:at + 4], "big")
+        assert zlib.crc32(png[at + 4:at + 8 + size]) == int.from_bytes(png[at + 8 + size:at + 12 + size], "big")
+        at += 12 + size
+    assert png[-8:-4] == b"IEND" and placeholders.KINDS["jpeg"][1][-2:] == b"\xff\xd9" and placeholders.KINDS["gif"][1][-1:] == b";"
+    pdf = placeholders.KINDS["pdf"][1]
+    assert pdf[int(pdf.split()[-2]):].startswith(b"xref\n")
+    for number, place in enumerate(re.findall(rb"(\d{10}) 00000 n ", pdf), 1):
+        assert pdf[int(place):].startswith(b"%d 0 obj" % number)
+
+
+def test_a_known_password_is_one_to_the_application(monkeypatch, session):
+    monkeypatch.setattr(passwords, "COST", 5)
+
+    def mask(hasher, salt=b"0123456789abcdef", **more):
+        rule = masks.parse(dict({"rule": "password", "hasher": hasher}, **more), "")
+        rule.salted(salt)
+        rows = masked(session, rule, Column("c", "text", "text"), ["old hash", "another", None])
+        assert rows[0]["mask"] == rows[1]["mask"] and rows[2]["mask"] is None
+        return rows[0]["mask"]
+
+    kind, iterations, salt, digest = mask("pbkdf2_sha256").split("$")
+    assert kind == "pbkdf2_sha256" and base64.b64decode(digest) == hashlib.pbkdf2_hmac("sha256", b"slipway", salt.encode(), int(iterations))
+    made = mask("bcrypt", password="pass wörd")
+    session.execute("BEGIN", "CREATE EXTENSION pgcrypto SCHEMA public")
+    try:
+        (row,) = session.query("SELECT public.crypt('pass wörd', h) = h AS same, public.crypt('Pass wörd', h) = h AS other FROM (SELECT %s AS h) t"
+                               % quote_literal("$2a$" + made.partition("$2y$")[2]))
+    finally:
+        session.execute("ROLLBACK")
+    assert row == {"same": True, "other": False}
+    # The same in every dump with a key, and another with another.
+    assert mask("bcrypt", password="pass wörd") == made != mask("bcrypt", salt=bytes(16), password="pass wörd")
+    assert masks.Key(SECRET).salt == masks.Key(SECRET).salt != masks.Key(SECRET + "!").salt
+
+
+@pytest.mark.parametrize("said, column, words", [
+    ({"rule": "password"}, None, "needs the hasher of the application, one of pbkdf2_sha256, bcrypt"),
+    ({"rule": "password", "hasher": "md5"}, None, "hasher of the rule password has to be one of pbkdf2_sha256, bcrypt"),
+    ({"rule": "password", "hasher": "bcrypt", "password": ""}, None, "has to be a text that is not empty"),
+    ({"rule": "attachment", "kind": "exe"}, None, "kind of the rule attachment has to be one of png"),
+    ({"rule": "password", "hasher": "bcrypt"}, Column("c", "varchar(59)", "varchar", length=59), "needs room for 60 characters"),
+    ({"rule": "password", "hasher": "bcrypt"}, Column("c", "text", "text", unique=True), "cannot keep the values apart"),
+    ({"rule": "password", "hasher": "bcrypt"}, Column("c", "bytea", "bytea"), "is not for columns of type bytea"),
+    ("attachment", Column("c", "varchar(91)", "varchar", length=91), "needs room for 92 characters"),
+    ("attachment", Column("c", "int", "int4"), "is not for columns of type int"),
+    ({"rule": "password", "hasher": "bcrypt", "password": "ä" * 37}, Column("c", "text", "text"), "bcrypt looks at no more"),
+])
+def test_what_these_rules_refuse(said, column, words):
+    if column is None:
+        with pytest.raises(SlipwayError, match=words):
+            masks.parse(said, "here")
+        return
+    try:
+        problem = masks.parse(said, "here").problem(column) or masks.parse(said, "here").sql(column, masks.Within)
+    except SlipwayError as error:
+        problem = str(error)
+    assert words in problem
+
+
+def test_a_host_that_cannot_make_bcrypt_says_so(monkeypatch):
+    monkeypatch.setattr(passwords, "_crypt", lambda _password, _settings: b"*0")
+    with pytest.raises(SlipwayError, match="which the library crypt of this host does not know") as caught:
+        masks.parse({"rule": "password", "hasher": "bcrypt"}, "").always(None)
+    assert "fixed" in caught.value.hint
+
+
 @pytest.mark.parametrize("paths", [{"a.b.c": "hash", "a.x": "hash"}, {"a.0.b": "hash"}, {"a.0": "hash"}])
 def test_what_no_path_leads_into_does_not_stay_as_it_is(session, paths):
     column, values = Column("c", "jsonb", "jsonb"), [
@@ -134,7 +220,6 @@ def test_what_there_is_too_much_to_look_for_of_is_said(monkeypatch, session):
 
 def test_the_key_and_the_domain_make_the_pseudonym(server, session):
     """What a mask is can be worked out by who has the key, and by nobody else."""
-    import hashlib
     import hmac
 
     key = hashlib.scrypt(SECRET.encode(), salt=masks.LABEL, n=2 ** 15, r=8, p=1, maxmem=2 ** 26, dklen=32)

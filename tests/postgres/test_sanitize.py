@@ -67,10 +67,13 @@ def store(tmp_path):
 @pytest.fixture
 def reader(postgres, shop):
     """A connection of a role that may do nothing but read."""
-    shop.execute("GRANT USAGE ON SCHEMA app TO guest")
-    shop.execute("GRANT SELECT ON ALL TABLES IN SCHEMA app TO guest")
-    shop.execute("GRANT SELECT ON ALL SEQUENCES IN SCHEMA app TO guest")
+    let_read(shop)
     return postgres.connection("guest")
+
+
+def let_read(shop):
+    for what in ("USAGE ON SCHEMA app", "SELECT ON ALL TABLES IN SCHEMA app", "SELECT ON ALL SEQUENCES IN SCHEMA app"):
+        shop.execute("GRANT %s TO guest" % what)
 
 
 def sanitized(connection, store, rules=None, check=False, secret=SECRET, report=None, **options):
@@ -357,6 +360,20 @@ def test_a_raw_value_that_is_left_somewhere_stops_it(shop, store):
     assert sanitized(shop, store, dict(customer(first_name="keep"), residue={"accept": ["app.customer.first_name"]}))["key"]
 
 
+def test_known_passwords_and_placeholders_of_an_earlier_dump_are_no_raw_values(postgres, small, store):
+    small.execute("""CREATE TABLE public.login (id int, password varchar(128), photo text, scan bytea);
+        INSERT INTO public.login VALUES (1, 'pbkdf2_sha256$600000$rawsalt12345$rawdigest12345', '/9j/4AAQSkZJRgABAQAAAQABAAD/rawrawraw1/raw', '\\x0102'),
+            (2, '', NULL, NULL)""")
+    rules = rules_of("""login: {columns: {id: keep, password: {rule: password, hasher: pbkdf2_sha256}, photo: {rule: attachment, kind: jpeg},
+                                scan: {rule: attachment, kind: pdf}}}""")
+    residue = sanitized(small, store, rules)["sanitized"]["residue"]
+    assert residue["columns"] == 2 and residue["values"] == 5  # all but what hashes and pictures of all have in common
+    there = restored(postgres, newest(store))
+    query = "SELECT left(password, 21) AS password, left(photo, 20) AS photo, convert_from(substr(scan, 1, 5), 'UTF8') AS scan FROM public.login ORDER BY id"
+    assert there.query(query) == [{"password": "pbkdf2_sha256$600000$", "photo": "/9j/4AAQSkZJRgABAQAA", "scan": "%PDF-"}, {"password": "", "photo": None, "scan": None}]
+    assert sanitized(there, store, rules)["sanitized"]["residue"]["values"] == 0
+
+
 def test_what_is_no_row_does_not_leak_either(postgres, shop, store):
     admin = postgres.connection(postgres.superuser)
     admin.execute("""CREATE EXTENSION postgres_fdw;
@@ -493,14 +510,16 @@ def test_no_server_sees_the_key_and_a_standby_will_do(tmp_path, bin_dir, server,
         for statement in ("CREATE ROLE shop LOGIN PASSWORD '%s'" % PASSWORD, "CREATE ROLE guest LOGIN PASSWORD '%s'" % PASSWORD,
                           "CREATE EXTENSION pg_stat_statements", "CREATE DATABASE shop OWNER shop"):
             primary.sql(statement)
-        fill(primary)
+        let_read(fill(primary))
         seen = []
 
         def look(_phase, **_state):
             seen.append(processes())
             seen.append(json.dumps(primary.connection(primary.superuser).query("SELECT * FROM pg_stat_activity")))
 
-        sanitized(primary.connection(), store, report=look, jobs=2)
+        rules = changed(customer=dict(RULES["tables"]["app.customer"], where="id % 3 = 0", sample=900, orphans=None), visit=dict(
+            RULES["tables"]["app.visit"], where="day < now()"), egg={"columns": {"*": "keep"}, "where": "id > 1"})
+        sanitized(primary.connection(), store, rules, report=look, jobs=2)
         seen.append(json.dumps(primary.connection(primary.superuser, "postgres").query("SELECT query FROM public.pg_stat_statements")))
         seen.append(pathlib.Path(primary.log_file).read_text(encoding="utf-8", errors="replace"))
         key = Sanitizing(RULES, SECRET).key
@@ -508,13 +527,15 @@ def test_no_server_sees_the_key_and_a_standby_will_do(tmp_path, bin_dir, server,
             for secret in (SECRET, key.setting[:128], key.setting[128:], key.setting[:64]):
                 assert secret not in what
         # What could have shown it has been looked at.
-        assert any("COPY (SELECT" in what for what in seen[:-2]) and any("writer" in what for what in seen[:-2])
+        assert any("COPY (" in what for what in seen[:-2]) and any("writer" in what for what in seen[:-2])
         assert "slipway.sanitize_key" in seen[-2] and "slipway.sanitize_key" in seen[-1] and "pg_export_snapshot" in seen[-1]
         standby = standby_of(primary, tmp_path / "standby", bin_dir)
         assert standby.sql("SELECT pg_is_in_recovery()") == "t"
-        sanitized(standby.connection(), store)
+        sanitized(standby.connection("guest"), store, rules)
         first, second = [store.open(key) for key in store.list()]
         assert text_of(primary, first) == text_of(primary, second) and "@example.invalid" in text_of(primary, first)
+        rows = {table["name"]: table["rows"] for table in second.manifest["tables"]}
+        assert rows["customer"] == 900 and 0 < rows["Bestellung Ü"] < 2000 and rows["hen"] == rows["egg"] == 0
     finally:
         if standby:
             standby.remove()
@@ -532,3 +553,65 @@ def test_a_database_of_another_encoding(postgres, store, encoding):
     there = restored(postgres, newest(store))
     rows = there.query('SELECT "Straße" AS street, kept FROM public."Käufer"')
     assert re.match("[0-9a-f]{32}$", rows[0].pop("street")) and rows == [{"kept": "Übrig"}, {"street": None, "kept": ""}]
+
+
+def test_sql_that_the_rules_want_to_be_run_on_what_is_restored(postgres, small, store, run_module):
+    small.execute("CREATE TABLE public.setting (name text, value text); INSERT INTO public.setting VALUES ('mode', 'live')")
+    texts = ["UPDATE public.setting SET value = 'it''s a test' -- '", "INSERT INTO setting SELECT '\\! false', current_user; DELETE FROM setting WHERE name IS NULL"]
+    rules = dict(rules_of("setting: keep"), after_restore=texts)
+    assert sanitized(small, store, rules)["sanitized"]["after_restore"] == texts
+
+    def restore(check=False, **options):
+        settings = small.query("SELECT * FROM public.setting ORDER BY name")
+        result = run_module("postgres_restore", dict({
+            "login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": PASSWORD, "login_db": "shop",
+            "store": store.location, "source": "here/shop/sanitized", "environment": "stag"}, **options), check=check)
+        if check or result.get("failed"):
+            assert small.query("SELECT * FROM public.setting ORDER BY name") == settings and postgres.databases() == {"shop"}
+        return result
+
+    for check in (True, False):
+        refusal = restore(check)["msg"]
+        assert "ask for SQL to be run on what is restored: UPDATE public.setting" in refusal and "after_restore=true runs it" in refusal
+    skipped = restore(after_restore=False)
+    assert skipped["after_restore"] == [] and "is not run: UPDATE public.setting" in json.dumps(skipped["warnings"])
+    assert small.query("SELECT value FROM public.setting") == [{"value": "live"}]
+    assert "is not run" in json.dumps(restore(True, tables=["setting"], after_restore=True)["warnings"])
+    assert [restore(check, after_restore=True)["after_restore"] for check in (True, False)] == [texts, texts]
+    assert small.query("SELECT * FROM public.setting ORDER BY name") == [{"name": "\\! false", "value": "shop"}, {"name": "mode", "value": "it's a test"}]
+    # An error ends it, and what is live stays.
+    sanitized(small, store, dict(rules, after_restore=["DELETE FROM public.setting", "UPDATE public.nothing SET a = 1"]))
+    assert "in text 2 of 2" in restore(after_restore=True)["msg"]
+    for wrong in ("UPDATE x", [""], [1], ["\0"], {"a": "b"}):
+        refused(small, store, dict(rules, after_restore=wrong), "after_restore has to be a list of texts of SQL")
+
+
+def test_rules_of_oro(postgres, small, store, run_module, tmp_path):
+    small.execute("""SET search_path = public; CREATE TABLE oro_user (id int PRIMARY KEY, email varchar(255), last_name varchar(255), first_name text,
+            phone varchar(20), born date, state_data text, serialized_data jsonb, "Photo" text);
+        CREATE TABLE lead (id int, status text); CREATE TABLE oro_session (id text);
+        INSERT INTO oro_user VALUES (1, 'rawmail@x.example', 'Rawson', 'Rawan', '+44 4711', '1999-09-09', 'raw', '{"mail": "raw2@x.example", "k": 1}', 'raw');
+        INSERT INTO lead VALUES (1, 'lost'), (2, 'won'), (3, NULL); INSERT INTO oro_session VALUES ('raw')""")
+    sql = tmp_path / "rules.sql"
+    sql.write_text("""-- of Oro
+        UPDATE "oro_user" SET "last_name"=SUBSTRING(MD5("last_name" || RANDOM()::TEXT) FROM 1 FOR 255);
+        UPDATE "oro_user" SET "email"=CASE WHEN POSITION('@' IN "email")>0 THEN CONCAT(SUBSTRING("email", 1, POSITION('@' IN "email")-1), '_', id, '@',
+            MD5(SUBSTRING("email", POSITION('@' IN "email")+1)), '.test') ELSE "email" END;
+        UPDATE "oro_user" SET "phone"=CASE WHEN "phone" IS NOT NULL THEN to_char(random() * 10000000000, 'FM"("000") "000"-"0000') END;
+        UPDATE "oro_user" SET "born"=CURRENT_TIMESTAMP; UPDATE "oro_user" SET "state_data"=encode('a:0:{}'::bytea, 'base64');
+        UPDATE "oro_user" SET serialized_data = serialized_data || jsonb_build_object('mail', CASE WHEN POSITION('@' IN serialized_data->>'mail')>0 THEN
+            CONCAT(id, '@', 'a.test') ELSE serialized_data->>'mail' END); UPDATE "oro_user" SET "Photo"='iVBORw0KGgoAAAANSUhEUg';
+        TRUNCATE "oro_session"; DELETE FROM lead WHERE status = 'lost'; SELECT 1""")
+    made = run_module("oro_sanitize_info", {"path": str(sql), "keep_rest": True})
+    assert [item["statement"] for item in made["not_understood"]] == ["SELECT 1"] and not made["changed"]
+    refused(small, store, made["sanitize"], "public.oro_user.first_name (its name says first_name)")
+    made["sanitize"]["tables"]["oro_user"]["columns"]["first_name"] = "first_name"
+    sanitized(small, store, made["sanitize"])
+    there = restored(postgres, newest(store))
+    (row,) = there.query("SELECT email, phone, born, state_data, serialized_data, \"Photo\", last_name, first_name FROM public.oro_user")
+    assert re.match("u[0-9a-f]{20}@example.invalid$", row["email"]) and re.match(r"\(\d{3}\) \d{3}-\d{4}$", row["phone"])
+    assert row["state_data"] == "YTowOnt9" and row["serialized_data"]["k"] == 1 and re.match("u[0-9a-f]{20}@a.test$", row["serialized_data"]["mail"])
+    assert row["Photo"].startswith("iVBOR") and "raw" not in json.dumps(row).lower() and row["born"] != "1999-09-09"
+    assert there.query("SELECT id FROM public.lead ORDER BY 1") == [{"id": 2}, {"id": 3}]
+    assert there.query("SELECT count(*) AS n FROM public.oro_session") == [{"n": 0}]
+    assert "Cannot read" in run_module("oro_sanitize_info", {"path": str(tmp_path / "no")})["msg"]

@@ -69,9 +69,24 @@ def masked(manifest):
     sanitized = manifest.get("sanitized")
     if not sanitized:
         return []
-    emptied = sanitized["emptied"]
-    return ["The dump is sanitized: %d columns are masked%s." % (
-        len(sanitized["masked"]), ", and these tables are empty: %s" % listed(emptied) if emptied else "")]
+    told = ["%d columns are masked" % len(sanitized["masked"])] + ["%s: %s" % (what, listed(sanitized[name])) for name, what in (
+        ("emptied", "these tables are empty"), ("subset", "of these there are some rows only")) if sanitized.get(name)]
+    return ["The dump is sanitized: %s." % ", and ".join(told)]
+
+
+def after_restore(dump, wanted, whole=True):
+    """The texts of SQL that are to be run on what is restored of a dump, and warnings: those that its rules ask for, if that is wanted (None: nobody has
+    said).
+
+    They come out of the store. Whoever can write there can make a dump whose functions do the same; yet what is run has to be seen, and wanted.
+    """
+    texts = (dump.manifest.get("sanitized") or {}).get("after_restore", [])
+    if texts and whole and wanted is None:
+        raise SlipwayError("The rules of the dump %s ask for SQL to be run on what is restored: %s." % (dump.key, "; ".join(texts)),
+                           untouched="Nothing was changed.", hint="after_restore=true runs it, before the database is live, and false does not.")
+    if texts and not (wanted and whole):
+        return [], ["The SQL that the rules of the dump ask for is not run: %s." % "; ".join(texts)]
+    return texts, []
 
 
 def listed(tables):

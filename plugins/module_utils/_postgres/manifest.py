@@ -48,6 +48,11 @@ def _dict_of(**fields):
     return lambda value: isinstance(value, dict) and all(name in value and check(value[name]) for name, check in fields.items())
 
 
+def _with(later, check):
+    """A check of a dict that may have more than it had at first, {name: check}."""
+    return lambda value: check(value) and all(name not in value or more(value[name]) for name, more in later.items())
+
+
 # What a manifest has, and what each value has to be. Sizes are bytes, versions are server_version_num.
 FIELDS = {
     "key": _text,
@@ -82,13 +87,16 @@ LATER = {
     # What was asked for; of hooks only which programs they were, since their arguments may be secrets.
     "options": _dict_of(config=_text, exclude_tables=_list_of(_text), exclude_table_data=_list_of(_text), pre_dump_hooks=_list_of(_text)),
     "icu_rules": _optional(_text),
-    # Of a sanitized dump: by which rules (their digest) and which key (its id) which columns were masked, and which tables were emptied.
-    "sanitized": _dict_of(
+    # Of a sanitized dump: by which rules (their digest) and which key (its id) which columns were masked, and which tables were emptied or have
+    # some of their rows only.
+    "sanitized": _with(dict(
+        subset=_list_of(_dict_of(schema=_text, name=_text)),
+        after_restore=_list_of(_text)), _dict_of(  # SQL that the rules want to be run on what is restored
         policy=lambda value: value in ("strict", "scan"), rules=lambda value: isinstance(value, str) and bool(_DIGEST.match(value)), key=_text,
         emptied=_list_of(_dict_of(schema=_text, name=_text)),
         # How many columns raw values were sampled of, how many values were looked for in how many bytes; left_out are masked columns not looked for.
         residue=_dict_of(columns=_count, values=_count, bytes=_count, left_out=_list_of(_text)),
-        masked=_list_of(_dict_of(schema=_text, name=_text, column=_text, rule=_text))),
+        masked=_list_of(_dict_of(schema=_text, name=_text, column=_text, rule=_text)))),
     # What ALTER DATABASE, COMMENT and GRANT say of the database itself, which no archive has.
     "outside": _dict_of(
         owner=_text, comment=_optional(_text), connection_limit=lambda value: isinstance(value, int) and value >= -1,

@@ -49,12 +49,12 @@ class Wishes:
     reversible keeps what was live, as source :pre. properties says whose owner, grants, encoding and locale the database
     has afterwards: those of the "target", or of the "dump". remove_leftovers drops what restores that did not end have
     left. keep_failed leaves what could not be restored for people to look at. migrate (a function of its name), sql (texts) and
-    commands (argument lists) are run on the new database before it is live. jobs is how many tables are restored at the
+    commands (argument lists) are run on the new database before it is live; before them after_restore (texts), which fits what was dumped. jobs is how many tables are restored at the
     same time. Without swap the new database is left beside the live one, as source :ready.
     """
 
     def __init__(self, reversible=False, properties="target", remove_leftovers=False, keep_failed=False, sql=(), commands=(), jobs=1,
-                 swap=True, migrate=None):
+                 swap=True, migrate=None, after_restore=()):
         self.reversible = reversible
         self.swap = swap
         self.properties = properties
@@ -63,12 +63,13 @@ class Wishes:
         self.sql = sql
         self.commands = commands
         self.migrate = migrate
+        self.after_restore = after_restore
         self.jobs = jobs
 
     @property
     def has_hooks(self):
         """Whether something is to be done with the new database before it is live."""
-        return bool(self.migrate or self.sql or self.commands)
+        return bool(self.after_restore or self.migrate or self.sql or self.commands)
 
 
 class Restore:
@@ -229,6 +230,9 @@ class Restore:
             self.connection.execute("ANALYZE", new)
 
     def _run_hooks(self, new, facts):
+        if self.wishes.after_restore:
+            self.watch("hook", table="after_restore")
+            self.connection.run_texts(self.wishes.after_restore, new, facts["new_owner"])
         if self.wishes.migrate:
             self.watch("migrate")
             self.wishes.migrate(new)

@@ -45,6 +45,7 @@ class Sanitizing:
     def __init__(self, document, secret, environment=None, below=()):
         self.rules = Rules(document, below)
         self.key = Key(secret)
+        self.rules.salted(self.key.salt)
         self.policy = self.rules.policy or (SCAN if environment in ("dev", "stag", "uat") else STRICT)
 
     def keyed(self, connection):
@@ -80,6 +81,7 @@ class Sanitizing:
         """What a manifest says of the masks: which columns have which rule, and by which key."""
         return {"policy": self.policy, "rules": self.rules.digest, "key": self.key.id,
                 "emptied": [_name(table) for table in plan.tables if table.rows == NONE],
+                "subset": [_name(table) for table in plan.tables if table.part], "after_restore": self.rules.after_restore,
                 "masked": [dict(_name(table), column=column.name, rule=table.decisions[column.name].rule.name)
                            for table in plan.tables if table.rows != NONE for column in table.masked()]}
 
@@ -119,7 +121,7 @@ class Sanitizing:
         named = [entry for entry in entries if entry.matcher.exact]
         masked = any(rule.name != "keep" and matcher.matches("", name) for entry in entries for matcher, rule in entry.columns for name in table["columns"])
         return bool(named) and not masked and all(
-            entry.rows != NONE and [matcher.text for matcher, _rule in entry.columns] == ["*"] for entry in named)
+            entry.rows != NONE and not (entry.where or entry.sample or entry.orphans) and [matcher.text for matcher, _rule in entry.columns] == ["*"] for entry in named)
 
     def _write_rows(self, keyed, snapshot, plan, facts, toc, schema, part, wish, settled, report):
         """Write the rows, then the table of contents, without which they are no archive; return {oid: rows}, and what was looked for in them."""

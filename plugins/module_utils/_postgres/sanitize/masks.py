@@ -24,6 +24,8 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import (
     ADDRESSES, INTEGERS, JSONS, MOMENTS, NUMBERS, TEXTS)
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.passwords import HASHERS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.placeholders import FORMS, KINDS, written
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, WORDS
 
 SHORTEST_KEY = 16  # characters; what is shorter can be guessed
@@ -33,6 +35,7 @@ DISTINCT = 20  # hexadecimal digits that keep n values apart but for a chance of
 DIGEST = 32  # hexadecimal digits of a hash, where the column has room
 DRAWN = 40  # of 64 hexadecimal digits of what other pseudonyms are made of
 FEWEST = 8  # of them that make a mask at all
+KNOWN_PASSWORD = "slipway"  # that of everybody, where the rule says no other
 DOMAIN = "example.invalid"  # mail to it can never be delivered (RFC 2606)
 
 
@@ -48,6 +51,8 @@ class Key:
         # The two pads of HMAC: SQL has no exclusive or for bytes.
         self.setting = bytes(byte ^ 0x36 for byte in derived).hex() + bytes(byte ^ 0x5c for byte in derived).hex()
         self.id = hmac.new(derived, b"id", hashlib.sha256).hexdigest()[:16]
+        # Of known passwords: the same in each dump with this key; out of the password itself it would say of it what a hash is to hide.
+        self.salt = hmac.new(derived, b"salt", hashlib.sha256).digest()[:16]
 
 
 class Row:
@@ -59,9 +64,9 @@ class Row:
     def once(self, sql):
         return quote_ident(self.shared.setdefault(sql, "slipway %d" % len(self.shared)))
 
-    def select(self, masks, table, where=None):
+    def select(self, masks, table, where=None, joins=""):
         """A query for masks, [(SQL, name)], of a table."""
-        source = "ONLY %s" % table + (" WHERE %s" % where if where else "")
+        source = "ONLY %s%s" % (table, joins) + (" WHERE %s" % where if where else "")
         if self.shared:  # OFFSET 0 keeps the planner from putting the expressions back to each place they are named
             source = "(SELECT *, %s FROM %s OFFSET 0) slipway" % (
                 ", ".join("%s AS %s" % (sql, quote_ident(name)) for sql, name in self.shared.items()), source)
@@ -150,6 +155,12 @@ def _template(value):
     return value
 
 
+def _secret(value):
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("a text that is not empty")
+    return value
+
+
 def _domain_name(value):
     if not isinstance(value, str) or not re.match(r"[a-z0-9]([a-z0-9.-]{0,60}[a-z0-9])?\Z", value):
         raise ValueError("a domain in lower case")
@@ -215,6 +226,13 @@ class Rule:
         return "(%s)::%s" % (mask, column.type)
 
     by_value = True  # an empty text stays one, and NULL stays NULL by itself
+
+    def salted(self, salt):
+        """Take what is worked out on our side by the key, before the SQL is asked for."""
+
+    def always(self, _column):
+        """The text that every value becomes, where there is one that is no value of anybody."""
+        return None
 
     def mask(self, column, row):
         raise NotImplementedError
@@ -296,6 +314,52 @@ class Fixed(Rule):
 
     def mask(self, column, _row):
         return "CASE WHEN %s IS NOT NULL THEN %s END" % (column.value, quote_literal(self["value"]))
+
+
+class Attachment(Rule):
+    """A file of a kind that says nothing, in the place of the content; in a text it is written in base64, or as an address."""
+
+    name, fits = "attachment", ("bytea",) + TEXTS
+    options = {"kind": ("png", _one_of(*KINDS)), "form": (FORMS[0], _one_of(*FORMS))}
+
+    def unfit(self, column):
+        room = len(self.always(column) or "")
+        return "needs room for %d characters" % room if column.length and column.length < room else None
+
+    def always(self, column):
+        return written(self["kind"], self["form"]) if column.is_text else None
+
+    def mask(self, column, _row):
+        content = quote_literal(self.always(column)) if column.is_text else "decode('%s', 'hex')" % KINDS[self["kind"]][1].hex()
+        return "CASE WHEN %s IS NOT NULL THEN %s END" % (column.value, content)
+
+
+class Password(Rule):
+    """The hash of a password that everybody may know, as the hasher of the application makes it; the same for all, made once."""
+
+    name = "password"
+    options = {"hasher": (None, _one_of(*HASHERS)), "password": (KNOWN_PASSWORD, _secret)}
+
+    def __init__(self, said, where):
+        super().__init__(said, where)
+        if not self["hasher"]:
+            raise SlipwayError("%s: the rule password needs the hasher of the application, one of %s." % (where, ", ".join(HASHERS)))
+        self._salt, self._hash = bytes(16), None
+
+    def salted(self, salt):
+        self._salt, self._hash = salt, None
+
+    def unfit(self, column):
+        room = len(self.always(column))
+        return "needs room for %d characters" % room if column.length and column.length < room else None
+
+    def always(self, _column):
+        if self._hash is None:
+            self._hash = HASHERS[self["hasher"]](self["password"], self._salt)
+        return self._hash
+
+    def mask(self, column, _row):
+        return "CASE WHEN %s IS NOT NULL THEN %s END" % (column.value, quote_literal(self.always(column)))
 
 
 class Hash(Rule):
@@ -546,6 +610,10 @@ class Json(Rule):
                 raise SlipwayError("%s: the path %s is a part of another one." % (where, ".".join(path)))
         self.said["paths"] = {".".join(path): rule.told() for path, rule in self.paths.items()}
 
+    def salted(self, salt):
+        for rule in self.paths.values():
+            rule.salted(salt)
+
     def unfit(self, column):
         for path, rule in self.paths.items():
             problem = rule.problem(column.part(column.value))
@@ -608,6 +676,9 @@ class Array(Rule):
         super().__init__(said, where)
         self.said["of"] = self.of.told()
 
+    def salted(self, salt):
+        self.of.salted(salt)
+
     def unfit(self, column):
         if not column.array:
             return "is for arrays only"
@@ -629,6 +700,17 @@ FORBIDDEN = re.compile(r"""(?ix) \b(current_setting|set_config|pg_settings|pg_sh
 QUOTED = re.compile(r"""\b[eE]'(?:[^'\\]|\\.|'')*' | (?<!\w)'[^']*(?:''[^']*)*' | "[^"]+" """, re.DOTALL | re.VERBOSE)
 
 
+def require_expression(text, said):
+    """Refuse what is not one expression over the columns of a row, in a sentence that begins with what is said."""
+    bare = QUOTED.sub(" ", text)
+    odd = re.search(r"""['"\\;$]|--|/\*|:(?!:)(?<!::)|\0""", bare)
+    named = FORBIDDEN.search(text)  # in its texts, too: there are functions that run one
+    if not text.strip() or odd or named or not _balanced(bare):
+        raise SlipwayError("%s, which %s." % (
+            said, "may not name %s" % named.group(1) if named else "may not have %s outside of quotes" % odd.group() if odd
+            else "is no whole expression"))
+
+
 class Sql(Rule):
     """An expression of SQL over the columns of the row."""
 
@@ -638,13 +720,7 @@ class Sql(Rule):
     def __init__(self, said, where):
         super().__init__(said, where)
         text = self["expression"] or ""
-        bare = QUOTED.sub(" ", text)
-        odd = re.search(r"""['"\\;$]|--|/\*|:(?!:)(?<!::)|\0""", bare)
-        named = FORBIDDEN.search(text)  # in its texts, too: there are functions that run one
-        if not text.strip() or odd or named or not _balanced(bare):
-            raise SlipwayError("%s: the rule sql has %r as its expression, which %s." % (
-                where, text, "may not name %s" % named.group(1) if named else "may not have %s outside of quotes" % odd.group() if odd
-                else "is no whole expression"))
+        require_expression(text, "%s: the rule sql has %r as its expression" % (where, text))
 
     def mask(self, _column, _row):
         return self["expression"]
@@ -661,7 +737,7 @@ def _balanced(text):
 
 RULES = {rule.name: rule for rule in (
     Keep, Null, Empty, Fixed, Hash, Email, Name, FirstName, LastName, Company, Street, City, Phone, PostalCode, Iban, Date, Number,
-    DigitsMask, Text, Uuid, Inet, Json, Array, Sql)}
+    DigitsMask, Text, Uuid, Inet, Json, Array, Attachment, Password, Sql)}
 
 
 def parse(said, where):

@@ -18,6 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, suspicion
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import RULES, Row, Within
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import DROP, NONE, STRICT
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.subset import Subset
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
 TRIED = 1000  # rows of each table that masks are tried on before the dump
@@ -35,7 +36,11 @@ class Decision:
 
 
 class Table:
-    """A table with rows: relation, columns, generated (names), decisions {name: Decision}, rows (all or none)."""
+    """A table with rows: relation, columns, generated (names), decisions {name: Decision}, rows (all or none).
+
+    Of which rows: where, sample (of those of sampled_with, the oid of a table that it is a part of) and orphans as an Entry has them, and part, the
+    Part that it comes to, or None where all are dumped.
+    """
 
     def __init__(self, relation, columns):
         self.relation = relation
@@ -44,6 +49,11 @@ class Table:
         self.generated = {column.name for column, generated in columns if generated}
         self.decisions = {}
         self.rows = None
+        self.where = self.sample = self.sampled_with = self.orphans = self.part = None
+
+    @property
+    def emptied(self):
+        return self.rows == NONE
 
     @property
     def sql(self):
@@ -57,8 +67,17 @@ class Table:
 
     def query(self):
         """SQL for its rows as the dump has them."""
+        return self._select(self.part, self.part.where, self.part.with_) if self.part else self._select()
+
+    def trial(self):
+        """SQL for rows to try masks on: those that the table itself wants, unless what they refer to changes them."""
+        return self.query() if self.part and self.part.lost else self._select(self.part, self.part and self.part.own)
+
+    def _select(self, part=None, where=None, first=""):
         row = Row()
-        return row.select([(self.decisions[column.name].rule.sql(column, row), column.name) for column in self.columns], self.sql)
+        masks = [(self.decisions[column.name].rule.sql(column, row), column) for column in self.columns]
+        return first + row.select([(part.mask(column, mask) if part else mask, column.name) for mask, column in masks], self.sql, where,
+                                  part.joins if first else "")
 
 
 class Plan:
@@ -88,6 +107,8 @@ class Plan:
         self._settle_undecided()
         self._look_at_columns()
         self._look_at_large_objects()
+        if not self.problems:
+            self.problems += Subset(session, self.tables, self._leaves).problems
         if not self.problems:
             self._try_out()
 
@@ -136,8 +157,11 @@ class Plan:
         for order, entry in enumerate(self.rules.entries):
             if any(entry.matcher.matches(relation["schema"], relation["name"]) for relation in lineage):
                 entries.append((entry.matcher.exact, order, entry))
-        said = [(exact, order, entry.rows) for exact, order, entry in entries if entry.rows]
-        table.rows = max(said)[2] if said else "all"
+        table.rows = _last_said(entries, "rows") or "all"
+        table.where, table.sample, table.orphans = (_last_said(entries, option) for option in ("where", "sample", "orphans"))
+        for relation in lineage if table.sample else ():
+            if any(entry.sample is table.sample and entry.matcher.matches(relation["schema"], relation["name"]) for _exact, _order, entry in entries):
+                table.sampled_with = relation["oid"]
         for column in table.columns:
             # A column that is named goes before one that a pattern means, and of patterns a mask before keep: no "*": keep undoes a mask.
             candidates = [((matcher.exact, matcher.exact or rule.name != "keep", exact, order, number), rule, entry) for exact, order, entry in entries
@@ -202,7 +226,7 @@ class Plan:
         """What speaks against the rules of two columns of which one refers to the other, as a sentence, or None."""
         ours, theirs = source.decisions.get(key["column"]), target.decisions.get(key["key"])
         cleared = ours is not None and ours.rule.name == "null"
-        if target.rows == NONE and not cleared and target is not source:
+        if target.rows == NONE and not cleared and target is not source and not source.orphans:
             return "%s.%s refers to %s, which is to have no rows (foreign key %s)." % (
                 spoken(source.relation), key["column"], spoken(target.relation), key["name"])
         if ours and not cleared and not _meet(ours.rule, source.column(key["column"]), theirs.rule if theirs else KEEP, target.column(key["key"])):
@@ -261,7 +285,7 @@ class Plan:
     def _try_out(self):
         """Let the server mask some rows of each table, and say which check of the table the result would not pass."""
         self._session.execute("SAVEPOINT trial")
-        masked = [table for table in self.tables if table.rows != NONE and table.masked()]
+        masked = [table for table in self.tables if table.rows != NONE and (table.masked() or table.part and table.part.lost)]
         checks = {}
         for check in self._session.query(catalog.CHECKS % catalog.listed(table.relation["oid"] for table in masked)):
             checks.setdefault(check["oid"], []).append(check)
@@ -269,7 +293,7 @@ class Plan:
         for column in self._session.query(catalog.GENERATED % catalog.listed(table.relation["oid"] for table in masked)):
             generated.setdefault(column["oid"], []).append(column["expression"])
         for table in masked:
-            names = {column.name for column in table.masked()}
+            names = {column.name for column in table.masked()} | set(table.part.lost if table.part else ())
             concerned = [check for check in checks.get(table.relation["oid"], ())
                          if names & set(check["columns"]) and not table.generated & set(check["columns"])]
             try:
@@ -310,6 +334,12 @@ def _unfit(rule, table, column):
     return problem
 
 
+def _last_said(entries, option):
+    """What entries, [(exact, order, Entry)], say of an option: one that names the table goes before a pattern, then what comes later; or None."""
+    said = [(exact, order, getattr(entry, option)) for exact, order, entry in entries if getattr(entry, option)]
+    return max(said, key=lambda one: one[:2])[2] if said else None
+
+
 def _meet(rule, column, other_rule, other):
     """Whether two columns have the same mask for the same value: they may have different room for it."""
     if not rule.same_as(other_rule) or column is None or other is None:
@@ -324,7 +354,7 @@ def _meet(rule, column, other_rule, other):
 def _trial(table, checks, generated):
     parts = ["count(*) FILTER (WHERE NOT (%s)) AS c%d" % (check["expression"], number) for number, check in enumerate(checks)]
     parts += ["count(%s) AS g%d" % (expression, number) for number, expression in enumerate(generated)]
-    return _counted(table.query(), table.masked(), parts)
+    return _counted(table.trial(), table.masked(), parts)
 
 
 def _counted(query, columns, more=()):

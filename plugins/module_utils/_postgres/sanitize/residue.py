@@ -15,6 +15,8 @@ import re
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import ADDRESSES, MOMENTS, NUMBERS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.passwords import PREFIXES
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.placeholders import all_written
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, WORDS
 
 SAMPLE = 1000  # rows of each masked column
@@ -98,7 +100,7 @@ def sources(tables):
             if rule.name in ALIKE or column.base in PLAIN:
                 left_out.append(name)
             else:
-                found.append({"name": name, "rule": rule.name, "query": _sample(table, _values(column, rule))})
+                found.append({"name": name, "rule": rule.name, "query": _sample(table, _values(column, rule), rule.always(column))})
     return found, left_out
 
 
@@ -113,10 +115,11 @@ def _values(column, rule):
     return "(%s)::text" % column.value
 
 
-def _sample(table, values):
+def _sample(table, values, harmless):
+    """A query for some values, less the one that is no value of anybody: a database that was filled from a sanitized dump has it."""
     share = min(100.0, 200.0 * SAMPLE / max(table.relation["estimate"], 1))
-    return "SELECT DISTINCT left(v, %d) AS v FROM (SELECT %s AS v FROM ONLY %s TABLESAMPLE SYSTEM (%f) LIMIT %d) s WHERE v IS NOT NULL" % (
-        LONGEST, values, table.sql, share, SAMPLE)
+    return "SELECT DISTINCT left(v, %d) AS v FROM (SELECT %s AS v FROM ONLY %s TABLESAMPLE SYSTEM (%f) LIMIT %d) s WHERE v IS NOT NULL%s" % (
+        LONGEST, values, table.sql, share, SAMPLE, " AND v <> %s" % quote_literal(harmless) if harmless else "")
 
 
 class Residue:
@@ -138,7 +141,8 @@ class Residue:
         self._words, self._wholes = set(), set()  # those of one word, and of values with more than a word in them
         self._plain = set()  # those of words of plain letters
         self._impossible = set(FORMS)  # names of forms that nothing has that is looked for
-        self._harmless = set(words(" ".join([LOREM] + [word for locale in WORDS.values() for kind in locale.values() for word in kind])
+        self._harmless = set(words(" ".join([LOREM, *PREFIXES, *all_written()] + [word for locale in WORDS.values() for kind in locale.values()
+                                                                                      for word in kind])
                                    .encode(codec, "replace")))
 
     @property

@@ -18,6 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._config.fields import 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import masks
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.presets import PRESETS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.subset import ORPHANS_DROPPED, ORPHANS_NULL, Condition, Sample
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Pattern
 
 STRICT, SCAN = "strict", "scan"
@@ -25,8 +26,8 @@ REFUSE, DROP = "refuse", "drop"
 ALL, NONE = "all", "none"
 WITH_THE_CALL = "sanitize"  # what a document is called that comes with the call
 # What a document has, and what each value may be; None: looked at by itself.
-OPTIONS = {"policy": (STRICT, SCAN), "large_objects": (REFUSE, DROP), "presets": None, "tables": None, "residue": None}
-TABLE_OPTIONS = {"rows": (ALL, NONE), "columns": None}
+OPTIONS = {"policy": (STRICT, SCAN), "large_objects": (REFUSE, DROP), "presets": None, "tables": None, "residue": None, "after_restore": None}
+TABLE_OPTIONS = {"rows": (ALL, NONE), "columns": None, "where": None, "sample": None, "orphans": (ORPHANS_DROPPED, ORPHANS_NULL)}
 SHORT = {"keep": {"columns": {"*": "keep"}}, "truncate": {"rows": NONE}}  # what a table may have in a word
 
 
@@ -43,7 +44,8 @@ class Matcher:
 
 
 class Entry:
-    """What is said of the tables that a pattern matches: rows (all, none; None: nothing), columns [(Matcher, Rule)].
+    """What is said of the tables that a pattern matches: rows (all, none; None: nothing), columns [(Matcher, Rule)], and which rows: where (a Condition),
+    sample (a Sample), orphans (what becomes of rows that refer to one that is not dumped).
 
     source is what the document is called that says it. Of a preset, which knows no database, what does not fit one is passed over.
     """
@@ -58,8 +60,15 @@ class Entry:
             said = SHORT[said]
         if not isinstance(said, dict):
             raise SlipwayError("%s has to be %s, or a mapping with columns or rows, and is %r." % (where, " or ".join(SHORT), said))
+        if "orphans" in said and said["orphans"] is None:  # as YAML reads it
+            said = dict(said, orphans=ORPHANS_NULL)
         _check(said, TABLE_OPTIONS, where)
         self.rows = said.get("rows")
+        self.where = Condition(said["where"], "%s.where" % where) if "where" in said else None
+        self.sample = Sample(said["sample"], "%s.sample" % where) if "sample" in said else None
+        self.orphans = said.get("orphans")
+        if self.rows == NONE and (self.where or self.sample):
+            raise SlipwayError("%s has no rows, and says which." % where)
         columns = said.get("columns") or {}
         if not isinstance(columns, dict) or not all(isinstance(name, str) for name in columns):
             raise SlipwayError("%s.columns has to be a mapping of columns to rules." % where)
@@ -76,7 +85,7 @@ class Rules:
 
     document is the one that comes with the call, below those that it goes before, [(what it is called, document)], the last the
     highest. Lowest are the presets that any of them names. accepted are the names, schema.table.column, of columns that may have
-    raw values of others.
+    raw values of others, after_restore texts of SQL to be run on what is restored.
     """
 
     def __init__(self, document, below=()):
@@ -90,8 +99,15 @@ class Rules:
         self.policy = _highest(documents, "policy")
         self.large_objects = _highest(documents, "large_objects") or REFUSE
         self.accepted = [name for said in documents for name in (said.get("residue") or {}).get("accept", [])]
+        self.after_restore = [text for said in documents for text in said.get("after_restore") or []]
         everything = [PRESETS[name] for name in presets] + documents
         self.digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode("utf-8")).hexdigest()
+
+    def salted(self, salt):
+        """Give all rules what they work out by the key on our side."""
+        for entry in self.entries:
+            for _matcher, rule in entry.columns:
+                rule.salted(salt)
 
 
 def _place(source):
@@ -118,6 +134,7 @@ def _check_document(document, where):
         if name not in PRESETS:
             raise SlipwayError("%s: there is no preset %s. %s" % (where, name, nearest(name, PRESETS)))
     _check_residue(document.get("residue") or {}, where)
+    _check_texts(document.get("after_restore") or [], where)
 
 
 def _check(said, options, where):
@@ -126,6 +143,11 @@ def _check(said, options, where):
             raise SlipwayError("%s: unknown option %s. %s" % (where, name, nearest(name, options)))
         if options[name] and value not in options[name]:
             raise SlipwayError("%s.%s has to be %s, and is %r." % (where, name, " or ".join(options[name]), value))
+
+
+def _check_texts(said, where):
+    if not isinstance(said, list) or not all(isinstance(text, str) and text.strip() and "\0" not in text for text in said):
+        raise SlipwayError("%s.after_restore has to be a list of texts of SQL, and is %r." % (where, said))
 
 
 def _check_residue(said, where):

@@ -1,0 +1,390 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Some of the rows of tables, with foreign keys followed, so that what is dumped can be restored.
+
+A row is dumped when it meets what is said of its own table and every row it refers to is dumped: never one that a condition
+leaves out, whoever refers to it. What is worked out is which rows are lost: those that do not meet their condition, and those that
+refer to a lost one, over tables that refer to themselves or in a circle until no more are lost. All of it stands in the
+query for the rows of a table: the server may be a standby, which has no temporary tables, and the role may do nothing but
+read. Each query comes to the same in each session, since all see one snapshot.
+"""
+
+from __future__ import annotations
+
+import fractions
+import re
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import QUOTED, number, require_expression
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
+
+DRAWN = 2 ** 63  # numbers that a row draws one of
+TRIED = 1000  # rows that a condition is tried on
+ORPHANS_DROPPED, ORPHANS_NULL = "drop", "null"
+
+# Foreign keys, of partitioned tables once for all their partitions: [[column, key, operator that compares key and column]].
+REFERENCES = """
+SELECT f.conname AS name, f.conrelid::bigint AS source, f.confrelid::bigint AS target, f.confmatchtype = 'f' AS full,
+    coalesce(to_jsonb(f) ->> 'conperiod' = 'true', false) AS period, (
+        SELECT json_agg(json_build_array(s.attname, t.attname, format('OPERATOR(%I.%s)', n.nspname, o.oprname)) ORDER BY k.place)
+        FROM unnest(f.conkey, f.confkey, f.conpfeqop) WITH ORDINALITY k (source, target, operator, place)
+        JOIN pg_attribute s ON s.attrelid = f.conrelid AND s.attnum = k.source JOIN pg_attribute t ON t.attrelid = f.confrelid AND t.attnum = k.target
+        JOIN pg_operator o ON o.oid = k.operator JOIN pg_namespace n ON n.oid = o.oprnamespace) AS pairs
+FROM pg_constraint f WHERE f.contype = 'f' AND f.conparentid = 0 ORDER BY 1, 2"""
+
+PRIMARY_KEYS = """
+SELECT i.indrelid::bigint AS oid, json_agg(a.attname ORDER BY k.place) AS columns
+FROM pg_index i, LATERAL unnest(i.indkey::int[]) WITH ORDINALITY k (number, place), pg_attribute a
+WHERE i.indisprimary AND a.attrelid = i.indrelid AND a.attnum = k.number GROUP BY 1"""
+
+# Of functions with these names any that may give something else in another session, or the next time.
+UNSTEADY = """
+SELECT DISTINCT proname AS name FROM pg_proc WHERE proname IN (%s) AND (provolatile = 'v' OR provolatile = 's' AND proname NOT IN (%s)) ORDER BY 1"""
+# Those that go by settings of the session, which all of ours have the same.
+STEADY = frozenset("""
+    array_to_string concat concat_ws date date_add date_part date_subtract date_trunc extract format json_build_array json_build_object
+    jsonb_build_array jsonb_build_object jsonb_path_exists_tz jsonb_path_match_tz length make_timestamptz overlaps phraseto_tsquery
+    plainto_tsquery row_to_json timestamp timestamptz timezone to_char to_date to_json to_jsonb to_number to_timestamp to_tsquery to_tsvector
+    websearch_to_tsquery""".split())
+# The moment of a dump is one for all its sessions, which begin their transactions one after the other.
+MOMENTS = {"now": "timestamptz", "current_timestamp": "timestamptz", "localtimestamp": "timestamp", "current_date": "date"}
+_MOMENT = re.compile(r"(?P<quoted>%s) | \b(?P<call>now)\s*\(\s*\) | \b(?P<word>current_timestamp|localtimestamp|current_date)\b" % QUOTED.pattern,
+                     re.DOTALL | re.VERBOSE | re.IGNORECASE)
+_CLOCK = re.compile(r"(?i)\b(current_time|localtime)\b")
+_RELATIVE = re.compile(r"(?i)\b(now|today|tomorrow|yesterday)\b")
+_CALL = re.compile(r"""("(?:[^"]|"")+"|[^\W\d][\w$]*)\s*\(""")
+
+
+class Condition:
+    """A condition of SQL over the columns of a row, which has to come to the same wherever and whenever it is asked."""
+
+    def __init__(self, text, where):
+        if not isinstance(text, str):
+            raise SlipwayError("%s has to be a condition of SQL, and is %r." % (where, text))
+        require_expression(text, "%s is %r" % (where, text))
+        self.text = text
+        texts = [part for part in QUOTED.findall(text) if not part.startswith('"')]
+        clock = _CLOCK.search(QUOTED.sub(" ", text)) or next(filter(None, map(_RELATIVE.search, texts)), None)
+        if clock:
+            raise SlipwayError("%s is %r, and %s is another thing from one moment to the next; now() and current_date are those of the dump." % (
+                where, text, clock.group(1)))
+
+    def functions(self):
+        """Names of the functions that it may call."""
+        bare = _MOMENT.sub(lambda found: found.group() if (found.group("quoted") or "").startswith('"') else " ", self.text)
+        return {name[1:-1].replace('""', '"') if name.startswith('"') else name.lower() for name in _CALL.findall(bare)}
+
+    def sql(self, moment):
+        """It, as asked at a moment (a text that is a timestamp with time zone)."""
+        def fixed(found):
+            word = found.group("call") or found.group("word")
+            return "(timestamptz %s)::%s" % (quote_literal(moment), MOMENTS[word.lower()]) if word else found.group()
+
+        return "(%s)" % _MOMENT.sub(fixed, self.text)
+
+
+class Sample:
+    """A share of the rows of a table, or so many of them: drawn by their keys, so that the same are in every dump with one key for pseudonyms."""
+
+    def __init__(self, said, where):
+        percent = re.match(r"(\d{1,2}(?:\.\d{1,6})?) ?%\Z", said) if isinstance(said, str) else None
+        self.rows = said if isinstance(said, int) and not isinstance(said, bool) else None
+        self.share = fractions.Fraction(percent.group(1)) / 100 if percent else None
+        if not self.share and (self.rows is None or not 0 < self.rows < 2 ** 31):
+            raise SlipwayError("%s has to be a number of rows, or a share of them, such as 2.5%%, and is %r." % (where, said))
+
+
+class _Reference:
+    """A foreign key of one table with rows to another: pairs [(column, key, operator)]; nulls says that its columns become NULL where they are lost."""
+
+    def __init__(self, key, source, target):
+        self.name = key["name"]
+        self.source = source
+        self.target = target
+        self.pairs = key["pairs"]
+        self.full = key["full"]
+        self.period = key["period"]
+        self.nulls = source.orphans == ORPHANS_NULL
+
+    def cleared(self):
+        """Whether rules make it one to nothing."""
+        null = [self.source.decisions[column].rule.name == "null" for column, _key, _operator in self.pairs if column in self.source.decisions]
+        return all(null) and len(null) == len(self.pairs) if self.full else any(null)
+
+    def emptied(self):
+        """Names of its columns that become NULL where it is lost: those that can."""
+        return [column for column, _key, _operator in self.pairs if not self.source.column(column).not_null]
+
+
+class Part:
+    """What of a table's rows is dumped: with_ (queries that come first), joins and where of its query, own (what is said of it itself), and
+    lost {column: names that are true where it becomes NULL}."""
+
+    def __init__(self, own):
+        self.own = own
+        self.with_ = ""
+        self.joins = ""
+        self.where = own
+        self.lost = {}
+
+    def mask(self, column, sql):
+        """The mask of a column, NULL where it refers to a row that is not dumped."""
+        lost = self.lost.get(column.name)
+        return "CASE WHEN %s THEN %s END" % (" AND ".join("%s IS NULL" % name for name in lost), sql) if lost else sql
+
+
+class Subset:
+    """Works out the Part of each table of a Plan of which not all rows are dumped; problems are sentences.
+
+    leaves gives for the oid of a table those with its rows: partitions, where it has them.
+    """
+
+    def __init__(self, session, tables, leaves):
+        self.problems = []
+        self._session = session
+        self._number = {table: number for number, table in enumerate(tables)}
+        self._filters = self._own_filters(tables)  # {table: SQL}
+        if not self._filters or self.problems:
+            return
+        references = [_Reference(key, source, target) for key in session.query(REFERENCES)
+                      for source in leaves(key["source"]) for target in leaves(key["target"])]
+        self._references = self._of_lost([reference for reference in references if not reference.source.emptied and not reference.cleared()])
+        self._require_possible(session)
+        if self.problems:
+            return
+        self._queries, self._needs = {}, {}  # {name: text} of queries that come first, in their order, and {name: names of others}
+        self._round = {}  # {table: the name of the query with what its circle loses}
+        for component in self._components():
+            self._lose(component)
+        for table in dict.fromkeys(self._lossy + [reference.source for reference in self._references]):
+            if not table.emptied:
+                table.part = self._part(table)
+
+    # What is said of tables themselves
+
+    def _own_filters(self, tables):
+        conditions = {table: table.where for table in tables if not table.emptied and table.where}
+        self._require_steady(conditions)
+        moment = self._session.query("SELECT now()::text AS now")[0]["now"]
+        filters = {table: condition.sql(moment) for table, condition in conditions.items()}
+        self._try_out(filters)
+        if not self.problems:
+            self._draw([table for table in tables if not table.emptied and table.sample], filters)
+        if any(table.orphans for table in tables):  # else nothing refers to them
+            filters.update((table, "false") for table in tables if table.emptied)
+        return filters
+
+    def _require_steady(self, conditions):
+        names = set().union(*(condition.functions() for condition in conditions.values()))
+        if not names:
+            return
+        unsteady = {row["name"] for row in self._session.query(UNSTEADY % (_listed(names), _listed(STEADY)))}
+        for table, condition in conditions.items():
+            found = sorted(condition.functions() & unsteady)
+            if found:
+                self.problems.append("%s: its where calls %s, which may give something else the next time." % (spoken(table.relation), ", ".join(found)))
+
+    def _try_out(self, filters):
+        """A condition that the server does not understand is to be known before the dump."""
+        self._session.execute("SAVEPOINT condition")
+        for table, sql in filters.items():
+            try:
+                self._session.query("SELECT count(*) FILTER (WHERE %s) AS n FROM (SELECT * FROM ONLY %s LIMIT %d) %s" % (
+                    sql, table.sql, TRIED, quote_ident(table.relation["name"])))
+            except PostgresError as error:  # of which the server may say a value
+                self.problems.append("%s: its where cannot be worked out (SQLSTATE %s)." % (spoken(table.relation), error.sqlstate))
+                self._session.execute("ROLLBACK TO SAVEPOINT condition")
+
+    def _draw(self, tables, filters):
+        """Add to filters what a row has to have drawn. Of a partitioned table the rows are drawn of all its partitions together."""
+        keys = {row["oid"]: row["columns"] for row in self._session.query(PRIMARY_KEYS)} if tables else {}
+        drawn, together = {}, {}
+        for table in tables:
+            names = keys.get(table.relation["oid"])
+            if not names:
+                self.problems.append("%s: rows are drawn by their primary key, and it has none; where can do without." % spoken(table.relation))
+                continue
+            text = "(%s)::text" % (quote_ident(names[0]) if len(names) == 1 else "ROW(%s)" % ", ".join(map(quote_ident, names)))
+            drawn[table] = number("sample", table.columns[0], text)
+            together.setdefault((id(table.sample), table.sampled_with), []).append(table)
+        for group in together.values():
+            least = self._least(group, drawn, filters)
+            for table in group if least is not None else ():
+                filters[table] = "(%s AND %s < %d)" % (filters.get(table, "true"), drawn[table], least)
+
+    def _least(self, tables, drawn, filters):
+        """The number that all rows which are kept have drawn less than, or None: all are."""
+        sample = tables[0].sample
+        if sample.share:
+            return int(DRAWN * sample.share)
+        query = " UNION ALL ".join("SELECT %s AS drawn FROM ONLY %s%s" % (
+            drawn[table], table.sql, " WHERE %s" % filters[table] if table in filters else "") for table in tables)
+        rows = self._session.query_rows("SELECT drawn FROM (%s) q ORDER BY 1 OFFSET %d LIMIT 1" % (query, sample.rows), spoken(tables[0].relation))
+        return rows[0]["drawn"] if rows else None
+
+    # What follows of it
+
+    def _of_lost(self, references):
+        """Those of foreign keys whose rows may be lost; and note which tables lose rows."""
+        self._lossy = list(self._filters)
+        for table in self._lossy:  # which grows
+            self._lossy += [source for source in dict.fromkeys(
+                reference.source for reference in references if reference.target is table and not reference.nulls) if source not in self._lossy]
+        return [reference for reference in references if reference.target in self._lossy]
+
+    def _require_possible(self, session):
+        keys = {(row["oid"], row["name"]) for row in session.query(catalog.PARTITIONED_BY)}
+        parents = {row["oid"]: row["parent"] for row in session.query(catalog.PARENTS)}
+        for reference in self._references:
+            columns = [reference.source.column(column) for column, _key, _operator in reference.pairs]
+            problem = None
+            if reference.period:
+                problem = "is one of periods, which cannot be followed"
+            elif reference.nulls and None in columns:
+                problem = "has a generated column, which cannot become NULL by itself"
+            elif reference.nulls:
+                emptied = reference.emptied()
+                if not emptied or reference.full and len(emptied) < len(columns):
+                    problem = "has no column that can be NULL, as orphans: null wants it"
+                elif any(column.nulls_meet for column in columns if column.name in emptied):
+                    problem = "has a column in which an index allows one NULL only"
+                elif any((oid, name) in keys for oid in _above(reference.source.relation["oid"], parents) for name in emptied):
+                    problem = "has a column that tells partitions apart, and cannot become NULL"
+            if problem:
+                self.problems.append("%s: some rows of %s are not dumped, and the foreign key %s %s." % (
+                    spoken(reference.source.relation), spoken(reference.target.relation), reference.name, problem))
+
+    def _dropping(self, table):
+        """The foreign keys by which a table loses rows."""
+        return [reference for reference in self._references if reference.source is table and not reference.nulls]
+
+    def _components(self):
+        """The tables that lose rows, those in a circle together."""
+        after = {table: [reference.target for reference in self._dropping(table)] for table in self._lossy}
+        reached = {table: _reached(table, after) for table in self._lossy}
+        components, placed = [], set()
+        for table in self._lossy:
+            if table not in placed:
+                circle = [other for other in self._lossy if other is table or table in reached[other] and other in reached[table]]
+                placed.update(circle)
+                components.append(circle)
+        return components
+
+    # The queries
+
+    def _lose(self, component):
+        """Make the queries for what the tables of a component lose."""
+        inside = [reference for table in component for reference in self._dropping(table) if reference.target in component]
+        if inside:
+            self._lose_in_circle(component, inside)
+        for table in component:
+            keys = ", ".join("%s AS %s" % (quote_ident(key), self._key(table, key)) for key in self._keys(table))
+            if not keys:
+                continue  # nothing refers to it
+            name, dropping = self._lost(table), self._dropping(table)
+            if inside:
+                parts = ["ctid IN (SELECT id FROM %s WHERE t = %d)" % (self._round[table], self._number[table])]
+            else:
+                parts = self._unmet(table) + [self._refers(reference) for reference in dropping]
+            self._queries[name] = "%s AS (%s)" % (name, " UNION ALL ".join("SELECT %s FROM ONLY %s WHERE %s" % (keys, table.sql, part) for part in parts))
+            self._needs[name] = [self._round[table]] if inside else [self._lost(reference.target) for reference in dropping]
+
+    def _lose_in_circle(self, component, inside):
+        """Which rows are lost where tables refer to each other: from the first ones on, along the references, until there are no more."""
+        begin, needs = [], []
+        for table in component:
+            conditions = self._unmet(table)
+            for reference in self._dropping(table):
+                if reference.target not in component:
+                    conditions.append(self._refers(reference))
+                    needs.append(self._lost(reference.target))
+            begin += ["SELECT %d AS t, ctid AS id FROM ONLY %s WHERE %s" % (self._number[table], table.sql, condition) for condition in conditions]
+        edges = ["SELECT %d AS t, p.ctid AS id, %d AS next_t, c.ctid AS next_id FROM ONLY %s p JOIN ONLY %s c ON %s" % (
+            self._number[reference.target], self._number[reference.source], reference.target.sql, reference.source.sql,
+            " AND ".join("p.%s %s c.%s" % (quote_ident(key), operator, quote_ident(column)) for column, key, operator in reference.pairs))
+            for reference in inside]
+        steps, name = ['"slipway %s %d"' % (word, self._number[component[0]]) for word in ("steps", "round")]
+        self._queries[steps] = "%s AS MATERIALIZED (%s)" % (steps, " UNION ALL ".join(edges))
+        self._queries[name] = "%s (t, id) AS ((%s) UNION SELECT s.next_t, s.next_id FROM %s r JOIN %s s ON s.t = r.t AND s.id = r.id)" % (
+            name, " UNION ALL ".join(begin), name, steps)
+        self._needs[steps], self._needs[name] = [], needs + [steps]
+        self._round.update(dict.fromkeys(component, name))
+
+    def _part(self, table):
+        part = Part(self._filters.get(table))
+        needs = []
+        if table in self._round:
+            wheres = ["NOT EXISTS (SELECT FROM %s WHERE t = %d AND id = ctid)" % (self._round[table], self._number[table])]
+            needs.append(self._round[table])
+        else:
+            wheres = [part.own] * bool(part.own) + ["NOT " + self._refers(reference) for reference in self._dropping(table)]
+            needs += [self._lost(reference.target) for reference in self._dropping(table)]
+        for place, reference in enumerate(reference for reference in self._references if reference.source is table and reference.nulls):
+            mark = '"slipway orphan %d"' % place
+            part.joins += " LEFT JOIN (SELECT DISTINCT true AS %s, %s FROM %s) j%d ON %s" % (
+                mark, ", ".join(self._key(reference.target, key) for _column, key, _operator in reference.pairs), self._lost(reference.target), place,
+                self._meets(reference, "j%d." % place))
+            needs.append(self._lost(reference.target))
+            for column in reference.emptied():
+                part.lost.setdefault(column, []).append(mark)
+        part.where = " AND ".join(wheres) or None
+        part.with_ = self._first(needs)
+        return part
+
+    def _first(self, names):
+        """The text of queries that come first, and of those that these need."""
+        wanted = list(names)
+        for name in wanted:  # which grows
+            wanted += [other for other in self._needs[name] if other not in wanted]
+        texts = [text for name, text in self._queries.items() if name in wanted]
+        return "WITH RECURSIVE %s " % ", ".join(texts) if texts else ""
+
+    def _unmet(self, table):
+        """SQL for whether a row does not meet what is said of its own table, in a list; NULL does not meet it."""
+        return ["%s IS NOT TRUE" % self._filters[table]] if table in self._filters else []
+
+    def _refers(self, reference):
+        """SQL for whether a row refers to a lost one; a reference with a NULL in it refers to none."""
+        return "EXISTS (SELECT FROM %s WHERE %s)" % (self._lost(reference.target), self._meets(reference))
+
+    def _meets(self, reference, alias=""):
+        # Names of keys are those of no column, so that a column is one of the row.
+        return " AND ".join("%s%s %s %s" % (alias, self._key(reference.target, key), operator, quote_ident(column))
+                            for column, key, operator in reference.pairs)
+
+    def _lost(self, table):
+        return '"slipway lost %d"' % self._number[table]
+
+    def _keys(self, table):
+        """Names of the columns of a table that others refer to."""
+        return sorted({key for reference in self._references if reference.target is table for _column, key, _operator in reference.pairs})
+
+    def _key(self, table, key):
+        return '"slipway key %d"' % self._keys(table).index(key)
+
+
+def _listed(names):
+    return ", ".join(map(quote_literal, sorted(names)))
+
+
+def _reached(table, after):
+    """All tables that one leads to."""
+    found, ahead = set(), list(after[table])
+    while ahead:
+        other = ahead.pop()
+        if other not in found:
+            found.add(other)
+            ahead += after[other]
+    return found
+
+
+def _above(oid, parents):
+    """A table and what it is a partition of."""
+    found = [oid]
+    while found[-1] in parents and parents[found[-1]] not in found:
+        found.append(parents[found[-1]])
+    return found

@@ -1,0 +1,267 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Some of the rows of tables: what is dumped is what it has to be by foreign keys, and stock pg_restore finds nothing to complain about."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import rules as rules_
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import subset
+from ansible_collections.slipway.app.tests.postgres.test_sanitize import SECRET, newest, refused, restored, rules_of, sanitized
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_store(str(tmp_path / "dumps"))
+
+
+@pytest.fixture
+def small(postgres):
+    """The owner's connection to an empty database, in which nobody else has a right."""
+    postgres.drop_all()
+    postgres.sql("CREATE DATABASE shop OWNER shop")
+    return postgres.connection()
+
+
+class World:
+    """A schema of random tables with random references among them and random rows, and what is to be dumped of them by a simpler way."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        self.schema = 'W "%d' % seed
+        self.tables = ["t%d" % number for number in range(self.random.randint(3, 6))]
+        self.rows = {table: {} for table in self.tables}  # {table: {id: {reference: id or None}}}
+        self.references = []  # (name, source, target, composite, orphans become NULL)
+        self.orphans = {table: self.random.random() < 0.3 for table in self.tables}
+        self.parted = self.random.choice([None, *self.tables])
+        for number in range(self.random.randint(3, 8)):
+            source, target = self.random.choice(self.tables), self.random.choice(self.tables)
+            self.references.append(("r%d" % number, source, target, self.random.random() < 0.4))
+        for table in self.tables:
+            for key in range(self.random.randint(0, 40)):
+                self.rows[table][key] = {}
+        for name, source, target, _composite in self.references:
+            for row in self.rows[source].values():
+                there = list(self.rows[target])
+                row[name] = self.random.choice(there) if there and self.random.random() < 0.7 else None
+        self.where = {table: self.random.choice(["id % 3 <> 1", "name > 'K%'", "now() - interval '7 days' < seen", "NULLIF(id, 5) < 12"])
+                      for table in self.random.sample(self.tables, 2)}
+
+    @staticmethod
+    def name(key):
+        """Upper and lower case are the same to the type of these keys."""
+        return ("k%d" if key % 2 else "K%d") % key
+
+    @staticmethod
+    def days(key):
+        return key % 14
+
+    def sql(self):
+        quoted = '"%s"' % self.schema.replace('"', '""')
+        yield "CREATE SCHEMA %s" % quoted
+        yield "SET search_path = %s, public" % quoted
+        for table in self.tables:
+            columns = "id int, name citext, seen timestamptz, raw text, PRIMARY KEY (id), UNIQUE (name, id)"
+            for name, source, _target, composite in self.references:
+                if source == table:
+                    columns += ", %s_id int%s" % (name, ", %s_name citext" % name if composite else "")
+            yield "CREATE TABLE %s (%s)%s" % (table, columns, " PARTITION BY HASH (id)" if table == self.parted else "")
+            for part in range(2) if table == self.parted else ():
+                yield "CREATE TABLE %s_%d PARTITION OF %s FOR VALUES WITH (MODULUS 2, REMAINDER %d)" % (table, part, table, part)
+            rows = []
+            for key, row in self.rows[table].items():
+                values = [str(key), "'%s'" % self.name(key), "now() - interval '%d days 1 hour'" % self.days(key), "'rawvalue%d'" % key]
+                for name, source, _target, composite in self.references:
+                    if source == table:
+                        values.append("NULL" if row[name] is None else str(row[name]))
+                        # Of two that refer together one may be NULL, and then nothing is referred to; the other case is the same key.
+                        values += [("NULL" if row[name] is None or key % 5 == 4 else "'%s'" % self.name(row[name]).swapcase())] * composite
+                rows.append("(%s)" % ", ".join(values))
+            if rows:
+                yield "INSERT INTO %s VALUES %s" % (table, ", ".join(rows))
+        for name, source, target, composite in self.references:
+            columns, keys = ("%s_name, %s_id" % (name, name), "name, id") if composite else ("%s_id" % name, "id")
+            yield "ALTER TABLE %s ADD FOREIGN KEY (%s) REFERENCES %s (%s)" % (source, columns, target, keys)
+
+    def rules(self):
+        found = {}
+        for table in self.tables:
+            said = {"columns": {"*": "keep", "name": "keep", "raw": "hash"}}
+            for name, source, _target, composite in self.references:
+                if source == table and composite:
+                    said["columns"][name + "_name"] = "keep"
+            if table in self.where:
+                said["where"] = self.where[table]
+            if self.orphans[table]:
+                said["orphans"] = None
+            found['"%s".%s' % (self.schema.replace('"', '""'), table)] = said
+        return found
+
+    def wanted(self, table, key):
+        return {None: True, "id % 3 <> 1": key % 3 != 1, "name > 'K%'": self.name(key).lower() > "k%",
+                "now() - interval '7 days' < seen": self.days(key) < 7, "NULLIF(id, 5) < 12": key != 5 and key < 12}[self.where.get(table)]
+
+    def refers(self, table, key, name, composite):
+        target = self.rows[table][key][name]
+        return None if composite and key % 5 == 4 else target
+
+    def expected(self):
+        """{(table, id): {reference: what it refers to}} of what is dumped."""
+        kept = {(table, key) for table in self.tables for key in self.rows[table] if self.wanted(table, key)}
+        while True:
+            lost = {(source, key) for name, source, target, composite in self.references if not self.orphans[source]
+                    for key in self.rows[source] if (source, key) in kept and self.refers(source, key, name, composite) is not None
+                    and (target, self.refers(source, key, name, composite)) not in kept}
+            if not lost:
+                break
+            kept -= lost
+        return {(table, key): {name: self.rows[table][key][name] if self.refers(table, key, name, composite) is None
+                               or (target, self.rows[table][key][name]) in kept else None
+                               for name, source, target, composite in self.references if source == table} for table, key in kept}
+
+    def found(self, connection):
+        """The same of a database."""
+        found = {}
+        for table in self.tables:
+            for row in connection.query('SELECT * FROM "%s".%s' % (self.schema.replace('"', '""'), table)):
+                assert "raw" not in row["raw"]
+                found[table, row["id"]] = {name: row[name + "_id"] for name, source, _target, _composite in self.references if source == table}
+        return found
+
+
+def test_any_tables_that_refer_to_each_other_in_any_way(postgres, small, store):
+    worlds = [World(seed) for seed in range(6)]
+    postgres.connection(postgres.superuser).execute("CREATE EXTENSION citext SCHEMA public")
+    with small.session() as session:
+        for world in worlds:
+            session.execute("BEGIN", *world.sql(), "COMMIT")
+    rules = {"tables": {name: said for world in worlds for name, said in world.rules().items()}}
+    sanitized(small, store, rules, jobs=2)
+    whole = newest(store)
+    there = restored(postgres, whole)
+    for world in worlds:
+        assert world.found(there) == world.expected(), world.schema
+    # It was worth it: rows were lost, most of them by references, and not all.
+    dumped = sum(len(world.expected()) for world in worlds)
+    met = sum(world.wanted(table, key) for world in worlds for table in world.tables for key in world.rows[table])
+    assert 100 < dumped < met < sum(len(rows) for world in worlds for rows in world.rows.values())
+    assert sum(table["rows"] for table in whole.manifest["tables"] if table["rows"] is not None) == dumped
+
+
+SHOP = """
+    SET search_path = public;
+    CREATE TABLE customer (id int PRIMARY KEY, vip bool, mail text); INSERT INTO customer SELECT g, g % 5 = 0, 'raw' || g FROM generate_series(1, 200) g;
+    CREATE TABLE profile (customer int PRIMARY KEY REFERENCES customer, note text); INSERT INTO profile SELECT id, mail FROM customer;
+    CREATE TABLE visit (day date, id int, who int NOT NULL REFERENCES customer, PRIMARY KEY (day, id)) PARTITION BY RANGE (day);
+    CREATE TABLE visit_1 PARTITION OF visit FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+    CREATE TABLE visit_2 PARTITION OF visit FOR VALUES FROM ('2026-02-01') TO ('2027-02-01');
+    INSERT INTO visit SELECT date '2026-01-01' + g % 90, g, 1 + g % 200 FROM generate_series(1, 500) g;
+    CREATE TABLE session (id int PRIMARY KEY); CREATE TABLE login (who int REFERENCES customer, session int REFERENCES session, CHECK (who <> 3 OR session IS NOT NULL));
+    INSERT INTO session VALUES (1); INSERT INTO login VALUES (1, 1), (2, NULL), (5, 1);
+    CREATE FUNCTION luck() RETURNS bool LANGUAGE sql VOLATILE AS 'SELECT true'"""
+SHOP_RULES = """{customer: {columns: {id: keep, vip: keep, mail: hash}%s}, profile: {columns: {customer: keep, note: hash}%s},
+    visit: {columns: {"*": keep}%s}, session: %s, login: {columns: {"*": keep}%s}}"""
+
+
+def shop_rules(customer="", profile="", visit="", session="keep", login=""):
+    return rules_of(SHOP_RULES % (customer, profile, visit, session, login))
+
+
+def dumped(connection, store, postgres, rules):
+    """A dump, and a function of a query over what is restored of it that gives its first column."""
+    sanitized(connection, store, rules)
+    whole = newest(store)
+    there = restored(postgres, whole, "copy%d" % len(store.list()))
+    return whole, lambda query: [next(iter(row.values())) for row in there.query(query)]
+
+
+def rows_in(whole):
+    """The digests of the files with rows that are drawn, so far as they have more than a few."""
+    return {file["sha256"] for file in whole.manifest["files"] if file["name"] != "toc.dat" and file["size"] > 100}
+
+
+def test_a_sample_is_drawn_by_keys(postgres, small, store):
+    small.execute(SHOP)
+    rules = shop_rules(", sample: 40, where: 'NOT vip'", ", sample: 50%", ", sample: 300")
+    whole, there = dumped(small, store, postgres, rules)
+    customers = there("SELECT id FROM public.customer ORDER BY 1")
+    assert len(customers) == 40 and all(key % 5 for key in customers)
+    # What is drawn by the same keys is drawn together: half of all have drawn less than some number, and those who are customers have drawn little.
+    assert there("SELECT customer FROM public.profile ORDER BY 1") == customers
+    visits = there("SELECT id FROM public.visit")
+    assert 0 < len(visits) < 300 * 60 / 200 and len(there("SELECT DISTINCT tableoid FROM public.visit")) == 2
+    # Key 1 refers to a session and a customer, and so on.
+    assert set(there("SELECT who FROM public.login")) == {1, 2, 5} & set(customers)
+    assert sorted(table["name"] for table in whole.manifest["sanitized"]["subset"]) == ["customer", "login", "profile", "visit_1", "visit_2"]
+    assert {table["name"]: table["rows"] for table in whole.manifest["tables"]}["customer"] == 40
+    sanitized(small, store, rules)
+    assert rows_in(newest(store)) == rows_in(whole)
+    sanitized(small, store, rules, secret=SECRET + "!")
+    assert not rows_in(newest(store)) & rows_in(whole)
+    sanitized(small, store, shop_rules(visit=", sample: 300"))
+    rows = {table["name"]: table["rows"] for table in newest(store).manifest["tables"]}
+    assert rows["visit_1"] + rows["visit_2"] == 300 and rows["customer"] == 200 and rows["visit_1"] and rows["visit_2"]
+
+
+def test_references_to_rows_that_a_rule_takes_away(postgres, small, store):
+    small.execute(SHOP)
+    refused(small, store, shop_rules(session="truncate"), "login.session refers to public.session, which is to have no rows")
+    _whole, there = dumped(small, store, postgres, shop_rules(session="truncate", login=", orphans: drop"))
+    assert there("SELECT who FROM public.login") == [2]
+    _whole, there = dumped(small, store, postgres, shop_rules(session="truncate", login=", orphans: null"))
+    assert sorted(there("SELECT who FROM public.login")) == [1, 2, 5] and there("SELECT count(session) FROM public.login") == [0]
+
+
+REFUSED = [
+    (dict(customer=", where: 'public.luck()'"), "public.customer: its where calls luck, which may give something else the next time"),
+    (dict(customer=", where: 'random() < 0.5'"), "its where calls random"),
+    (dict(customer=""", where: 'age("now"()) > NULL'"""), "its where calls age, now"),
+    (dict(customer=", where: 'clock_timestamp() > now()'"), "its where calls clock_timestamp"),
+    (dict(customer=""", where: "'today' > mail" """), "today is another thing from one moment to the next; now() and current_date are those of the dump"),
+    (dict(customer=", where: 'localtime > NULL'"), "localtime is another thing"),
+    (dict(customer=", where: 'id IN (SELECT 1)'"), "sanitize.tables.customer.where is 'id IN (SELECT 1)', which may not name SELECT"),
+    (dict(customer=", where: 'true) OR (true'"), "which is no whole expression"),
+    (dict(customer=", where: 'id = 1; true'"), "which may not have ; outside of quotes"),
+    (dict(customer=", where: 7"), "has to be a condition of SQL, and is 7"),
+    (dict(customer=", where: 'ident = 1'"), "public.customer: its where cannot be worked out (SQLSTATE 42703)"),
+    (dict(customer=", where: 'id'"), "public.customer: its where cannot be worked out (SQLSTATE 42804)"),
+    (dict(customer=", where: 'mail::int = 1'"), "public.customer: its where cannot be worked out (SQLSTATE 22P02)"),
+    (dict(customer=", sample: 0"), "sample has to be a number of rows, or a share of them, such as 2.5%, and is 0"),
+    (dict(customer=", sample: 100%"), "sample has to be a number of rows"), (dict(customer=", sample: true"), "sample has to be a number of rows"),
+    (dict(login=", sample: 3"), "public.login: rows are drawn by their primary key, and it has none"),
+    (dict(customer=", orphans: keep"), "orphans has to be drop or null"),
+    (dict(customer=", rows: none, where: 'true'"), "sanitize.tables.customer has no rows, and says which"),
+    (dict(customer=", where: 'id > 9'", visit=", orphans: null"), "public.visit_1: some rows of public.customer are not dumped, and the foreign key "
+     "visit_who_fkey has no column that can be NULL, as orphans: null wants it"),
+]
+
+
+def test_what_cannot_be_a_subset_is_said_before(small, store):
+    small.execute(SHOP)
+    for said, words in REFUSED:
+        with pytest.raises(SlipwayError) as error:
+            rules_.Rules(shop_rules(**said))
+            sanitized(small, store, shop_rules(**said), check=True)
+        assert words in str(error.value), words
+        assert not re.search(r"raw\d", str(error.value))
+    # A check that the row without its reference does not pass is found, too.
+    small.execute("INSERT INTO public.login VALUES (3, 1)")
+    refused(small, store, shop_rules(session="{columns: {id: keep}, where: 'false'}", login=", orphans: null"),
+            "public.login: the check login_check would refuse 1 of 4 masked rows")
+    assert store.list() == [] == store.leftovers()
+
+
+def test_the_moment_of_a_condition_is_that_of_the_dump():
+    condition = subset.Condition("""a < now ( ) - interval '1 day' AND b = '(' || "now" AND CURRENT_DATE > d AND e < localtimestamp(0)""", "x")
+    moment = "(timestamptz '2026-11-26 17:00:00+00')::"
+    assert condition.sql("2026-11-26 17:00:00+00") == (
+        "(a < %stimestamptz - interval '1 day' AND b = '(' || \"now\" AND %sdate > d AND e < %stimestamp(0))" % (moment, moment, moment))
+    assert condition.functions() == set()
+    assert subset.Condition("""f(a) AND public."G ""x"(b) AND 'h(' = c""", "x").functions() == {"f", 'G "x'}

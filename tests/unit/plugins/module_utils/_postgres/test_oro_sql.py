@@ -1,0 +1,139 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of Oro, in each form that they have, and what they become."""
+
+from __future__ import annotations
+
+import builtins
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.oro_sql import Reader
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import Rules
+
+EMAIL = """CASE WHEN POSITION('@' IN %(c)s)>0 THEN CONCAT(SUBSTRING(%(c)s, 1, POSITION('@' IN %(c)s)-1), '_', %(id)s, '@', %(domain)s) ELSE %(c)s END"""
+HIDDEN = {"id": "id", "domain": "MD5(SUBSTRING(%s, POSITION('@' IN %s)+1)), '.test'"}
+
+
+def email(column, **more):
+    return EMAIL % dict(HIDDEN, domain=HIDDEN["domain"] % (column, column), c=column, **{}) if not more else EMAIL % dict(HIDDEN, c=column, **more)
+
+
+# (what an UPDATE sets the column c to, the rule)
+FORMS = [
+    ('MD5("c" || RANDOM()::TEXT)', "hash"),
+    ('SUBSTRING(MD5("c" || RANDOM()::TEXT) FROM 1 FOR 255)', "hash"),
+    ('SUBSTRING(MD5("c" || RANDOM()::TEXT) FROM 1 FOR 10)', {"rule": "hash", "length": 10}),
+    ('SUBSTRING(MD5("c" || RANDOM()::TEXT) FROM 1 FOR 5)', "postal_code"),
+    ('SUBSTRING(MD5("c" || RANDOM()::TEXT) FROM 1 FOR 3)', {"rule": "digits_mask", "mask": "XXX"}),
+    (email('"c"'), "email"), (email('"c"', id="SUBSTRING(MD5(\"c\"), 1, 8)", domain="'Shop.Test'"), {"rule": "email", "at": "shop.test"}),
+    ("CASE WHEN \"c\" IS NOT NULL THEN to_char(random() * 10000000000, 'FM\"(\"000\") \"000\"-\"0000') END",
+     {"rule": "digits_mask", "mask": "(XXX) XXX-XXXX"}),
+    ("CURRENT_TIMESTAMP", "date"), ("now()", "date"), ("NULL", "null"),
+    ("encode('a:0:{}'::bytea, 'base64')", {"rule": "fixed", "value": "YTowOnt9"}), ("jsonb_build_array()", {"rule": "fixed", "value": "[]"}),
+    ("'x''y'", {"rule": "fixed", "value": "x'y"}), ("-3", {"rule": "fixed", "value": "-3"}), ("1.5::numeric", {"rule": "fixed", "value": "1.5"}),
+    ("false", {"rule": "fixed", "value": "false"}), ("'iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB'", "attachment"),
+]
+
+
+def read(text, **more):
+    reader = Reader()
+    reader.sql(text)
+    rules = reader.rules(**more)
+    Rules(rules)  # they are rules
+    return rules["tables"], reader.not_understood
+
+
+@pytest.mark.parametrize("value, rule", FORMS)
+def test_each_form_of_a_value_is_a_rule(value, rule):
+    assert read('UPDATE "oro_user" SET "c"=%s;' % value) == ({"oro_user": {"columns": {"c": rule}}}, [])
+    # A condition does not make a mask less of one.
+    if rule == "hash" or value.startswith("CASE"):
+        assert read('UPDATE "oro_user" SET "c"=%s WHERE id > 3' % value) == ({"oro_user": {"columns": {"c": rule}}}, [])
+
+
+def test_fields_of_a_serialized_one():
+    field = "serialized_data->>'mail'"
+    tables, left = read("""-- a comment
+        UPDATE "t" SET serialized_data = serialized_data || jsonb_build_object('born', CURRENT_TIMESTAMP(0), 'mail', %s, 'phone', CASE WHEN
+        serialized_data->>'phone' IS NOT NULL THEN to_char(random() * 100, 'FM"0"00') END, 'photo', 'iVBORw0KGgoAAAANSUhEUg')""" % email(field))
+    assert left == [] and tables == {"t": {"columns": {"serialized_data": {"rule": "json", "rest": "keep", "paths": {
+        "born": "null", "mail": "email", "phone": {"rule": "digits_mask", "mask": "0XX"}, "photo": "attachment"}}}}}
+    tables, left = read("UPDATE t SET d = d || jsonb_build_object('a', NULL, 'b', d->>'c')")
+    assert tables == {} and "none of the forms" in left[0]["why"]
+
+
+def test_tables_and_rows():
+    tables, left = read("""TRUNCATE "oro_session", audit.log; TRUNCATE queue CASCADE; DELETE FROM "Cart"; DELETE FROM lead WHERE status = 'lost';
+        DELETE FROM lead WHERE created < now() - interval '1 year'; UPDATE public.lead SET note = NULL; UPDATE queue SET body = NULL""")
+    assert tables == {"oro_session": "truncate", "audit.log": "truncate", "queue": "truncate", '"Cart"': "truncate", "public.lead": {"columns": {"note": "null"}},
+                      "lead": {"where": "(status = 'lost') IS NOT TRUE AND (created < now() - CAST('1 year' AS interval)) IS NOT TRUE"}}
+    assert [item["statement"] for item in left] == ["TRUNCATE queue CASCADE"] and "orphans" in left[0]["why"]
+    assert next(iter(read("TRUNCATE t", keep_rest=True)[0].items())) == ("*", "keep")
+
+
+def test_values_for_some_rows():
+    tables, left = read("""UPDATE config SET value = 'a' WHERE key = 'x'; UPDATE config SET value = NULL WHERE key IN ('y', 'z');
+        UPDATE config SET "Text" = 'b', kind = 1 WHERE key = 'x'""")
+    assert left == [] and tables == {"config": {"columns": {
+        "value": {"rule": "sql", "expression": "CASE WHEN key IN ('y', 'z') THEN NULL WHEN key = 'x' THEN 'a' ELSE value END"},
+        '"Text"': {"rule": "sql", "expression": "CASE WHEN key = 'x' THEN 'b' ELSE \"Text\" END"},
+        "kind": {"rule": "sql", "expression": "CASE WHEN key = 'x' THEN 1 ELSE kind END"}}}}
+    # What is for all rows comes to the others, too.
+    assert read("UPDATE c SET v = 'a' WHERE k = 1; UPDATE c SET v = NULL")[0] == {"c": {"columns": {"v": "null"}}}
+
+
+NOT_UNDERSTOOD = [
+    ("UPDATE t SET c = u.c FROM u", "other tables"), ("DELETE FROM t USING u WHERE t.id = u.id", "other tables"),
+    ("UPDATE t SET c = (SELECT 1)", "none of the forms"), ("UPDATE t SET c = concat(first_name, id)", "none of the forms"),
+    ("UPDATE t SET c = CASE WHEN a THEN 'b' ELSE c END", "none of the forms"), ("UPDATE t SET (a, b) = (SELECT 1, 2)", "none of the forms"),
+    ("UPDATE t SET email = 'a@b.c' WHERE id = 1", "the others may hold data of persons"),
+    ("UPDATE t SET c = 'a' WHERE id IN (SELECT id FROM u)", "may not name SELECT"), ("DELETE FROM t WHERE id IN (SELECT id FROM u)", "may not name SELECT"),
+    ("INSERT INTO t VALUES (1)", "no UPDATE, DELETE or TRUNCATE"), ("DO 'x'", "no UPDATE"), ("UPDATE t SET d = d || 'x'", "adds what is no object"),
+    ("UPDATE t SET c = to_char(1, 'x')", "none of the forms"), ("UPDATE t SET c = CASE WHEN c IS NOT NULL THEN to_char(random(), 'FM999') END", "another form"),
+    ("UPDATE t SET d = d || jsonb_build_object('a.b', NULL)", "no path"), ("UPDATE t SET c = ''name''", "parser does not understand"),
+]
+
+
+@pytest.mark.parametrize("statement, why", NOT_UNDERSTOOD)
+def test_what_has_no_form_makes_no_rule_and_is_told(statement, why):
+    tables, left = read("UPDATE first SET c = NULL; %s; UPDATE last SET c = NULL" % statement)
+    assert set(tables) == {"first", "last"}
+    assert why in " ".join(item["why"] for item in left) and len(left) == 1
+
+
+def test_of_one_statement_what_is_understood_counts():
+    tables, left = read("UPDATE t SET a = NULL, b = other(b)")
+    assert tables == {"t": {"columns": {"a": "null"}}} and left[0]["why"].startswith("b: ")
+
+
+def test_rules_of_before():
+    reader = Reader()
+    reader.deployment({
+        "rawsql_add_rules": ["TRUNCATE oro_session", 7], "rawsql_delete_rules": ["DELETE FROM x"], "custom_email_domain": "shop.test",
+        "update_add_rules": ["{ table: oro_user, columns: [{name: mail, method: email}, {name: salt, method: md5}, {name: born, method: date}] }",
+                             {"table": "oro_file", "columns": [{"name": "content", "method": "attachment"}, {"name": "x", "method": "rot13"}]}, "{ nothing", "- 1"],
+        "update_rules": []})
+    assert reader.rules()["tables"] == {
+        "oro_session": "truncate", "oro_file": {"columns": {"content": "attachment"}},
+        "oro_user": {"columns": {"mail": {"rule": "email", "at": "shop.test"}, "salt": "hash", "born": "date"}}}
+    assert sorted(item["statement"] for item in reader.not_understood) == [
+        "- 1", "7", "DELETE FROM x", "update_rules: []", "{ nothing", "{'name': 'x', 'method': 'rot13'} of oro_file"]
+    reader = Reader()
+    reader.deployment({"rawsql_add_rules": ["TRUNCATE a"], "rawsql_override_rules": ["TRUNCATE b"], "rawsql_delete_rules": ["TRUNCATE c"]})
+    assert reader.rules() == {"tables": {"b": "truncate"}} and reader.not_understood == []
+
+
+def test_a_host_without_the_parser_is_told_what_to_install(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *arguments, **more):
+        if name == "pglast":
+            raise ImportError(name)
+        return real(name, *arguments, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(SlipwayError, match="this host needs the package pglast"):
+        Reader()
