@@ -97,7 +97,7 @@ def scanned(store, sanitizing, connection):
     for line in listed.splitlines():
         if " TABLE DATA " not in line:
             continue
-        number, name = int(line.split(";")[0]), line.split()[6 - 1]
+        number, name = int(line.split(";")[0]), line.split()[6]
         columns = [(column.name, residue.form(column)) for column in tables[name].columns]
         with open("%s/%d.dat" % (whole.archive, number), "rb") as stream:
             rest = b""
