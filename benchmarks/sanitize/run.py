@@ -124,7 +124,8 @@ def main():
 
         def ours(compression):
             with watch.Watch() as seen:
-                dump(connection, store, Wish(compression.partition(":")[0], config="sanitized", jobs=options.jobs, compression=compression, sanitizing=sanitizing))
+                dump(connection, store, Wish(compression.partition(":")[0], config="sanitized", jobs=options.jobs, compression=compression,
+                                             sanitizing=sanitizing))
             watched.setdefault(compression, []).append({"cpu": seen.cpu, "memory": seen.memory})
 
         ways = {"raw %s" % text: lambda text=text: rivals.pg_dump(text) for text in ("gzip:6", "zstd:3", "none")}
