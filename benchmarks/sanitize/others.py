@@ -30,7 +30,7 @@ def programs(cache):
 
 
 class Others:
-    """One way each, as a method; masks are {table: {column: SQL}}, and sessions in shop have the key by a setting of the database."""
+    """One way each, as a method; masks are {table: {column: SQL}}, and sessions of the superuser have the key by a setting of theirs."""
 
     def __init__(self, server, folder, jobs, masks, bin_dir):
         self._server = server

@@ -136,7 +136,7 @@ def main():
         for number in range(1, options.runs + 1):
             runs.append({name: world.measured(server, way)[0] for name, way in world.in_turns(ways, number)})
             world.keep(options, runs[-1])
-        server.sql("ALTER DATABASE shop SET %s = '%s'" % (SETTING, sanitizing.key.setting))  # for those who have no other way to have it
+        server.sql("ALTER ROLE postgres SET %s = '%s'" % (SETTING, sanitizing.key.setting))  # for those who have no other way to have it
         seldom = dict([("classic", rivals.classic)] if options.classic else [])
         if options.peers:
             server.sql("CREATE DATABASE copy TEMPLATE shop")
