@@ -40,7 +40,8 @@ class Others:
         self._bin = bin_dir
 
     def _run(self, *argv, database="shop"):
-        done = subprocess.run(argv, env=dict(os.environ, **self._server.variables(database)), capture_output=True, text=True, check=False)
+        done = subprocess.run(argv, cwd=self._folder, env=dict(os.environ, **self._server.variables(database)), capture_output=True, text=True,
+                              check=False)  # pg_anon writes its logs where it is
         if done.returncode:
             raise RuntimeError("%s: %s" % (argv[0], (done.stdout + done.stderr)[-2000:]))
 
