@@ -30,7 +30,7 @@ def programs(cache):
 
 
 class Others:
-    """One way each, as a method; masks are {table: {column: SQL}}, and sessions in shop have the key by a setting of the database."""
+    """One way each, as a method; masks are {table: {column: SQL}}, and sessions of the superuser have the key by a setting of theirs."""
 
     def __init__(self, server, folder, jobs, masks, bin_dir):
         self._server = server
@@ -40,7 +40,8 @@ class Others:
         self._bin = bin_dir
 
     def _run(self, *argv, database="shop"):
-        done = subprocess.run(argv, env=dict(os.environ, **self._server.variables(database)), capture_output=True, text=True, check=False)
+        done = subprocess.run(argv, cwd=self._folder, env=dict(os.environ, **self._server.variables(database)), capture_output=True, text=True,
+                              check=False)  # pg_anon writes its logs where it is
         if done.returncode:
             raise RuntimeError("%s: %s" % (argv[0], (done.stdout + done.stderr)[-2000:]))
 

@@ -97,7 +97,7 @@ def scanned(store, sanitizing, connection):
     for line in listed.splitlines():
         if " TABLE DATA " not in line:
             continue
-        number, name = int(line.split(";")[0]), line.split()[6 - 1]
+        number, name = int(line.split(";")[0]), line.split()[6]
         columns = [(column.name, residue.form(column)) for column in tables[name].columns]
         with open("%s/%d.dat" % (whole.archive, number), "rb") as stream:
             rest = b""
@@ -124,7 +124,8 @@ def main():
 
         def ours(compression):
             with watch.Watch() as seen:
-                dump(connection, store, Wish(compression.partition(":")[0], config="sanitized", jobs=options.jobs, compression=compression, sanitizing=sanitizing))
+                dump(connection, store, Wish(compression.partition(":")[0], config="sanitized", jobs=options.jobs, compression=compression,
+                                             sanitizing=sanitizing))
             watched.setdefault(compression, []).append({"cpu": seen.cpu, "memory": seen.memory})
 
         ways = {"raw %s" % text: lambda text=text: rivals.pg_dump(text) for text in ("gzip:6", "zstd:3", "none")}
@@ -135,7 +136,7 @@ def main():
         for number in range(1, options.runs + 1):
             runs.append({name: world.measured(server, way)[0] for name, way in world.in_turns(ways, number)})
             world.keep(options, runs[-1])
-        server.sql("ALTER DATABASE shop SET %s = '%s'" % (SETTING, sanitizing.key.setting))  # for those who have no other way to have it
+        server.sql("ALTER ROLE postgres SET %s = '%s'" % (SETTING, sanitizing.key.setting))  # for those who have no other way to have it
         seldom = dict([("classic", rivals.classic)] if options.classic else [])
         if options.peers:
             server.sql("CREATE DATABASE copy TEMPLATE shop")

@@ -630,14 +630,14 @@ class Json(Rule):
         for path in sorted({path[:length] for path in masks for length in range(1, len(path))}, key=len):
             whole = "jsonb_set(%s, %s, 'null', false)" % (whole, _where(value, path, "jsonb_typeof(%s) <> 'object'"))
         for path, mask in masks.items():
-            whole = "jsonb_set(%s, %s, coalesce(%s, 'null'), false)" % (whole, _where(value, path, "%s IS NOT NULL"), mask)
+            whole = "jsonb_set(%s, %s, coalesce(%s, 'null'), false)" % (whole, _where(value, path, "%s IS NOT NULL"), "to_jsonb(%s)" % mask)
         return "CASE WHEN jsonb_typeof(%s) = 'object' THEN %s WHEN %s IS NOT NULL THEN 'null' END" % (value, whole, column.value)
 
     def _at(self, rule, column, whole, path, row):
         if rule.name == "keep":
             return "(%s #> %s)" % (whole, _keys(path))
         steps = [whole] + ["%s %s" % (step, quote_literal(key)) for step, key in zip(["->"] * (len(path) - 1) + ["->>"], path)]
-        return "to_jsonb(%s)" % rule.sql(column.part("(%s)" % " ".join(steps)), row)
+        return rule.sql(column.part("(%s)" % " ".join(steps)), row)
 
 
 def _keys(path):
