@@ -52,6 +52,19 @@ def _require_masked_meant(wanted, key, meant, environment):
             untouched="Nothing was changed.", hint="Its whole key says that it is meant%s." % ("" if real else ", and so does the name of its config"))
 
 
+def require_sanitized(dump):
+    """Refuse a dump that is not sanitized."""
+    if not dump.manifest.get("sanitized"):
+        raise SlipwayError("The dump %s is not sanitized, and no other one is wanted." % dump.key, untouched="Nothing was changed.",
+                           hint="Say the key of a sanitized one, or its beginning with the config: <instance>/<database>/sanitized.")
+
+def require_no_real_rows(environment):
+    """Refuse an environment (None: not named) whose rows are real: masked ones in their place would be a loss."""
+    if environment not in SAFE:
+        raise SlipwayError("%s has real rows, and masked ones in their place would be a loss." % (
+            environment or "An environment that is not named, which counts as prod,"), untouched="Nothing was changed.")
+
+
 def warnings(dump, database):
     """In sentences, what somebody may not expect of a database that was restored from this dump."""
     manifest, found = dump.manifest, []
