@@ -61,8 +61,8 @@ options:
     type: int
   only_sanitized:
     description:
-      - Whether sanitized dumps alone are meant. With O(state=present) nothing is dumped unless there are rules; with O(key) another dump is
-        refused, and with O(prefix) it is passed over.
+      - Whether sanitized dumps alone are meant. With O(state=present) nothing is dumped unless there are rules, wherever they come from; with
+        O(key) another dump is refused, and with O(prefix) it is passed over.
     type: bool
     default: false
   confirm:
@@ -478,10 +478,10 @@ def wish_from(params, chosen):
 
 def sanitizing_from(params, rules):
     """How the dump is sanitized by rules, as rules_from has them, or None."""
+    if params["only_sanitized"] and not any(rules or ()):
+        raise SlipwayError("No rules say how the dump is sanitized, and no other one is wanted.", untouched="Nothing was dumped.",
+                           hint="Say them with the call, in its config, in a file (slipway_sanitize_file), or in slipway.yml.")
     if rules is None:
-        if params["only_sanitized"]:
-            raise SlipwayError("No rules say how the dump is sanitized, and no other one is wanted.", untouched="Nothing was dumped.",
-                               hint="Say sanitize, with the call or in its config.")
         return None
     if not params["sanitize_key"]:
         raise SlipwayError("A sanitized dump needs a key: sanitize_key is not set.", untouched="Nothing was changed.",

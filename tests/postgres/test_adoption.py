@@ -14,7 +14,8 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.adoption im
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application
 
 HOSTILE = "uat.example'\"\\$do$; DROP TABLE orders; -- {x}"
-SITES = "CREATE TABLE public.django_site (id serial PRIMARY KEY, domain varchar(100) UNIQUE, name varchar(50)); INSERT INTO public.django_site (domain, name) VALUES ('shop.example', 'Shop');"
+SITES = """CREATE TABLE public.django_site (id serial PRIMARY KEY, domain varchar(100) UNIQUE, name varchar(50));
+INSERT INTO public.django_site (domain, name) VALUES ('shop.example', 'Shop')"""
 ORO = """CREATE TABLE public.oro_config_value (section text, name text, text_value text); INSERT INTO public.oro_config_value VALUES
 ('oro_ui', 'application_url', 'https://shop.example'), ('oro_website', 'url', 'x'), ('oro_website', 'url', 'y'), ('oro_website', 'secure_url', 'z'),
 ('oro_ui', 'other', 'stays')"""
@@ -80,10 +81,11 @@ def refreshed(postgres, tmp_path, run_module):
     dump = dict(database, sanitize_key="a key of thirty-two characters...")
     made = run_module("postgres_dump", dict(dump, sanitize=rules))
     raw = run_module("postgres_dump", database)
-    assert run_module("postgres_dump", dict(dump, only_sanitized=True))["msg"].startswith("No rules say how the dump is sanitized")
+    for rules in ({}, {"sanitize": {}}, {"sanitize_root": str(tmp_path / "shop")}):
+        assert run_module("postgres_dump", dict(dump, only_sanitized=True, **rules))["msg"].startswith("No rules say how the dump is sanitized")
     application = Application(tmp_path / "shop")
-    application.release({}, adopt={"sql": ["UPDATE orders SET note = {port} WHERE id = 1"], "commands": [["sh", "-c", "echo {port} >> {shared}/adopted; exit $FAIL"]]},
-                        environment={"FAIL": "{fail}"}, variables={"fail": "0"})
+    adopt = {"sql": ["UPDATE orders SET note = {port} WHERE id = 1"], "commands": [["sh", "-c", "echo {port} >> {shared}/adopted; exit $FAIL"]]}
+    application.release({}, adopt=adopt, environment={"FAIL": "{fail}"}, variables={"fail": "0"})
     (tmp_path / "shop" / "shared").mkdir()
 
     def run(check=False, **options):

@@ -54,7 +54,7 @@ def test_made_listed_restored_refreshed_and_removed(postgres, prod, playbooks, t
         Application(tmp_path / "shop").release({"web": web}, adopt=ADOPT)
         (tmp_path / "shop" / "shared").mkdir()
         service = {"slipway_supervisor_socket": daemon.socket, "slipway_supervisor_conf_dir": daemon.conf_dir}
-        done = playbooks(["service_start", "sanitized_create", "sanitized_list", "sanitized_restore", "sanitized_delete", "environment_refresh", "sanitized_list"],
+        done = playbooks(["service_start", "sanitized_create", "sanitized_list", "sanitized_restore", "sanitized_delete", "environment_refresh"],
                          config="people", source="uat/shop", prefix="uat/shop", keep=0, server="prod", migrate=False, slipway_copy_servers=prod,
                          slipway_allow_dump=True, **service)
         until((tmp_path / "shop" / "ran").exists)

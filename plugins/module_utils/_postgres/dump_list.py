@@ -30,7 +30,8 @@ def _described(dump, now):
     key, manifest = dump.key, dump.manifest
     return dict({name: manifest[name] for name in TOLD}, key=str(key), instance=key.instance, database=key.database, config=key.config,
                 folder=dump.folder, age=max(0, int((now - key.moment).total_seconds())), tables=len(manifest["tables"]),
-                sanitized=_sanitized(manifest.get("sanitized")), rows=sum(table["rows"] or 0 for table in manifest["tables"]), archive_size=sum(item["size"] for item in manifest["files"]))
+                sanitized=_sanitized(manifest.get("sanitized")), rows=sum(table["rows"] or 0 for table in manifest["tables"]),
+                archive_size=sum(item["size"] for item in manifest["files"]))
 
 
 def _sanitized(told):

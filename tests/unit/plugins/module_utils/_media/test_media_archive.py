@@ -54,7 +54,8 @@ def unpacked(path):
         return {entry.name: archive.extractfile(entry).read() for entry in archive}
 
 
-@pytest.mark.parametrize("kind, name", [("JPEG", "a.jpg"), ("PNG", "b.PNG"), ("GIF", "c"), ("WEBP", "d.webp"), ("BMP", "e.bmp"), ("TIFF", "f.tif"), ("MPO", "g.jpg")])
+@pytest.mark.parametrize("kind, name", [
+    ("JPEG", "a.jpg"), ("PNG", "b.PNG"), ("GIF", "c"), ("WEBP", "d.webp"), ("BMP", "e.bmp"), ("TIFF", "f.tif"), ("MPO", "g.jpg")])
 def test_an_image_becomes_another_one_that_its_type_and_dimensions_alone_decide(media, tmp_path, kind, name):
     made = []
     for _number in range(2):
@@ -168,7 +169,8 @@ def test_large_ones_are_made_one_after_the_other_and_kept_within_bounds(media, t
         (10 + number, 10) for number in range(12)]
 
 
-@pytest.mark.parametrize("dest, words", [("media/a.tar.gz", "among the media"), ("media/deep/a", "among the media"), ("no/a", "in none"), ("media", "is a folder")])
+@pytest.mark.parametrize("dest, words", [
+    ("media/a.tar.gz", "among the media"), ("media/deep/a", "among the media"), ("no/a", "in none"), ("media", "is a folder")])
 def test_what_cannot_be_meant_is_refused(media, tmp_path, dest, words):
     with pytest.raises(SlipwayError, match=words):
         MediaArchive(media, tmp_path / dest).write()
