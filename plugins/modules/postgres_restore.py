@@ -80,6 +80,7 @@ options:
   only_sanitized:
     description:
       - Whether nothing but a sanitized dump may be restored, and nothing into V(prod) or where O(environment) does not say which it is.
+      - A dump of V(prod) is refused in the place of the very database that it was made of, whatever O(environment) says.
     type: bool
     default: false
   tables:
@@ -490,6 +491,7 @@ def dump_from(params):
                               params["environment"])
     if params["only_sanitized"]:
         dump_choice.require_sanitized(dump)
+        dump_choice.require_elsewhere(dump, connection_from(params))
     return dump
 
 

@@ -79,20 +79,25 @@ def refreshed(postgres, tmp_path, run_module):
                 "environment": "uat", "bin_dir": postgres.bin_dir, "store": str(tmp_path / "dumps")}
     rules = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "django_migrations": "keep"}}
     dump = dict(database, sanitize_key="a key of thirty-two characters...")
-    made = run_module("postgres_dump", dict(dump, sanitize=rules))
+
+    def dumped(instance):
+        made = run_module("postgres_dump", dict(dump, sanitize=rules, instance=instance))
+        assert not made.get("failed"), made
+        return made["key"]
+
     raw = run_module("postgres_dump", database)
-    for rules in ({}, {"sanitize": {}}, {"sanitize_root": str(tmp_path / "shop")}):
-        assert run_module("postgres_dump", dict(dump, only_sanitized=True, **rules))["msg"].startswith("No rules say how the dump is sanitized")
+    for said in ({}, {"sanitize": {}}, {"sanitize_root": str(tmp_path / "shop")}):
+        assert run_module("postgres_dump", dict(dump, only_sanitized=True, **said))["msg"].startswith("No rules say how the dump is sanitized")
     application = Application(tmp_path / "shop")
     adopt = {"sql": ["UPDATE orders SET note = {port} WHERE id = 1"], "commands": [["sh", "-c", "echo {port} >> {shared}/adopted; exit $FAIL"]]}
     application.release({}, adopt=adopt, environment={"FAIL": "{fail}"}, variables={"fail": "0"})
     (tmp_path / "shop" / "shared").mkdir()
 
     def run(check=False, **options):
-        params = dict(database, source=made["key"], only_sanitized=True, application={"root": application.root, "variables": {"port": "8000"}, "adopt": True})
+        params = dict(database, source=run.key, only_sanitized=True, application={"root": application.root, "variables": {"port": "8000"}, "adopt": True})
         return run_module("postgres_restore", dict(params, **options), check=check)
 
-    run.raw, run.key, run.root = raw["key"], made["key"], application.root
+    run.raw, run.key, run.root, run.dump = raw["key"], dumped("uat"), application.root, dumped
     return run
 
 
@@ -110,6 +115,16 @@ def test_a_restore_adopts_before_and_after_it_is_live(postgres, refreshed, tmp_p
     assert note(postgres) == "8000" and adopted.read_text() == "8000\n"
     failed = refreshed(application={"root": refreshed.root, "variables": {"port": "8001", "fail": "3"}, "adopt": True})
     assert "The restored database is live" in failed["msg"] and "exit status 3" in failed["msg"] and note(postgres) == "8001"
+
+
+def test_the_database_of_prod_is_known_by_its_server_when_an_inventory_calls_it_another_one(postgres, refreshed):
+    """A new inventory is a copy of another one; who forgets to change the address has the database of prod in uat."""
+    key = refreshed.dump("prod")
+    for check in (True, False):
+        assert "of this very server" in refreshed(check, source=key)["msg"]
+    postgres.sql("CREATE DATABASE other OWNER shop")
+    assert refreshed(source=key, login_db="other", check=True)["restored"] == key
+    assert note(postgres) == "order 1"
 
 
 def test_only_what_is_sanitized_and_only_where_no_row_is_real(postgres, refreshed):
