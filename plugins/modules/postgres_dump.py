@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: postgres_dump
-short_description: Dump a PostgreSQL database into a store
+short_description: Dump a PostgreSQL database into a store, and remove dumps
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
@@ -18,7 +18,9 @@ description:
   - A dump gets its name, its key C(<instance>/<database>/<config>/<timestamp>), when all of it is on the disk. What a killed dump
     leaves behind is no dump to anybody; the next one names it and removes it.
   - With O(sanitize), O(sanitize_file) or O(sanitize_root) the rows leave the server already masked, so that no raw value is ever on a
-    disk of this host. The archive is one of C(pg_dump) all the same. A sample of raw values is looked for in it before it is taken for whole; one that is found fails the dump.
+    disk of this host. The archive is one of C(pg_dump) all the same. A sample of raw values is looked for in it before it is taken for
+    whole; one that is found fails the dump.
+  - With O(state=absent) it removes dumps. Of what a removal leaves that was killed, nothing is a dump to anybody; the next run removes the rest.
 extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.actiongroup_postgres
@@ -30,14 +32,50 @@ attributes:
   check_mode:
     support: full
     details:
-      - Says what would be dumped how. RV(key), RV(folder), RV(rows) and RV(archive_size) are null, since nobody can know them.
+      - Says what would be dumped how, or removed. RV(key), RV(folder), RV(rows) and RV(archive_size) are null, since nobody can know them.
   diff_mode:
     support: none
   idempotent:
-    support: none
+    support: partial
     details:
-      - Every run makes a dump.
+      - Every run with O(state=present) makes a dump. With O(state=absent) nothing changes when there is none.
 options:
+  state:
+    description:
+      - V(present) makes a dump, V(absent) removes those that O(key) or O(prefix) names.
+    type: str
+    choices: [present, absent]
+    default: present
+  key:
+    description:
+      - The whole key of the dump to remove. The database is asked nothing.
+      - In a bucket that keeps versions of what is deleted, its lifecycle rules have to remove these.
+    type: str
+  prefix:
+    description:
+      - Remove all dumps whose keys begin with this, C(<instance>/<database>) or C(<instance>/<database>/<config>), but for the newest O(keep).
+    type: str
+  keep:
+    description:
+      - How many dumps below O(prefix), the newest ones, are not removed. V(0) removes all of them. Needed with O(prefix).
+    type: int
+  only_sanitized:
+    description:
+      - Whether sanitized dumps alone are meant. With O(state=present) nothing is dumped unless there are rules, wherever they come from; with
+        O(key) another dump is refused, and with O(prefix) it is passed over.
+    type: bool
+    default: false
+  confirm:
+    description:
+      - The name of the database. Without it nothing is removed in V(prod), nor where O(environment) does not say which it is, and elsewhere
+        no dump whose key begins with C(prod) unless it is sanitized.
+    type: str
+    default: ''
+  login_db:
+    description:
+      - The application's database. Needed with O(state=present).
+    type: str
+    required: false
   instance:
     description:
       - First part of the key. Where neither call nor config says it, it is O(environment), or the name of the host when that is not set.
@@ -127,7 +165,7 @@ options:
     type: bool
   remove_leftovers:
     description:
-      - Whether to remove from a bucket what dumps that did not end have left there, which is named in any case. Whoever writes a dump
+      - Whether to remove from a bucket what dumps, or removals, that did not end have left there, which is named in any case. Whoever writes a dump
         there says so every minute; what was not finished and has had no such sign for ten minutes is taken for a leftover.
       - What is left in a folder is removed in any case, since nobody can be writing it any more.
     type: bool
@@ -235,69 +273,85 @@ EXAMPLES = r"""
       presets: [django]
       tables:
         public.newsletter: truncate
+
+- name: Remove a dump
+  slipway.app.postgres_dump:
+    state: absent
+    store: /srv/dumps
+    key: uat/shop/none/20261126T031500.123456Z
+    environment: uat
+
+- name: Keep the newest three sanitized dumps of prod
+  slipway.app.postgres_dump:
+    state: absent
+    store: /srv/dumps
+    prefix: prod/shop
+    keep: 3
+    only_sanitized: true
+    environment: uat
 """
 
 RETURN = r"""
 key:
   description: The key of the dump; null in check mode.
   type: str
-  returned: success
+  returned: when O(state=present)
   sample: uat/shop/none/20261126T031500.123456Z
 folder:
   description: The folder of the dump, or its place in S3; null in check mode.
   type: str
-  returned: success
+  returned: when O(state=present)
   sample: /srv/dumps/uat/shop/none/20261126T031500.123456Z
 database:
   description: The database.
   type: str
-  returned: success
+  returned: when O(state=present)
   sample: shop
 server_version:
   description: Version of the server, as its setting C(server_version_num).
   type: int
-  returned: success
+  returned: when O(state=present)
   sample: 170011
 client_version:
   description: Version of pg_dump, in the same form.
   type: int
-  returned: success
+  returned: when O(state=present)
   sample: 170011
 size:
   description: Size of the database in bytes.
   type: int
-  returned: success
+  returned: when O(state=present)
   sample: 1508900000
 archive_size:
   description: Size of the archive in bytes; null in check mode.
   type: int
-  returned: success
+  returned: when O(state=present)
   sample: 184500000
 tables:
   description: How many tables are in the dump, those of extensions not counted.
   type: int
-  returned: success
+  returned: when O(state=present)
   sample: 42
 rows:
   description: How many rows they have; null in check mode.
   type: int
-  returned: success
+  returned: when O(state=present)
   sample: 7600000
 jobs:
   description: How many tables were dumped at a time.
   type: int
-  returned: success
+  returned: when O(state=present)
   sample: 2
 compression:
   description: How the archive is compressed.
   type: str
-  returned: success
+  returned: when O(state=present)
   sample: zstd:3
 excluded:
   description: The tables, views and so on that were left out.
   type: list
   elements: dict
-  returned: success
+  returned: when O(state=present)
   contains: &table
     schema:
       description: Schema of the table.
@@ -311,12 +365,12 @@ excluded_data:
   description: The tables whose rows were left out.
   type: list
   elements: dict
-  returned: success
+  returned: when O(state=present)
   contains: *table
 sanitized:
   description: What was masked; null without O(sanitize).
   type: dict
-  returned: success
+  returned: when O(state=present)
   contains:
     policy:
       description: What becomes of columns without a rule, V(strict) or V(scan).
@@ -398,8 +452,14 @@ leftovers:
 seconds:
   description: How long it took.
   type: float
-  returned: success
+  returned: when O(state=present)
   sample: 21.4
+removed:
+  description: The keys of the dumps that were removed, newest first.
+  type: list
+  elements: str
+  returned: when O(state=absent)
+  sample: [uat/shop/none/20261126T031500.123456Z]
 """
 
 import socket
@@ -412,6 +472,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.progress import 
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_removal import Removal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import CONFIG, Sanitizing
@@ -431,6 +492,9 @@ def wish_from(params, chosen):
 
 def sanitizing_from(params, rules):
     """How the dump is sanitized by rules, as rules_from has them, or None."""
+    if params["only_sanitized"] and not any(rules or ()):
+        raise SlipwayError("No rules say how the dump is sanitized, and no other one is wanted.", untouched="Nothing was dumped.",
+                           hint="Say them with the call, in its config, in a file (slipway_sanitize_file), or in slipway.yml.")
     if rules is None:
         return None
     if not params["sanitize_key"]:
@@ -450,8 +514,19 @@ def config_part(params, sanitizing):
     return part
 
 
+def removed(params, check):
+    """Remove the dumps that the parameters name; the result."""
+    store = store_from(params, configs.effective(params, params["configs"], params["config"], configs.LIST, configs.ALL)["store"])
+    removal = Removal(params["key"], params["prefix"], params["keep"], params["only_sanitized"], params["environment"], params["confirm"])
+    keys = removal.run(store, check)
+    leftovers = store.leftovers() if check else store.remove_leftovers(params["remove_leftovers"])
+    return {"changed": bool(keys), "removed": keys, "leftovers": leftovers}
+
+
 def run(module):
     params = module.params
+    if params["state"] == "absent":
+        return removed(params, module.check_mode)
     require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump (slipway_allow_dump in an inventory)")
     chosen = configs.effective(params, params["configs"], params["config"], configs.DUMP, configs.ALL)
     with Progress(params["progress"]) as progress:
@@ -465,6 +540,13 @@ def main():
             POSTGRES_ARGUMENTS,
             **STORE_ARGUMENTS,
             **SOURCE_ARGUMENTS,
+            login_db={"type": "str"},
+            state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+            key={"type": "str", "no_log": False},
+            prefix={"type": "str"},
+            keep={"type": "int"},
+            only_sanitized={"type": "bool", "default": False},
+            confirm={"type": "str", "default": ""},
             bin_dir={"type": "path"},
             instance={"type": "str"},
             config={"type": "str", "default": NO_CONFIG},
@@ -481,6 +563,9 @@ def main():
             progress={"type": "path"},
             by={"type": "str"},
         ),
+        required_if=[("state", "present", ["login_db"]), ("state", "absent", ["key", "prefix"], True)],
+        required_by={"prefix": "keep"},
+        mutually_exclusive=[("key", "prefix")],
         supports_check_mode=True,
     )
     finish(module, run)

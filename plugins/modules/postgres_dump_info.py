@@ -53,6 +53,11 @@ options:
         that with a timestamp or the beginning of one.
       - All are listed where neither call nor config says it, or it is empty.
     type: str
+  only_sanitized:
+    description:
+      - Whether to list sanitized dumps only.
+    type: bool
+    default: false
   validate_keys:
     description:
       - Whether what stands in the place of a dump without being one is passed over. With V(false) it is told in RV(others).
@@ -166,6 +171,31 @@ dumps:
       type: list
       elements: dict
       sample: []
+    sanitized:
+      description: How it is sanitized; null when it is not.
+      type: dict
+      contains:
+        columns:
+          description: How many columns are masked.
+          type: int
+          sample: 14
+        emptied:
+          description: The tables that have no rows in it by a rule, each as a dict of schema and name.
+          type: list
+          elements: dict
+          sample: []
+        policy:
+          description: What becomes of columns without a rule, V(strict) or V(scan).
+          type: str
+          sample: strict
+        rules:
+          description: SHA-256 of the rules.
+          type: str
+          sample: 4d5b0c1c2f1e4c7c8a1c9f1b4a3f8e5d6c7b8a9f0e1d2c3b4a5968778695a4b3
+        key:
+          description: An id of the key that pseudonyms are made with, which tells nothing of it.
+          type: str
+          sample: 0f1e2d3c4b5a6978
 newest:
   description: Key of the newest of them, or null when there is none.
   type: str
@@ -251,7 +281,7 @@ def stored(params, location, prefix):
     if params["verify"]:
         for key in store.list(prefix):
             store.open(key).verify()
-    found, broken = dumps(store, prefix)
+    found, broken = dumps(store, prefix, params["only_sanitized"])
     result = {"dumps": found, "newest": found[0]["key"] if found else None}
     for part in ("instance", "database", "config"):
         result[part + "s"] = sorted({dump[part] for dump in found})
@@ -280,6 +310,7 @@ def main():
             configs={"type": "dict", "default": {}},
             local={"type": "bool", "default": False},
             prefix={"type": "str"},
+            only_sanitized={"type": "bool", "default": False},
             validate_keys={"type": "bool", "default": True, "no_log": False},
             verify={"type": "bool", "default": False},
         ),

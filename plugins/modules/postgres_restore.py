@@ -77,6 +77,12 @@ options:
       - What is said with the call comes first, then what the config says, then the default.
     type: dict
     default: {}
+  only_sanitized:
+    description:
+      - Whether nothing but a sanitized dump may be restored, and nothing into V(prod) or where O(environment) does not say which it is.
+      - A dump of V(prod) is refused in the place of the very database that it was made of, whatever O(environment) says.
+    type: bool
+    default: false
   tables:
     description:
       - Restores only the rows of these tables, patterns as O(slipway.app.postgres_dump#module:exclude_tables) has them. One that is not in
@@ -175,6 +181,17 @@ options:
       python:
         description: Python interpreter of the application; without it, the one that runs this module.
         type: path
+      migrate:
+        description: Whether it migrates the restored database.
+        type: bool
+        default: true
+      adopt:
+        description:
+          - Whether the restored database comes from another environment and is made this one's, as C(adopt) of its C(slipway.yml) or profile says.
+            C(adopt.sql) is run before the database is live, after the migration and before O(pre_swap_sql); C(adopt.commands) when it is live.
+          - Not with O(tables) and O(schemas). With O(source=:ready) only C(adopt.commands) are left to run.
+        type: bool
+        default: false
   remove_leftovers:
     description:
       - Whether to drop what restores that did not end have left. Otherwise it is named, and nothing is restored.
@@ -438,14 +455,15 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
+from ansible_collections.slipway.app.plugins.module_utils._operation.adoption import adoption_by
 from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION, migration_by
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs, dump_choice
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import usual_jobs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.copy import Origin, copy
-from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed
+from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed, require_confirmed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes, require_confirmed
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
@@ -457,15 +475,21 @@ UNCHANGED = (":ready", *WAY)  # what is put in its place as it is
 def migration_from(params, hooks):
     """What migrates the restored database: the live release, where nobody has said what else is to be done with it."""
     application = params["application"]
-    if application is None or hooks is not None or parts(params) or params["source"] in UNCHANGED:
+    if application is None or not application["migrate"] or hooks is not None or parts(params) or params["source"] in UNCHANGED:
         return None
     return migration_by(application, params["environment"], params["login_db"])
 
 
-def wishes_from(params, chosen):
+def adoption_from(params):
+    """What makes the restored database this environment's, or None."""
+    application = params["application"]
+    return adoption_by(application, params["environment"]) if application and application["adopt"] else None
+
+
+def wishes_from(params, chosen, adoption):
     """How the parameters, and what a config says, ask to restore."""
     whose = "target" if parts(params) else chosen["properties"] or "target"
-    return Wishes(reversible=bool(chosen["reversible"]), properties=whose, sql=chosen["pre_swap_sql"] or [],
+    return Wishes(reversible=bool(chosen["reversible"]), properties=whose, sql=(adoption.sql if adoption else []) + (chosen["pre_swap_sql"] or []),
                   commands=configs.split(chosen["pre_swap_hooks"] or []), jobs=chosen["jobs"] or usual_jobs(), swap=params["swap"],
                   migrate=migration_from(params, chosen["pre_swap_hooks"]), remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
 
@@ -478,8 +502,12 @@ def parts(params):
 def dump_from(params):
     """The dump that the parameters name."""
     wanted = params["source"]
-    return dump_choice.choose(store_from(params, params["store"]), wanted, params["login_db"], params["config"], not parts(params),
+    dump = dump_choice.choose(store_from(params, params["store"]), wanted, params["login_db"], params["config"], not parts(params),
                               params["environment"])
+    if params["only_sanitized"]:
+        dump_choice.require_sanitized(dump)
+        dump_choice.require_elsewhere(dump, connection_from(params))
+    return dump
 
 
 def from_dump(params, restore, check):
@@ -517,6 +545,12 @@ def refuse_contradictions(params):
     source = params["source"]
     if parts(params) and source.startswith(":") and source != ":ready":
         raise SlipwayError("Tables and schemas are restored from a dump, and %s is none." % source, untouched="Nothing was changed.")
+    if params["only_sanitized"]:
+        dump_choice.require_no_real_rows(params["environment"])
+    if params["only_sanitized"] and source.startswith(":"):
+        raise SlipwayError("%s is no sanitized dump, and nothing else is wanted (only_sanitized)." % source, untouched="Nothing was changed.")
+    if params["application"] and params["application"]["adopt"] and (parts(params) or source in WAY):
+        raise SlipwayError("Only a whole database that is restored is made this environment's (adopt).", untouched="Nothing was changed.")
     if source in UNCHANGED and not params["swap"]:
         raise SlipwayError("%s is put in its place and nothing else, so swap=false has no meaning with it." % source, untouched="Nothing was changed.")
 
@@ -527,8 +561,9 @@ def run(module):
     params = dict(params, source=chosen["source"] or "", store=chosen["store"])
     refuse_contradictions(params)
     require_confirmed(params["environment"], params["allow_restore"], params["confirm"], params["login_db"])
+    adoption = adoption_from(params)
     with Progress(params["progress"]) as progress:
-        restore = (PartRestore if parts(params) else Restore)(connection_from(params), wishes_from(params, chosen), progress)
+        restore = (PartRestore if parts(params) else Restore)(connection_from(params), wishes_from(params, chosen, adoption), progress)
         if params["source"] in WAY:
             result = restore.go(params["source"], module.check_mode)
         elif params["source"] == ":ready":
@@ -537,6 +572,8 @@ def run(module):
             result = from_database(params, restore, module.check_mode)
         else:
             result = from_dump(params, restore, module.check_mode)
+    if adoption and params["swap"] and not module.check_mode:
+        adoption.finish()
     # Nothing was left out, and the whole database was restored, unless it is said.
     return dict({"replaced": [], "made": [], "excluded": [], "excluded_data": [], "after_restore": []}, database=params["login_db"], **result)
 
@@ -548,6 +585,7 @@ def main():
             source={"type": "str"},
             bin_dir={"type": "path"},
             jobs={"type": "int"},
+            only_sanitized={"type": "bool", "default": False},
             tables={"type": "list", "elements": "str", "default": []},
             schemas={"type": "list", "elements": "str", "default": []},
             swap={"type": "bool", "default": True},
@@ -558,7 +596,8 @@ def main():
             pre_swap_sql={"type": "list", "elements": "str"},
             pre_swap_hooks={"type": "list", "elements": "raw"},
             after_restore={"type": "bool"},
-            application={"type": "dict", "options": APPLICATION},
+            application={"type": "dict", "options": dict(
+                APPLICATION, migrate={"type": "bool", "default": True}, adopt={"type": "bool", "default": False})},
             remove_leftovers={"type": "bool", "default": False},
             keep_failed={"type": "bool", "default": False},
             environment={"type": "str", "choices": list(ENVIRONMENTS)},

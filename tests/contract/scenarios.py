@@ -9,6 +9,7 @@ A new module without a row here fails the contract.
 from __future__ import annotations
 
 import dataclasses
+import os
 import typing
 
 
@@ -286,6 +287,18 @@ def operation_step_preflight(world):
     }
 
 
+@of("media_archive")
+def media_archive_of_two_files(world):
+    from PIL import Image  # tests of other modules do without it
+
+    media = world.root + "/media"
+    os.mkdir(media)
+    Image.new("RGB", (5, 3)).save(media + "/a.png")
+    with open(media + "/b.pdf", "w", encoding="utf-8") as stream:
+        stream.write("swordfish-never-shown-6")
+    return {"src": media, "dest": world.root + "/media.tar.gz", "others": "empty"}
+
+
 @of("inventory_check", changes=False)
 def inventory_check_complete(world):
     return {"variables": ["ansible_connection"]}
@@ -333,6 +346,13 @@ def postgres_sanitize_info_all(world):
     world.sql("CREATE TABLE person (id int, name text, email text); INSERT INTO person VALUES (1, 'x', 'swordfish@mail.example');"
               " CREATE TABLE session (id int); ALTER TABLE person OWNER TO contract; ALTER TABLE session OWNER TO contract")
     return dict(options, sanitize={"tables": {"person": {"columns": {"name": {"rule": "hash", "length": 9}}}, "session": "truncate"}})
+
+
+@of("postgres_dump")
+def postgres_dump_absent(world):
+    options = dump_of(world)
+    key = world.do("postgres_dump", **options)["key"]
+    return {"state": "absent", "store": options["store"], "key": key, "environment": "dev"}
 
 
 @of("postgres_dump_info", changes=False)

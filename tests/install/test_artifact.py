@@ -25,7 +25,9 @@ WANTED = {
 # What a playbook must be told before it looks at the inventory.
 PACKAGE, REFERENCE, PATCH = ["-e", "package=shop:1.0.0"], ["-e", "reference=1.0.0"], ["-e", "patch=fix.patch"]
 OPTIONS = {"database_copy": ["-e", "target=other"],
-           "database_restore": ["-e", "source=:pre"], "deploy": PACKAGE, "package_build": REFERENCE, "patch_apply": PATCH,
+           "database_restore": ["-e", "source=:pre"], "environment_refresh": ["-e", "server=prod"],
+           "sanitized_delete": ["-e", "key=prod/shop/sanitized"], "sanitized_restore": ["-e", "source=prod/shop/sanitized"],
+           "deploy": PACKAGE, "package_build": REFERENCE, "patch_apply": PATCH,
            "patch_revert": PATCH, "upgrade": PACKAGE}
 
 

@@ -323,28 +323,34 @@ def test_killed_while_it_sends(postgres, bad, store, proxy, monkeypatch, tmp_pat
     assert store.leftovers() == [] and len(store.list()) == 2
 
 
+def killed_at_request(number):
+    """From now on: die before the request of this number."""
+    said = []
+
+    def hook(event, _arguments):
+        if event == "http.client.send":
+            said.append(event)
+            if len(said) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+
+
+def small(store):
+    """A dump of no real archive; its key."""
+    with store.new("uat", "shop", "none") as part:
+        with part.written(1):
+            os.mkdir(part.archive)
+            for name in ("toc.dat", "1.dat"):
+                with open(os.path.join(part.archive, name), "w", encoding="utf-8") as stream:
+                    stream.write(name)
+        return part.finish(dict(CONTENT, files=part.files()))
+
+
 @pytest.mark.long
 def test_killed_before_each_thing_it_says_to_the_server(store, options, monkeypatch):
     """At every moment there is a whole dump or none; what else there is, is named and can be removed."""
     monkeypatch.setattr(dump_store_s3, "DEAD", 0)
-
-    def write(number):
-        said = []
-
-        def hook(event, _arguments):
-            if event == "http.client.send":
-                said.append(event)
-                if len(said) == number:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(hook)
-        with store.new("uat", "shop", "none") as part:
-            with part.written(1):
-                os.mkdir(part.archive)
-                for name in ("toc.dat", "1.dat"):
-                    with open(os.path.join(part.archive, name), "w", encoding="utf-8") as stream:
-                        stream.write(name)
-            part.finish(dict(CONTENT, files=part.files()))
 
     looking = Bucket(store.bucket.name, store.bucket.prefix, options)
     here, store.bucket = store.bucket, looking  # a connection is not shared with a child
@@ -353,7 +359,7 @@ def test_killed_before_each_thing_it_says_to_the_server(store, options, monkeypa
     while died:
         number += 1
         store.bucket = here
-        status = in_child(lambda: write(number))
+        status = in_child(lambda number=number: (killed_at_request(number), small(store)))
         store.bucket, died = looking, status != 0
         assert status in (0, signal.SIGKILL)
         for key in store.list():
@@ -361,6 +367,39 @@ def test_killed_before_each_thing_it_says_to_the_server(store, options, monkeypa
         deaths_with_leftovers += bool(store.remove_leftovers(asked=True))
         assert store.leftovers() == []
     assert number > 12 and deaths_with_leftovers > 8 and store.list() != [] and spooled_folders(store) == []
+
+
+def test_killed_before_each_request_of_a_removal(store, options, monkeypatch):
+    """The manifest goes first: what is left is no dump, and the next removal, or who asks for leftovers, removes it."""
+    monkeypatch.setattr(dump_store_s3, "DEAD", 0)
+    looking = Bucket(store.bucket.name, store.bucket.prefix, options)
+    here, number, halves, died = store.bucket, 0, 0, True
+    while died:
+        number += 1
+        store.bucket = looking
+        key = small(store)
+        store.bucket = here  # a connection is not shared with a child
+        status = in_child(lambda number=number, key=key: (killed_at_request(number), store.remove(key)))
+        store.bucket, died = looking, status != 0
+        assert status in (0, signal.SIGKILL)
+        if store.list() == [key]:
+            store.open(key).verify()
+        elif died:
+            halves += bool(store.leftovers())
+            assert store.list() == [] and (number % 2 or store.remove_leftovers(asked=True))
+        store.remove(key)
+        assert not store.remove(key) and store.bucket.objects("") == {}
+    assert number > 3 and halves > 1
+
+
+def test_who_writes_a_dump_is_not_disturbed_by_its_removal(store, bucket, options, run_module):
+    with store.new("uat", "shop", "none") as part:
+        assert not store.has(part.key) and not store.remove(part.key)
+    key = str(small(store))
+    absent = dict(options, store="s3://%s/some/where" % bucket, state="absent", key=key, environment="uat")
+    assert run_module("postgres_dump", absent, check=True)["removed"] == [key] and store.list() != []
+    assert run_module("postgres_dump", absent)["removed"] == [key]
+    assert run_module("postgres_dump", absent) == {**run_module("postgres_dump", absent, check=True), "changed": False, "removed": []}
 
 
 def fetched_half(key, store, act):

@@ -15,7 +15,8 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres import grants, restore_source
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes, require_confirmed
+from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import require_confirmed
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import CopySource, DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped

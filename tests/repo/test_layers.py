@@ -16,7 +16,7 @@ LAYERS = (
     ("_config",),
     ("_package",),
     ("_release",),
-    ("_service", "_maintenance", "_postgres"),
+    ("_service", "_maintenance", "_postgres", "_media"),
     ("_operation",),
 )
 HEIGHT = {name: height for height, row in enumerate(LAYERS) for name in row}

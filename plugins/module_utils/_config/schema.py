@@ -115,6 +115,11 @@ SCHEMA = Group({
         "migrations_table": Text(nullable=True),
         "current": Command(default="", may_be_empty=True),  # prints, in its last line, the name of the database the application is in
     }),
+    # How a database that comes from another environment is made this one's, where a playbook says that it does.
+    "adopt": Group({
+        "sql": ListOf(Text()),  # run before it is live; a {placeholder} stands for an expression with the value, as a text
+        "commands": ListOf(Command()),  # run when it is live, before services start
+    }),
     # How the migrations that the database lacks are read before they are run; nothing of it may change anything.
     "migrations": Group({
         "pending": Command(default="", may_be_empty=True),  # lists them

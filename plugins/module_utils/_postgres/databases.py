@@ -41,6 +41,14 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = %d AND l.obj
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 
+def system_of(connection, database=None):
+    """The identifier that a server and its standbys have in common, as a text, asked for in a database; None where it is not told."""
+    try:
+        return connection.query("SELECT system_identifier::text AS system FROM pg_control_system()", database)[0]["system"]
+    except PostgresError:
+        return None
+
+
 def take_turn(session, database, lock_class, patience=PATIENCE):
     """Take an advisory lock about the database for as long as the session lives; None, or after patience seconds who has it.
 

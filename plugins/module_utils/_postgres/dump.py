@@ -23,6 +23,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import compr
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
 from ansible_collections.slipway.app.plugins.module_utils._postgres.configs import split
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOCK_TIMEOUT, PostgresError, quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import system_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import outside
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import OLDEST
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Selection, exactly, names, spoken
@@ -153,6 +154,7 @@ def _written(connection, part, wish, clients, settled, report):
         manifest["outside"] = outside(session, facts["database"])
         if wish.sanitizing:
             manifest["outside"] = wish.sanitizing.outside(manifest["outside"])
+            manifest["system"] = system_of(connection)
             manifest["sanitized"], rows, warnings = wish.sanitizing.write(
                 connection, snapshot, selection, facts, part, wish, clients, settled, report)
         else:

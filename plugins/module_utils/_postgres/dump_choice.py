@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import system_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import SAFE
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG, PARTS, Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
@@ -50,6 +51,29 @@ def _require_masked_meant(wanted, key, meant, environment):
         raise SlipwayError("The newest dump below %s is %s, which is sanitized: its rows are masked%s." % (
             wanted, key, ", and %s has real ones" % (environment or "an environment that is not named, which counts as prod,") if real else ""),
             untouched="Nothing was changed.", hint="Its whole key says that it is meant%s." % ("" if real else ", and so does the name of its config"))
+
+
+def require_sanitized(dump):
+    """Refuse a dump that is not sanitized."""
+    if not dump.manifest.get("sanitized"):
+        raise SlipwayError("The dump %s is not sanitized, and no other one is wanted." % dump.key, untouched="Nothing was changed.",
+                           hint="Say the key of a sanitized one, or its beginning with the config: <instance>/<database>/sanitized.")
+
+def require_elsewhere(dump, connection):
+    """Refuse a sanitized dump of prod in the place of the very database that it was made of, whatever an inventory calls that."""
+    manifest = dump.manifest
+    if not manifest.get("sanitized") or dump.key.instance != "prod" or manifest["database"] != connection.login_db:
+        return
+    if manifest.get("system") and manifest["system"] == system_of(connection, connection.maintenance_db):
+        raise SlipwayError("The dump %s was made of database %s of this very server: masked rows would take the place of those of prod." % (
+            dump.key, quote_ident(connection.login_db)), untouched="Nothing was changed.", hint="Does the inventory lead to the database of prod?")
+
+
+def require_no_real_rows(environment):
+    """Refuse an environment (None: not named) whose rows are real: masked ones in their place would be a loss."""
+    if environment not in SAFE:
+        raise SlipwayError("%s has real rows, and masked ones in their place would be a loss." % (
+            environment or "An environment that is not named, which counts as prod,"), untouched="Nothing was changed.")
 
 
 def warnings(dump, database):

@@ -13,8 +13,8 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 TOLD = ("server_version", "client_version", "size", "compression", "excluded", "excluded_data", "started", "who")
 
 
-def dumps(store, prefix=""):
-    """The dumps below a prefix, newest first, as dicts, and sentences about those whose manifest cannot be used."""
+def dumps(store, prefix="", only_sanitized=False):
+    """The dumps (or only the sanitized ones) below a prefix, newest first, as dicts, and sentences about those whose manifest cannot be used."""
     now = datetime.datetime.now(datetime.timezone.utc)
     found, broken = [], []
     for key in store.list(prefix):
@@ -22,7 +22,7 @@ def dumps(store, prefix=""):
             found.append(_described(store.open(key), now))
         except SlipwayError as error:
             broken.append("%s is left out: %s" % (key, error))
-    return found, broken
+    return [dump for dump in found if dump["sanitized"] or not only_sanitized], broken
 
 
 def _described(dump, now):
@@ -30,4 +30,10 @@ def _described(dump, now):
     key, manifest = dump.key, dump.manifest
     return dict({name: manifest[name] for name in TOLD}, key=str(key), instance=key.instance, database=key.database, config=key.config,
                 folder=dump.folder, age=max(0, int((now - key.moment).total_seconds())), tables=len(manifest["tables"]),
-                rows=sum(table["rows"] or 0 for table in manifest["tables"]), archive_size=sum(item["size"] for item in manifest["files"]))
+                sanitized=_sanitized(manifest.get("sanitized")), rows=sum(table["rows"] or 0 for table in manifest["tables"]),
+                archive_size=sum(item["size"] for item in manifest["files"]))
+
+
+def _sanitized(told):
+    """What a list says of how a dump is sanitized: of the columns, which its manifest names, how many."""
+    return told and dict({name: told[name] for name in ("emptied", "policy", "rules", "key")}, columns=len(told["masked"]))

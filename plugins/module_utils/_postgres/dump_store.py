@@ -17,6 +17,7 @@ import contextlib
 import errno
 import os
 import tempfile
+import uuid
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, exclusive, fsync_dir, fsync_file, make_dirs
@@ -89,6 +90,33 @@ class FolderStore(Store):
         if not os.path.isdir(folder):
             raise SlipwayError("There is no dump %s in %s." % (key, self.location), untouched="Nothing was changed.")
         return Dump(key, folder, manifests.read(folder, key))
+
+    # Removing
+
+    def has(self, key):
+        """Whether there is a dump of this key, however its manifest is."""
+        return os.path.lexists(os.path.join(self.path(key), manifests.NAME))
+
+    def remove(self, key):
+        """Remove a dump; return whether there was one. After one rename it is none to anybody, and a leftover if we are killed."""
+        folder = self.path(key)
+        if not self.has(key):
+            return False
+        if os.path.islink(folder):
+            raise SlipwayError("%s is a link, and what it leads to is not ours to remove." % folder, untouched="It was not removed.")
+        lock = hold(folder)
+        if lock is None:
+            raise SlipwayError("The dump %s may not be written to, or somebody else is at it." % folder, untouched="It was not removed.")
+        part = os.path.join(os.path.dirname(folder), PART + uuid.uuid4().hex)
+        try:
+            os.rename(folder, part)
+            fsync_dir(os.path.dirname(folder))
+            remove_tree(part)
+        except OSError as error:
+            raise SlipwayError("The dump %s cannot be removed: %s." % (folder, error.strerror)) from error
+        finally:
+            os.close(lock)
+        return True
 
     # Writing
 

@@ -84,6 +84,30 @@ class S3Store(Store):
                      for name in (begin[level:level + 1] or self.bucket.folders("".join(part + "/" for part in parts)))]
         return found
 
+    # Removing
+
+    def has(self, key):
+        """Whether there is anything of a dump of this key that nobody is writing."""
+        return bool(self._removable(key))
+
+    def remove(self, key):
+        """Remove a dump, or what is left of one that was half removed; return whether there was anything.
+
+        The manifest goes first, so that what is left when we are killed is no dump to anybody.
+        """
+        names = self._removable(key)
+        if names:
+            manifest = "%s/%s" % (key, manifests.NAME)
+            self.bucket.delete(manifest)
+            _side_by_side(self.bucket.delete, [name for name in names if name != manifest])
+        return bool(names)
+
+    def _removable(self, key):
+        """Names of the objects of a dump, or of what is left of one; none while somebody writes it."""
+        objects = self.bucket.objects("%s/" % key)
+        whole = "%s/%s" % (key, manifests.NAME) in objects
+        return sorted(objects) if whole or not _written(objects, key) else []
+
     # Writing
 
     @contextlib.contextmanager
@@ -127,8 +151,7 @@ class S3Store(Store):
         found = {place: ([], uploads[place]) for place, there in zip(places, whole) if there and place in uploads}
         for place in (place for place, there in zip(places, whole) if not there):
             objects = self.bucket.objects(place + "/")
-            alive = objects.get("%s/%s" % (place, LOCK), (0, DEAD))[1] < DEAD
-            if not alive and (objects or uploads.get(place)):
+            if not _written(objects, place) and (objects or uploads.get(place)):
                 found[place] = sorted(objects), uploads.get(place, [])
         return found
 
@@ -312,6 +335,11 @@ def _no_dump_on_error():
         yield
     except SlipwayError as error:
         raise SlipwayError(error.message, untouched=error.untouched or NO_DUMP, hint=error.hint, **error.facts) from error
+
+
+def _written(objects, place):
+    """Whether whoever writes a dump has said so lately, by the objects there are in its place."""
+    return objects.get("%s/%s" % (place, LOCK), (0, DEAD))[1] < DEAD
 
 
 def _side_by_side(work, items):

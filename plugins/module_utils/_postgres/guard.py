@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
 
 # Where a database may be dumped, replaced, copied or blocked for a copy without a word of the operator. A dump of prod
 # holds the data of real people, and travels.
@@ -24,3 +25,17 @@ def require_allowed(action, environment, said, option):
         raise SlipwayError("A %s of a database of %s is not allowed." % (
             action, "environment %s" % environment if environment else "an environment that is not named, which counts as prod,"),
             untouched="Nothing was changed.", hint="%s allows it." % option if said is None else "%s forbids it." % option)
+
+
+def require_confirmed(environment, allowed, confirm, database, done="restored"):
+    """Refuse a restore (or what else is done) that is not allowed, or into prod without its database's own name.
+
+    An environment of no known name is prod.
+    """
+    if not allowed:
+        raise SlipwayError("Database %s may not be restored: allow_restore forbids it." % quote_ident(database), untouched="Nothing was changed.")
+    if environment not in SAFE and confirm != database:
+        raise SlipwayError(
+            "Database %s belongs to %s, and nothing is %s there without its name said once more%s." % (
+                quote_ident(database), "prod" if environment == "prod" else "no environment that is named, which counts as prod", done,
+                "; %r is not its name" % confirm if confirm else ""), untouched="Nothing was changed.", hint="confirm=%s says it." % database)

@@ -87,6 +87,7 @@ LATER = {
     # What was asked for; of hooks only which programs they were, since their arguments may be secrets.
     "options": _dict_of(config=_text, exclude_tables=_list_of(_text), exclude_table_data=_list_of(_text), pre_dump_hooks=_list_of(_text)),
     "icu_rules": _optional(_text),
+    "system": _optional(_text),  # the identifier that a server and its standbys have in common, of a sanitized dump
     # Of a sanitized dump: by which rules (their digest) and which key (its id) which columns were masked, and which tables were emptied or have
     # some of their rows only.
     "sanitized": _with(dict(

@@ -18,7 +18,6 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import drop
-from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import SAFE
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY, Place
@@ -27,20 +26,6 @@ HERE = """
 SELECT row_to_json(d) AS here, pg_encoding_to_char(d.encoding) AS encoding, nullif(t.spcname, 'pg_default') AS tablespace
 FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = %s"""
 NOTHING_HERE = {"here": None, "encoding": None, "tablespace": None}
-
-
-def require_confirmed(environment, allowed, confirm, database, done="restored"):
-    """Refuse a restore (or what else is done) that is not allowed, or into prod without its database's own name.
-
-    An environment of no known name is prod.
-    """
-    if not allowed:
-        raise SlipwayError("Database %s may not be restored: allow_restore forbids it." % quote_ident(database), untouched="Nothing was changed.")
-    if environment not in SAFE and confirm != database:
-        raise SlipwayError(
-            "Database %s belongs to %s, and nothing is %s there without its name said once more%s." % (
-                quote_ident(database), "prod" if environment == "prod" else "no environment that is named, which counts as prod", done,
-                "; %r is not its name" % confirm if confirm else ""), untouched="Nothing was changed.", hint="confirm=%s says it." % database)
 
 
 class Wishes:

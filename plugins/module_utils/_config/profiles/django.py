@@ -6,7 +6,20 @@
 
 from __future__ import annotations
 
+# Where django.contrib.sites is installed, e-mails and feeds have their links from there.
+ADOPT_SITE = """DO $do$ BEGIN
+IF to_regclass('django_site') IS NULL THEN
+    RETURN;
+ELSIF {site_domain} = '' THEN
+    RAISE 'the inventory does not say which domain the site has here: slipway_variables.site_domain';
+ELSIF (SELECT count(*) FROM django_site) > 1 THEN
+    RAISE 'there are several sites: say in slipway.yml (adopt.sql) which domain each of them has here';
+END IF;
+UPDATE django_site SET domain = {site_domain}, name = left({site_domain}, 50);
+END $do$"""
+
 DJANGO = {
+    "variables": {"site_domain": ""},
     # Where root unpacks releases, the application may not write beside its sources: without a place for what Python makes of
     # them, each program would make it anew, in half of the time that it takes to start. The check fills it, before anything
     # changes.
@@ -24,6 +37,7 @@ DJANGO = {
         "current": ["{python}", "manage.py", "shell", "-c", "from django.db import connection; cursor = connection.cursor();"
                                                             " cursor.execute('SELECT current_database()'); print(cursor.fetchone()[0])"],
     },
+    "adopt": {"sql": [ADOPT_SITE]},
     "migrations": {
         "pending": "{python} manage.py showmigrations --plan",
         "pattern": r"^\[ \]\s+(?P<app>\w+)\.(?P<migration>\w+)",

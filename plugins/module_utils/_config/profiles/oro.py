@@ -143,6 +143,12 @@ ORO = {
         "expected_seconds": 600,
     },
     "database": {"migrations_table": "oro_migrations", "current": CURRENT},
+    # Of all websites and organizations: none is to lead to where the database comes from.
+    "adopt": {
+        "sql": ["UPDATE oro_config_value SET text_value = {application_url} WHERE (section, name) IN (('oro_ui', 'application_url'),"
+                " ('oro_website', 'url'), ('oro_website', 'secure_url'))"],
+        "commands": [CONSOLE + "cache:clear", CONSOLE + "oro:search:reindex --scheduled"],
+    },
     "migrations": {
         "sql": PLAN,
         "pattern": r"^-- > (?P<name>\S+)$",

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Make a database that comes from another environment this one's: its addresses, its passwords, its search index.
+
+slipway.yml of the live release says how (adopt). Its SQL is run before the database is live; its commands once it is.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.slipway.app.plugins.module_utils._config.load import PLACEHOLDER, expand_text
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._service.runtime import open_runtime
+
+
+def adoption_by(application, environment):
+    """The Adoption by the live release of an application, which premigration.APPLICATION describes."""
+    return Adoption(open_runtime(dict(application, environment=environment)))
+
+
+class Adoption:
+    """What slipway.yml has for it. sql are texts to run one after the other in one session.
+
+    The value of a {placeholder} is no part of the SQL: it is a setting of the session, which an expression in its place reads.
+    So it is right inside of a function or a DO block as well, and nothing that it has in it is run.
+    """
+
+    def __init__(self, runtime):
+        self._runtime = runtime
+        self._commands = runtime.config["adopt"]["commands"]
+        texts = runtime.config["adopt"]["sql"]
+        settings = {name: "slipway_variables.%s" % name for name in runtime.variables}
+        self.sql = [expand_text(text, {name: "current_setting('%s')" % setting for name, setting in settings.items()}) for text in texts]
+        used = {match.group(1) for text in texts for match in PLACEHOLDER.finditer(text)} & set(settings)
+        if used:
+            self.sql.insert(0, "SELECT %s" % ", ".join(
+                "set_config('%s', %s, false)" % (settings[name], quote_literal(str(runtime.variables[name]))) for name in sorted(used)))
+        for command in self._commands:  # what they lack is said before anything is done
+            runtime.argv(command)
+
+    def finish(self):
+        """Run the commands: the database is live."""
+        try:
+            self._runtime.run_all(self._commands, self._runtime.config["timeouts"]["command"])
+        except SlipwayError as error:
+            raise SlipwayError(error.message, untouched="The restored database is live; what adopt.commands of slipway.yml say was not done with it.",
+                               hint="Mend it, and run the commands by slipway.app.console, or restore again.") from error

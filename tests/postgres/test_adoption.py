@@ -1,0 +1,135 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What makes a database from elsewhere this environment's: the SQL of profiles and of slipway.yml, whatever the values have in them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.adoption import adoption_by
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application
+
+HOSTILE = "uat.example'\"\\$do$; DROP TABLE orders; -- {x}"
+SITES = """CREATE TABLE public.django_site (id serial PRIMARY KEY, domain varchar(100) UNIQUE, name varchar(50));
+INSERT INTO public.django_site (domain, name) VALUES ('shop.example', 'Shop')"""
+ORO = """CREATE TABLE public.oro_config_value (section text, name text, text_value text); INSERT INTO public.oro_config_value VALUES
+('oro_ui', 'application_url', 'https://shop.example'), ('oro_website', 'url', 'x'), ('oro_website', 'url', 'y'), ('oro_website', 'secure_url', 'z'),
+('oro_ui', 'other', 'stays')"""
+
+
+@pytest.fixture
+def adopt(postgres, tmp_path):
+    """adopt(variables, **documents) -> what the live release has for it; adopt.run(it) runs its SQL in the database."""
+    def make(variables, **documents):
+        number = len(list(tmp_path.iterdir()))
+        application = Application(tmp_path / str(number))
+        application.release({}, **documents)
+        return adoption_by({"root": application.root, "variables": variables, "python": None}, "uat")
+
+    make.run = lambda adoption: postgres.connection().run_texts(adoption.sql, "shop", "shop")
+    return make
+
+
+def test_the_site_of_django_gets_its_domain_here(postgres, adopt):
+    shop = postgres.connection()
+    adopt.run(adopt({}, profile="django"))  # no sites, nothing to say
+    shop.execute(SITES)
+    with pytest.raises(SlipwayError, match="slipway_variables.site_domain"):
+        adopt.run(adopt({}, profile="django"))
+    adopt.run(adopt({"site_domain": HOSTILE}, profile="django"))
+    assert shop.query("SELECT domain, name FROM public.django_site") == [{"domain": HOSTILE, "name": HOSTILE[:50]}]
+    assert shop.query("SELECT count(*) AS n FROM public.orders") == [{"n": 1000}]
+    shop.execute("INSERT INTO public.django_site (domain, name) VALUES ('b.example', 'B')")
+    with pytest.raises(SlipwayError, match="several sites"):
+        adopt.run(adopt({"site_domain": "uat.example"}, profile="django"))
+
+
+def test_the_addresses_of_oro_lead_here(postgres, adopt):
+    shop = postgres.connection()
+    shop.execute(ORO)
+    oro = {"profile": "oro", "profile_version": "6.0"}
+    with pytest.raises(SlipwayError, match="application_url"):
+        adopt({}, **oro)
+    adopt.run(adopt({"application_url": "https://uat.example/" + HOSTILE}, **oro))
+    assert shop.query("SELECT DISTINCT text_value AS url FROM public.oro_config_value WHERE name LIKE '%url' OR name = 'application_url'") == [
+        {"url": "https://uat.example/" + HOSTILE}]
+    assert shop.query("SELECT text_value AS url FROM public.oro_config_value WHERE name = 'other'") == [{"url": "stays"}]
+
+
+def test_sql_of_the_application_with_braces_and_values(postgres, adopt):
+    texts = ["CREATE TABLE told (what text); INSERT INTO told VALUES ({port}), ('{{\"a\": {{}}}}')", "INSERT INTO told VALUES ({port})"]
+    adopt.run(adopt({"port": 8000}, adopt={"sql": texts}))
+    assert [row["what"] for row in postgres.connection().query("SELECT what FROM public.told")] == ["8000", '{"a": {}}', "8000"]
+
+
+@pytest.mark.parametrize("said", [{"sql": ["SELECT {nobody}"]}, {"sql": ["SELECT {"]}, {"commands": ["touch {nobody}"]}], ids=str)
+def test_what_it_lacks_is_said_before_anything_is_done(adopt, said):
+    with pytest.raises(SlipwayError, match="placeholder|single brace"):
+        adopt({}, adopt=said)
+
+
+@pytest.fixture
+def refreshed(postgres, tmp_path, run_module):
+    """refreshed(**options) -> the result of a restore that adopts; its dump is sanitized."""
+    database = {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret", "login_db": "shop",
+                "environment": "uat", "bin_dir": postgres.bin_dir, "store": str(tmp_path / "dumps")}
+    rules = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "django_migrations": "keep"}}
+    dump = dict(database, sanitize_key="a key of thirty-two characters...")
+
+    def dumped(instance):
+        made = run_module("postgres_dump", dict(dump, sanitize=rules, instance=instance))
+        assert not made.get("failed"), made
+        return made["key"]
+
+    raw = run_module("postgres_dump", database)
+    for said in ({}, {"sanitize": {}}, {"sanitize_root": str(tmp_path / "shop")}):
+        assert run_module("postgres_dump", dict(dump, only_sanitized=True, **said))["msg"].startswith("No rules say how the dump is sanitized")
+    application = Application(tmp_path / "shop")
+    adopt = {"sql": ["UPDATE orders SET note = {port} WHERE id = 1"], "commands": [["sh", "-c", "echo {port} >> {shared}/adopted; exit $FAIL"]]}
+    application.release({}, adopt=adopt, environment={"FAIL": "{fail}"}, variables={"fail": "0"})
+    (tmp_path / "shop" / "shared").mkdir()
+
+    def run(check=False, **options):
+        params = dict(database, source=run.key, only_sanitized=True, application={"root": application.root, "variables": {"port": "8000"}, "adopt": True})
+        return run_module("postgres_restore", dict(params, **options), check=check)
+
+    run.raw, run.key, run.root, run.dump = raw["key"], dumped("uat"), application.root, dumped
+    return run
+
+
+def note(postgres):
+    return postgres.connection().query("SELECT note FROM public.orders WHERE id = 1")[0]["note"]
+
+
+def test_a_restore_adopts_before_and_after_it_is_live(postgres, refreshed, tmp_path):
+    adopted = tmp_path / "shop" / "shared" / "adopted"
+    assert refreshed(check=True)["restored"] == refreshed.key and note(postgres) == "order 1"
+    result = refreshed(swap=False)
+    assert not result.get("failed"), result
+    assert note(postgres) == "order 1" and not adopted.exists()
+    assert not refreshed(source=":ready", only_sanitized=False).get("failed")
+    assert note(postgres) == "8000" and adopted.read_text() == "8000\n"
+    failed = refreshed(application={"root": refreshed.root, "variables": {"port": "8001", "fail": "3"}, "adopt": True})
+    assert "The restored database is live" in failed["msg"] and "exit status 3" in failed["msg"] and note(postgres) == "8001"
+
+
+def test_the_database_of_prod_is_known_by_its_server_when_an_inventory_calls_it_another_one(postgres, refreshed):
+    """A new inventory is a copy of another one; who forgets to change the address has the database of prod in uat."""
+    key = refreshed.dump("prod")
+    for check in (True, False):
+        assert "of this very server" in refreshed(check, source=key)["msg"]
+    postgres.sql("CREATE DATABASE other OWNER shop")
+    assert refreshed(source=key, login_db="other", check=True)["restored"] == key
+    assert note(postgres) == "order 1"
+
+
+def test_only_what_is_sanitized_and_only_where_no_row_is_real(postgres, refreshed):
+    for options, words in (({"source": refreshed.raw}, "is not sanitized"), ({"source": "uat/shop/none"}, "is not sanitized"),
+                           ({"environment": "prod", "confirm": "shop"}, "prod has real rows"), ({"source": ":pre"}, "no sanitized dump"),
+                           ({"tables": ["orders"]}, "Only a whole database")):
+        assert words in json.dumps(refreshed(**options)), options
+    assert note(postgres) == "order 1" and postgres.databases() == {"shop"}

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks of sanitized dumps, one after the other in one run, as a user calls them; hosts are this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application, running_daemon, script, until
+
+KEY = "a key of thirty-two characters..."
+RULES = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "django_migrations": "keep", "site": "keep"}}
+ADOPT = {"sql": ["UPDATE site SET url = {site_url}"], "commands": [["sh", "-c", "test ! -e {root}/ran && echo adopted >> {shared}/adopted"]]}
+
+
+@pytest.fixture
+def playbooks(postgres, tmp_path):
+    """playbooks(names, **variables) -> the CompletedProcess of a run of these playbooks, one after the other, on one host."""
+    def run(names, **more):
+        variables = dict({
+            "ansible_connection": "local", "ansible_python_interpreter": sys.executable, "slipway_environment": "uat",
+            "slipway_root": str(tmp_path / "shop"), "slipway_dump_store": str(tmp_path / "dumps"),
+            "slipway_postgres_bin_dir": postgres.bin_dir, "slipway_sanitize_key": KEY, "slipway_postgres_configs": {"people": {"sanitize": RULES}},
+            "slipway_database": {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret",
+                                 "login_db": "shop"}, "slipway_variables": {"site_url": "https://uat.example"}}, **more)
+        (tmp_path / "hosts").write_text("[app]\nhost\n", encoding="utf-8")
+        done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-v", "-i", "hosts", *["slipway.app." + name for name in names], "-e",
+                               json.dumps(variables)], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert KEY not in done.stdout + done.stderr and "no secret" not in done.stdout + done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def prod(postgres):
+    """The database of production, beside the one of uat."""
+    postgres.connection().execute("CREATE TABLE public.site (url text); INSERT INTO public.site VALUES ('https://shop.example')")
+    postgres.sql("CREATE DATABASE prod OWNER shop TEMPLATE shop")
+    postgres.connection(database="prod").execute("UPDATE public.orders SET note = 'Ada Lovelace ' || id")
+    return {"prod": {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret", "login_db": "prod"}}
+
+
+def test_made_listed_restored_refreshed_and_removed(postgres, prod, playbooks, tmp_path):
+    """Services are stopped for the swap; rows, address and index are this environment's before they start again."""
+    with running_daemon() as daemon:
+        web = {"kind": "web", "command": script("trap 'rm ../../ran; exit' TERM; touch ../../ran; while :; do sleep 0.1; done")}
+        Application(tmp_path / "shop").release({"web": web}, adopt=ADOPT)
+        (tmp_path / "shop" / "shared").mkdir()
+        service = {"slipway_supervisor_socket": daemon.socket, "slipway_supervisor_conf_dir": daemon.conf_dir}
+        done = playbooks(["service_start", "sanitized_create", "sanitized_list", "sanitized_restore", "sanitized_delete", "environment_refresh"],
+                         config="people", source="uat/shop", prefix="uat/shop", keep=0, server="prod", migrate=False, slipway_copy_servers=prod,
+                         slipway_allow_dump=True, **service)
+        until((tmp_path / "shop" / "ran").exists)
+    output = done.stdout
+    assert done.returncode == 0, output + done.stderr
+    key, = set(re.findall(r"uat/shop/people/\d{8}T\d{6}\.\d{6}Z", output))
+    assert "masked: public.orders.note (hash)" in output and "proof: none of" in output
+    assert "sanitized: 1 columns masked, by rules" in output and "was removed: " + key in output
+    assert len(set(re.findall(r"prod/prod/people/\d{8}T\d{6}\.\d{6}Z", output))) == 1 and "was removed: prod/prod/people" in output
+    shop = postgres.connection()
+    assert shop.query("SELECT count(DISTINCT note) AS n FROM public.orders WHERE note ~ '^[0-9a-f]{32}$'") == [{"n": 1000}]
+    assert shop.query("SELECT url FROM public.site") == [{"url": "https://uat.example"}]
+    assert (tmp_path / "shop" / "shared" / "adopted").read_text() == "adopted\n" * 2
+    assert list((tmp_path / "dumps").rglob("manifest.json")) == [] and postgres.databases() == {"shop", "prod"}
+
+
+@pytest.mark.parametrize("names, more, words", [
+    (["sanitized_create"], {}, "No rules say how the dump is sanitized"),
+    (["sanitized_restore"], {"source": "uat/shop/people", "slipway_environment": "prod", "confirm": "shop", "adopt": False}, "prod has real rows"),
+    (["environment_refresh"], {"server": "prod", "slipway_environment": "prod", "config": "people", "slipway_allow_dump": True}, "its rows are real")])
+def test_what_is_refused(playbooks, prod, names, more, words, tmp_path):
+    (tmp_path / "shop").mkdir()
+    done = playbooks(names, slipway_copy_servers=prod, **more)
+    assert done.returncode and words in done.stdout, done.stdout
+    assert list((tmp_path).rglob("manifest.json")) == []
