@@ -162,6 +162,7 @@ class Rule:
     name = ""
     fits = TEXTS
     arrays = False  # whether it takes an array as a whole
+    shows = False  # whether it may give out what is in the column
     options = {}
 
     def __init__(self, said, where):
@@ -244,7 +245,7 @@ def _cut(column, sql):
 class Keep(Rule):
     """The value as it is."""
 
-    name, fits, arrays, by_value = "keep", (), True, False
+    name, fits, arrays, shows, by_value = "keep", (), True, True, False
 
     def distinct(self, _column):
         return True
@@ -545,6 +546,7 @@ class Json(Rule):
             if any(other != path and other[:len(path)] == path for other in self.paths):
                 raise SlipwayError("%s: the path %s is a part of another one." % (where, ".".join(path)))
         self.said["paths"] = {".".join(path): rule.told() for path, rule in self.paths.items()}
+        self.shows = self["rest"] == "keep" or any(rule.shows for rule in self.paths.values())
 
     def unfit(self, column):
         for path, rule in self.paths.items():
@@ -607,6 +609,7 @@ class Array(Rule):
         self.of = parse(said.pop("of", "none"), "%s.of" % where)
         super().__init__(said, where)
         self.said["of"] = self.of.told()
+        self.shows = self.of.shows
 
     def unfit(self, column):
         if not column.array:
@@ -632,7 +635,7 @@ QUOTED = re.compile(r"""\b[eE]'(?:[^'\\]|\\.|'')*' | (?<!\w)'[^']*(?:''[^']*)*' 
 class Sql(Rule):
     """An expression of SQL over the columns of the row."""
 
-    name, fits, arrays, by_value = "sql", (), True, False
+    name, fits, arrays, shows, by_value = "sql", (), True, True, False
     options = {"expression": (None, _text)}
 
     def __init__(self, said, where):
