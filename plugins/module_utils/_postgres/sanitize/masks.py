@@ -8,7 +8,7 @@ A mask is an expression over one row, which the server works out: no raw value l
 the value by a keyed hash, so that the same value gives the same pseudonym in every table and every dump made with that key, and
 tells nothing without it. The rule hash, which can show all of it, has HMAC-SHA256(key, SHA-256(domain) + value). To hash is
 what masks cost, so the others have one SHA-256 in the place of two: SHA-256(secret + value), where the secret is
-HMAC-SHA256(key, SHA-256(domain)), cut to DRAWN digits. What is cut off is what such a hash needs to be as good (a chopped
+HMAC-SHA256(key, SHA-256(zero byte + domain)), cut to DRAWN digits. What is cut off is what such a hash needs to be as good (a chopped
 Merkle-Damgard hash is one that behaves as a random function does). The key is in no SQL: it comes as a setting with the start
 of a connection, which no server logs, and expressions name that setting.
 """
@@ -97,7 +97,7 @@ def digest(domain, column, text):
 
 def drawn(domain, column, text):
     """SQL for DRAWN hexadecimal digits of a keyed hash of a text."""
-    inner, outer = _pads(domain)
+    inner, outer = _pads("\0" + domain)  # no domain of a rule begins so: the secret is nothing that digest() could come to, of whatever text
     return "encode(substr(sha256((SELECT sha256(%s || sha256(%s))) || %s), 1, %d), 'hex')" % (outer, inner, _bytes(column, text), DRAWN // 2)
 
 
