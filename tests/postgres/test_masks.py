@@ -229,7 +229,9 @@ def test_the_key_and_the_domain_make_the_pseudonym(server, session):
         assert [row["mask"] for row in rows] == [
             hmac.new(key, hashlib.sha256(domain.encode()).digest() + row["raw"].encode(), hashlib.sha256).hexdigest()[:32] for row in rows]
     rows = masked(session, masks.parse("email", ""), column, ["ann@é.example"])
-    secret = hmac.new(key, hashlib.sha256(b"email").digest(), hashlib.sha256).digest()
+    secret = hmac.new(key, hashlib.sha256(b"\0email").digest(), hashlib.sha256).digest()
+    of_nothing = session.query("SELECT %s AS hash" % masks.digest("email", column, "''"))[0]["hash"]
+    assert of_nothing == hmac.new(key, hashlib.sha256(b"email").digest(), hashlib.sha256).hexdigest() != secret.hex()
     assert rows[0]["mask"] == "u%s@example.invalid" % hashlib.sha256(secret + "ann@é.example".encode()).hexdigest()[:20]
     other = server.connection(server.superuser, "postgres").having(masks.SETTING, masks.Key(SECRET + "!").setting)
     with other.session() as session_of_another:

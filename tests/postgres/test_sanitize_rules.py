@@ -100,11 +100,35 @@ def test_what_comes_later_goes_before_and_each_decision_knows_where_it_comes_fro
     assert emptied == {"django_session": "preset django, django_session", "django_admin_log": "preset django, django_admin_log"}
 
 
+def test_what_comes_before_shows_nothing_that_a_later_document_masks_or_leaves_out(small):
+    small.execute("CREATE TABLE public.customer (id int, email text, mail2 text, mails text[], data jsonb, plan text); CREATE TABLE public.audit (id int)")
+    package = ("slipway.yml", {"tables": {"public.audit": {"rows": "all", "columns": {"id": "keep"}}, "public.customer": {"columns": {
+        "id": "keep", "email": "keep", "mail2": {"rule": "sql", "expression": "mail2"}, "mails": {"rule": "array", "of": "keep"},
+        "data": {"rule": "json", "paths": {"a": "hash"}, "rest": "keep"}, "plan": "first_name"}}}})
+    ours = {"tables": {"*": {"columns": {"*mail*": "hash", "mails": {"rule": "array", "of": "hash"}, "data": "null", "p*": "hash"}}, "aud*": "truncate"}}
+    for document, below in ((ours, [package]), ({}, [package, ("slipway.yml", ours)])):
+        found, emptied = decisions(small, document, below)
+        assert {column: rule for column, (rule, _source) in found.items()} == {
+            # What it masks in another way it knows better.
+            "customer.id": "keep", "customer.email": "hash", "customer.mail2": "hash", "customer.mails": "array", "customer.data": "null",
+            "customer.plan": "first_name"} and list(emptied) == ["audit"]
+    found, emptied = decisions(small, package[1], [("rules.yml", ours)])  # and the other way round the last word counts
+    assert found["customer.email"] == ("keep", "sanitize, public.customer") and found["audit.id"][0] == "keep" and emptied == {}
+
+
 def test_a_preset_is_passed_over_where_it_does_not_fit_and_other_rules_are_not(small):
     small.execute("CREATE TABLE public.auth_user (id int, email jsonb, date_joined date); CREATE TABLE public.oro_x (phone text UNIQUE)")
     found, _emptied = decisions(small, {"presets": ["django", "oro"]})
     assert found == {"auth_user.id": ("keep", "preset django, auth_user"), "auth_user.email": (None, None), "oro_x.phone": (None, None),
                      "auth_user.date_joined": ("date", "preset django, auth_user")}
+    # But what it would mask nobody keeps without a word of that column: no pattern, no policy, no proposal.
+    small.execute("CREATE TABLE public.oro_y (region_text text NOT NULL)")
+    mine = {"presets": ["oro"], "policy": "scan", "tables": {"oro_*": {"columns": {"*": "keep"}}, "auth_user": "keep"}}
+    told = looked(small, "scan", "coverage", document=mine, written=mine)
+    assert [(entry["column"], entry["why"]) for entry in told["coverage"]["undecided"]] == [
+        ("phone", "its name"), ("region_text", "preset oro, oro*")] and "region_text (preset oro, oro* says null)" in " ".join(told["problems"])
+    assert told["proposal"]["tables"]["public.oro_y"] == {"columns": {"region_text": "hash"}}
+    assert decisions(small, dict(mine, tables={"oro_y": {"columns": {"region_text": "keep"}}}))[0]["oro_y.region_text"] == ("keep", "sanitize, oro_y")
     for below in ([("rules.yml", {"tables": {"no_such": "truncate"}})], [("rules.yml", {"tables": {"auth_user": {"columns": {"emial": "hash"}}}})]):
         assert re.search("There is no table no_such|auth_user has no column emial", " ".join(looked(small, below=below)["problems"]))
 
@@ -153,6 +177,7 @@ def test_a_proposal_adds_to_what_is_written_and_follows_foreign_keys(small):
     written = {"policy": "strict", "tables": {"public.visit": {"columns": {"place": "city"}}}}
     proposal = looked(small, "scan", below=[("rules.yml", written)], written=written)["proposal"]
     # No rule fits passport_number, so there is none.
+    assert looked(small, "scan", written={"tables": None})["proposal"]["tables"]["public.visit"]["columns"]["place"] == "keep"
     assert proposal == {"policy": "strict", "tables": {
         # A text that refers to it is called as one of a person is: so is the key, and what else refers to that.
         "public.account": {"columns": {"login_name": "hash", "colour": "keep", '"Odd.*"': "keep"}},

@@ -8,7 +8,7 @@ A mask is an expression over one row, which the server works out: no raw value l
 the value by a keyed hash, so that the same value gives the same pseudonym in every table and every dump made with that key, and
 tells nothing without it. The rule hash, which can show all of it, has HMAC-SHA256(key, SHA-256(domain) + value). To hash is
 what masks cost, so the others have one SHA-256 in the place of two: SHA-256(secret + value), where the secret is
-HMAC-SHA256(key, SHA-256(domain)), cut to DRAWN digits. What is cut off is what such a hash needs to be as good (a chopped
+HMAC-SHA256(key, SHA-256(zero byte + domain)), cut to DRAWN digits. What is cut off is what such a hash needs to be as good (a chopped
 Merkle-Damgard hash is one that behaves as a random function does). The key is in no SQL: it comes as a setting with the start
 of a connection, which no server logs, and expressions name that setting.
 """
@@ -102,7 +102,7 @@ def digest(domain, column, text):
 
 def drawn(domain, column, text):
     """SQL for DRAWN hexadecimal digits of a keyed hash of a text."""
-    inner, outer = _pads(domain)
+    inner, outer = _pads("\0" + domain)  # no domain of a rule begins so: the secret is nothing that digest() could come to, of whatever text
     return "encode(substr(sha256((SELECT sha256(%s || sha256(%s))) || %s), 1, %d), 'hex')" % (outer, inner, _bytes(column, text), DRAWN // 2)
 
 
@@ -173,6 +173,7 @@ class Rule:
     name = ""
     fits = TEXTS
     arrays = False  # whether it takes an array as a whole
+    shows = False  # whether it may give out what is in the column
     options = {}
 
     def __init__(self, said, where):
@@ -262,7 +263,7 @@ def _cut(column, sql):
 class Keep(Rule):
     """The value as it is."""
 
-    name, fits, arrays, by_value = "keep", (), True, False
+    name, fits, arrays, shows, by_value = "keep", (), True, True, False
 
     def distinct(self, _column):
         return True
@@ -609,6 +610,7 @@ class Json(Rule):
             if any(other != path and other[:len(path)] == path for other in self.paths):
                 raise SlipwayError("%s: the path %s is a part of another one." % (where, ".".join(path)))
         self.said["paths"] = {".".join(path): rule.told() for path, rule in self.paths.items()}
+        self.shows = self["rest"] == "keep" or any(rule.shows for rule in self.paths.values())
 
     def salted(self, salt):
         for rule in self.paths.values():
@@ -675,6 +677,7 @@ class Array(Rule):
         self.of = parse(said.pop("of", "none"), "%s.of" % where)
         super().__init__(said, where)
         self.said["of"] = self.of.told()
+        self.shows = self.of.shows
 
     def salted(self, salt):
         self.of.salted(salt)
@@ -691,9 +694,10 @@ class Array(Rule):
                 % (column.value, element, column.value))
 
 
-FORBIDDEN = re.compile(r"""(?ix) \b(current_setting|set_config|pg_settings|pg_show_all_settings|slipway\w*  # the key is a setting
-    |pg_read\w*|pg_ls\w*|pg_stat_file|lo_\w+|loread|lowrite|dblink\w*|\w+_to_xml\w*|pg_sleep\w*|pg_terminate_backend|pg_cancel_backend
-    |pg_logical\w*|pg_export_snapshot|nextval|setval|pg_advisory\w*|copy|into
+FORBIDDEN = re.compile(r"""(?ix) \b(current_setting|set_config|slipway\w*  # the key is a setting
+    # Files, settings, sessions, locks, replication: a rule can come with a package, and the role that dumps may do all of it.
+    |pg_(?!(?:catalog|typeof|column_size|size_pretty|size_bytes|input_is_valid|lsn|c_utf8|unicode_fast)\b)\w*
+    |lo_\w+|loread|lowrite|dblink\w*|http_\w+|\w+_to_xml\w*|nextval|setval|copy|into
     |select|table|ts_stat|ts_rewrite|crosstab\w*|connectby|xpath_table  # rows of others, also by a query in a text
     |u(?=&))\b""")  # names and texts that are written as something else
 # What can be passed over in an expression: texts and quoted names.
@@ -714,7 +718,7 @@ def require_expression(text, said):
 class Sql(Rule):
     """An expression of SQL over the columns of the row."""
 
-    name, fits, arrays, by_value = "sql", (), True, False
+    name, fits, arrays, shows, by_value = "sql", (), True, True, False
     options = {"expression": (None, _text)}
 
     def __init__(self, said, where):

@@ -17,7 +17,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, suspicion
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import RULES, Row, Within
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import DROP, NONE, STRICT
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import ALL, DROP, NONE, STRICT
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.subset import Subset
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
@@ -48,6 +48,7 @@ class Table:
         self.columns = [column for column, generated in columns if not generated]
         self.generated = {column.name for column, generated in columns if generated}
         self.decisions = {}
+        self.passed_over = {}  # name of a column: (Entry, Rule) of presets that mean it, by rules that do not fit
         self.rows = None
         self.where = self.sample = self.sampled_with = self.orphans = self.part = None
 
@@ -61,6 +62,11 @@ class Table:
 
     def column(self, name):
         return next((column for column in self.columns if column.name == name), None)
+
+    def suspicious(self, column):
+        """(why a column looks like data of persons, the rule that is proposed), or None. What a preset would mask does, though its rule does not fit."""
+        passed_over = [(entry.told, rule.told()) for entry, rule in self.passed_over.get(column.name, ())]
+        return suspicion.by_name_and_type(column) or next(iter(passed_over), None)
 
     def masked(self):
         return [column for column in self.columns if self.decisions[column.name].rule.name != "keep"]
@@ -157,21 +163,25 @@ class Plan:
         for order, entry in enumerate(self.rules.entries):
             if any(entry.matcher.matches(relation["schema"], relation["name"]) for relation in lineage):
                 entries.append((entry.matcher.exact, order, entry))
-        table.rows = _last_said(entries, "rows") or "all"
+        table.rows, table.rows_source = _rows(entries)
         table.where, table.sample, table.orphans = (_last_said(entries, option) for option in ("where", "sample", "orphans"))
         for relation in lineage if table.sample else ():
             if any(entry.sample is table.sample and entry.matcher.matches(relation["schema"], relation["name"]) for _exact, _order, entry in entries):
                 table.sampled_with = relation["oid"]
         for column in table.columns:
             # A column that is named goes before one that a pattern means, and of patterns a mask before keep: no "*": keep undoes a mask.
-            candidates = [((matcher.exact, matcher.exact or rule.name != "keep", exact, order, number), rule, entry) for exact, order, entry in entries
-                          for number, (matcher, rule) in enumerate(entry.columns)
-                          if matcher.matches("", column.name) and not (entry.preset and _unfit(rule, table, column))]
+            meant = [((matcher.exact, matcher.exact or rule.name != "keep", exact, order, number), rule, entry) for exact, order, entry in entries
+                     for number, (matcher, rule) in enumerate(entry.columns) if matcher.matches("", column.name)]
+            table.passed_over[column.name] = [(entry, rule) for _rank, rule, entry in meant if entry.preset and _unfit(rule, table, column)]
+            masked_by = max((entry.level for _rank, rule, entry in meant if not rule.shows), default=0)
+            # What a document masks, by whichever pattern, an earlier one does not show.
+            candidates = [(rank, rule, entry) for rank, rule, entry in meant if (entry, rule) not in table.passed_over[column.name] and not (
+                rule.shows and 0 < entry.level < masked_by)]
             if not candidates:
                 continue
             (rank, rule, entry) = max(candidates, key=lambda candidate: candidate[0])
             # Nobody who wrote a pattern has seen the columns of later.
-            if rule.name == "keep" and not (rank[0] or entry.kept_whole) and suspicion.by_name_and_type(column):
+            if rule.name == "keep" and not (rank[0] or entry.kept_whole) and table.suspicious(column):
                 continue
             table.decisions[column.name] = Decision(rule, entry.told)
             for other_rank, other, other_entry in candidates:
@@ -179,8 +189,6 @@ class Plan:
                 if same and other_entry is not entry and not other.same_as(rule):
                     self.problems.append("%s.%s has the rule %s by %s and %s by %s." % (
                         spoken(table.relation), column.name, rule.name, entry.matcher.text, other.name, other_entry.matcher.text))
-        said = [(exact, order, entry.told) for exact, order, entry in entries if entry.rows]
-        table.rows_source = max(said)[2] if said else None
 
     def _follow_references(self):
         """What refers to a masked key gets its mask, so that the two still meet; what would not meet is a problem."""
@@ -242,7 +250,7 @@ class Plan:
                 continue
             content = suspicion.by_content(self._session, table.sql, open_columns) if self.policy != STRICT else {}
             for column in open_columns:
-                why, rule = content.get(column.name) or suspicion.by_name_and_type(column) or (None, "keep")
+                why, rule = content.get(column.name) or table.suspicious(column) or (None, "keep")
                 if why or self.policy == STRICT:
                     self.undecided.append((table, column, why, rule))
                 else:
@@ -324,6 +332,13 @@ class Plan:
             except PostgresError:
                 found.append(column)
         return found or table.masked()
+
+
+def _rows(entries):
+    """What entries, [(exact, order, Entry)], say of rows, and where it comes from, or None: rows that a document leaves out no earlier one has."""
+    emptied_by = max((entry.level for _exact, _order, entry in entries if entry.rows == NONE), default=0)
+    said = [one for one in entries if one[2].rows == NONE or one[2].rows and one[2].level >= emptied_by]
+    return (max(said)[2].rows, max(said)[2].told) if said else (ALL, None)
 
 
 def _unfit(rule, table, column):

@@ -47,14 +47,16 @@ class Entry:
     """What is said of the tables that a pattern matches: rows (all, none; None: nothing), columns [(Matcher, Rule)], and which rows: where (a Condition),
     sample (a Sample), orphans (what becomes of rows that refer to one that is not dumped).
 
-    source is what the document is called that says it. Of a preset, which knows no database, what does not fit one is passed over.
+    source is what the document is called that says it, and level tells which of them it is, the last the highest; those of presets
+    are 0. Of a preset, which knows no database, what does not fit one is passed over.
     """
 
-    def __init__(self, text, said, source=WITH_THE_CALL, preset=False):
+    def __init__(self, text, said, source=WITH_THE_CALL, level=1):
         where = "%s.tables.%s" % (_place(source), text)
         self.matcher = Matcher(text)
         self.source = source
-        self.preset = preset
+        self.level = level
+        self.preset = level == 0
         self.kept_whole = said == "keep" and self.matcher.exact  # somebody named the table, and said this of all that is in it
         if isinstance(said, str) and said in SHORT:
             said = SHORT[said]
@@ -93,8 +95,9 @@ class Rules:
         for source, said in written:
             _check_document(said, _place(source))
         presets = list(dict.fromkeys(name for _source, said in written for name in said.get("presets") or []))
-        self.entries = [Entry(text, said, "preset %s" % name, preset=True) for name in presets for text, said in PRESETS[name]["tables"].items()]
-        self.entries += [Entry(text, said, source) for source, whole in written for text, said in (whole.get("tables") or {}).items()]
+        self.entries = [Entry(text, said, "preset %s" % name, 0) for name in presets for text, said in PRESETS[name]["tables"].items()]
+        self.entries += [Entry(text, said, source, level) for level, (source, whole) in enumerate(written, 1)
+                         for text, said in (whole.get("tables") or {}).items()]
         documents = [said for _source, said in written]
         self.policy = _highest(documents, "policy")
         self.large_objects = _highest(documents, "large_objects") or REFUSE

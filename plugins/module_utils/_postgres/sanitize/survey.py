@@ -15,7 +15,7 @@ import secrets
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import suspicion
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import suspicion, writer
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import SETTING
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.plan import ASSUMED, Plan
@@ -35,7 +35,7 @@ def survey(connection, document, below, environment, gather, exclude_tables=(), 
     sanitizing = Sanitizing(document, secrets.token_hex(32), environment, below)
     with connection.session() as session:
         session.query("SELECT set_config('%s', %s, false)" % (SETTING, quote_literal(sanitizing.key.setting)))
-        session.execute(dumps.BEGIN)
+        session.execute(*writer.SETTINGS, dumps.BEGIN)
         facts = session.query(dumps.LOOK)[0]
         selection = Selection(session, exclude_tables, exclude_table_data)
         plan = Plan(session, sanitizing.rules, sanitizing.policy, selection, facts)
@@ -47,7 +47,7 @@ def survey(connection, document, below, environment, gather, exclude_tables=(), 
         if COVERAGE in gather:
             result[COVERAGE] = _coverage(plan)
         if SCAN in gather:
-            suspects = {table: suspicion.looks(session, table.sql, table.columns) for table in _dumped(plan)}
+            suspects = {table: _suspects(session, table) for table in _dumped(plan)}
             result[SCAN] = [line for table, found in suspects.items() for line in _scanned(table, found)]
             result["proposal"] = _Proposal(plan, suspects).document(written or {})
     return result, selection.warnings
@@ -55,6 +55,12 @@ def survey(connection, document, below, environment, gather, exclude_tables=(), 
 
 def _dumped(plan):
     return [table for table in plan.tables if table.rows != NONE]
+
+
+def _suspects(session, table):
+    """{name of a column: (why, rule)} of all columns of a table that are suspicious: what is in them goes before their name."""
+    looks = {column.name: table.suspicious(column) for column in table.columns}
+    return dict({name: found for name, found in looks.items() if found}, **suspicion.by_content(session, table.sql, table.columns))
 
 
 def _name(relation):
@@ -143,7 +149,7 @@ class _Proposal:
     def document(self, written):
         """The document written with these rules added: partitions by the table that they are of."""
         document = copy.deepcopy(written)
-        tables = document.setdefault("tables", {})
+        tables = document["tables"] = document.get("tables") or {}
         for relation, columns in self._by_table():
             entry = tables.setdefault("%s.%s" % (_pattern(relation["schema"]), _pattern(relation["name"])), {"columns": {}})
             if isinstance(entry, dict):

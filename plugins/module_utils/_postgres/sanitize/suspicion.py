@@ -91,12 +91,6 @@ def _has(column, form):
     return "EXISTS (SELECT FROM unnest(%s) e (v) WHERE (e.v)::text ~ %s)" % (name, form) if column.array else "(%s)::text ~ %s" % (name, form)
 
 
-def looks(session, table, columns):
-    """{name of a column: (why, rule)} of all columns of a table (as SQL names it) that are suspicious: what is in them goes before their name."""
-    named = {column.name: by_name_and_type(column) for column in columns}
-    return dict({name: found for name, found in named.items() if found}, **by_content(session, table, columns))
-
-
 def fitting(column, rule):
     """A rule for a column as people write it: this one, or each element by it, or another one that fits; None where none does."""
     for said in (rule, {"rule": "array", "of": rule}) + INSTEAD:
