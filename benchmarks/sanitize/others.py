@@ -79,9 +79,10 @@ class Others:
 
     def pganonymize(self):
         """In place, in a copy that is there before: what it writes of the columns that it can, and a dump."""
-        schema = {"tables": [{table: {"fields": [
-            {column: {"provider": dict({"name": how}, **({"values": CHOICES[column]} if how == "choice" else {}))}} for column, how in fields.items()]}}
-            for table, fields in FIELDS.items()]}
+        def provider(column, how):
+            return {column: {"provider": dict({"name": how}, **({"values": CHOICES[column]} if how == "choice" else {}))}}
+
+        schema = {"tables": [{table: {"fields": [provider(*field) for field in fields.items()]}} for table, fields in FIELDS.items()]}
         (self._folder / "schema.yml").write_text(json.dumps(schema), encoding="utf-8")
         self._run(str(self._bin / "pganonymize"), "--schema=%s" % (self._folder / "schema.yml"), "--dbname=copy", "--user=postgres",
                   "--password=" + self._server.password, "--host=127.0.0.1", "--port=%d" % self._server.port, "--init-sql=SET search_path TO app",
