@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application, running_daemon, script, until
 
 KEY = "a key of thirty-two characters..."
-RULES = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "django_migrations": "keep", "site": "keep"}}
+RULES = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "django_migrations": "keep", "site": "keep"}, "after_restore": ["UPDATE public.django_migrations SET name = 'restored'"]}
 ADOPT = {"sql": ["UPDATE site SET url = {site_url}"], "commands": [["sh", "-c", "test ! -e {root}/ran && echo adopted >> {shared}/adopted"]]}
 
 
@@ -55,8 +55,8 @@ def test_made_listed_restored_refreshed_and_removed(postgres, prod, playbooks, t
         (tmp_path / "shop" / "shared").mkdir()
         service = {"slipway_supervisor_socket": daemon.socket, "slipway_supervisor_conf_dir": daemon.conf_dir}
         done = playbooks(["service_start", "sanitized_create", "sanitized_list", "sanitized_restore", "sanitized_delete", "environment_refresh"],
-                         config="people", source="uat/shop", prefix="uat/shop", keep=0, server="prod", migrate=False, slipway_copy_servers=prod,
-                         slipway_allow_dump=True, **service)
+                         config="people", source="uat/shop", prefix="uat/shop", keep=0, server="prod", migrate=False, after_restore=True,
+                         slipway_copy_servers=prod, slipway_allow_dump=True, **service)
         until((tmp_path / "shop" / "ran").exists)
     output = done.stdout
     assert done.returncode == 0, output + done.stderr
@@ -66,6 +66,7 @@ def test_made_listed_restored_refreshed_and_removed(postgres, prod, playbooks, t
     assert len(set(re.findall(r"prod/prod/people/\d{8}T\d{6}\.\d{6}Z", output))) == 1 and "was removed: prod/prod/people" in output
     shop = postgres.connection()
     assert shop.query("SELECT count(DISTINCT note) AS n FROM public.orders WHERE note ~ '^[0-9a-f]{32}$'") == [{"n": 1000}]
+    assert shop.query("SELECT name FROM public.django_migrations") == [{"name": "restored"}]
     assert shop.query("SELECT url FROM public.site") == [{"url": "https://uat.example"}]
     assert (tmp_path / "shop" / "shared" / "adopted").read_text() == "adopted\n" * 2
     assert list((tmp_path / "dumps").rglob("manifest.json")) == [] and postgres.databases() == {"shop", "prod"}
