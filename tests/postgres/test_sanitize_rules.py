@@ -173,15 +173,16 @@ def test_a_proposal_is_a_set_of_rules_that_a_dump_can_be_made_by(postgres, shop,
 def test_a_proposal_adds_to_what_is_written_and_follows_foreign_keys(small):
     small.execute("""SET search_path = public; CREATE TABLE account (login_name text PRIMARY KEY, colour text, "Odd.*" int);
         CREATE TABLE session (session_id int PRIMARY KEY, account text REFERENCES account, passport_number bytea NOT NULL UNIQUE);
+        CREATE TABLE card (number bigint PRIMARY KEY, kind text); CREATE TABLE payment (card_number bigint REFERENCES card, token_id int REFERENCES session);
         CREATE TABLE visit (session_id int REFERENCES session, username text REFERENCES account, place text)""")
     written = {"policy": "strict", "tables": {"public.visit": {"columns": {"place": "city"}}}}
     proposal = looked(small, "scan", below=[("rules.yml", written)], written=written)["proposal"]
-    # No rule fits passport_number, so there is none.
+    # No rule fits passport_number, so there is none; and what the number of a card says of persons a person has to know.
     assert looked(small, "scan", written={"tables": None})["proposal"]["tables"]["public.visit"]["columns"]["place"] == "keep"
     assert proposal == {"policy": "strict", "tables": {
         # A text that refers to it is called as one of a person is: so is the key, and what else refers to that.
         "public.account": {"columns": {"login_name": "hash", "colour": "keep", '"Odd.*"': "keep"}},
-        "public.session": {"columns": {"session_id": "keep"}},
+        "public.session": {"columns": {"session_id": "keep"}}, "public.card": {"columns": {"kind": "keep"}}, "public.payment": {"columns": {"token_id": "keep"}},
         "public.visit": {"columns": {"place": "city", "session_id": "keep"}}}} and written["tables"] == {"public.visit": {"columns": {"place": "city"}}}
 
 

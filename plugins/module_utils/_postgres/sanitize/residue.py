@@ -20,7 +20,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.pla
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, WORDS
 
 SAMPLE = 1000  # rows of each masked column
-MOST = 200000  # fingerprints, which take some 30 MB
+MOST = 200000  # fingerprints, which take some 50 MB
 SHORTEST_WORD, SHORTEST_VALUE, SHORTEST_CODE = 6, 8, 8  # characters; shorter ones meet by chance
 LONGEST = 300  # characters of a value that are looked at
 MOST_FOUND = 5  # places that are told
@@ -138,12 +138,11 @@ class Residue:
         self._codec = codec
         self._accepted = set(accepted)
         self._prints = {}  # fingerprint: number of its source
-        self._words, self._wholes = set(), set()  # those of one word, and of values with more than a word in them
+        self._words, self._wholes = set(), set()  # those of one word, with and without a full stop, and of values with more than a word in them
         self._plain = set()  # those of words of plain letters
         self._impossible = set(FORMS)  # names of forms that nothing has that is looked for
-        self._harmless = set(words(" ".join([LOREM, *PREFIXES, *all_written()] + [word for locale in WORDS.values() for kind in locale.values()
-                                                                                      for word in kind])
-                                   .encode(codec, "replace")))
+        harmless = " ".join([LOREM, *PREFIXES, *all_written()] + [word for locale in WORDS.values() for kind in locale.values() for word in kind])
+        self._harmless = {form for word in words(harmless.encode(codec, "replace")) for form in (word, word.strip(b"._-+"))}
 
     @property
     def values(self):
@@ -176,12 +175,14 @@ class Residue:
                 continue
             self._add(number, part, self._words)
             if not at and not coded:
-                self._plain.add(_Print(hash(part)))
+                self._plain |= {_Print(hash(part)), _Print(hash(part + b"."))}
 
     def _add(self, number, data, prints):
         fingerprint = _Print(hash(data))
         self._prints.setdefault(fingerprint, number)
         prints.add(fingerprint)
+        if prints is self._words:
+            prints.add(_Print(hash(data + b".")))  # which ends a sentence
         self._impossible -= {name for name in self._impossible if FORMS[name].fullmatch(data)}
 
     def forget(self):
@@ -224,7 +225,7 @@ class Residue:
 
     def _note(self, met, where):
         if where not in self._accepted:
-            self.found.update((self.sources[self._prints[word]]["name"], where) for word in met)
+            self.found.update((self.sources[self._prints[word if word in self._prints else word[:-1]]]["name"], where) for word in met)
 
     def told(self):
         return {"columns": len(self.sources) - len(self.left_out), "left_out": self.left_out, "values": self.values,

@@ -134,10 +134,12 @@ class _Proposal:
         while changed:
             changed = False
             for source, name, target, key in references:
-                column, wish = source.column(name), self.wishes.get((source, name))
-                # Numbers that rows are told apart by say nothing, whatever they are called.
-                if column and column.is_text and wish not in (None, KEEP) and self.wishes.get((target, key)) == KEEP:
-                    self.wishes[target, key] = suspicion.fitting(target.column(key), wish)
+                column, wish = source.column(name), self.wishes.get((source, name), KEEP)
+                if not column or wish == KEEP or self.wishes.get((target, key)) != KEEP:
+                    continue
+                # Numbers that rows are told apart by say nothing; of another one, as that of a card, a person has to decide.
+                if wish if column.is_text else not re.search(r"(^|_)id$", key):
+                    self.wishes[target, key] = suspicion.fitting(target.column(key), wish) if column.is_text else None
                     changed = True
         for source, name, target, key in references:
             if (source, name) in self.wishes and source.column(name) and target.column(key):

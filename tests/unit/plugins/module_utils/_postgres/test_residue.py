@@ -14,7 +14,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize imp
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import Column
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, WORDS
 
-HARMLESS = set(re.findall(r"[\w@.+-]+", " ".join([LOREM] + [word for locale in WORDS.values() for kind in locale.values() for word in kind]).lower()))
+HARMLESS = {form for word in re.findall(r"[\w@.+-]+", " ".join([LOREM] + [word for locale in WORDS.values() for kind in locale.values() for word in kind]).lower())
+            for form in (word, word.strip("._-+"))}
 PIECES = ["Rawson", "raw-12345", "raw1234567", "Ann.Rawwoman@mail.example", "4711", "12345678", "Adams", LOREM, LOREM[:57], LOREM[:30], "é", "x", "N",
           " ", "\\", "\n", "\t", "\v", ".", ". ", ", ", "@", "-", "_"]
 NUMBERS = ["12345678", "-12345678", "1.5e+300", "NaN", "-3.25000001", "Infinity", None]
@@ -62,12 +63,14 @@ def slow(known, rows, alike):
                 words.add(part)
     one_word = {whole for whole in wholes if parts(whole) == [whole]}
     return {name for row in rows for (name, _form), value in zip(COLUMNS, row) if value is not None and (
-        alike(value) in wholes or (words | one_word).intersection(parts(value)))}
+        alike(value) in wholes or (words | one_word).intersection(
+            word for part in parts(value) for word in (part, part[:-1] if part.endswith(".") else part)))}
 
 
 @settings(max_examples=150, derandomize=True, database=None, deadline=None)
 @example([("raw\\N", False), ("Rawson", True)], [("\\Rawson", None, None, None, "\\\n\\Rawson\\")])
 @example([("a\nraw-12345", False)], [(LOREM[:57] + "Rawson", "NaN", "ab", None, "a raw-12345")])
+@example([("raw-12345", False)], [("He has raw-12345.", None, "raw-12345.", None, "(raw-12345.), or")])
 @example([("raw-12345", False)], [(LOREM.rstrip() + "raw-12345", None, None, None, None)])
 @given(st.lists(KNOWN, min_size=1, max_size=4), st.lists(ROW, min_size=1, max_size=4))
 def test_it_finds_what_a_slow_search_finds(known, rows):
@@ -112,3 +115,16 @@ def test_nothing_is_kept_of_what_is_looked_for():
     looked_for = residue.Residue([{"name": "source"}], "utf-8")
     looked_for._learn(0, "Raw Rawson, raw-12345, raw@mail.example", True)
     assert looked_for.values == 4 and all(type(kept) is residue._Print for kept in [*looked_for._words, *looked_for._wholes, *looked_for._prints])
+
+
+def test_the_last_word_of_a_sentence_is_found_in_definitions_too():
+    looked_for = residue.Residue([{"name": "source"}], "utf-8")
+    looked_for._learn(0, "raw@mail.example", False)
+    looked_for._learn(0, "Rawson", True)  # a word of plain letters may be called as a table is
+    for data in (b"\0COMMENT ... 'Ask raw@mail.example.';\0", b"raw@mail.example.", b"Raw@mail.example. x"):
+        looked_for.forget()
+        looked_for.look_at_schema(data)
+        assert looked_for.found == {("source", "the schema")}, data
+    looked_for.forget()
+    looked_for.look_at_schema(b"What Rawson. and Rawson is.")
+    assert looked_for.found == set()
