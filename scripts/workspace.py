@@ -14,6 +14,7 @@ import fcntl
 import glob
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -87,12 +88,24 @@ def install(*names, venv=VENV, python=sys.executable):
         missing = [name for name, value in wanted.items() if read(stamps / name) != value]
         if missing:
             print("slipway: installing %s into %s" % (", ".join(missing), os.path.relpath(venv, ROOT)), flush=True)
-            files = [part for name in missing for part in ("-r", requirements(name))]
-            subprocess.run([ours, "-m", "pip", "install", "-qq", "--disable-pip-version-check", *files],
-                           cwd=ROOT, check=True)
+            bring(ours, [requirements(name) for name in missing])
             for name in missing:
                 (stamps / name).write_text(wanted[name], encoding="utf-8")
     return ours
+
+
+def bring(python, files):
+    """Install files of requirements into an environment: by uv, or by pip where that has an index of its own, or where uv fails."""
+    said = subprocess.run([python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True).stdout
+    listed = [part for path in files for part in ("-r", path)]
+    quiet = ["-qq", "--disable-pip-version-check"]
+    if not re.search(r"\.(index-url|no-index|proxy)=", said):
+        tool = [python, "-m", "pip", "install", *quiet, "-r", requirements("installer")]
+        by_uv = [python, "-m", "uv", "pip", "install", "--quiet", "--python", python, *listed]
+        own = dict(os.environ, UV_CACHE_DIR=str(CACHE / "uv"), UV_NO_CONFIG="1")
+        if all(subprocess.run(command, cwd=ROOT, env=own, check=False).returncode == 0 for command in (tool, by_uv)):
+            return
+    subprocess.run([python, "-m", "pip", "install", *quiet, *listed], cwd=ROOT, check=True)
 
 
 def dependencies():
