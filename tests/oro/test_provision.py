@@ -96,6 +96,7 @@ def test_a_picture_is_made_by_the_application_when_it_is_first_asked_for_and_is_
     assert lab.get("/media/cache/other.php", "app2")[0] == 200 and lab.page("app2", "/media/cache/other.php")["version"] == "5.1.0"
 
 
+@pytest.mark.long
 def test_settings_of_php_reach_what_runs_and_no_request_is_lost(lab, deployed):
     before = lab.page("app2")
     with users(lab, "app2") as visits:
