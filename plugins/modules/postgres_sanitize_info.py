@@ -125,7 +125,7 @@ rules:
       type: str
       sample: customer
     rows:
-      description: Which of its rows are in the dump, V(all) or V(none).
+      description: Which of its rows are in the dump, V(all), V(some) or V(none).
       type: str
       sample: all
     source:
@@ -199,6 +199,12 @@ proposal:
   type: dict
   returned: when O(gather) has V(scan)
   sample: {"tables": {"public.customer": {"columns": {"id": "keep", "email": "email"}}}}
+proposal_problems:
+  description: What keeps a dump from being made by the proposal, in sentences, such as a check that a mask would not pass.
+  type: list
+  elements: str
+  returned: when O(gather) has V(scan)
+  sample: []
 coverage:
   description: Which columns have rules.
   type: dict

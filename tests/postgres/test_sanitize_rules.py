@@ -136,7 +136,7 @@ def test_a_preset_is_passed_over_where_it_does_not_fit_and_other_rules_are_not(s
 def test_what_is_looked_at_shows_no_value_and_no_key(shop):
     result = looked(shop, "rules", "queries", "scan", "coverage", document=dict(changed(empty=None), policy="scan"))
     assert RAW.findall(json.dumps(result)) == [] and result["problems"] == []
-    assert set(result) == {"policy", "problems", "rules", "queries", "scan", "coverage", "proposal"}
+    assert set(result) == {"policy", "problems", "rules", "queries", "scan", "coverage", "proposal", "proposal_problems"}
     queries = {"%(schema)s.%(name)s" % entry: entry["query"] for entry in result["queries"]}
     assert len(queries) == 8 and "app.session" not in queries
     assert "current_setting('slipway.sanitize_key')" in queries["app.customer"] and not re.search("[0-9a-f]{65}", queries["app.customer"])
@@ -155,7 +155,7 @@ def test_a_proposal_is_a_set_of_rules_that_a_dump_can_be_made_by(postgres, shop,
     first = looked(shop, "scan", "coverage")
     assert len(first["coverage"]["undecided"]) == first["coverage"]["columns"] == 37 and first["problems"]
     proposal = first["proposal"]
-    assert RAW.findall(json.dumps(proposal)) == [] and set(proposal) == {"tables"}
+    assert RAW.findall(json.dumps(proposal)) == [] and set(proposal) == {"tables"} and first["proposal_problems"] == []
     assert proposal["tables"]["app.visit"] == {"columns": {"day": "keep", "who": "keep", "email": "email"}}
     assert proposal["tables"]['app."Bestellung Ü"'] == {"columns": {'"Nr."': "keep", "customer": "keep", "total": "keep", "order": "keep"}}
     suspicious = {(entry["name"], entry["column"]) for entry in first["scan"]}
@@ -174,16 +174,28 @@ def test_a_proposal_adds_to_what_is_written_and_follows_foreign_keys(small):
     small.execute("""SET search_path = public; CREATE TABLE account (login_name text PRIMARY KEY, colour text, "Odd.*" int);
         CREATE TABLE session (session_id int PRIMARY KEY, account text REFERENCES account, passport_number bytea NOT NULL UNIQUE);
         CREATE TABLE card (number bigint PRIMARY KEY, kind text); CREATE TABLE payment (card_number bigint REFERENCES card, token_id int REFERENCES session);
+        CREATE TABLE place (city text CHECK (length(city) = 3)); INSERT INTO place VALUES ('Rom');
         CREATE TABLE visit (session_id int REFERENCES session, username text REFERENCES account, place text)""")
     written = {"policy": "strict", "tables": {"public.visit": {"columns": {"place": "city"}}}}
-    proposal = looked(small, "scan", below=[("rules.yml", written)], written=written)["proposal"]
+    result = looked(small, "scan", below=[("rules.yml", written)], written=written)
+    proposal = result["proposal"]
     # No rule fits passport_number, so there is none; and what the number of a card says of persons a person has to know.
+    for name in ("session.passport_number", "card.number", "payment.card_number"):
+        assert "public.%s (" % name in result["proposal_problems"][0]
     assert looked(small, "scan", written={"tables": None})["proposal"]["tables"]["public.visit"]["columns"]["place"] == "keep"
     assert proposal == {"policy": "strict", "tables": {
         # A text that refers to it is called as one of a person is: so is the key, and what else refers to that.
         "public.account": {"columns": {"login_name": "hash", "colour": "keep", '"Odd.*"': "keep"}},
-        "public.session": {"columns": {"session_id": "keep"}}, "public.card": {"columns": {"kind": "keep"}}, "public.payment": {"columns": {"token_id": "keep"}},
+        "public.session": {"columns": {"session_id": "keep"}}, "public.card": {"columns": {"kind": "keep"}},
+        "public.payment": {"columns": {"token_id": "keep"}}, "public.place": {"columns": {"city": "city"}},
         "public.visit": {"columns": {"place": "city", "session_id": "keep"}}}} and written["tables"] == {"public.visit": {"columns": {"place": "city"}}}
+    # What a mask would come to is tried out.
+    small.execute("DROP TABLE public.payment, public.card; ALTER TABLE public.session DROP passport_number")
+    result = looked(small, "scan")
+    assert "place: the check place_city_check would refuse 1 of 1 masked rows, by city" in " ".join(result["proposal_problems"])
+    some = {"tables": {"account": {"where": "colour = 'red'"}}}
+    tables = looked(small, "rules", document=some, below=[("rules.yml", result["proposal"])])["rules"]
+    assert {table["name"]: table["rows"] for table in tables} == {"account": "some", "session": "some", "visit": "some", "place": "all"}
 
 
 def played(folder, playbook, *more, **variables):
@@ -208,6 +220,7 @@ def test_a_first_file_of_rules_is_written_by_a_playbook_and_dumps_are_made_by_it
     assert status == 0 and "localhost] => {" not in said and not RAW.search(said.replace("raw_", "")), said
     assert re.search(r"code +app.short_code +hash +rules.yml, app.customer", said) and "app.session: no rows (sanitize, app.session)" in said
     assert "app.customer.home (app.place): its type app.place; could have null" in said and "no dump: No rule says what is to become of" in said
+    assert "a dump can be made by rules.yml" in said
     assert stat.S_IMODE(rules.stat().st_mode) == 0o600
     written = yaml.safe_load(rules.read_text(encoding="utf-8"))["tables"]
     assert written["app.customer"]["columns"]["code"] == "hash" and written["app.customer"]["columns"]["email"] == "email" and "app.session" not in written

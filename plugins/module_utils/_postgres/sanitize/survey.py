@@ -19,7 +19,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize imp
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import SETTING
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.plan import ASSUMED, Plan
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import NONE
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import NONE, Rules
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Selection, spoken
 
 RULES, QUERIES, SCAN, COVERAGE = "rules", "queries", "scan", "coverage"
@@ -30,7 +30,8 @@ KEEP = "keep"
 def survey(connection, document, below, environment, gather, exclude_tables=(), exclude_table_data=(), written=None):
     """What is asked for of the rules (as Rules takes them) in a database: {policy, problems, and of GATHERED what is in gather}.
 
-    With SCAN there is a proposal, too: a document of rules for all columns that have none, added to the document written.
+    With SCAN there is a proposal, too, a document of rules for all columns that have none, added to the document written, and what speaks
+    against that one.
     """
     sanitizing = Sanitizing(document, secrets.token_hex(32), environment, below)
     with connection.session() as session:
@@ -50,6 +51,8 @@ def survey(connection, document, below, environment, gather, exclude_tables=(), 
             suspects = {table: _suspects(session, table) for table in _dumped(plan)}
             result[SCAN] = [line for table, found in suspects.items() for line in _scanned(table, found)]
             result["proposal"] = _Proposal(plan, suspects).document(written or {})
+            proposed = Rules(document, [*below, ("proposal", result["proposal"])])
+            result["proposal_problems"] = Plan(session, proposed, sanitizing.policy, selection, facts).problems
     return result, selection.warnings
 
 
@@ -70,7 +73,7 @@ def _name(relation):
 def _decided(table):
     """A table with the decision of each of its columns; of one without rows there is none to be made."""
     columns = [_decision(table, column) for column in table.columns] if table.rows != NONE else []
-    return dict(_name(table.relation), rows=table.rows, source=table.rows_source, columns=columns)
+    return dict(_name(table.relation), rows="some" if table.part else table.rows, source=table.rows_source, columns=columns)
 
 
 def _decision(table, column):
