@@ -15,7 +15,8 @@ import pytest
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application, running_daemon, script, until
 
 KEY = "a key of thirty-two characters..."
-RULES = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "django_migrations": "keep", "site": "keep"}, "after_restore": ["UPDATE public.django_migrations SET name = 'restored'"]}
+RULES = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "django_migrations": "keep", "site": "keep"},
+         "after_restore": ["UPDATE public.django_migrations SET name = 'restored'"]}
 ADOPT = {"sql": ["UPDATE site SET url = {site_url}"], "commands": [["sh", "-c", "test ! -e {root}/ran && echo adopted >> {shared}/adopted"]]}
 
 
