@@ -17,7 +17,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import ADDRESSES, MOMENTS, NUMBERS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.passwords import PREFIXES
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.placeholders import all_written
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, WORDS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, MAILBOXES, WORDS
 
 SAMPLE = 1000  # rows of each masked column
 MOST = 200000  # fingerprints, which take some 50 MB
@@ -141,7 +141,7 @@ class Residue:
         self._words, self._wholes = set(), set()  # those of one word, with and without a full stop, and of values with more than a word in them
         self._plain = set()  # those of words of plain letters
         self._impossible = set(FORMS)  # names of forms that nothing has that is looked for
-        harmless = " ".join([LOREM, *PREFIXES, *all_written()] + [word for locale in WORDS.values() for kind in locale.values() for word in kind])
+        harmless = " ".join([LOREM, *MAILBOXES, *PREFIXES, *all_written()] + [word for locale in WORDS.values() for kind in locale.values() for word in kind])
         self._harmless = {form for word in words(harmless.encode(codec, "replace")) for form in (word, word.strip(b"._-+"))}
 
     @property
@@ -167,14 +167,15 @@ class Residue:
             part = part.strip(b"._-+")
             local, at, _domain = part.partition(b"@")
             if at:
-                self._add(number, part, self._words)
+                if len(part) >= SHORTEST_WORD:
+                    self._add(number, part, self._words)
                 part = local
             coded = re.search(rb"[0-9]", part) and re.search(rb"[^0-9._+-]", part)
             shortest = SHORTEST_CODE if coded and not at else SHORTEST_WORD
             if part in self._harmless or not (at or name or coded) or len(part) < shortest or part.isdigit():
                 continue
             self._add(number, part, self._words)
-            if not at and not coded:
+            if not coded and not (at and re.search(rb"[._+-]", part)):
                 self._plain |= {_Print(hash(part)), _Print(hash(part + b"."))}
 
     def _add(self, number, data, prints):
