@@ -24,6 +24,7 @@ MOST = 200000  # fingerprints, which take some 50 MB
 SHORTEST_WORD, SHORTEST_VALUE, SHORTEST_CODE = 6, 8, 8  # characters; shorter ones meet by chance
 LONGEST = 300  # characters of a value that are looked at
 MOST_FOUND = 5  # places that are told
+DEFINITIONS = "the schema"  # where something was found that is in no row
 # Rules whose masks may be raw values of others: to find one says nothing.
 ALIKE = ("number", "date", "inet", "keep", "fixed", "postal_code", "digits_mask", "phone")
 # Types whose values say nobody, or meet by chance.
@@ -222,7 +223,7 @@ class Residue:
     def look_at_schema(self, data):
         """Look at the definitions of a table of contents; plain words of people are those of tables and comments, too."""
         self.bytes += len(data)
-        self._note((word for word in self._words.intersection(words(data)) if word not in self._plain), "the schema")
+        self._note((word for word in self._words.intersection(words(data)) if word not in self._plain), DEFINITIONS)
 
     def _note(self, met, where):
         if where not in self._accepted:
