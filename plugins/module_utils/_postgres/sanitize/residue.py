@@ -118,9 +118,16 @@ def _values(column, rule):
 
 def _sample(table, values, harmless):
     """A query for some values, less the one that is no value of anybody: a database that was filled from a sanitized dump has it."""
-    share = min(100.0, 200.0 * SAMPLE / max(table.relation["estimate"], 1))
-    return "SELECT DISTINCT left(v, %d) AS v FROM (SELECT %s AS v FROM ONLY %s TABLESAMPLE SYSTEM (%f) LIMIT %d) s WHERE v IS NOT NULL%s" % (
-        LONGEST, values, table.sql, share, SAMPLE, " AND v <> %s" % quote_literal(harmless) if harmless else "")
+    return "%sSELECT DISTINCT left(v, %d) AS v FROM (SELECT %s AS v FROM ONLY %s LIMIT %d) s WHERE v IS NOT NULL%s" % (
+        table.part.with_ if table.part else "", LONGEST, values, _some_rows(table), SAMPLE,
+        " AND v <> %s" % quote_literal(harmless) if harmless else "")
+
+
+def _some_rows(table):
+    """SQL for rows of a table that are dumped: of others nothing could be found."""
+    if table.part:
+        return "%s%s%s" % (table.sql, table.part.joins, " WHERE %s" % table.part.where if table.part.where else "")
+    return "%s TABLESAMPLE SYSTEM (%f)" % (table.sql, min(100.0, 200.0 * SAMPLE / max(table.relation["estimate"], 1)))
 
 
 class Residue:
