@@ -140,7 +140,8 @@ options:
         some of its rows are dumped, and of other tables none that refers to a row that is not. With C(orphans) of the table that refers as V(null)
         the row stays and its reference becomes NULL.
       - C(after_restore) is a list of texts of SQL, which O(slipway.app.postgres_restore#module:after_restore) runs on what is restored.
-      - C(residue) is a dict with C(accept), a list of columns C(schema.table.column) in which raw values of other columns may stand.
+      - C(residue) is a dict with C(accept), a list of columns C(schema.table.column) in which raw values of other columns may stand;
+        V(the schema) means definitions, as defaults and comments.
       - A rule is a name, or a dict with the name as C(rule) and options. It is one of
         V(keep), V(null), V(empty), V(fixed) (C(value)), V(hash) (C(length)), V(email) (C(at), C(fold)), V(name), V(first_name), V(last_name),
         V(company), V(street), V(city), V(phone) and V(postal_code) (C(mask)), V(iban), V(digits_mask) (C(mask)), V(date) (C(days), C(entity),
@@ -420,6 +421,11 @@ sanitized:
           type: list
           elements: str
           sample: [public.customer.birthday]
+        accepted:
+          description: Columns in which nothing was looked for, since the rules say that raw values may stand there.
+          type: list
+          elements: str
+          sample: []
     masked:
       description: The columns whose values are masked, and the rules they are masked by.
       type: list

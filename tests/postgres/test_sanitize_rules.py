@@ -102,16 +102,18 @@ def test_what_comes_later_goes_before_and_each_decision_knows_where_it_comes_fro
 
 def test_what_comes_before_shows_nothing_that_a_later_document_masks_or_leaves_out(small):
     small.execute("CREATE TABLE public.customer (id int, email text, mail2 text, mails text[], data jsonb, plan text); CREATE TABLE public.audit (id int)")
-    package = ("slipway.yml", {"tables": {"public.audit": {"rows": "all", "columns": {"id": "keep"}}, "public.customer": {"columns": {
+    package = ("slipway.yml", {"tables": {"public.audit": {"rows": "all", "columns": {"id": "keep"}}, "public.customer": {"where": "id < 9", "columns": {
         "id": "keep", "email": "keep", "mail2": {"rule": "sql", "expression": "mail2"}, "mails": {"rule": "array", "of": "keep"},
         "data": {"rule": "json", "paths": {"a": "hash"}, "rest": "keep"}, "plan": "first_name"}}}})
-    ours = {"tables": {"*": {"columns": {"*mail*": "hash", "mails": {"rule": "array", "of": "hash"}, "data": "null", "p*": "hash"}}, "aud*": "truncate"}}
+    ours = {"tables": {"*": {"where": "id = 7", "columns": {"*mail*": "hash", "mails": {"rule": "array", "of": "hash"}, "data": "null", "p*": "hash"}}, "aud*": "truncate"}}
     for document, below in ((ours, [package]), ({}, [package, ("slipway.yml", ours)])):
         found, emptied = decisions(small, document, below)
         assert {column: rule for column, (rule, _source) in found.items()} == {
             # What it masks in another way it knows better.
             "customer.id": "keep", "customer.email": "hash", "customer.mail2": "hash", "customer.mails": "array", "customer.data": "null",
             "customer.plan": "first_name"} and list(emptied) == ["audit"]
+        assert [entry["query"].partition("WHERE ")[2] for entry in looked(small, "queries", document=document, below=below)["queries"]] == [
+            "(id = 7) OFFSET 0) slipway"]
     found, emptied = decisions(small, package[1], [("rules.yml", ours)])  # and the other way round the last word counts
     assert found["customer.email"] == ("keep", "sanitize, public.customer") and found["audit.id"][0] == "keep" and emptied == {}
 

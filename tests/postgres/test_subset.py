@@ -258,6 +258,21 @@ def test_what_cannot_be_a_subset_is_said_before(small, store):
     assert store.list() == [] == store.leftovers()
 
 
+def test_raw_values_are_sampled_of_the_rows_that_are_dumped(small, store):
+    """Others come first in these tables, and more of them than are looked at."""
+    small.execute("""SET search_path = public; CREATE TABLE person (id int PRIMARY KEY, mail text);
+        CREATE TABLE event (id int PRIMARY KEY, who int REFERENCES person, contact text, payload text);
+        INSERT INTO person SELECT n, 'Raw' || n || '@mail.example' FROM generate_series(1, 3000) n;
+        INSERT INTO event SELECT n, n, 'called-raw-' || n, 'fine' FROM generate_series(1, 3000) n""")
+    rules = rules_of("""{person: {columns: {id: keep, mail: email}, where: id > 2995},
+                         event: {columns: {id: keep, who: keep, contact: hash, payload: keep}}}""")
+    assert sanitized(small, store, rules)["rows"] == 10
+    for words in ("'sent to Raw' || who || '@mail.example'", "'was called-raw-' || who"):
+        small.execute("UPDATE public.event SET payload = %s" % words)
+        with pytest.raises(SlipwayError, match="Raw values were found .* of public.(event.contact|person.mail) in public.event.payload"):
+            sanitized(small, store, rules)
+
+
 def test_the_moment_of_a_condition_is_that_of_the_dump():
     condition = subset.Condition("""a < now ( ) - interval '1 day' AND b = '(' || "now" AND CURRENT_DATE > d AND e < localtimestamp(0)""", "x")
     moment = "(timestamptz '2026-11-26 17:00:00+00')::"

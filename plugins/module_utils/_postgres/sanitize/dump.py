@@ -148,7 +148,7 @@ class Sanitizing:
         rows = {table.relation["oid"]: watch.rows[number] for number, table in enumerate(tables)}
         rows.update((table.relation["oid"], 0) for table in plan.tables if table.rows == NONE)
         return rows, {"columns": residue["columns"], "values": residue["values"], "bytes": residue["bytes"],
-                      "left_out": left_out + residue["left_out"]}
+                      "left_out": left_out + residue["left_out"], "accepted": self.rules.accepted}
 
 
 def _require_private(connection):

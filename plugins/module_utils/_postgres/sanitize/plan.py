@@ -350,9 +350,10 @@ def _unfit(rule, table, column):
 
 
 def _last_said(entries, option):
-    """What entries, [(exact, order, Entry)], say of an option: one that names the table goes before a pattern, then what comes later; or None."""
-    said = [(exact, order, getattr(entry, option)) for exact, order, entry in entries if getattr(entry, option)]
-    return max(said, key=lambda one: one[:2])[2] if said else None
+    """What entries, [(exact, order, Entry)], say of which rows there are, or None: a later document goes before, then one that names the table, then
+    what comes later."""
+    said = [((entry.level, exact, order), getattr(entry, option)) for exact, order, entry in entries if getattr(entry, option)]
+    return max(said, key=lambda one: one[0])[1] if said else None
 
 
 def _meet(rule, column, other_rule, other):

@@ -17,13 +17,14 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import ADDRESSES, MOMENTS, NUMBERS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.passwords import PREFIXES
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.placeholders import all_written
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, WORDS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, MAILBOXES, WORDS
 
 SAMPLE = 1000  # rows of each masked column
 MOST = 200000  # fingerprints, which take some 50 MB
 SHORTEST_WORD, SHORTEST_VALUE, SHORTEST_CODE = 6, 8, 8  # characters; shorter ones meet by chance
 LONGEST = 300  # characters of a value that are looked at
 MOST_FOUND = 5  # places that are told
+DEFINITIONS = "the schema"  # where something was found that is in no row
 # Rules whose masks may be raw values of others: to find one says nothing.
 ALIKE = ("number", "date", "inet", "keep", "fixed", "postal_code", "digits_mask", "phone")
 # Types whose values say nobody, or meet by chance.
@@ -117,9 +118,16 @@ def _values(column, rule):
 
 def _sample(table, values, harmless):
     """A query for some values, less the one that is no value of anybody: a database that was filled from a sanitized dump has it."""
-    share = min(100.0, 200.0 * SAMPLE / max(table.relation["estimate"], 1))
-    return "SELECT DISTINCT left(v, %d) AS v FROM (SELECT %s AS v FROM ONLY %s TABLESAMPLE SYSTEM (%f) LIMIT %d) s WHERE v IS NOT NULL%s" % (
-        LONGEST, values, table.sql, share, SAMPLE, " AND v <> %s" % quote_literal(harmless) if harmless else "")
+    return "%sSELECT DISTINCT left(v, %d) AS v FROM (SELECT %s AS v FROM ONLY %s LIMIT %d) s WHERE v IS NOT NULL%s" % (
+        table.part.with_ if table.part else "", LONGEST, values, _some_rows(table), SAMPLE,
+        " AND v <> %s" % quote_literal(harmless) if harmless else "")
+
+
+def _some_rows(table):
+    """SQL for rows of a table that are dumped: of others nothing could be found."""
+    if table.part:
+        return "%s%s%s" % (table.sql, table.part.joins, " WHERE %s" % table.part.where if table.part.where else "")
+    return "%s TABLESAMPLE SYSTEM (%f)" % (table.sql, min(100.0, 200.0 * SAMPLE / max(table.relation["estimate"], 1)))
 
 
 class Residue:
@@ -141,7 +149,7 @@ class Residue:
         self._words, self._wholes = set(), set()  # those of one word, with and without a full stop, and of values with more than a word in them
         self._plain = set()  # those of words of plain letters
         self._impossible = set(FORMS)  # names of forms that nothing has that is looked for
-        harmless = " ".join([LOREM, *PREFIXES, *all_written()] + [word for locale in WORDS.values() for kind in locale.values() for word in kind])
+        harmless = " ".join([LOREM, *MAILBOXES, *PREFIXES, *all_written()] + [word for locale in WORDS.values() for kind in locale.values() for word in kind])
         self._harmless = {form for word in words(harmless.encode(codec, "replace")) for form in (word, word.strip(b"._-+"))}
 
     @property
@@ -167,14 +175,15 @@ class Residue:
             part = part.strip(b"._-+")
             local, at, _domain = part.partition(b"@")
             if at:
-                self._add(number, part, self._words)
+                if len(part) >= SHORTEST_WORD:
+                    self._add(number, part, self._words)
                 part = local
             coded = re.search(rb"[0-9]", part) and re.search(rb"[^0-9._+-]", part)
             shortest = SHORTEST_CODE if coded and not at else SHORTEST_WORD
             if part in self._harmless or not (at or name or coded) or len(part) < shortest or part.isdigit():
                 continue
             self._add(number, part, self._words)
-            if not at and not coded:
+            if not coded and not (at and re.search(rb"[._+-]", part)):
                 self._plain |= {_Print(hash(part)), _Print(hash(part + b"."))}
 
     def _add(self, number, data, prints):
@@ -221,7 +230,7 @@ class Residue:
     def look_at_schema(self, data):
         """Look at the definitions of a table of contents; plain words of people are those of tables and comments, too."""
         self.bytes += len(data)
-        self._note((word for word in self._words.intersection(words(data)) if word not in self._plain), "the schema")
+        self._note((word for word in self._words.intersection(words(data)) if word not in self._plain), DEFINITIONS)
 
     def _note(self, met, where):
         if where not in self._accepted:

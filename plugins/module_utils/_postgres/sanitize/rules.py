@@ -18,6 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._config.fields import 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import masks
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.presets import PRESETS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.residue import DEFINITIONS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.subset import ORPHANS_DROPPED, ORPHANS_NULL, Condition, Sample
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Pattern
 
@@ -155,5 +156,7 @@ def _check_texts(said, where):
 
 def _check_residue(said, where):
     names = said.get("accept", []) if isinstance(said, dict) else None
-    if not isinstance(names, list) or not all(isinstance(name, str) and name.count(".") >= 2 for name in names) or set(said) - {"accept"}:
-        raise SlipwayError("%s.residue has to be a mapping with accept, a list of columns as schema.table.column, and is %r." % (where, said))
+    fine = isinstance(names, list) and all(isinstance(name, str) and (name.count(".") >= 2 or name == DEFINITIONS) for name in names)
+    if not fine or set(said) - {"accept"}:
+        raise SlipwayError("%s.residue has to be a mapping with accept, a list of columns as schema.table.column or %s, and is %r." % (
+            where, DEFINITIONS, said))

@@ -82,3 +82,12 @@ WORDS = {
 }
 LOREM = ("Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et dolore magna aliqua. "
          "Ut enim ad minim veniam, quis nostrud exercitation ullamco laboris nisi ut aliquip ex ea commodo consequat. ") * 4
+# What stands before the @ of addresses that are nobody's in particular, and in any text, too.
+MAILBOXES = _words("""
+    abuse accounting accounts admission answers applications billing booking bookings careers contact contactus customer customers customercare
+    customerservice delivery enquiries enquiry events export feedback finance general helpdesk hostmaster import information inquiries inquiry
+    invoice invoices kontakt kunden kundenservice logistics mailbox management marketing newsletter no-reply noreply notifications office order
+    orders payment payments postmaster privacy procurement purchase purchasing reception rechnung rechnungen reservations returns schule
+    secretary sekretariat security service services shipping subscriptions support technik training verkauf versand vertrieb verwaltung warehouse
+    webmaster welcome
+    bestellung bestellungen bewerbung bewerbungen buchhaltung datenschutz einkauf einkaeufer empfang lieferung personal praxis studio zentrale""")

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import residue
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import Column
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, WORDS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, MAILBOXES, WORDS
 
-HARMLESS = {form for word in re.findall(r"[\w@.+-]+", " ".join([LOREM] + [word for locale in WORDS.values() for kind in locale.values() for word in kind]).lower())
+HARMLESS = {form for word in re.findall(r"[\w@.+-]+", " ".join([LOREM, *MAILBOXES] + [word for locale in WORDS.values() for kind in locale.values() for word in kind]).lower())
             for form in (word, word.strip("._-+"))}
 PIECES = ["Rawson", "raw-12345", "raw1234567", "Ann.Rawwoman@mail.example", "4711", "12345678", "Adams", LOREM, LOREM[:57], LOREM[:30], "é", "x", "N",
           " ", "\\", "\n", "\t", "\v", ".", ". ", ", ", "@", "-", "_"]
@@ -55,7 +55,7 @@ def slow(known, rows, alike):
             part = part.strip("._-+")
             local, at, _domain = part.partition("@")
             if at:
-                words.add(part)
+                words |= {part} if len(part.encode()) >= 6 else set()
                 part = local
             coded = re.search("[0-9]", part) and re.search(r"[^0-9._+-]", part)
             shortest = 8 if coded and not at else 6
@@ -128,3 +128,15 @@ def test_the_last_word_of_a_sentence_is_found_in_definitions_too():
     looked_for.forget()
     looked_for.look_at_schema(b"What Rawson. and Rawson is.")
     assert looked_for.found == set()
+
+
+def test_what_stands_before_an_at_is_no_reason_to_refuse_a_table_or_a_text_that_is_called_so():
+    looked_for = residue.Residue([{"name": "source"}], "utf-8")
+    for value in ("rawshop@mail.example", "orders@mail.example", "5 pieces @ 3", "raw.person@mail.example"):
+        looked_for._learn(0, value, False)
+    looked_for.look_at_schema(b"CREATE TABLE orders; OWNER rawshop @")
+    looked_for.look(b"your orders, two @ four\n", [["c", None]])
+    assert looked_for.found == set()
+    looked_for.look(b"ask rawshop\n", [["c", None]])
+    looked_for.look_at_schema(b"-- by raw.person")
+    assert looked_for.found == {("source", "c"), ("source", "the schema")}
