@@ -53,11 +53,14 @@ options:
     type: str
   prefix:
     description:
-      - Remove all dumps whose keys begin with this, C(<instance>/<database>) or C(<instance>/<database>/<config>), but for the newest O(keep).
+      - Remove all dumps whose keys begin with this, C(<instance>/<database>) or C(<instance>/<database>/<config>), but for the newest O(keep)
+        of each config.
     type: str
   keep:
     description:
-      - How many dumps below O(prefix), the newest ones, are not removed. V(0) removes all of them. Needed with O(prefix).
+      - How many dumps of each config below O(prefix), the newest ones, are not removed. V(0) removes all of them. Needed with O(prefix).
+      - Sanitized dumps and others are counted apart. A dump whose manifest cannot be used is not counted, and not removed either; a warning
+        names it, and O(key) removes it.
     type: int
   only_sanitized:
     description:
@@ -68,7 +71,7 @@ options:
   confirm:
     description:
       - The name of the database. Without it nothing is removed in V(prod), nor where O(environment) does not say which it is, and elsewhere
-        no dump whose key begins with C(prod) unless it is sanitized.
+        only sanitized dumps and those of O(environment), as their manifests say; of a dump of before, the first part of its key does.
     type: str
     default: ''
   login_db:
@@ -461,7 +464,7 @@ seconds:
   returned: when O(state=present)
   sample: 21.4
 removed:
-  description: The keys of the dumps that were removed, newest first.
+  description: The keys of the dumps that were removed, newest first; when a removal fails, those that went before it.
   type: list
   elements: str
   returned: when O(state=absent)
@@ -493,7 +496,7 @@ def wish_from(params, chosen):
                 config=config_part(params, sanitizing), jobs=chosen["jobs"], compression=chosen["compression"] or "auto",
                 exclude_tables=chosen["exclude_tables"] or [], exclude_table_data=chosen["exclude_table_data"] or [],
                 hooks=chosen["pre_dump_hooks"] or [], bin_dir=params["bin_dir"], who=params["by"],
-                remove_leftovers=params["remove_leftovers"], sanitizing=sanitizing)
+                remove_leftovers=params["remove_leftovers"], sanitizing=sanitizing, environment=params["environment"])
 
 
 def sanitizing_from(params, rules):
@@ -526,7 +529,7 @@ def removed(params, check):
     removal = Removal(params["key"], params["prefix"], params["keep"], params["only_sanitized"], params["environment"], params["confirm"])
     keys = removal.run(store, check)
     leftovers = store.leftovers() if check else store.remove_leftovers(params["remove_leftovers"])
-    return {"changed": bool(keys), "removed": keys, "leftovers": leftovers}
+    return {"changed": bool(keys), "removed": keys, "leftovers": leftovers, "warnings": removal.warnings}
 
 
 def run(module):

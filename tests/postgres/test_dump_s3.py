@@ -400,6 +400,11 @@ def test_who_writes_a_dump_is_not_disturbed_by_its_removal(store, bucket, option
     assert run_module("postgres_dump", absent, check=True)["removed"] == [key] and store.list() != []
     assert run_module("postgres_dump", absent)["removed"] == [key]
     assert run_module("postgres_dump", absent) == {**run_module("postgres_dump", absent, check=True), "changed": False, "removed": []}
+    # What is left of one is none that could be sanitized, and goes with the leftovers.
+    half = str(small(store))
+    store.bucket.delete(half + "/manifest.json")
+    left = run_module("postgres_dump", dict(absent, key=half, only_sanitized=True, remove_leftovers=True))
+    assert (left["removed"], left["leftovers"]) == ([], [half]) and store.bucket.objects("") == {}
 
 
 def fetched_half(key, store, act):

@@ -76,13 +76,14 @@ class Wish:
 
     exclude_tables and exclude_table_data are patterns of tables. hooks are commands, each a text or a list of words, that
     are run before, with what libpq needs to reach the database in their environment. jobs None means as many as there
-    are cores, compression is a text for the module of this name, who a text for the manifest. remove_leftovers removes what
+    are cores, compression is a text for the module of this name, who a text for the manifest, environment what the database belongs to
+    (None: it is not named). remove_leftovers removes what
     dumps that were killed have left also where a store cannot be sure that they were. sanitizing, where there is one, is a
     Sanitizing, which masks the rows.
     """
 
     def __init__(self, instance, config="none", jobs=None, compression="auto", exclude_tables=(), exclude_table_data=(), hooks=(),
-                 bin_dir=None, who=None, remove_leftovers=False, sanitizing=None):
+                 bin_dir=None, who=None, remove_leftovers=False, sanitizing=None, environment=None):
         if jobs is not None and jobs < 1:
             raise SlipwayError("%d jobs cannot dump anything; at least 1 is needed." % jobs, untouched="Nothing was changed.")
         self.instance = instance
@@ -95,6 +96,7 @@ class Wish:
         self.bin_dir = bin_dir
         self.remove_leftovers = remove_leftovers
         self.sanitizing = sanitizing
+        self.environment = environment
         self.who = who or "%s@%s" % (getpass.getuser(), socket.gethostname())
 
 
@@ -374,7 +376,7 @@ def _manifest(facts, clients, wish, settled, selection):
     options = {"config": wish.config, "exclude_tables": list(wish.exclude_tables), "exclude_table_data": list(wish.exclude_table_data),
                "pre_dump_hooks": [argv[0] for argv in wish.hooks if argv]}
     return dict(content(facts, clients, selection), format=manifests.FORMAT, jobs=wish.jobs, compression=settled, who=wish.who,
-                options=options, slipway=manifests.SLIPWAY)
+                environment=wish.environment, options=options, slipway=manifests.SLIPWAY)
 
 
 def _result(key, store, manifest, leftovers, warnings, begun):

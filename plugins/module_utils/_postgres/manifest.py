@@ -87,6 +87,7 @@ LATER = {
     # What was asked for; of hooks only which programs they were, since their arguments may be secrets.
     "options": _dict_of(config=_text, exclude_tables=_list_of(_text), exclude_table_data=_list_of(_text), pre_dump_hooks=_list_of(_text)),
     "icu_rules": _optional(_text),
+    "environment": _optional(_text),  # that the database belongs to, as whoever dumped it has named it; None: it was not named
     "system": _optional(_text),  # the identifier that a server and its standbys have in common, of a sanitized dump
     # Of a sanitized dump: by which rules (their digest) and which key (its id) which columns were masked, and which tables were emptied or have
     # some of their rows only.
@@ -105,6 +106,11 @@ LATER = {
         privileges=_optional(_list_of(_dict_of(grantee=_text, grantable=lambda value: isinstance(value, bool),
                                                privilege=lambda value: value in ("CREATE", "CONNECT", "TEMPORARY"))))),
 }
+
+
+def environment_of(manifest, key):
+    """The environment that the rows of a dump are of; None where it was not named. Of a dump of before it is the instance."""
+    return manifest.get("environment", key.instance)
 
 
 def read(folder, key):

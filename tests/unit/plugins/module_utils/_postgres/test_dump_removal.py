@@ -42,8 +42,22 @@ def test_all_but_the_newest_below_a_prefix(store):
     other = write(store, config="small")
     assert Removal(prefix="uat/shop/none", keep=2, environment="uat").run(store) == [str(keys[1]), str(keys[0])]
     assert Removal(prefix="uat/shop/none", keep=2, environment="uat").run(store) == []
+    assert Removal(prefix="uat/shop", keep=1, environment="uat").run(store, check=True) == [str(keys[2])]  # of each config
     assert Removal(prefix="uat/shop", keep=0, environment="uat").run(store) == [str(other), str(keys[3]), str(keys[2])]
     assert store.list() == []
+
+
+@pytest.mark.parametrize("how", ["masked", "small", "masked in its place", "damaged"])
+def test_what_is_no_substitute_is_not_kept_instead(store, how):
+    """Else the newest, which is kept, is masked or unusable, and all real ones are gone."""
+    older, raw = write(store), write(store)
+    last = write(store, **{"masked": {"config": "sanitized", "sanitized": SANITIZED}, "small": {"config": "small"},
+                           "masked in its place": {"sanitized": SANITIZED}, "damaged": {}}[how])
+    if how == "damaged":
+        pathlib.Path(store.path(last), "manifest.json").write_text("{", encoding="utf-8")
+    removal = Removal(prefix="uat/shop", keep=1, environment="uat")
+    assert removal.run(store) == [str(older)] and store.list() == [last, raw]
+    assert len(removal.warnings) == (how == "damaged") and all("%s stays" % last in warning for warning in removal.warnings)
 
 
 def test_a_damaged_manifest_keeps_no_dump(store):
@@ -62,20 +76,34 @@ def test_raw_dumps_are_not_among_the_sanitized_ones(store):
     assert store.list() == [raw]
 
 
-@pytest.mark.parametrize("instance, sanitized, environment, confirm, goes", [
-    ("prod", None, "uat", "", False), ("prod", None, "uat", "shop", True), ("prod", SANITIZED, "uat", "", True),
-    ("prod", SANITIZED, "prod", "", False), ("prod", SANITIZED, "prod", "shop", True), ("uat", None, "prod", "", False),
-    ("uat", None, None, "", False), ("uat", None, None, "other", False), ("uat", None, "dev", "", True)])
-def test_of_prod_only_with_the_name_of_the_database(store, instance, sanitized, environment, confirm, goes):
-    key = write(store, instance, **({"sanitized": sanitized} if sanitized else {}))
+@pytest.mark.parametrize("instance, more, environment, confirm, goes", [
+    ("prod", {}, "uat", "", False), ("prod", {}, "uat", "shop", True), ("prod", {"sanitized": SANITIZED}, "uat", "", True),
+    ("prod", {"sanitized": SANITIZED}, "prod", "", False), ("prod", {"sanitized": SANITIZED}, "prod", "shop", True), ("uat", {}, "prod", "", False),
+    ("uat", {}, None, "", False), ("uat", {}, None, "other", False), ("dev", {}, "dev", "", True),
+    # Whatever the inventory of production calls its dumps: by their manifests, or where these do not say it by their keys.
+    ("eu", {}, "uat", "", False), ("eu", {}, "uat", "eu", False), ("eu", {}, "uat", "shop", True), ("stag", {}, "uat", "", False),
+    ("uat", {"environment": "prod"}, "uat", "", False), ("uat", {"environment": None}, "uat", "", False), ("uat", {"environment": None}, "uat", "shop", True),
+    ("nightly", {"environment": "uat"}, "uat", "", True), ("nightly", {"environment": "stag"}, "uat", "", False),
+    ("eu", {"environment": "prod", "sanitized": SANITIZED}, "uat", "", True)])
+def test_raw_ones_of_elsewhere_and_any_of_prod_only_with_the_name_of_the_database(store, instance, more, environment, confirm, goes):
+    key = write(store, instance, **more)
     for what in ({"key": str(key)}, {"prefix": instance + "/shop", "keep": 0}):
         removal = Removal(environment=environment, confirm=confirm, **what)
         if goes:
             assert removal.run(store, check=True) == [str(key)]
         else:
-            with pytest.raises(SlipwayError, match="nothing is removed there without its name"):
+            with pytest.raises(SlipwayError, match="is removed .*without (its|the) name"):
                 removal.run(store)
             assert store.list() == [key]
+
+
+def test_one_that_fails_tells_of_those_before_it(store):
+    keys = [write(store) for _number in range(3)]
+    lock = hold(store.path(keys[1]))
+    with pytest.raises(SlipwayError, match="Removed were, before it: %s" % keys[2]) as caught:
+        Removal(prefix="uat/shop", keep=0, environment="uat").run(store)
+    os.close(lock)
+    assert caught.value.facts == {"removed": [str(keys[2])]} and store.list() == [keys[1], keys[0]]
 
 
 @pytest.mark.parametrize("what, words", [
