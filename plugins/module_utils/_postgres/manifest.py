@@ -96,8 +96,9 @@ LATER = {
         after_restore=_list_of(_text)), _dict_of(  # SQL that the rules want to be run on what is restored
         policy=lambda value: value in ("strict", "scan"), rules=lambda value: isinstance(value, str) and bool(_DIGEST.match(value)), key=_text,
         emptied=_list_of(_dict_of(schema=_text, name=_text)),
-        # How many columns raw values were sampled of, how many values were looked for in how many bytes; left_out are masked columns not looked for.
-        residue=_dict_of(columns=_count, values=_count, bytes=_count, left_out=_list_of(_text)),
+        # How many columns raw values were sampled of, how many values were looked for in how many bytes; left_out are masked columns not looked for,
+        # accepted such as nothing was looked for in.
+        residue=_with(dict(accepted=_list_of(_text)), _dict_of(columns=_count, values=_count, bytes=_count, left_out=_list_of(_text))),
         masked=_list_of(_dict_of(schema=_text, name=_text, column=_text, rule=_text)))),
     # What ALTER DATABASE, COMMENT and GRANT say of the database itself, which no archive has.
     "outside": _dict_of(

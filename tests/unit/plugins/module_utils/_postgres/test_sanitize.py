@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import compressor, dump, masks
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
@@ -131,3 +132,11 @@ def test_what_is_compressed_is_read_by_others(tmp_path, settled, program):
     assert data == b"".join(chunks)
     with pytest.raises(FileExistsError):
         compressor.File(str(tmp_path / "1.dat"), settled)
+
+
+def test_a_manifest_says_what_the_proof_did_not_look_at():
+    fine = manifest.LATER["sanitized"]
+    proof = {"columns": 1, "values": 2, "bytes": 3, "left_out": []}
+    told = {"policy": "strict", "rules": "0" * 64, "key": "k", "emptied": [], "masked": []}
+    assert fine(dict(told, residue=proof)) and fine(dict(told, residue=dict(proof, accepted=["public.product.name", "the schema"])))
+    assert not fine(dict(told, residue=dict(proof, accepted="public.product.name")))
