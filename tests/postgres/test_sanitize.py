@@ -371,7 +371,8 @@ def test_known_passwords_and_placeholders_of_an_earlier_dump_are_no_raw_values(p
     assert residue["columns"] == 2 and residue["values"] == 5  # all but what hashes and pictures of all have in common
     there = restored(postgres, newest(store))
     query = "SELECT left(password, 21) AS password, left(photo, 20) AS photo, convert_from(substr(scan, 1, 5), 'UTF8') AS scan FROM public.login ORDER BY id"
-    assert there.query(query) == [{"password": "pbkdf2_sha256$600000$", "photo": "/9j/4AAQSkZJRgABAQAA", "scan": "%PDF-"}, {"password": "", "photo": None, "scan": None}]
+    assert there.query(query) == [{"password": "pbkdf2_sha256$600000$", "photo": "/9j/4AAQSkZJRgABAQAA", "scan": "%PDF-"},
+                                  {"password": "", "photo": None, "scan": None}]
     assert sanitized(there, store, rules)["sanitized"]["residue"]["values"] == 0
 
 
@@ -558,7 +559,8 @@ def test_a_database_of_another_encoding(postgres, store, encoding):
 
 def test_sql_that_the_rules_want_to_be_run_on_what_is_restored(postgres, small, store, run_module):
     small.execute("CREATE TABLE public.setting (name text, value text); INSERT INTO public.setting VALUES ('mode', 'live')")
-    texts = ["UPDATE public.setting SET value = 'it''s a test' -- '", "INSERT INTO setting SELECT '\\! false', current_user; DELETE FROM setting WHERE name IS NULL"]
+    texts = ["UPDATE public.setting SET value = 'it''s a test' -- '",
+             "INSERT INTO setting SELECT '\\! false', current_user; DELETE FROM setting WHERE name IS NULL"]
     rules = dict(rules_of("setting: keep"), after_restore=texts)
     assert sanitized(small, store, rules)["sanitized"]["after_restore"] == texts
 

@@ -105,7 +105,8 @@ def test_what_comes_before_shows_nothing_that_a_later_document_masks_or_leaves_o
     package = ("slipway.yml", {"tables": {"public.audit": {"rows": "all", "columns": {"id": "keep"}}, "public.customer": {"where": "id < 9", "columns": {
         "id": "keep", "email": "keep", "mail2": {"rule": "sql", "expression": "mail2"}, "mails": {"rule": "array", "of": "keep"},
         "data": {"rule": "json", "paths": {"a": "hash"}, "rest": "keep"}, "plan": "first_name"}}}})
-    ours = {"tables": {"*": {"where": "id = 7", "columns": {"*mail*": "hash", "mails": {"rule": "array", "of": "hash"}, "data": "null", "p*": "hash"}}, "aud*": "truncate"}}
+    ours = {"tables": {"*": {"where": "id = 7", "columns": {"*mail*": "hash", "mails": {"rule": "array", "of": "hash"}, "data": "null", "p*": "hash"}},
+                       "aud*": "truncate"}}
     for document, below in ((ours, [package]), ({}, [package, ("slipway.yml", ours)])):
         found, emptied = decisions(small, document, below)
         assert {column: rule for column, (rule, _source) in found.items()} == {

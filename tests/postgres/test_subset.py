@@ -164,7 +164,8 @@ SHOP = """
     CREATE TABLE visit_1 PARTITION OF visit FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
     CREATE TABLE visit_2 PARTITION OF visit FOR VALUES FROM ('2026-02-01') TO ('2027-02-01');
     INSERT INTO visit SELECT date '2026-01-01' + g % 90, g, 1 + g % 200 FROM generate_series(1, 500) g;
-    CREATE TABLE session (id int PRIMARY KEY); CREATE TABLE login (who int REFERENCES customer, session int REFERENCES session, CHECK (who <> 3 OR session IS NOT NULL));
+    CREATE TABLE session (id int PRIMARY KEY);
+    CREATE TABLE login (who int REFERENCES customer, session int REFERENCES session, CHECK (who <> 3 OR session IS NOT NULL));
     INSERT INTO session VALUES (1); INSERT INTO login VALUES (1, 1), (2, NULL), (5, 1);
     CREATE FUNCTION luck() RETURNS bool LANGUAGE sql VOLATILE AS 'SELECT true'"""
 SHOP_RULES = """{customer: {columns: {id: keep, vip: keep, mail: hash}%s}, profile: {columns: {customer: keep, note: hash}%s},

@@ -121,7 +121,8 @@ class Sanitizing:
         named = [entry for entry in entries if entry.matcher.exact]
         masked = any(rule.name != "keep" and matcher.matches("", name) for entry in entries for matcher, rule in entry.columns for name in table["columns"])
         return bool(named) and not masked and all(
-            entry.rows != NONE and not (entry.where or entry.sample or entry.orphans) and [matcher.text for matcher, _rule in entry.columns] == ["*"] for entry in named)
+            entry.rows != NONE and not (entry.where or entry.sample or entry.orphans)
+            and [matcher.text for matcher, _rule in entry.columns] == ["*"] for entry in named)
 
     def _write_rows(self, keyed, snapshot, plan, facts, toc, schema, part, wish, settled, report):
         """Write the rows, then the table of contents, without which they are no archive; return {oid: rows}, and what was looked for in them."""

@@ -68,7 +68,8 @@ def test_fields_of_a_serialized_one():
 def test_tables_and_rows():
     tables, left = read("""TRUNCATE "oro_session", audit.log; TRUNCATE queue CASCADE; DELETE FROM "Cart"; DELETE FROM lead WHERE status = 'lost';
         DELETE FROM lead WHERE created < now() - interval '1 year'; UPDATE public.lead SET note = NULL; UPDATE queue SET body = NULL""")
-    assert tables == {"oro_session": "truncate", "audit.log": "truncate", "queue": "truncate", '"Cart"': "truncate", "public.lead": {"columns": {"note": "null"}},
+    assert tables == {"oro_session": "truncate", "audit.log": "truncate", "queue": "truncate", '"Cart"': "truncate",
+                      "public.lead": {"columns": {"note": "null"}},
                       "lead": {"where": "(status = 'lost') IS NOT TRUE AND (created < now() - CAST('1 year' AS interval)) IS NOT TRUE"}}
     assert [item["statement"] for item in left] == ["TRUNCATE queue CASCADE"] and "orphans" in left[0]["why"]
     assert next(iter(read("TRUNCATE t", keep_rest=True)[0].items())) == ("*", "keep")
@@ -114,7 +115,8 @@ def test_rules_of_before():
     reader.deployment({
         "rawsql_add_rules": ["TRUNCATE oro_session", 7], "rawsql_delete_rules": ["DELETE FROM x"], "custom_email_domain": "shop.test",
         "update_add_rules": ["{ table: oro_user, columns: [{name: mail, method: email}, {name: salt, method: md5}, {name: born, method: date}] }",
-                             {"table": "oro_file", "columns": [{"name": "content", "method": "attachment"}, {"name": "x", "method": "rot13"}]}, "{ nothing", "- 1"],
+                             {"table": "oro_file", "columns": [{"name": "content", "method": "attachment"}, {"name": "x", "method": "rot13"}]},
+                             "{ nothing", "- 1"],
         "update_rules": []})
     assert reader.rules()["tables"] == {
         "oro_session": "truncate", "oro_file": {"columns": {"content": "attachment"}},

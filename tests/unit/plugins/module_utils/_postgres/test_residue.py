@@ -14,7 +14,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize imp
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import Column
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, MAILBOXES, WORDS
 
-HARMLESS = {form for word in re.findall(r"[\w@.+-]+", " ".join([LOREM, *MAILBOXES] + [word for locale in WORDS.values() for kind in locale.values() for word in kind]).lower())
+HARMLESS = {form for word in re.findall(r"[\w@.+-]+", " ".join([LOREM, *MAILBOXES] + [word for locale in WORDS.values() for kind in locale.values()
+                                                                                   for word in kind]).lower())
             for form in (word, word.strip("._-+"))}
 PIECES = ["Rawson", "raw-12345", "raw1234567", "Ann.Rawwoman@mail.example", "4711", "12345678", "Adams", LOREM, LOREM[:57], LOREM[:30], "é", "x", "N",
           " ", "\\", "\n", "\t", "\v", ".", ". ", ", ", "@", "-", "_"]

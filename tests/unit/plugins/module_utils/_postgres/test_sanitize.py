@@ -56,7 +56,8 @@ def test_an_expression_stays_one(expression):
 
 
 @pytest.mark.parametrize("expression", [
-    "a || 'it''s; -- fine'", "E'\\'; x' || b", '"odd ; name" + 1', "a::text", 'a COLLATE pg_catalog."C"', "pg_typeof(a)::text", "left(a, 2) || '...'", "CASE WHEN a THEN (b) END"])
+    "a || 'it''s; -- fine'", "E'\\'; x' || b", '"odd ; name" + 1', "a::text", 'a COLLATE pg_catalog."C"', "pg_typeof(a)::text", "left(a, 2) || '...'",
+    "CASE WHEN a THEN (b) END"])
 def test_an_expression_may_be_any_other(expression):
     assert masks.parse({"rule": "sql", "expression": expression}, "here")["expression"] == expression
 
