@@ -14,6 +14,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import rules as rules_
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import subset
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.survey import survey
 from ansible_collections.slipway.app.tests.postgres.test_sanitize import SECRET, newest, refused, restored, rules_of, sanitized
 
 
@@ -209,6 +210,20 @@ def test_a_sample_is_drawn_by_keys(postgres, small, store):
     sanitized(small, store, shop_rules(visit=", sample: 300"))
     rows = {table["name"]: table["rows"] for table in newest(store).manifest["tables"]}
     assert rows["visit_1"] + rows["visit_2"] == 300 and rows["customer"] == 200 and rows["visit_1"] and rows["visit_2"]
+
+
+def test_what_is_told_of_rules_knows_of_it_also_when_others_lack(small):
+    small.execute(SHOP)
+    document = shop_rules(customer=", where: 'NOT vip'", login=", orphans: null")
+    del document["tables"]["visit"]
+    told = survey(small, document, (), "prod", ("rules", "queries"))[0]
+    assert "public.visit_1.who" in " ".join(told["problems"])
+    assert {table["name"]: table["rows"] for table in told["rules"]} == {
+        "customer": "some", "profile": "some", "visit_1": "some", "visit_2": "some", "session": "all", "login": "some"}
+    queries = {table["name"]: table["query"] for table in told["queries"]}
+    assert set(queries) == {"customer", "profile", "session", "login"} and "WHERE (NOT vip)" in queries["customer"] and queries["profile"].startswith("WITH")
+    # What cannot be followed has no query at all.
+    assert survey(small, shop_rules(customer=", where: 'ident = 1'"), (), "prod", ("queries",))[0]["queries"] == []
 
 
 def test_references_to_rows_that_a_rule_takes_away(postgres, small, store):

@@ -113,8 +113,9 @@ class Plan:
         self._settle_undecided()
         self._look_at_columns()
         self._look_at_large_objects()
-        if not self.problems:
-            self.problems += Subset(session, self.tables, self._leaves).problems
+        subset = Subset(session, self.tables, self._leaves)
+        self.followed = not subset.problems  # else no table has its part, and no query is that of the dump
+        self.problems += subset.problems
         if not self.problems:
             self._try_out()
 

@@ -25,6 +25,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.selection im
 RULES, QUERIES, SCAN, COVERAGE = "rules", "queries", "scan", "coverage"
 GATHERED = (RULES, QUERIES, SCAN, COVERAGE)
 KEEP = "keep"
+SOME = "some"  # of its rows a table has, beside all and none
 
 
 def survey(connection, document, below, environment, gather, exclude_tables=(), exclude_table_data=(), written=None):
@@ -44,7 +45,7 @@ def survey(connection, document, below, environment, gather, exclude_tables=(), 
         if RULES in gather:
             result[RULES] = [_decided(table) for table in plan.tables]
         if QUERIES in gather:
-            result[QUERIES] = [dict(_name(table.relation), query=table.query()) for table in plan.tables if _whole(table)]
+            result[QUERIES] = [dict(_name(table.relation), query=table.query()) for table in plan.tables if plan.followed and _whole(table)]
         if COVERAGE in gather:
             result[COVERAGE] = _coverage(plan)
         if SCAN in gather:
@@ -73,7 +74,9 @@ def _name(relation):
 def _decided(table):
     """A table with the decision of each of its columns; of one without rows there is none to be made."""
     columns = [_decision(table, column) for column in table.columns] if table.rows != NONE else []
-    return dict(_name(table.relation), rows="some" if table.part else table.rows, source=table.rows_source, columns=columns)
+    # Also where problems of others kept it from being worked out which.
+    some = table.part or not table.emptied and (table.where or table.sample)
+    return dict(_name(table.relation), rows=SOME if some else table.rows, source=table.rows_source, columns=columns)
 
 
 def _decision(table, column):
