@@ -17,7 +17,8 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         dummy, arguments = self.validate_argument_spec(argument_spec={
-            "variables": {"type": "list", "elements": "str", "default": []}, "database": {"type": "bool", "default": False}})
+            "variables": {"type": "list", "elements": "str", "default": []}, "database": {"type": "bool", "default": False},
+            "alone": {"type": "bool", "default": False}})
         if not task_vars["groups"].get("app"):
             findings = ["The inventory has no host in the group app."]
         else:
@@ -25,6 +26,8 @@ class ActionModule(ActionBase):
             findings = _missing(hosts, task_vars["hostvars"], arguments["variables"])
             if arguments["database"]:
                 findings += _database(hosts, task_vars["hostvars"])
+            if arguments["alone"]:
+                findings += _others(task_vars.get("ansible_inventory_sources"))
             result["hosts"] = hosts
         result.update(changed=False, addresses=_addresses(task_vars["groups"]["all"], task_vars["hostvars"]))
         if findings:
@@ -45,6 +48,15 @@ def _missing(hosts, hostvars, variables):
         if without:
             findings.append("The variable %s is not set for %s." % (variable, ", ".join(without)))
     return findings
+
+
+def _others(sources):
+    """Of several inventories the last one says for all hosts which environment they are, also for those of production."""
+    sources = [sources] if isinstance(sources, str) else sources or []
+    if len(sources) > 1:
+        return ["It is several at once (%s), and what the last of them says of its environment would be said of the hosts of all. Name one "
+                "(or, when they are one together, say -e several_inventories=true)." % ", ".join(sources)]
+    return []
 
 
 def _database(hosts, hostvars):

@@ -25,6 +25,10 @@ options:
     description: Whether the leader must know a database (C(slipway_database) with C(login_db)).
     type: bool
     default: false
+  alone:
+    description: Whether several inventories at once (C(-i) more than once) are a finding. The last one would say for all hosts what environment they are.
+    type: bool
+    default: false
 notes:
   - Runs on the controller; no host is connected to.
 """

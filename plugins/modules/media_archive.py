@@ -14,7 +14,8 @@ author: Slipway contributors (@slipway)
 description:
   - Makes an archive that goes with a sanitized dump. In the place of each image it has an empty one of the same type and dimensions, at the same
     path. Not a byte of an original is in it, and so nothing of what images say of cameras, places and people.
-  - JPEG, PNG, GIF, WebP, BMP, TIFF and SVG are images. A broken one, and one of more than 50 million pixels, is no image.
+  - JPEG, PNG, GIF, WebP, BMP, TIFF and SVG are images. A broken one, one of more than 50 million pixels, and one of which more than 64 MB
+    would have to be read for its dimensions, is no image.
   - B(Paths are kept as they are), since the database refers to them. Where users name the files they upload, these names are in the archive.
   - The archive is a tar file that is compressed by gzip. It gets its name when all of it is on the disk. The same files give the same bytes.
 extends_documentation_fragment:
@@ -29,12 +30,13 @@ attributes:
 options:
   src:
     description:
-      - Folder of the media on the host. Links in it are not followed, and are not in the archive.
+      - Folder of the media on the host, which may be a link itself. Links in it are not followed, and are not in the archive.
     type: path
     required: true
   dest:
     description:
       - File of the archive on the host, in a folder that exists and is not in O(src). One that is there is replaced.
+      - It is written as C(.part-) and sixteen digits beside it. What a killed call leaves there is written over by the next one.
     type: path
     required: true
   others:
@@ -45,7 +47,8 @@ options:
     default: omit
   jobs:
     description:
-      - How many files are looked at at the same time; as many as the host has cores when not set.
+      - How many files are looked at at the same time; as many as the host has cores, at most 4, when not set.
+      - Each may take some 130 MB of memory when somebody has uploaded what is made for it.
     type: int
 notes:
   - Files are opened as the user the module runs as. What cannot be read is left out and named in a warning.

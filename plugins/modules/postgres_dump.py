@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.actiongroup_postgres
   - slipway.app._postgres
+  - slipway.app._postgres.target
   - slipway.app._dump
   - slipway.app._dump.s3
   - slipway.app._sanitize
@@ -72,6 +73,7 @@ options:
     description:
       - The name of the database. Without it nothing is removed in V(prod), nor where O(environment) does not say which it is, and elsewhere
         only sanitized dumps and those of O(environment), as their manifests say; of a dump of before, the first part of its key does.
+      - With O(target) it lets a database pass that is the one to dump, or cannot be told from it.
     type: str
     default: ''
   login_db:
@@ -478,8 +480,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
-from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
+from ansible_collections.slipway.app.plugins.module_utils._postgres import configs, dump_choice
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import system_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_removal import Removal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed
@@ -523,6 +526,14 @@ def config_part(params, sanitizing):
     return part
 
 
+def require_another_target(params, source):
+    """A target has to be reached, before there is a dump for it, and to be another database than the source."""
+    if params["target"]:
+        target = connection_from(params["target"])
+        target.query("SELECT 1 AS reached", target.maintenance_db)
+        dump_choice.require_elsewhere(system_of(source), source.login_db, target, params["confirm"])
+
+
 def removed(params, check):
     """Remove the dumps that the parameters name; the result."""
     store = store_from(params, configs.effective(params, params["configs"], params["config"], configs.LIST, configs.ALL)["store"])
@@ -538,8 +549,10 @@ def run(module):
         return removed(params, module.check_mode)
     require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump (slipway_allow_dump in an inventory)")
     chosen = configs.effective(params, params["configs"], params["config"], configs.DUMP, configs.ALL)
+    connection = connection_from(params)
+    require_another_target(params, connection)
     with Progress(params["progress"]) as progress:
-        return dump(connection_from(params), store_from(params, chosen["store"]), wish_from(params, chosen), check=module.check_mode,
+        return dump(connection, store_from(params, chosen["store"]), wish_from(params, chosen), check=module.check_mode,
                     report=progress if params["progress"] else None)
 
 
@@ -556,6 +569,7 @@ def main():
             keep={"type": "int"},
             only_sanitized={"type": "bool", "default": False},
             confirm={"type": "str", "default": ""},
+            target={"type": "dict", "options": POSTGRES_ARGUMENTS},
             bin_dir={"type": "path"},
             instance={"type": "str"},
             config={"type": "str", "default": NO_CONFIG},

@@ -184,6 +184,15 @@ dumps:
           type: list
           elements: dict
           sample: []
+        subset:
+          description: The tables that have some of their rows in it only, likewise.
+          type: list
+          elements: dict
+          sample: []
+        after_restore:
+          description: How many texts of SQL its rules ask to be run on what is restored of it.
+          type: int
+          sample: 0
         policy:
           description: What becomes of columns without a rule, V(strict) or V(scan).
           type: str

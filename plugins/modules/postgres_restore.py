@@ -80,7 +80,6 @@ options:
   only_sanitized:
     description:
       - Whether nothing but a sanitized dump may be restored, and nothing into V(prod) or where O(environment) does not say which it is.
-      - A dump of V(prod) is refused in the place of the very database that it was made of, whatever O(environment) says.
     type: bool
     default: false
   tables:
@@ -228,6 +227,9 @@ options:
   confirm:
     description:
       - The name of the database. Nothing is restored into V(prod) unless it is said once more here.
+      - A sanitized dump is not put in the place of the very database that it was made of, whatever O(environment) says, unless it was made in
+        V(dev), V(stag) or V(uat), as its manifest says. Databases are known by the identifier of their server and their name. Where nobody can
+        tell, and for a copy of all of a server, this lets it pass.
     type: str
     default: ''
   progress:
@@ -506,7 +508,7 @@ def dump_from(params):
                               params["environment"])
     if params["only_sanitized"]:
         dump_choice.require_sanitized(dump)
-        dump_choice.require_elsewhere(dump, connection_from(params))
+    dump_choice.require_no_real_target(dump, connection_from(params), params["confirm"])
     return dump
 
 

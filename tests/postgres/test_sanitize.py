@@ -77,7 +77,7 @@ def let_read(shop):
 
 
 def sanitized(connection, store, rules=None, check=False, secret=SECRET, report=None, **options):
-    wish = Wish("here", config="sanitized", sanitizing=Sanitizing(RULES if rules is None else rules, secret), **options)
+    wish = Wish("here", config="sanitized", sanitizing=Sanitizing(RULES if rules is None else rules, secret), **dict({"environment": "uat"}, **options))
     return dump(connection, store, wish, check=check, report=report)
 
 
@@ -587,6 +587,54 @@ def test_sql_that_the_rules_want_to_be_run_on_what_is_restored(postgres, small, 
     assert "in text 2 of 2" in restore(after_restore=True)["msg"]
     for wrong in ("UPDATE x", [""], [1], ["\0"], {"a": "b"}):
         refused(small, store, dict(rules, after_restore=wrong), "after_restore has to be a list of texts of SQL")
+
+
+@pytest.fixture
+def at_shop(postgres, store, run_module):
+    """at_shop(module, **options) -> the result of a module in check mode that is led to the database shop."""
+    def run(module, **options):
+        return run_module(module, dict({"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": PASSWORD,
+                                        "login_db": "shop", "store": store.location, "environment": "uat"}, **options), check=True)
+
+    return run
+
+
+OTHER = {"system": "7000000000000000000"}
+
+
+LED = [  # what a manifest says, how a restore is asked for, and what is said of it
+    ({"environment": "prod"}, {}, "of this very server"), ({"environment": "prod"}, {"only_sanitized": True}, "of this very server"),
+    ({"environment": "prod"}, {"tables": ["a"]}, "of this very server"), ({"environment": None}, {}, "of this very server"),
+    ({}, {}, "of this very server"), ({"environment": "prod", "system": None}, {}, "Nobody can tell"),
+    ({"environment": "prod"}, {"confirm": "shop"}, None), (dict(OTHER, environment="prod"), {}, None), ({"environment": "uat"}, {}, None)]
+
+
+def test_masked_rows_do_not_take_the_place_of_those_they_were_made_of(small, store, at_shop):
+    """Whatever the inventory of production, and the one that leads there, call it; a dump of before says no environment, and its key one of no name."""
+    small.execute("CREATE TABLE public.a (id int)")
+    sanitized(small, store, rules_of("a: keep"))
+    path = pathlib.Path(store.path(store.newest()), "manifest.json")
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    assert manifest.pop("environment") == "uat" and manifest["system"]
+    for said, options, words in LED:
+        path.write_text(json.dumps(dict(manifest, **said)), encoding="utf-8")
+        told = at_shop("postgres_restore", source="here/shop/sanitized", **options)
+        assert words in told["msg"] and "confirm=shop says that it does" in told["msg"] if words else not told.get("failed"), (said, options, told)
+
+
+def test_nothing_is_dumped_for_the_very_database(postgres, small, at_shop):
+    """However the one and the other say where it is, and before an hour of work."""
+    small.execute("CREATE TABLE public.a (id int)")
+    postgres.sql("CREATE DATABASE other OWNER shop")
+    there = {"login_host": "localhost", "login_port": postgres.port, "login_user": "shop", "login_password": PASSWORD, "login_db": "shop"}
+    options = {"target": there, "sanitize": rules_of("a: keep"), "sanitize_key": SECRET}
+    assert "of this very server" in at_shop("postgres_dump", **options)["msg"]
+    assert at_shop("postgres_dump", confirm="shop", **options)["changed"]
+    assert at_shop("postgres_dump", **dict(options, target=dict(there, login_db="other")))["changed"]
+    assert "password authentication failed" in at_shop("postgres_dump", **dict(options, target=dict(there, login_db="other", login_password="x")))["msg"]
+    postgres.sql("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC", "postgres")
+    assert "Nobody can tell" in at_shop("postgres_dump", **options)["msg"]
+    postgres.sql("GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC", "postgres")
 
 
 def test_rules_of_oro(postgres, small, store, run_module, tmp_path):

@@ -15,7 +15,8 @@ import pytest
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application, running_daemon, script, until
 
 KEY = "a key of thirty-two characters..."
-RULES = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "django_migrations": "keep", "site": "keep"},
+RULES = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "django_migrations": "keep",
+                    "site": {"where": "url <> ''", "columns": {"url": "keep"}}},
          "after_restore": ["UPDATE public.django_migrations SET name = 'restored'"]}
 ADOPT = {"sql": ["UPDATE site SET url = {site_url}"], "commands": [["sh", "-c", "test ! -e {root}/ran && echo adopted >> {shared}/adopted"]]}
 
@@ -63,6 +64,7 @@ def test_made_listed_restored_refreshed_and_removed(postgres, prod, playbooks, t
     assert done.returncode == 0, output + done.stderr
     key, = set(re.findall(r"uat/shop/people/\d{8}T\d{6}\.\d{6}Z", output))
     assert "masked: public.orders.note (hash)" in output and re.search(r"proof: none of \d+ raw values and words out of 1 columns", output)
+    assert "; some rows only: public.site; with SQL for what is restored" in output and "SQL for what is restored: UPDATE public.django" in output
     assert "sanitized: 1 columns masked, by rules" in output and "was removed: " + key in output
     assert len(set(re.findall(r"prod/prod/people/\d{8}T\d{6}\.\d{6}Z", output))) == 1 and "was removed: prod/prod/people" in output
     shop = postgres.connection()

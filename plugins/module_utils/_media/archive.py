@@ -13,13 +13,14 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import contextlib
+import errno
+import fcntl
 import gzip
 import hashlib
 import io
 import os
 import stat
 import tarfile
-import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import fsync_dir
@@ -27,6 +28,7 @@ from ansible_collections.slipway.app.plugins.module_utils._media.placeholders im
 
 OTHERS = ("omit", "empty")
 DEEPEST = 100  # folders in one another
+MOST_JOBS = 4  # that are taken unasked: each may have placeholders.LARGEST in memory, some of it twice
 TOLD = 20  # paths that are named
 CHUNK = 1024 * 1024
 FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # neither a link nor a pipe that nobody writes to
@@ -36,10 +38,10 @@ class MediaArchive:
     """The archive of a folder (src) at a path (dest). others says what becomes of files that are no images: "omit" or "empty"."""
 
     def __init__(self, src, dest, others="omit", jobs=None):
-        self._src = os.path.abspath(src)
+        self._src = os.path.realpath(src)  # this one link, if it is one, is the caller's
         self._dest = os.path.abspath(dest)
         self._others = others
-        self._jobs = max(1, jobs or os.cpu_count() or 1)
+        self._jobs = max(1, jobs or min(MOST_JOBS, os.cpu_count() or 1))
         self.count = {"images": 0, "emptied": 0, "left_out": 0}
         self.unread = []  # paths of what could not be looked at
 
@@ -117,7 +119,10 @@ class MediaArchive:
 
 
 class _Sink:
-    """Where the archive is written to: a file beside its place, which keep() puts there, or without a path nowhere."""
+    """Where the archive is written to: a file beside its place, which keep() puts there, or without a path nowhere.
+
+    That file has one name for each place, and whoever writes holds a lock in it: what a killed call has left is written over by the next.
+    """
 
     def __init__(self, path):
         self._path = path
@@ -126,9 +131,30 @@ class _Sink:
 
     def __enter__(self):
         if self._path:
-            descriptor, self._beside = tempfile.mkstemp(prefix=".part-", dir=os.path.dirname(self._path))
-            self._stream = os.fdopen(descriptor, "wb")
+            self._stream = os.fdopen(self._begin(), "wb")
         return self
+
+    def _begin(self):
+        """The open file beside, empty and ours alone."""
+        name = hashlib.sha256(os.fsencode(os.path.basename(self._path))).hexdigest()[:16]
+        beside = os.path.join(os.path.dirname(self._path), ".part-" + name)
+        descriptor = None
+        try:
+            descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            there, ours = os.stat(beside, follow_symlinks=False), os.fstat(descriptor)
+            # What else has put there, maybe as another name of a file of somebody's, is not written over.
+            if not (os.path.samestat(there, ours) and stat.S_ISREG(ours.st_mode) and ours.st_uid == os.geteuid() and ours.st_nlink == 1):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            os.ftruncate(descriptor, 0)
+        except OSError as error:
+            if descriptor is not None:
+                os.close(descriptor)
+            raise SlipwayError("The archive %s cannot be begun as %s: %s." % (
+                self._path, beside, "somebody else is writing it" if isinstance(error, BlockingIOError) else error.strerror),
+                untouched="Nothing was changed.") from error
+        self._beside = beside
+        return descriptor
 
     def write(self, data):
         self.digest.update(data)
@@ -148,10 +174,10 @@ class _Sink:
         fsync_dir(os.path.dirname(self._path))
 
     def __exit__(self, *_error):
-        if self._stream:
-            self._stream.close()
         if self._beside:
             os.unlink(self._beside)
+        if self._stream:
+            self._stream.close()
         return False
 
 

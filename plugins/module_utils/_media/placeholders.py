@@ -26,11 +26,28 @@ GRAY = {"L": 192, "RGB": (192, 192, 192), "1": 1}
 MOST = 50 * 1000 * 1000  # pixels: more would have to be made in memory, and are what an attack looks like
 LARGE = 4 * 1000 * 1000  # pixels from which on one image is made at a time
 KEPT = 16 * 1024 * 1024  # bytes of placeholders that are kept for the next image of their dimensions
+LARGEST = 64 * 1024 * 1024  # bytes that are read of a file for its dimensions: some types have them behind anything, or are read as a whole
 HEAD = 64 * 1024  # bytes in which the dimensions of an SVG have to be
 _NUMBER = r"\d{1,5}(?:\.\d{1,3})?"
-_SVG = re.compile(r"<svg(?=[\s>])[^>]*>")
+_SVG = re.compile(r"<svg(?=[\s>])[^<>]*>")  # no further than the next one begins, or many of them would take the square of their time
 _SIDE = re.compile(r"\s(width|height)\s*=\s*[\"']\s*(%s)(?:px)?\s*[\"']" % _NUMBER)
 _BOX = re.compile(r"\sviewBox\s*=\s*[\"']\s*(%s[ ,]+%s[ ,]+%s[ ,]+%s)\s*[\"']" % (("-?" + _NUMBER,) * 4))
+
+
+class _Sparing:
+    """What Pillow sees of a file: LARGEST bytes in all, then it is none."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self._left = LARGEST
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size=-1):
+        data = self._stream.read(self._left + 1 if size is None or size < 0 else min(size, self._left + 1))
+        self._left -= len(data)
+        if self._left < 0:
+            raise OSError("too much to read")
+        return data
 
 
 class Placeholders:
@@ -69,7 +86,7 @@ class Placeholders:
 
     def _look(self, stream):
         """(type, (width, height)), as its head says; no pixel is read."""
-        with self._image.open(stream, formats=self._known) as image:
+        with self._image.open(_Sparing(stream), formats=self._known) as image:
             return image.format if image.format in PIXELS else "JPEG", image.size  # MPO is a JPEG with others behind it
 
     def _make(self, kind, size):

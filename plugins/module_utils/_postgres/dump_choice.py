@@ -11,6 +11,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import system_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import SAFE
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG, PARTS, Key
+from ansible_collections.slipway.app.plugins.module_utils._postgres.manifest import environment_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
 MANY = 20  # names that are not all said any more
@@ -59,14 +60,29 @@ def require_sanitized(dump):
         raise SlipwayError("The dump %s is not sanitized, and no other one is wanted." % dump.key, untouched="Nothing was changed.",
                            hint="Say the key of a sanitized one, or its beginning with the config: <instance>/<database>/sanitized.")
 
-def require_elsewhere(dump, connection):
-    """Refuse a sanitized dump of prod in the place of the very database that it was made of, whatever an inventory calls that."""
+
+def require_no_real_target(dump, target, confirm):
+    """Refuse a sanitized dump of real rows in the place of the very database (of a Connection) that it was made of."""
     manifest = dump.manifest
-    if not manifest.get("sanitized") or dump.key.instance != "prod" or manifest["database"] != connection.login_db:
+    if manifest.get("sanitized") and environment_of(manifest, dump.key) not in SAFE:
+        require_elsewhere(manifest.get("system"), manifest["database"], target, confirm)
+
+
+def require_elsewhere(system, database, target, confirm):
+    """Refuse a target (a Connection) that is the very database, of the server with an identifier (None: not known), that masked rows are of.
+
+    Whatever an inventory calls it, and however it says where it is. A copy of all of a server has its identifier too, so the name of the database
+    as confirm lets it pass, also where nobody can tell.
+    """
+    if database != target.login_db or confirm == database:
         return
-    if manifest.get("system") and manifest["system"] == system_of(connection, connection.maintenance_db):
-        raise SlipwayError("The dump %s was made of database %s of this very server: masked rows would take the place of those of prod." % (
-            dump.key, quote_ident(connection.login_db)), untouched="Nothing was changed.", hint="Does the inventory lead to the database of prod?")
+    here = system_of(target, target.maintenance_db)
+    if system and here and system != here:
+        return
+    raise SlipwayError("%s: masked rows would take the place of the real ones." % (
+        "Database %s of this very server is what the rows are of" % quote_ident(database) if system and here else
+        "Nobody can tell whether the rows are those of this very database %s (pg_control_system() of both servers would)" % quote_ident(database)),
+        untouched="Nothing was changed.", hint="Does the inventory lead to the right database? confirm=%s says that it does." % database)
 
 
 def require_no_real_rows(environment):

@@ -35,5 +35,6 @@ def _described(dump, now):
 
 
 def _sanitized(told):
-    """What a list says of how a dump is sanitized: of the columns, which its manifest names, how many."""
-    return told and dict({name: told[name] for name in ("emptied", "policy", "rules", "key")}, columns=len(told["masked"]))
+    """What a list says of how a dump is sanitized: of the columns, which its manifest names, and of the texts of SQL, how many."""
+    return told and dict({name: told[name] for name in ("emptied", "policy", "rules", "key")}, columns=len(told["masked"]),
+                         subset=told.get("subset", []), after_restore=len(told.get("after_restore", [])))

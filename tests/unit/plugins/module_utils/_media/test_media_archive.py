@@ -112,6 +112,96 @@ def test_what_is_strange_is_no_image(media, tmp_path, name):
     assert list(unpacked(tmp_path / "media.tar.gz").items()) == [(os.fsdecode(name), b"")]
 
 
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize("name", ["chunk.png", "whole.webp"])
+def test_no_more_than_so_much_is_read_for_dimensions(media, tmp_path, monkeypatch, name):
+    """A file of holes takes no disk and may say that it is of any size."""
+    head = png(5, 5)[:33]
+    with open(media / name, "wb") as stream:
+        stream.write(head + chunk(b"prIv", bytes(3000)) + chunk(b"IDAT", b"") if name == "chunk.png" else b"RIFF" + struct.pack("<I", 5000) + b"WEBPVP8 ")
+        stream.truncate(5000)
+    with open(media / "good.png", "wb") as stream:  # it is of some kilobytes, too, but they are not looked at
+        stream.write(head + chunk(b"IDAT", bytes(9000)))
+    read = []
+    monkeypatch.setattr(placeholders, "LARGEST", 1000)
+    monkeypatch.setattr(archives.os, "fdopen", lambda descriptor, mode, opened=os.fdopen: Counted(opened(descriptor, mode), read))
+    archive = MediaArchive(media, tmp_path / "media.tar.gz", jobs=1)
+    archive.write(check=True)
+    assert archive.count == {"images": 1, "emptied": 0, "left_out": 1} and max(read) <= 1001, read
+
+
+class Counted:
+    """An open file that tells how much is read at a time."""
+
+    def __init__(self, stream, read):
+        self._stream, self._read = stream, read
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        self._stream.close()
+
+    def read(self, size=-1):
+        data = self._stream.read(size)
+        self._read.append(len(data))
+        return data
+
+
+def test_an_svg_of_many_beginnings_takes_no_time(media, tmp_path):
+    """In steps of the expression, which is what it took: each began a look at all that followed."""
+    (media / "a.svg").write_text("<svg " * 13000, encoding="utf-8")
+    matched = placeholders._SVG.search("<svg " * 13000 + ">")
+    assert matched.group(0) == "<svg >"  # the last one, and not from the first on
+    archive = MediaArchive(media, tmp_path / "media.tar.gz")
+    archive.write()
+    assert archive.count["left_out"] == 1
+
+
+def test_the_folder_may_be_named_by_a_link(media, tmp_path):
+    picture(media / "own.png", "PNG", (3, 3))
+    os.symlink(media, tmp_path / "current")
+    MediaArchive(tmp_path / "current", tmp_path / "media.tar.gz").write()
+    assert list(unpacked(tmp_path / "media.tar.gz")) == ["own.png"]
+    with pytest.raises(SlipwayError, match="among the media"):
+        MediaArchive(tmp_path / "current", media / "media.tar.gz").write()
+
+
+def test_what_a_killed_one_has_left_is_written_over_by_the_next(media, tmp_path):
+    picture(media / "own.png", "PNG", (3, 3))
+    dest = tmp_path / "media.tar.gz"
+    child = os.fork()
+    if not child:
+        with archives._Sink(str(dest)) as sink:
+            sink.write(b"half" * 1000000)
+            os._exit(9)  # as if it was killed
+    os.waitpid(child, 0)
+    left = set(os.listdir(tmp_path)) - {"media"}
+    assert len(left) == 1 and not dest.exists()
+    MediaArchive(media, dest).write()
+    assert list(unpacked(dest)) == ["own.png"] and set(os.listdir(tmp_path)) == {"media", dest.name}
+
+
+def test_the_file_beside_is_neither_another_ones_nor_anything_else(media, tmp_path):
+    picture(media / "own.png", "PNG", (3, 3))
+    dest, victim = tmp_path / "media.tar.gz", tmp_path / "victim"
+    with archives._Sink(str(dest)) as sink:
+        beside = sink._beside
+        with pytest.raises(SlipwayError, match="somebody else is writing it"):
+            MediaArchive(media, dest).write()
+    victim.write_bytes(SECRET)
+    for put in (os.symlink, os.link):
+        put(victim, beside)
+        with pytest.raises(SlipwayError, match="cannot be begun"):
+            MediaArchive(media, dest).write()
+        os.unlink(beside)
+    assert victim.read_bytes() == SECRET and not dest.exists()
+
+
 def test_an_svg_keeps_numbers_alone(media, tmp_path):
     (media / "a.svg").write_text('<?xml version="1.0"?><!-- %s --><svg viewBox="0 0 10.5, 20" width="10px" height="&x;" onload="evil()"><text>%s</text></svg>'
                                  % (SECRET, SECRET), encoding="utf-8")

@@ -388,6 +388,13 @@ SANITIZED = {"policy": "strict", "rules": "0" * 64, "key": "k", "emptied": [{"sc
              "masked": [{"schema": "public", "name": "orders", "column": "note", "rule": "hash"}]}
 
 
+def test_a_list_tells_what_a_sanitized_dump_lacks(store):
+    some = [{"schema": "public", "name": "orders"}]
+    for sanitized in (dict(SANITIZED, subset=some, after_restore=["UPDATE a SET b = 1", "DELETE FROM c"]), SANITIZED):
+        write(store, config="sanitized", sanitized=sanitized)
+    assert [(dump["sanitized"]["subset"], dump["sanitized"]["after_restore"]) for dump in dumps(store)[0]] == [([], 0), (some, 2)]
+
+
 def test_a_sanitized_dump_is_never_the_newest_by_chance(store):
     """Masked rows in the place of real ones are a loss, and prod is where they are real."""
     raw = write(store, excluded_data=[])

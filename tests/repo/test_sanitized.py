@@ -1,0 +1,51 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What playbooks of sanitized dumps look at before they ask any host."""
+
+from __future__ import annotations
+
+import re
+
+import jinja2
+import pytest
+import yaml
+
+
+@pytest.fixture
+def first_play(repository):
+    """first_play(playbook) -> {module: its options} of the first play."""
+    def read(name):
+        play = yaml.safe_load((repository.root / "playbooks" / (name + ".yml")).read_text(encoding="utf-8"))[0]
+        return {module: options for task in play["tasks"] for module, options in task.items() if isinstance(options, dict)}
+
+    return read
+
+
+@pytest.fixture
+def allowed(first_play):
+    """allowed(playbook, **variables) -> whether all that its assert says is true of these extra variables."""
+    environment = jinja2.Environment()
+    environment.tests["match"] = lambda value, pattern: bool(re.match(pattern, value))
+
+    def ask(name, **variables):
+        return all(environment.compile_expression(text)(**variables) for text in first_play(name)["ansible.builtin.assert"]["that"])
+
+    return ask
+
+
+@pytest.mark.parametrize("name", ["sanitized_restore", "environment_refresh"])
+def test_the_environment_of_another_inventory_is_not_taken_for_that_of_production(first_play, name):
+    assert first_play(name)["slipway.app.inventory_check"]["alone"] == "{{ not several_inventories | default(false) | bool }}"
+
+
+@pytest.mark.parametrize("source, goes", [
+    ("prod/shop/sanitized", True), (":ready", False), (" :pre", False), (":other", False), ("", False), (" ", False)])
+def test_what_is_on_the_server_is_not_taken_for_sanitized(allowed, source, goes):
+    assert allowed("sanitized_restore", source=source) is goes and not allowed("sanitized_restore")
+
+
+@pytest.mark.parametrize("variables, goes", [
+    ({}, True), ({"media": "/a", "media_archive": "/b"}, True), ({"media": "/a"}, False), ({"media_archive": "/b"}, False)])
+def test_media_and_their_archive_are_said_together(allowed, variables, goes):
+    assert allowed("sanitized_create", **variables) is goes
