@@ -94,7 +94,10 @@ class Reader:
         for what, read in (("rawsql", self.sql), ("update", self._update)):
             replaced = document.get("%s_override_rules" % what)
             for item in (document.get("%s_add_rules" % what) if replaced is None else replaced) or ():
-                read(item) if isinstance(item, str) or what == "update" else self._refuse(str(item), "it is no text of SQL")
+                if isinstance(item, str) or what == "update":
+                    read(item)
+                else:
+                    self._refuse(str(item), "it is no text of SQL")
             for item in () if replaced is not None else document.get("%s_delete_rules" % what) or ():
                 self._refuse(str(item), "it takes away a rule of OroCloud's own, which are not among these")
 
