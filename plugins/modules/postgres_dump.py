@@ -72,7 +72,8 @@ options:
   confirm:
     description:
       - The name of the database. Without it nothing is removed in V(prod), nor where O(environment) does not say which it is, and elsewhere
-        only sanitized dumps and those of O(environment), as their manifests say; of a dump of before, the first part of its key does.
+        only sanitized dumps and those of O(environment), as their manifests say; of a dump of before, the first part of its key does. One whose
+        key begins with C(prod) is of V(prod).
       - With O(target) it lets a database pass that is the one to dump, or cannot be told from it.
     type: str
     default: ''

@@ -23,15 +23,18 @@ def first_play(repository):
 
 
 @pytest.fixture
-def allowed(first_play):
-    """allowed(playbook, **variables) -> whether all that its assert says is true of these extra variables."""
+def condition():
+    """condition(text) -> a function of variables that says whether they meet it; what Ansible adds to Jinja is added as far as it is needed."""
     environment = jinja2.Environment()
     environment.tests["match"] = lambda value, pattern: bool(re.match(pattern, value))
+    environment.filters["bool"] = bool
+    return environment.compile_expression
 
-    def ask(name, **variables):
-        return all(environment.compile_expression(text)(**variables) for text in first_play(name)["ansible.builtin.assert"]["that"])
 
-    return ask
+@pytest.fixture
+def allowed(first_play, condition):
+    """allowed(playbook, **variables) -> whether all that its assert says is true of these extra variables."""
+    return lambda name, **variables: all(condition(text)(**variables) for text in first_play(name)["ansible.builtin.assert"]["that"])
 
 
 @pytest.mark.parametrize("name", ["sanitized_restore", "environment_refresh"])
@@ -49,3 +52,16 @@ def test_what_is_on_the_server_is_not_taken_for_sanitized(allowed, source, goes)
     ({}, True), ({"media": "/a", "media_archive": "/b"}, True), ({"media": "/a"}, False), ({"media_archive": "/b"}, False)])
 def test_media_and_their_archive_are_said_together(allowed, variables, goes):
     assert allowed("sanitized_create", **variables) is goes
+
+
+@pytest.mark.parametrize("more, goes", [
+    ({}, True), ({"database_environment": "prod"}, False), ({"database_environment": None}, False), ({"database_copy_server": "eu"}, False),
+    ({"database_allow_restore": False}, False), ({"database_current": {"stat": {"exists": False}}}, False),
+    ({"database_current": {"skipped": True}, "database_adopt": False}, True)])
+def test_nothing_is_fetched_that_could_not_be_restored(repository, condition, more, goes):
+    """An hour of load on production, and then a refusal, would be late."""
+    block = yaml.safe_load((repository.root / "roles" / "database" / "tasks" / "fetch.yml").read_text(encoding="utf-8"))[0]["block"]
+    assert "ansible.builtin.include_tasks" in block[-1]
+    variables = dict({"database_environment": "uat", "database_copy_server": "prod", "database_copy_servers": {"prod": {}}, "database_allow_restore": True,
+                      "database_adopt": True, "database_current": {"stat": {"exists": True}}}, **more)
+    assert all(condition(text)(**variables) for task in block if "ansible.builtin.assert" in task for text in task["ansible.builtin.assert"]["that"]) is goes

@@ -21,6 +21,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 FORMAT = 1
 SLIPWAY = "0.1.0"  # the version of this collection
 NAME = "manifest.json"
+REAL = "prod"  # the environment whose rows nobody can make again
 LARGEST = 256 * 1024 * 1024  # bytes of a manifest: a hundred thousand tables take some 40 MB
 CHUNK = 1024 * 1024
 THREADS = 4  # that compute digests at the same time
@@ -110,8 +111,11 @@ LATER = {
 
 
 def environment_of(manifest, key):
-    """The environment that the rows of a dump are of; None where it was not named. Of a dump of before it is the instance."""
-    return manifest.get("environment", key.instance)
+    """The environment that the rows of a dump are of; None where it was not named. Of a dump of before it is the instance.
+
+    Who calls an instance prod means it, whatever the inventory has said of the environment.
+    """
+    return REAL if key.instance == REAL else manifest.get("environment", key.instance)
 
 
 def read(folder, key):

@@ -84,7 +84,7 @@ def test_raw_dumps_are_not_among_the_sanitized_ones(store):
     ("eu", {}, "uat", "", False), ("eu", {}, "uat", "eu", False), ("eu", {}, "uat", "shop", True), ("stag", {}, "uat", "", False),
     ("uat", {"environment": "prod"}, "uat", "", False), ("uat", {"environment": None}, "uat", "", False), ("uat", {"environment": None}, "uat", "shop", True),
     ("nightly", {"environment": "uat"}, "uat", "", True), ("nightly", {"environment": "stag"}, "uat", "", False),
-    ("eu", {"environment": "prod", "sanitized": SANITIZED}, "uat", "", True)])
+    ("prod", {"environment": "uat"}, "uat", "", False), ("eu", {"environment": "prod", "sanitized": SANITIZED}, "uat", "", True)])
 def test_raw_ones_of_elsewhere_and_any_of_prod_only_with_the_name_of_the_database(store, instance, more, environment, confirm, goes):
     key = write(store, instance, **more)
     for what in ({"key": str(key)}, {"prefix": instance + "/shop", "keep": 0}):
