@@ -304,10 +304,9 @@ def test_the_proof_looks_for_values_of_rows_that_are_dumped(postgres, small, sto
     small.execute("""SET search_path = public;
         CREATE TABLE customer (id int PRIMARY KEY, mail text); INSERT INTO customer SELECT g, 'someone' || g || '@shop.example' FROM generate_series(1, 5000) g;
         CREATE TABLE event (who int REFERENCES customer, payload text); INSERT INTO event SELECT id, 'sent to ' || mail FROM customer""")
-    for which in ("where: 'id > 4900'", "sample: 20"):
-        rules = "{customer: {columns: {id: keep, mail: email}, %s}, event: {columns: {who: keep, payload: keep}}}" % which
-        with pytest.raises(SlipwayError, match="Raw values were found in what was to be dumped: of public.customer.mail in public.event.payload"):
-            sanitized(small, store, rules_of(rules))
+    rules = "{customer: {columns: {id: keep, mail: email}, sample: 20}, event: {columns: {who: keep, payload: keep}}}"
+    with pytest.raises(SlipwayError, match="Raw values were found in what was to be dumped: of public.customer.mail in public.event.payload"):
+        sanitized(small, store, rules_of(rules))
     # Nor may values of what is left out stand elsewhere.
     small.execute("UPDATE public.event SET payload = 'sent to someone1@shop.example' WHERE who > 4900")
     with pytest.raises(SlipwayError, match="Raw values were found"):

@@ -98,13 +98,14 @@ def sources(session, tables):
     """
     found, left_out = [], []
     for table in tables:
-        rows = _rows(session, table)
+        rows = None
         for column in table.masked():
             rule = table.decisions[column.name].rule
             name = "%s.%s.%s" % (table.relation["schema"], table.relation["name"], column.name)
             if rule.name in ALIKE or column.base in PLAIN:
                 left_out.append(name)
             else:
+                rows = rows or _rows(session, table)
                 found.append({"name": name, "rule": rule.name, "query": _sample(rows, _values(column, rule), rule.always(column))})
     return found, left_out
 
