@@ -259,7 +259,7 @@ class Plan:
         """What speaks against a reference to a table that is not in the dump at all, where somebody wants references to be right; or None."""
         source = next((source for source in self._leaves(key["source"]) if source.rows != NONE and source.orphans), None)
         if key["target"] in self._left_out and source:
-            return "%s.%s refers to %s, which is left out of the dump altogether (foreign key %s): orphans cannot mend that, as it would where its rows are." % (
+            return "%s.%s refers to %s, which is left out of the dump altogether, so that no restore can make the foreign key %s." % (
                 spoken(source.relation), key["column"], spoken(self._left_out[key["target"]]), key["name"])
         return None
 

@@ -35,7 +35,8 @@ SELECT f.conname AS name, f.conrelid::bigint AS source, f.confrelid::bigint AS t
     coalesce(to_jsonb(f) ->> 'conperiod' = 'true', false) AS period, (
         SELECT json_agg(json_build_array(s.attname, t.attname,
             CASE WHEN t.atttypid <> o.oprleft THEN format('::%I.%I', tn.nspname, tt.typname) ELSE '' END
-                || CASE WHEN c.oid IS NOT NULL THEN format(' COLLATE %I.%I', cn.nspname, c.collname) ELSE '' END || format(' OPERATOR(%I.%s) ', n.nspname, o.oprname),
+                || CASE WHEN c.oid IS NOT NULL THEN format(' COLLATE %I.%I', cn.nspname, c.collname) ELSE '' END
+                || format(' OPERATOR(%I.%s) ', n.nspname, o.oprname),
             CASE WHEN s.atttypid <> o.oprright THEN format('::%I.%I', sn.nspname, st.typname) ELSE '' END
                 || CASE WHEN c.oid IS NOT NULL THEN format(' COLLATE %I.%I', cn.nspname, c.collname) ELSE '' END) ORDER BY k.place)
         FROM unnest(f.conkey, f.confkey, f.conpfeqop) WITH ORDINALITY k (source, target, operator, place)
