@@ -88,7 +88,7 @@ def scanned(store, sanitizing, connection):
     with sanitizing.keyed(connection).session() as session:
         session.execute(*writer.SETTINGS, dumps.BEGIN)
         plan = plan_of(session, sanitizing)
-        sources, _left_out = residue.sources(plan.tables)
+        sources, _left_out = residue.sources(session, plan.tables)
         looked_for = residue.Residue(sources, "utf-8")
         looked_for.learn(session)
     tables = {table.relation["name"]: table for table in plan.tables}

@@ -17,7 +17,8 @@ description:
   - A statement is told by its form. A rule masks as much as the statement, or more; where that keeps the part of an e-mail address before its C(@), the rule
     C(email) does not, and where it sets a moment to the present one, the rule C(date) shifts it.
   - C(DELETE) with a condition becomes C(where), so that rows which refer to those rows are not dumped either. A constant for some rows becomes an
-    expression that keeps the others, unless the name of the column looks like data of persons.
+    expression that keeps the others, with O(keep_rest=true) and unless the name of the column looks like data of persons.
+  - Of an object of which the statement changes some fields the others are dropped, or stay with O(keep_rest=true). RV(left) names the columns in question.
   - What makes no rule is returned as RV(not_understood). It is never run, and the columns that it speaks of want a rule of yours.
   - No database is asked anything, and nothing is run. Whether the rules fit the database, the dump says in check mode.
 extends_documentation_fragment:
@@ -84,6 +85,22 @@ sanitize:
       description: What becomes of the rows and columns of tables, by the names that Oro's rules have for them.
       type: dict
   sample: {tables: {oro_user: {columns: {email: email, last_name: hash}}, oro_session: truncate}}
+left:
+  description:
+    - Columns of which the rules of Oro leave something raw, such as the fields of C(serialized_data) that they do not name. With O(keep_rest=true) it stays in the
+      rules returned, for somebody to look at; without it is dropped, or the column has no rule.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    column:
+      description: The table and the column.
+      type: str
+      sample: oro_customer_user.serialized_data
+    what:
+      description: What of it.
+      type: str
+      sample: fields that no rule names
 not_understood:
   description: What makes no rule.
   type: list
@@ -127,7 +144,7 @@ def run(module):
         reader.deployment(params["deployment"])
     else:
         reader.sql(params["sql"] if params["sql"] is not None else text_of(params["path"]))
-    return {"changed": False, "sanitize": reader.rules(params["keep_rest"]), "not_understood": reader.not_understood}
+    return {"changed": False, "sanitize": reader.rules(params["keep_rest"]), "left": reader.left(), "not_understood": reader.not_understood}
 
 
 def main():

@@ -134,8 +134,9 @@ def test_a_known_password_is_one_to_the_application(monkeypatch, session):
     def mask(hasher, salt=b"0123456789abcdef", **more):
         rule = masks.parse(dict({"rule": "password", "hasher": hasher}, **more), "")
         rule.salted(salt)
-        rows = masked(session, rule, Column("c", "text", "text"), ["old hash", "another", None])
-        assert rows[0]["mask"] == rows[1]["mask"] and rows[2]["mask"] is None
+        rows = masked(session, rule, Column("c", "text", "text"), ["old hash", "another", None, "!Xk49drawn", "*"])
+        assert rows[0]["mask"] == rows[1]["mask"] and [row["mask"] for row in rows[2:]] == [None, "!", "*"]
+        assert "password" not in json.dumps(rule.told()).replace('"rule": "password"', "")
         return rows[0]["mask"]
 
     kind, iterations, salt, digest = mask("pbkdf2_sha256").split("$")
@@ -182,6 +183,14 @@ def test_a_host_that_cannot_make_bcrypt_says_so(monkeypatch):
     with pytest.raises(SlipwayError, match="which the library crypt of this host does not know") as caught:
         masks.parse({"rule": "password", "hasher": "bcrypt"}, "").always(None)
     assert "fixed" in caught.value.hint
+
+
+def test_a_password_is_in_no_message():
+    with pytest.raises(SlipwayError, match="has to be a text that is not empty[.]$") as caught:
+        masks.parse({"rule": "password", "hasher": "bcrypt", "password": 471147}, "here")
+    assert "471147" not in str(caught.value)
+    said = {"rule": "json", "paths": {"secret": {"rule": "password", "hasher": "bcrypt", "password": "s3cret"}}}
+    assert masks.parse(said, "here").told() == {"rule": "json", "paths": {"secret": {"rule": "password", "hasher": "bcrypt"}}}
 
 
 @pytest.mark.parametrize("paths", [{"a.b.c": "hash", "a.x": "hash"}, {"a.0.b": "hash"}, {"a.0": "hash"}])

@@ -11,9 +11,11 @@ import re
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import rules as rules_
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import subset
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.survey import survey
 from ansible_collections.slipway.app.tests.postgres.test_sanitize import SECRET, newest, refused, restored, rules_of, sanitized
 
@@ -296,3 +298,104 @@ def test_the_moment_of_a_condition_is_that_of_the_dump():
         "(a < %stimestamptz - interval '1 day' AND b = '(' || \"now\" AND %sdate > d AND e < %stimestamp(0))" % (moment, moment, moment))
     assert condition.functions() == set()
     assert subset.Condition("""f(a) AND public."G ""x"(b) AND 'h(' = c""", "x").functions() == {"f", 'G "x'}
+
+
+def test_the_proof_looks_for_values_of_rows_that_are_dumped(postgres, small, store):
+    small.execute("""SET search_path = public;
+        CREATE TABLE customer (id int PRIMARY KEY, mail text);
+        INSERT INTO customer SELECT g, 'someone' || g || '@shop.example' FROM generate_series(1, 5000) g;
+        CREATE TABLE event (who int REFERENCES customer, payload text); INSERT INTO event SELECT id, 'sent to ' || mail FROM customer""")
+    rules = "{customer: {columns: {id: keep, mail: email}, sample: 20}, event: {columns: {who: keep, payload: keep}}}"
+    with pytest.raises(SlipwayError, match="Raw values were found in what was to be dumped: of public.customer.mail in public.event.payload"):
+        sanitized(small, store, rules_of(rules))
+    # Nor may values of what is left out stand elsewhere.
+    small.execute("UPDATE public.event SET payload = 'sent to someone1@shop.example' WHERE who > 4900")
+    with pytest.raises(SlipwayError, match="Raw values were found"):
+        sanitized(small, store, rules_of(rules.replace("sample: 20", "where: 'id > 4900'")))
+    small.execute("UPDATE public.event SET payload = 'sent'")
+    sanitized(small, store, rules_of(rules))
+    assert 1020 < newest(store).manifest["sanitized"]["residue"]["values"] <= 2040 and len(store.list()) == 1
+
+
+def test_all_that_is_said_of_the_rows_of_a_table_holds(postgres, small, store):
+    small.execute("""SET search_path = public; CREATE TABLE a (id int PRIMARY KEY, tenant int); INSERT INTO a SELECT g, g % 3 FROM generate_series(1, 30) g;
+        CREATE TABLE b (id int PRIMARY KEY, tenant int); INSERT INTO b SELECT * FROM a; CREATE TABLE c (id int PRIMARY KEY, tenant int)""")
+    columns = "columns: {'*': keep}"
+    package = rules_of("{public.a: {where: 'true', %s}, public.b: {sample: 2000000, where: 'id > 9', %s}}" % (columns, columns))["tables"]
+    whole, there = dumped(small, store, postgres, rules_of("{public.*: {where: tenant = 1, %s}, public.a: {where: id > 5, %s}}" % (columns, columns)))
+    assert there("SELECT id FROM public.a ORDER BY 1") == [7, 10, 13, 16, 19, 22, 25, 28] and there("SELECT count(*) FROM public.b") == [10]
+    assert [table["name"] for table in whole.manifest["sanitized"]["subset"]] == ["a", "b", "c"]
+    # A package cannot widen what the operator says of all tables, whatever it names.
+    wish = Wish("here", config="sanitized", sanitizing=Sanitizing(rules_of("{public.*: {where: tenant = 1, sample: 3, %s}}" % columns), SECRET,
+                                                                  below=[("slipway.yml", {"tables": package})]))
+    dump(small, store, wish)
+    there = restored(postgres, newest(store), "levels")
+    assert there.query("SELECT count(*) AS n, min(tenant) AS least, max(tenant) AS most FROM public.a") == [{"n": 3, "least": 1, "most": 1}]
+    assert there.query("SELECT count(*) AS n, min(tenant) AS least, min(id) > 9 AS late FROM public.b") == [{"n": 3, "least": 1, "late": True}]
+    # A table whose rows are chosen by its name has some, though a pattern empties tables.
+    _whole, there = dumped(small, store, postgres, rules_of("{public.*: truncate, public.a: {where: id > 28, %s}}" % columns))
+    assert there("SELECT count(*) FROM public.a") == [2] and there("SELECT count(*) FROM public.b") == [0]
+    _whole, there = dumped(small, store, postgres, rules_of("{public.b: truncate, public.*: {where: id > 28, %s}}" % columns))
+    assert there("SELECT count(*) FROM public.a") == [2] and there("SELECT count(*) FROM public.b") == [0]
+
+
+def test_what_becomes_NULL_takes_no_other_reference_along(postgres, small, store):
+    small.execute("""SET search_path = public; CREATE TABLE a (id int PRIMARY KEY, raw text); INSERT INTO a SELECT g, 'raw' || g FROM generate_series(1, 9) g;
+        CREATE TABLE b (a int UNIQUE REFERENCES a); INSERT INTO b SELECT id FROM a; CREATE TABLE c (b_a int REFERENCES b (a)); INSERT INTO c SELECT a FROM b;
+        CREATE TABLE z (x int, c int, PRIMARY KEY (x, c)); INSERT INTO z SELECT id, 1 FROM a;
+        CREATE TABLE pair (x int, y int, PRIMARY KEY (x, y)); INSERT INTO pair SELECT id, id FROM a;
+        CREATE TABLE own (x int, y int, c int, FOREIGN KEY (x, y) REFERENCES pair, FOREIGN KEY (x, c) REFERENCES z MATCH FULL);
+        INSERT INTO own SELECT id, id, 1 FROM a;
+        CREATE TABLE shared (x int, y int NOT NULL, c int, FOREIGN KEY (x, y) REFERENCES pair, FOREIGN KEY (x, c) REFERENCES z MATCH FULL);
+        INSERT INTO shared SELECT id, id, 1 FROM a""")
+    rules = "{a: {columns: {id: keep, raw: hash}%s}, b: {columns: {a: keep}%s}, c: keep, z: keep, pair: {columns: {x: keep, y: keep}%s}," \
+        " own: {columns: {'*': keep}%s}, shared: {columns: {'*': keep}%s}}"
+    null, some = ", orphans: null", ", where: '%s < 6'"
+    refused(small, store, rules_of(rules % (some % "id", null, "", "", "")), "public.b: some rows of public.a are not dumped, and the foreign key b_a_fkey "
+            "has a column that other rows refer to, and cannot become NULL")
+    refused(small, store, rules_of(rules % ("", "", some % "x", null, null)), "public.shared: some rows of public.pair are not dumped, and the foreign key "
+            "shared_x_y_fkey has a column of shared_x_c_fkey, too, which is MATCH FULL")
+    _whole, there = dumped(small, store, postgres, rules_of(rules % ("", "", some % "x", null, "")))
+    assert there("SELECT count(*) FROM public.shared") == [5]
+    assert there("SELECT ARRAY[count(*), count(x), count(y), count(c)] FROM public.own") == [[9, 9, 5, 9]]
+
+
+def test_tables_whose_rows_the_dump_leaves_out_are_lost_ones(postgres, small, store):
+    small.execute("""SET search_path = public; CREATE TABLE log (id int PRIMARY KEY); INSERT INTO log VALUES (1);
+        CREATE TABLE b (id int PRIMARY KEY, log int REFERENCES log); INSERT INTO b VALUES (1, 1), (2, NULL)""")
+    rules = "{b: {columns: {id: keep, log: keep}%s}}"
+    with pytest.raises(SlipwayError, match="public.b.log refers to public.log, which is to have no rows"):
+        sanitized(small, store, rules_of(rules % ""), exclude_table_data=["log"])
+    with pytest.raises(SlipwayError, match="public.b.log refers to public.log, which is left out of the dump altogether"):
+        sanitized(small, store, rules_of(rules % ", orphans: null"), exclude_tables=["log"])
+    assert store.list() == []
+    sanitized(small, store, rules_of(rules % ", orphans: null"), exclude_table_data=["log"])
+    assert restored(postgres, newest(store)).query("SELECT count(*) AS n, count(log) AS logs FROM public.b") == [{"n": 2, "logs": 0}]
+    sanitized(small, store, rules_of(rules % ", orphans: drop"), exclude_table_data=["log"])
+    assert restored(postgres, newest(store), "dropped").query("SELECT array_agg(id) AS ids FROM public.b") == [{"ids": [2]}]
+
+
+def test_keys_are_compared_as_the_server_compares_them(postgres, small, store):
+    small.execute("""SET search_path = public; CREATE TABLE padded (id char(4) PRIMARY KEY, n int);
+        INSERT INTO padded SELECT 'c' || g, g FROM generate_series(1, 9) g;
+        CREATE TABLE by_text (padded text REFERENCES padded); INSERT INTO by_text SELECT 'c' || g || '  ' FROM generate_series(1, 9) g;
+        CREATE TABLE plain (id text COLLATE "C" PRIMARY KEY, n int); INSERT INTO plain SELECT 'c' || g, g FROM generate_series(1, 9) g;
+        CREATE TABLE posix (plain text COLLATE "POSIX" REFERENCES plain); INSERT INTO posix SELECT id FROM plain;
+        CREATE TYPE mood AS ENUM ('a', 'b', 'c'); CREATE TABLE felt (id mood PRIMARY KEY, n int); INSERT INTO felt VALUES ('a', 1), ('b', 9);
+        CREATE TABLE feeling (felt mood REFERENCES felt, up mood PRIMARY KEY REFERENCES feeling); INSERT INTO feeling VALUES ('a', 'a'), ('b', 'b')""")
+    rules = rules_of("{by_text: keep, posix: keep, feeling: keep}")
+    for name in ("padded", "plain", "felt"):
+        rules["tables"][name] = {"where": "n < 6", "columns": {"*": "keep"}}
+    _whole, there = dumped(small, store, postgres, rules)
+    for table, rows in (("padded", 5), ("by_text", 5), ("plain", 5), ("posix", 5), ("feeling", 1)):
+        assert there("SELECT count(*) FROM public.%s" % table) == [rows], table
+
+
+def test_no_more_pairs_of_partitions_than_can_be_followed(monkeypatch, small, store):
+    monkeypatch.setattr(subset, "MOST_PAIRS", 20)
+    parts = ";".join("CREATE TABLE %s_%d PARTITION OF %s FOR VALUES WITH (MODULUS 5, REMAINDER %d)" % (table, part, table, part)
+                     for table in ("head", "line") for part in range(5))
+    small.execute("""SET search_path = public; CREATE TABLE head (id int PRIMARY KEY) PARTITION BY HASH (id);
+        CREATE TABLE line (id int PRIMARY KEY, head int REFERENCES head) PARTITION BY HASH (id); %s""" % parts)
+    refused(small, store, rules_of("{head: {columns: {'*': keep}, where: 'id < 6'}, line: keep}"),
+            "Foreign keys to rows that are not dumped join 25 pairs of tables and partitions, and 20 can be followed; 25 of them are of the foreign key line_head_fkey of public.line_0")

@@ -106,7 +106,7 @@ class Sanitizing:
             schema = os.path.join(folder, "archive")
             toc, said = _schema(connection, arguments, schema, selection)
             toc.require_no_rows_of({(entry.schema, entry.tag) for entry in toc.tables().values()})
-            rows, residue = self._write_rows(keyed, snapshot, plan, facts, toc, schema, part, wish, settled, report)
+            rows, residue = self._write_rows(keyed, session, snapshot, plan, facts, toc, schema, part, wish, settled, report)
         return dict(self.told(plan), residue=residue), rows, warnings + said
 
     def _of_extensions(self, session):
@@ -124,14 +124,14 @@ class Sanitizing:
             entry.rows != NONE and not (entry.where or entry.sample or entry.orphans) and [matcher.text for matcher, _rule in entry.columns] == ["*"]
             for entry in named)
 
-    def _write_rows(self, keyed, snapshot, plan, facts, toc, schema, part, wish, settled, report):
+    def _write_rows(self, keyed, session, snapshot, plan, facts, toc, schema, part, wish, settled, report):
         """Write the rows, then the table of contents, without which they are no archive; return {oid: rows}, and what was looked for in them."""
         tables = [table for table in plan.tables if table.rows != NONE]
         entries, first = toc.tables(), toc.free_id()
         files = ["%d.dat" % (first + number) for number in range(len(tables))]
         watch = _Watch(tables, report)
         os.mkdir(part.archive, 0o700)
-        looked_for, left_out = residues.sources(tables)
+        looked_for, left_out = residues.sources(session, tables)
         codec = dumps.codec(facts)
         with part.written(wish.jobs) as begun:
             residue = writer.write({

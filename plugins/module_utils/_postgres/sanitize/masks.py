@@ -29,6 +29,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.pla
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, WORDS
 
 SHORTEST_KEY = 16  # characters; what is shorter can be guessed
+UNUSABLE = "!*"  # what passwords begin with that are none, of accounts that nobody logs in with
 SETTING = "slipway.sanitize_key"
 LABEL = b"slipway sanitize 1"  # another one would be another set of pseudonyms
 DISTINCT = 20  # hexadecimal digits that keep n values apart but for a chance of n * n / 2 ** 81
@@ -175,6 +176,7 @@ class Rule:
     arrays = False  # whether it takes an array as a whole
     shows = False  # whether it may give out what is in the column
     options = {}
+    unsaid = ()  # names of options whose values are in no message and no result
 
     def __init__(self, said, where):
         self.where = where
@@ -187,7 +189,8 @@ class Rule:
             try:
                 self.said[option] = check(said[option]) if option in said else default
             except ValueError as error:
-                raise SlipwayError("%s: %s of the rule %s has to be %s, and is %r." % (where, option, self.name, error, said[option])) from None
+                raise SlipwayError("%s: %s of the rule %s has to be %s%s." % (
+                    where, option, self.name, error, "" if option in self.unsaid else ", and is %r" % (said[option],))) from None
 
     def __getitem__(self, option):
         return self.said[option]
@@ -197,8 +200,8 @@ class Rule:
         return self.name == other.name and self.said == other.said
 
     def told(self):
-        """The rule as people write it."""
-        options = {option: value for option, value in self.said.items() if value != self.options[option][0]}
+        """The rule as people write it, less what is not to be told."""
+        options = {option: value for option, value in self.said.items() if value != self.options[option][0] and option not in self.unsaid}
         return dict(options, rule=self.name) if options else self.name
 
     def problem(self, column):
@@ -336,9 +339,13 @@ class Attachment(Rule):
 
 
 class Password(Rule):
-    """The hash of a password that everybody may know, as the hasher of the application makes it; the same for all, made once."""
+    """The hash of a password that everybody may know, as the hasher of the application makes it; the same for all, made once.
+
+    With what says that nobody can be logged in as by a password, it stays so: only its first character, as what is behind is drawn.
+    """
 
     name = "password"
+    unsaid = ("password",)
     options = {"hasher": (None, _one_of(*HASHERS)), "password": (KNOWN_PASSWORD, _secret)}
 
     def __init__(self, said, where):
@@ -360,7 +367,9 @@ class Password(Rule):
         return self._hash
 
     def mask(self, column, _row):
-        return "CASE WHEN %s IS NOT NULL THEN %s END" % (column.value, quote_literal(self.always(column)))
+        first = "left(%s, 1)" % column.text()
+        return "CASE WHEN %s IN (%s) THEN %s WHEN %s IS NOT NULL THEN %s END" % (
+            first, ", ".join(map(quote_literal, UNUSABLE)), first, column.value, quote_literal(self.always(column)))
 
 
 class Hash(Rule):

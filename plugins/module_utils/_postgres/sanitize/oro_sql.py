@@ -42,16 +42,21 @@ class _Table:
         self.sometimes = {}
         self.stays = []
 
-    def told(self):
-        """As people write it under tables."""
+    def told(self, keep_rest):
+        """As people write it under tables; with keep_rest what the rules leave of a column stays as it is."""
         if self.emptied:
             return "truncate"
-        columns = dict(self.columns)
-        for column, cases in self.sometimes.items():  # what comes later is what stays
+        columns = {name: dict(rule, rest="keep") if keep_rest and _is_object(rule) else rule for name, rule in self.columns.items()}
+        for column, cases in self.sometimes.items() if keep_rest else ():  # what comes later is what stays
             columns[column] = {"rule": "sql", "expression": "CASE %s ELSE %s END" % (
                 " ".join("WHEN %s THEN %s" % case for case in reversed(cases)), column)}
         said = {"columns": columns} if columns else {}
         return dict(said, where=" AND ".join(self.stays)) if self.stays else said
+
+    def left(self):
+        """[(name of a column, what of it the rules leave)]."""
+        found = [(name, "fields that no rule names") for name, rule in self.columns.items() if _is_object(rule)]
+        return [] if self.emptied else found + [(name, "values of other rows") for name in self.sometimes]
 
 
 class Reader:
@@ -65,10 +70,14 @@ class Reader:
         self._pglast = statements.parser("read SQL of Oro", "this host")
 
     def rules(self, keep_rest=False):
-        """A document of rules for the option sanitize; with keep_rest the pattern for all that is not mentioned and does not look like data of persons."""
+        """A document of rules for the option sanitize; with keep_rest what is not mentioned and does not look like data of persons stays as it is."""
         tables = {"*": "keep"} if keep_rest else {}
-        tables.update((name, table.told()) for name, table in self._tables.items() if table.told())
+        tables.update((name, table.told(keep_rest)) for name, table in self._tables.items() if table.told(keep_rest))
         return {"tables": tables}
+
+    def left(self):
+        """[{"column", "what"}] of what stays as it is in columns that have a rule, or with keep_rest have one: somebody has to look at it."""
+        return [{"column": "%s.%s" % (name, column), "what": what} for name, table in self._tables.items() for column, what in table.left()]
 
     def sql(self, text):
         """Read a text of statements."""
@@ -90,7 +99,11 @@ class Reader:
         for name in document:
             if name not in known + ["custom_email_domain"]:
                 self._refuse("%s: %s" % (name, document[name]), "it is none of %s" % ", ".join(known))
-        self._domain = document.get("custom_email_domain") or self._domain
+        domain = document.get("custom_email_domain") or self._domain
+        if domain is None or isinstance(domain, str):
+            self._domain = domain
+        else:
+            self._refuse("custom_email_domain: %s" % domain, "it is no text")
         for what, read in (("rawsql", self.sql), ("update", self._update)):
             replaced = document.get("%s_override_rules" % what)
             for item in (document.get("%s_add_rules" % what) if replaced is None else replaced) or ():
@@ -118,8 +131,11 @@ class Reader:
             name, method = column.get("name"), column.get("method")
             if not isinstance(name, str) or method not in METHODS:
                 self._refuse("%s of %s" % (column, item["table"]), "its method is none of %s" % ", ".join(METHODS))
-            else:
+                continue
+            try:
                 self._mask(".".join(map(_name, item["table"].split("."))), name, self._email() if method == "email" else OF_METHODS[method])
+            except _NotUnderstood as why:
+                self._refuse("%s of %s" % (column, item["table"]), str(why))
 
     # Statements
 
@@ -250,7 +266,7 @@ class Reader:
             if not name or "." in name:
                 raise _NotUnderstood("a field whose name is no path")
             paths[name] = self._rule(value, _Place(place.column, name))
-        return {"rule": "json", "paths": paths, "rest": "keep"}
+        return {"rule": "json", "paths": paths}
 
 
 class _Place:
@@ -265,6 +281,10 @@ class _Place:
         if self.key and type(tree).__name__ == "A_Expr" and _operator(tree) == "->>" and _constant(tree.rexpr) == self.key:
             return _Place(self.column).same(tree.lexpr)
         return not self.key and type(tree).__name__ == "ColumnRef" and getattr(tree.fields[-1], "sval", None) == self.column
+
+
+def _is_object(rule):
+    return isinstance(rule, dict) and rule["rule"] == "json"
 
 
 def _table(relation):

@@ -38,8 +38,8 @@ class Decision:
 class Table:
     """A table with rows: relation, columns, generated (names), decisions {name: Decision}, rows (all or none).
 
-    Of which rows: where, sample (of those of sampled_with, the oid of a table that it is a part of) and orphans as an Entry has them, and part, the
-    Part that it comes to, or None where all are dumped.
+    Of which rows: where (Conditions that all hold), sample (of those of sampled_with, the oid of a table that it is a part of) and orphans as an
+    Entry has them, and part, the Part that it comes to, or None where all are dumped.
     """
 
     def __init__(self, relation, columns):
@@ -50,7 +50,8 @@ class Table:
         self.decisions = {}
         self.passed_over = {}  # name of a column: (Entry, Rule) of presets that mean it, by rules that do not fit
         self.rows = None
-        self.where = self.sample = self.sampled_with = self.orphans = self.part = None
+        self.where = []
+        self.sample = self.sampled_with = self.orphans = self.part = None
 
     @property
     def emptied(self):
@@ -105,6 +106,11 @@ class Plan:
         relations = [table for table in selection.with_rows if not (facts["standby"] and table["unlogged"])]  # whose rows are not on a standby
         found = catalog.columns(session, [table["oid"] for table in relations], facts["encoding"])
         self.tables = [Table(table, found[table["oid"]]) for table in relations]
+        # What rows may refer to all the same, though nobody masks anything there.
+        self._without = [Table(relation, []) for relation in selection.excluded_data if relation["kind"] == "r" and not relation["of_extension"]]
+        for table in self._without:
+            table.rows = NONE
+        self._left_out = {relation["oid"]: relation for relation in selection.excluded}
         self._leaves_of = {}
         self._require_known()
         for table in self.tables:
@@ -113,7 +119,7 @@ class Plan:
         self._settle_undecided()
         self._look_at_columns()
         self._look_at_large_objects()
-        subset = Subset(session, self.tables, self._leaves)
+        subset = Subset(session, self.tables + self._without, self._leaves)
         self.followed = not subset.problems  # else no table has its part, and no query is that of the dump
         self.problems += subset.problems
         if not self.problems:
@@ -165,7 +171,9 @@ class Plan:
             if any(entry.matcher.matches(relation["schema"], relation["name"]) for relation in lineage):
                 entries.append((entry.matcher.exact, order, entry))
         table.rows, table.rows_source = _rows(entries)
-        table.where, table.sample, table.orphans = (_last_said(entries, option) for option in ("where", "sample", "orphans"))
+        # Each condition holds: what one document leaves out no other one shows.
+        table.where = [entry.where for _exact, _order, entry in entries if entry.where]
+        table.sample, table.orphans = (_last_said(entries, option) for option in ("sample", "orphans"))
         for relation in lineage if table.sample else ():
             if any(entry.sample is table.sample and entry.matcher.matches(relation["schema"], relation["name"]) for _exact, _order, entry in entries):
                 table.sampled_with = relation["oid"]
@@ -205,13 +213,14 @@ class Plan:
                         changed = True
         for key in references:
             problems = (self._of_reference(key, source, target) for source, target in self._meeting(key) if source.rows != NONE)
-            problem = next(filter(None, problems), None)
+            problem = next(filter(None, problems), None) or self._of_reference_to_none(key)
             if problem:
                 self.problems.append(problem)
 
     def references(self):
         """(source, its column, target, its column) of each foreign key, of tables with rows."""
-        return [(source, key["column"], target, key["key"]) for key in self._session.query(catalog.REFERENCES) for source, target in self._meeting(key)]
+        return [(source, key["column"], target, key["key"]) for key in self._session.query(catalog.REFERENCES)
+                for source, target in self._meeting(key) if source in self.tables and target in self.tables]
 
     def root(self, table):
         """The relation that people mean by a table: what it is a partition of, at the top, or itself."""
@@ -227,7 +236,7 @@ class Plan:
     def _leaves(self, oid):
         if oid not in self._leaves_of:
             parted = oid in self._relations and self._relations[oid]["kind"] == "p"
-            self._leaves_of[oid] = [table for table in self.tables if table.relation["oid"] == oid or parted and any(
+            self._leaves_of[oid] = [table for table in self.tables + self._without if table.relation["oid"] == oid or parted and any(
                 relation["oid"] == oid for relation in self._lineage(table.relation))]
         return self._leaves_of[oid]
 
@@ -238,10 +247,20 @@ class Plan:
         if target.rows == NONE and not cleared and target is not source and not source.orphans:
             return "%s.%s refers to %s, which is to have no rows (foreign key %s)." % (
                 spoken(source.relation), key["column"], spoken(target.relation), key["name"])
+        if target.rows == NONE:
+            return None
         if ours and not cleared and not _meet(ours.rule, source.column(key["column"]), theirs.rule if theirs else KEEP, target.column(key["key"])):
             return "%s.%s has the rule %s and refers to %s.%s with the rule %s: they would not meet (foreign key %s)." % (
                 spoken(source.relation), key["column"], ours.rule.name, spoken(target.relation), key["key"],
                 theirs.rule.name if theirs else "keep", key["name"])
+        return None
+
+    def _of_reference_to_none(self, key):
+        """What speaks against a reference to a table that is not in the dump at all, where somebody wants references to be right; or None."""
+        source = next((source for source in self._leaves(key["source"]) if source.rows != NONE and source.orphans), None)
+        if key["target"] in self._left_out and source:
+            return "%s.%s refers to %s, which is left out of the dump altogether, so that no restore can make the foreign key %s." % (
+                spoken(source.relation), key["column"], spoken(self._left_out[key["target"]]), key["name"])
         return None
 
     def _settle_undecided(self):
@@ -351,8 +370,8 @@ def _unfit(rule, table, column):
 
 
 def _last_said(entries, option):
-    """What entries, [(exact, order, Entry)], say of which rows there are, or None: a later document goes before, then one that names the table, then
-    what comes later."""
+    """What entries, [(exact, order, Entry)], say of an option, or None: a later document goes before, then one that names the table, then what
+    comes later."""
     said = [((entry.level, exact, order), getattr(entry, option)) for exact, order, entry in entries if getattr(entry, option)]
     return max(said, key=lambda one: one[0])[1] if said else None
 

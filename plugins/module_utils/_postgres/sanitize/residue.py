@@ -91,17 +91,22 @@ def _copied(text):
     return text
 
 
-def sources(tables):
-    """What there is to be looked for of the masked columns of tables (of a Plan), as a Residue takes it, and the names of those left out."""
+def sources(session, tables):
+    """What there is to be looked for of the masked columns of tables (of a Plan), as a Residue takes it, and the names of those left out.
+
+    The session is at the snapshot that the rows are dumped from.
+    """
     found, left_out = [], []
     for table in tables:
+        rows = None
         for column in table.masked():
             rule = table.decisions[column.name].rule
             name = "%s.%s.%s" % (table.relation["schema"], table.relation["name"], column.name)
             if rule.name in ALIKE or column.base in PLAIN:
                 left_out.append(name)
             else:
-                found.append({"name": name, "rule": rule.name, "query": _sample(table, _values(column, rule), rule.always(column))})
+                rows = rows or _rows(session, table)
+                found.append({"name": name, "rule": rule.name, "query": _sample(rows, _values(column, rule), rule.always(column))})
     return found, left_out
 
 
@@ -116,18 +121,27 @@ def _values(column, rule):
     return "(%s)::text" % column.value
 
 
-def _sample(table, values, harmless):
+def _rows(session, table):
+    """SQL for some rows of a table, in a list, each behind FROM: of all, and where not all are dumped as many of those that are.
+
+    Of what is left out nothing is to stand elsewhere in the dump, either.
+    """
+    share = min(100.0, 200.0 * SAMPLE / max(table.relation["estimate"], 1))
+    found = ["ONLY %s TABLESAMPLE SYSTEM (%f) LIMIT %d" % (table.sql, share, SAMPLE)]
+    if table.part and table.part.where:
+        # Which rows are dumped is worked out once, and not for each of the columns.
+        drawn = session.query_rows("%sSELECT ctid::text AS id FROM ONLY %s WHERE %s ORDER BY hashtext(ctid::text) LIMIT %d" % (
+            table.part.with_, table.sql, table.part.where, SAMPLE), table.sql)
+        ids = quote_literal("{%s}" % ",".join('"%s"' % row["id"] for row in drawn))
+        found.append("ONLY %s WHERE ctid = ANY (%s::tid[]) LIMIT %d" % (table.sql, ids, SAMPLE))
+    return found
+
+
+def _sample(rows, values, harmless):
     """A query for some values, less the one that is no value of anybody: a database that was filled from a sanitized dump has it."""
-    return "%sSELECT DISTINCT left(v, %d) AS v FROM (SELECT %s AS v FROM ONLY %s LIMIT %d) s WHERE v IS NOT NULL%s" % (
-        table.part.with_ if table.part else "", LONGEST, values, _some_rows(table), SAMPLE,
-        " AND v <> %s" % quote_literal(harmless) if harmless else "")
-
-
-def _some_rows(table):
-    """SQL for rows of a table that are dumped: of others nothing could be found."""
-    if table.part:
-        return "%s%s%s" % (table.sql, table.part.joins, " WHERE %s" % table.part.where if table.part.where else "")
-    return "%s TABLESAMPLE SYSTEM (%f)" % (table.sql, min(100.0, 200.0 * SAMPLE / max(table.relation["estimate"], 1)))
+    found = " UNION ALL ".join("(SELECT %s AS v FROM %s)" % (values, some) for some in rows)
+    return "SELECT DISTINCT left(v, %d) AS v FROM (%s) s WHERE v IS NOT NULL%s" % (
+        LONGEST, found, " AND v <> %s" % quote_literal(harmless) if harmless else "")
 
 
 class Residue:

@@ -72,6 +72,8 @@ class Entry:
         self.orphans = said.get("orphans")
         if self.rows == NONE and (self.where or self.sample):
             raise SlipwayError("%s has no rows, and says which." % where)
+        if self.matcher.exact and (self.where or self.sample):  # so it has some, also where a pattern empties tables
+            self.rows = ALL
         columns = said.get("columns") or {}
         if not isinstance(columns, dict) or not all(isinstance(name, str) for name in columns):
             raise SlipwayError("%s.columns has to be a mapping of columns to rules." % where)

@@ -13,6 +13,7 @@ read. Each query comes to the same in each session, since all see one snapshot.
 
 from __future__ import annotations
 
+import collections
 import fractions
 import re
 
@@ -24,16 +25,27 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.selection im
 
 DRAWN = 2 ** 63  # numbers that a row draws one of
 TRIED = 1000  # rows that a condition is tried on
+MOST_PAIRS = 5000  # of tables, or partitions, that foreign keys join and that rows are lost along
 ORPHANS_DROPPED, ORPHANS_NULL = "drop", "null"
 
-# Foreign keys, of partitioned tables once for all their partitions: [[column, key, operator that compares key and column]].
+# Foreign keys, of partitioned tables once for all their partitions: [[column, key, how a comparison of key and column goes on, its end]], as the server
+# itself compares them: by the operator's own types, and by the collation of the key.
 REFERENCES = """
 SELECT f.conname AS name, f.conrelid::bigint AS source, f.confrelid::bigint AS target, f.confmatchtype = 'f' AS full,
     coalesce(to_jsonb(f) ->> 'conperiod' = 'true', false) AS period, (
-        SELECT json_agg(json_build_array(s.attname, t.attname, format('OPERATOR(%I.%s)', n.nspname, o.oprname)) ORDER BY k.place)
+        SELECT json_agg(json_build_array(s.attname, t.attname,
+            CASE WHEN t.atttypid <> o.oprleft THEN format('::%I.%I', tn.nspname, tt.typname) ELSE '' END
+                || CASE WHEN c.oid IS NOT NULL THEN format(' COLLATE %I.%I', cn.nspname, c.collname) ELSE '' END
+                || format(' OPERATOR(%I.%s) ', n.nspname, o.oprname),
+            CASE WHEN s.atttypid <> o.oprright THEN format('::%I.%I', sn.nspname, st.typname) ELSE '' END
+                || CASE WHEN c.oid IS NOT NULL THEN format(' COLLATE %I.%I', cn.nspname, c.collname) ELSE '' END) ORDER BY k.place)
         FROM unnest(f.conkey, f.confkey, f.conpfeqop) WITH ORDINALITY k (source, target, operator, place)
         JOIN pg_attribute s ON s.attrelid = f.conrelid AND s.attnum = k.source JOIN pg_attribute t ON t.attrelid = f.confrelid AND t.attnum = k.target
-        JOIN pg_operator o ON o.oid = k.operator JOIN pg_namespace n ON n.oid = o.oprnamespace) AS pairs
+        JOIN pg_operator o ON o.oid = k.operator JOIN pg_namespace n ON n.oid = o.oprnamespace
+        JOIN pg_type tt ON tt.oid = o.oprleft JOIN pg_namespace tn ON tn.oid = tt.typnamespace
+        JOIN pg_type st ON st.oid = o.oprright JOIN pg_namespace sn ON sn.oid = st.typnamespace
+        LEFT JOIN pg_collation c ON c.oid = t.attcollation AND s.attcollation <> t.attcollation
+        LEFT JOIN pg_namespace cn ON cn.oid = c.collnamespace) AS pairs
 FROM pg_constraint f WHERE f.contype = 'f' AND f.conparentid = 0 ORDER BY 1, 2"""
 
 PRIMARY_KEYS = """
@@ -99,9 +111,13 @@ class Sample:
 
 
 class _Reference:
-    """A foreign key of one table with rows to another: pairs [(column, key, operator)]; nulls says that its columns become NULL where they are lost."""
+    """A foreign key of one table with rows to another: pairs [(column, key, what is between them where they are compared, and behind)].
+
+    nulls says that columns of it become NULL where they are lost, and emptied names these.
+    """
 
     def __init__(self, key, source, target):
+        self.key = (key["source"], key["name"])
         self.name = key["name"]
         self.source = source
         self.target = target
@@ -109,15 +125,22 @@ class _Reference:
         self.full = key["full"]
         self.period = key["period"]
         self.nulls = source.orphans == ORPHANS_NULL
+        self.emptied = []
 
     def cleared(self):
         """Whether rules make it one to nothing."""
-        null = [self.source.decisions[column].rule.name == "null" for column, _key, _operator in self.pairs if column in self.source.decisions]
+        null = [self.source.decisions[column].rule.name == "null" for column in self.columns() if column in self.source.decisions]
         return all(null) and len(null) == len(self.pairs) if self.full else any(null)
 
-    def emptied(self):
-        """Names of its columns that become NULL where it is lost: those that can."""
-        return [column for column, _key, _operator in self.pairs if not self.source.column(column).not_null]
+    def columns(self):
+        return [pair[0] for pair in self.pairs]
+
+    def keys(self):
+        return [pair[1] for pair in self.pairs]
+
+    def met(self, key_of, row_of=""):
+        """SQL for whether the key that key_of(its name) gives is that of a row."""
+        return " AND ".join("%s%s%s%s%s" % (key_of(key), between, row_of, quote_ident(column), behind) for column, key, between, behind in self.pairs)
 
 
 class Part:
@@ -151,9 +174,12 @@ class Subset:
         if not self._filters or self.problems:
             return
         references = [_Reference(key, source, target) for key in session.query(REFERENCES)
-                      for source in leaves(key["source"]) for target in leaves(key["target"])]
-        self._references = self._of_lost([reference for reference in references if not reference.source.emptied and not reference.cleared()])
-        self._require_possible(session)
+                      for source in leaves(key["source"]) if not source.emptied for target in leaves(key["target"])]
+        self._references = self._of_lost([reference for reference in references if not reference.cleared()])
+        self._of_source = _by("source", self._references)  # {table: its foreign keys}
+        self._keys_of = {}  # {table: names of the columns that others refer to}
+        self._require_few()
+        self._require_possible(session, references)
         if self.problems:
             return
         self._queries, self._needs = {}, {}  # {name: text} of queries that come first, in their order, and {name: names of others}
@@ -170,21 +196,22 @@ class Subset:
         conditions = {table: table.where for table in tables if not table.emptied and table.where}
         self._require_steady(conditions)
         moment = self._session.query("SELECT now()::text AS now")[0]["now"]
-        filters = {table: condition.sql(moment) for table, condition in conditions.items()}
+        filters = {table: " AND ".join(condition.sql(moment) for condition in said) for table, said in conditions.items()}
         self._try_out(filters)
         if not self.problems:
             self._draw([table for table in tables if not table.emptied and table.sample], filters)
-        if any(table.orphans for table in tables):  # else nothing refers to them
+        if any(table.orphans for table in tables):  # else nothing that matters refers to them
             filters.update((table, "false") for table in tables if table.emptied)
         return filters
 
     def _require_steady(self, conditions):
-        names = set().union(*(condition.functions() for condition in conditions.values()))
+        called = {table: set().union(*(condition.functions() for condition in said)) for table, said in conditions.items()}
+        names = set().union(*called.values())
         if not names:
             return
         unsteady = {row["name"] for row in self._session.query(UNSTEADY % (_listed(names), _listed(STEADY)))}
-        for table, condition in conditions.items():
-            found = sorted(condition.functions() & unsteady)
+        for table, functions in called.items():
+            found = sorted(functions & unsteady)
             if found:
                 self.problems.append("%s: its where calls %s, which may give something else the next time." % (spoken(table.relation), ", ".join(found)))
 
@@ -230,37 +257,68 @@ class Subset:
 
     def _of_lost(self, references):
         """Those of foreign keys whose rows may be lost; and note which tables lose rows."""
-        self._lossy = list(self._filters)
-        for table in self._lossy:  # which grows
-            self._lossy += [source for source in dict.fromkeys(
-                reference.source for reference in references if reference.target is table and not reference.nulls) if source not in self._lossy]
-        return [reference for reference in references if reference.target in self._lossy]
+        lossy, of_target = dict.fromkeys(self._filters), _by("target", references)
+        ahead = list(lossy)
+        for table in ahead:  # which grows
+            for reference in of_target.get(table, ()):
+                if not reference.nulls and reference.source not in lossy:
+                    lossy[reference.source] = None
+                    ahead.append(reference.source)
+        self._lossy = list(lossy)
+        return [reference for reference in references if reference.target in lossy]
 
-    def _require_possible(self, session):
-        keys = {(row["oid"], row["name"]) for row in session.query(catalog.PARTITIONED_BY)}
+    def _require_few(self):
+        """Each pair of partitions is looked at by itself, and a dump that takes days is none."""
+        if len(self._references) <= MOST_PAIRS:
+            return
+        pairs = collections.Counter(reference.key for reference in self._references)
+        key, number = pairs.most_common(1)[0]
+        table = next(reference.source for reference in self._references if reference.key == key)
+        self.problems.append("Foreign keys to rows that are not dumped join %d pairs of tables and partitions, and %d can be followed; %d of them are of the "
+                             "foreign key %s of %s." % (len(self._references), MOST_PAIRS, number, key[1], spoken(table.relation)))
+
+    def _require_possible(self, session, references):
+        """References are all there are, also those that lose nothing."""
+        fixed = {(row["oid"], row["name"]) for row in session.query(catalog.PARTITIONED_BY)}
         parents = {row["oid"]: row["parent"] for row in session.query(catalog.PARENTS)}
+        of_source, referred = _by("source", references), {}
+        for reference in references:
+            referred.setdefault(reference.target, set()).update(reference.keys())
+        told = set()
         for reference in self._references:
-            columns = [reference.source.column(column) for column, _key, _operator in reference.pairs]
-            problem = None
-            if reference.period:
-                problem = "is one of periods, which cannot be followed"
-            elif reference.nulls and None in columns:
-                problem = "has a generated column, which cannot become NULL by itself"
-            elif reference.nulls:
-                emptied = reference.emptied()
-                if not emptied or reference.full and len(emptied) < len(columns):
-                    problem = "has no column that can be NULL, as orphans: null wants it"
-                elif any(column.nulls_meet for column in columns if column.name in emptied):
-                    problem = "has a column in which an index allows one NULL only"
-                elif any((oid, name) in keys for oid in _above(reference.source.relation["oid"], parents) for name in emptied):
-                    problem = "has a column that tells partitions apart, and cannot become NULL"
-            if problem:
+            problem = "is one of periods, which cannot be followed" if reference.period else None
+            if reference.nulls and not problem:
+                above = _above(reference.source.relation["oid"], parents)
+                problem = self._settle_emptied(reference, referred.get(reference.source, ()), {name for oid, name in fixed if oid in above},
+                                               [other for other in of_source[reference.source] if other.key != reference.key])
+            if problem and (reference.source, reference.key) not in told:
+                told.add((reference.source, reference.key))
                 self.problems.append("%s: some rows of %s are not dumped, and the foreign key %s %s." % (
                     spoken(reference.source.relation), spoken(reference.target.relation), reference.name, problem))
 
+    @staticmethod
+    def _settle_emptied(reference, referred, fixed, others):
+        """Choose the columns of a reference that become NULL where it is lost: what speaks against it, as the end of a sentence, or None.
+
+        referred are names of the columns of its table that other rows refer to, fixed of those that tell partitions apart, others its other references.
+        """
+        columns = [reference.source.column(name) for name in reference.columns()]
+        if None in columns:
+            return "has a generated column, which cannot become NULL by itself"
+        can = [column.name for column in columns if not column.not_null]
+        if not can or reference.full and len(can) < len(columns):
+            return "has no column that can be NULL, as orphans: null wants it"
+        problems = {column.name: _unemptied(column, referred, fixed, others) for column in columns if column.name in can}
+        shared = {name for other in others for name in other.columns()}
+        # One NULL is enough, but for MATCH FULL; a column of its own takes no other reference away.
+        free = [name for name in can if not problems[name]]
+        chosen = can if reference.full else [name for name in free if name not in shared] or free or can
+        reference.emptied = chosen
+        return next(filter(None, map(problems.get, chosen)), None)
+
     def _dropping(self, table):
         """The foreign keys by which a table loses rows."""
-        return [reference for reference in self._references if reference.source is table and not reference.nulls]
+        return [reference for reference in self._of_source.get(table, ()) if not reference.nulls]
 
     def _components(self):
         """The tables that lose rows, those in a circle together."""
@@ -305,7 +363,7 @@ class Subset:
             begin += ["SELECT %d AS t, ctid AS id FROM ONLY %s WHERE %s" % (self._number[table], table.sql, condition) for condition in conditions]
         edges = ["SELECT %d AS t, p.ctid AS id, %d AS next_t, c.ctid AS next_id FROM ONLY %s p JOIN ONLY %s c ON %s" % (
             self._number[reference.target], self._number[reference.source], reference.target.sql, reference.source.sql,
-            " AND ".join("p.%s %s c.%s" % (quote_ident(key), operator, quote_ident(column)) for column, key, operator in reference.pairs))
+            reference.met(lambda key: "p." + quote_ident(key), "c."))
             for reference in inside]
         steps, name = ['"slipway %s %d"' % (word, self._number[component[0]]) for word in ("steps", "round")]
         self._queries[steps] = "%s AS MATERIALIZED (%s)" % (steps, " UNION ALL ".join(edges))
@@ -323,13 +381,13 @@ class Subset:
         else:
             wheres = [part.own] * bool(part.own) + ["NOT " + self._refers(reference) for reference in self._dropping(table)]
             needs += [self._lost(reference.target) for reference in self._dropping(table)]
-        for place, reference in enumerate(reference for reference in self._references if reference.source is table and reference.nulls):
+        for place, reference in enumerate(reference for reference in self._of_source.get(table, ()) if reference.nulls):
             mark = '"slipway orphan %d"' % place
             part.joins += " LEFT JOIN (SELECT DISTINCT true AS %s, %s FROM %s) j%d ON %s" % (
-                mark, ", ".join(self._key(reference.target, key) for _column, key, _operator in reference.pairs), self._lost(reference.target), place,
+                mark, ", ".join(self._key(reference.target, key) for key in reference.keys()), self._lost(reference.target), place,
                 self._meets(reference, "j%d." % place))
             needs.append(self._lost(reference.target))
-            for column in reference.emptied():
+            for column in reference.emptied:
                 part.lost.setdefault(column, []).append(mark)
         part.where = " AND ".join(wheres) or None
         part.with_ = self._first(needs)
@@ -353,15 +411,16 @@ class Subset:
 
     def _meets(self, reference, alias=""):
         # Names of keys are those of no column, so that a column is one of the row.
-        return " AND ".join("%s%s %s %s" % (alias, self._key(reference.target, key), operator, quote_ident(column))
-                            for column, key, operator in reference.pairs)
+        return reference.met(lambda key: alias + self._key(reference.target, key))
 
     def _lost(self, table):
         return '"slipway lost %d"' % self._number[table]
 
     def _keys(self, table):
         """Names of the columns of a table that others refer to."""
-        return sorted({key for reference in self._references if reference.target is table for _column, key, _operator in reference.pairs})
+        if table not in self._keys_of:
+            self._keys_of[table] = sorted({key for reference in self._references if reference.target is table for key in reference.keys()})
+        return self._keys_of[table]
 
     def _key(self, table, key):
         return '"slipway key %d"' % self._keys(table).index(key)
@@ -369,6 +428,14 @@ class Subset:
 
 def _listed(names):
     return ", ".join(map(quote_literal, sorted(names)))
+
+
+def _by(end, references):
+    """{table: references} by one of their ends."""
+    found = {}
+    for reference in references:
+        found.setdefault(getattr(reference, end), []).append(reference)
+    return found
 
 
 def _reached(table, after):
@@ -380,6 +447,18 @@ def _reached(table, after):
             found.add(other)
             ahead += after[other]
     return found
+
+
+def _unemptied(column, referred, fixed, others):
+    """What keeps a column from becoming NULL, as the end of a sentence on a foreign key, or None."""
+    if column.nulls_meet:
+        return "has a column in which an index allows one NULL only"
+    if column.name in fixed:
+        return "has a column that tells partitions apart, and cannot become NULL"
+    if column.name in referred:
+        return "has a column that other rows refer to, and cannot become NULL"
+    full = next((other.name for other in others if other.full and len(other.pairs) > 1 and column.name in other.columns()), None)
+    return "has a column of %s, too, which is MATCH FULL: of its columns all are NULL, or none" % full if full else None
 
 
 def _above(oid, parents):

@@ -56,11 +56,16 @@ def test_each_form_of_a_value_is_a_rule(value, rule):
 
 def test_fields_of_a_serialized_one():
     field = "serialized_data->>'mail'"
-    tables, left = read("""-- a comment
+    statement = """-- a comment
         UPDATE "t" SET serialized_data = serialized_data || jsonb_build_object('born', CURRENT_TIMESTAMP(0), 'mail', %s, 'phone', CASE WHEN
-        serialized_data->>'phone' IS NOT NULL THEN to_char(random() * 100, 'FM"0"00') END, 'photo', 'iVBORw0KGgoAAAANSUhEUg')""" % email(field))
-    assert left == [] and tables == {"t": {"columns": {"serialized_data": {"rule": "json", "rest": "keep", "paths": {
-        "born": "null", "mail": "email", "phone": {"rule": "digits_mask", "mask": "0XX"}, "photo": "attachment"}}}}}
+        serialized_data->>'phone' IS NOT NULL THEN to_char(random() * 100, 'FM"0"00') END, 'photo', 'iVBORw0KGgoAAAANSUhEUg')""" % email(field)
+    rule = {"rule": "json", "paths": {"born": "null", "mail": "email", "phone": {"rule": "digits_mask", "mask": "0XX"}, "photo": "attachment"}}
+    # Nobody has decided on the other fields, unless he says that the rest stays; and then he is told of which.
+    assert read(statement) == ({"t": {"columns": {"serialized_data": rule}}}, [])
+    assert read(statement, keep_rest=True) == ({"*": "keep", "t": {"columns": {"serialized_data": dict(rule, rest="keep")}}}, [])
+    reader = Reader()
+    reader.sql(statement + "; UPDATE config SET value = 'a' WHERE key = 'x'; UPDATE oro_user SET salt = NULL")
+    assert reader.left() == [{"column": "t.serialized_data", "what": "fields that no rule names"}, {"column": "config.value", "what": "values of other rows"}]
     tables, left = read("UPDATE t SET d = d || jsonb_build_object('a', NULL, 'b', d->>'c')")
     assert tables == {} and "none of the forms" in left[0]["why"]
 
@@ -77,11 +82,13 @@ def test_tables_and_rows():
 
 def test_values_for_some_rows():
     tables, left = read("""UPDATE config SET value = 'a' WHERE key = 'x'; UPDATE config SET value = NULL WHERE key IN ('y', 'z');
-        UPDATE config SET "Text" = 'b', kind = 1 WHERE key = 'x'""")
-    assert left == [] and tables == {"config": {"columns": {
+        UPDATE config SET "Text" = 'b', kind = 1 WHERE key = 'x'""", keep_rest=True)
+    assert left == [] and tables == {"*": "keep", "config": {"columns": {
         "value": {"rule": "sql", "expression": "CASE WHEN key IN ('y', 'z') THEN NULL WHEN key = 'x' THEN 'a' ELSE value END"},
         '"Text"': {"rule": "sql", "expression": "CASE WHEN key = 'x' THEN 'b' ELSE \"Text\" END"},
         "kind": {"rule": "sql", "expression": "CASE WHEN key = 'x' THEN 1 ELSE kind END"}}}}
+    # Else the values of the others wait for somebody to decide.
+    assert read("UPDATE config SET value = 'a' WHERE key = 'x'") == ({}, [])
     # What is for all rows comes to the others, too.
     assert read("UPDATE c SET v = 'a' WHERE k = 1; UPDATE c SET v = NULL")[0] == {"c": {"columns": {"v": "null"}}}
 
@@ -123,6 +130,10 @@ def test_rules_of_before():
         "oro_user": {"columns": {"mail": {"rule": "email", "at": "shop.test"}, "salt": "hash", "born": "date"}}}
     assert sorted(item["statement"] for item in reader.not_understood) == [
         "- 1", "7", "DELETE FROM x", "update_rules: []", "{ nothing", "{'name': 'x', 'method': 'rot13'} of oro_file"]
+    for domain, why in (("@example.com", "has to be a domain in lower case"), (5, "it is no text")):
+        reader = Reader()
+        reader.deployment({"custom_email_domain": domain, "update_add_rules": [{"table": "t", "columns": [{"name": "mail", "method": "email"}]}]})
+        assert len(reader.not_understood) == 1 and why in reader.not_understood[0]["why"]
     reader = Reader()
     reader.deployment({"rawsql_add_rules": ["TRUNCATE a"], "rawsql_override_rules": ["TRUNCATE b"], "rawsql_delete_rules": ["TRUNCATE c"]})
     assert reader.rules() == {"tables": {"b": "truncate"}} and reader.not_understood == []
