@@ -87,8 +87,8 @@ sanitize:
   sample: {tables: {oro_user: {columns: {email: email, last_name: hash}}, oro_session: truncate}}
 left:
   description:
-    - Columns of which the rules of Oro leave something raw, such as the fields of C(serialized_data) that they do not name. With O(keep_rest=true) it stays in the
-      rules returned, for somebody to look at; without it is dropped, or the column has no rule.
+    - Columns of which the rules of Oro leave something raw, such as the fields of C(serialized_data) that they do not name. With
+      O(keep_rest=true) it stays in the rules returned, for somebody to look at; without it is dropped, or the column has no rule.
   type: list
   elements: dict
   returned: success

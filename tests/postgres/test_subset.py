@@ -398,4 +398,5 @@ def test_no_more_pairs_of_partitions_than_can_be_followed(monkeypatch, small, st
     small.execute("""SET search_path = public; CREATE TABLE head (id int PRIMARY KEY) PARTITION BY HASH (id);
         CREATE TABLE line (id int PRIMARY KEY, head int REFERENCES head) PARTITION BY HASH (id); %s""" % parts)
     refused(small, store, rules_of("{head: {columns: {'*': keep}, where: 'id < 6'}, line: keep}"),
-            "Foreign keys to rows that are not dumped join 25 pairs of tables and partitions, and 20 can be followed; 25 of them are of the foreign key line_head_fkey of public.line_0")
+            "Foreign keys to rows that are not dumped join 25 pairs of tables and partitions, and 20 can be followed;"
+            " 25 of them are of the foreign key line_head_fkey of public.line_0")

@@ -114,7 +114,7 @@ def test_columns_that_cannot_hold_it_are_passed_over():
 def test_nothing_is_kept_of_what_is_looked_for():
     looked_for = residue.Residue([{"name": "source"}], "utf-8")
     looked_for._learn(0, "Raw Rawson, raw-12345, raw@mail.example", True)
-    assert looked_for.values == 4 and all(type(kept) is residue._Print for kept in [*looked_for._words, *looked_for._wholes, *looked_for._prints])
+    assert looked_for.values == 4 and all(isinstance(kept, residue._Print) for kept in [*looked_for._words, *looked_for._wholes, *looked_for._prints])
 
 
 def test_the_last_word_of_a_sentence_is_found_in_definitions_too():
