@@ -121,7 +121,8 @@ options:
     elements: str
   exclude_table_data:
     description:
-      - Patterns of tables that are dumped without their rows.
+      - Patterns of tables that are dumped without their rows. With O(sanitize) a foreign key to one keeps the dump from being made, unless C(orphans) of the
+        table that refers says what becomes of its rows.
     type: list
     elements: str
   pre_dump_hooks:
@@ -144,7 +145,7 @@ options:
       - C(large_objects) is V(refuse) (default), or V(drop), which leaves them out.
       - A table may have C(where), a condition, and C(sample), a number of rows or a share of them as V(5%), beside C(columns), and then
         some of its rows are dumped, and of other tables none that refers to a row that is not. With C(orphans) of the table that refers as V(null)
-        the row stays and its reference becomes NULL.
+        the row stays and its reference becomes NULL. Where several patterns mean a table, each C(where) holds.
       - C(after_restore) is a list of texts of SQL, which O(slipway.app.postgres_restore#module:after_restore) runs on what is restored.
       - C(residue) is a dict with C(accept), a list of columns C(schema.table.column) in which raw values of other columns may stand;
         V(the schema) means definitions, as defaults and comments.
