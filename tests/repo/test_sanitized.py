@@ -65,3 +65,19 @@ def test_nothing_is_fetched_that_could_not_be_restored(repository, condition, mo
     variables = dict({"database_environment": "uat", "database_copy_server": "prod", "database_copy_servers": {"prod": {}}, "database_allow_restore": True,
                       "database_adopt": True, "database_current": {"stat": {"exists": True}}}, **more)
     assert all(condition(text)(**variables) for task in block if "ansible.builtin.assert" in task for text in task["ansible.builtin.assert"]["that"]) is goes
+
+
+@pytest.mark.parametrize("put, only_put, only_sanitized", [(":ready", False, False), (":ready", True, True), ("prod/shop/sanitized", False, True)])
+def test_only_what_this_run_has_restored_is_put_in_its_place_without_being_sanitized(repository, condition, put, only_put, only_sanitized):
+    task = yaml.safe_load((repository.root / "roles" / "database" / "tasks" / "put.yml").read_text(encoding="utf-8"))[0]
+    text = re.fullmatch(r"\{\{ (.*) \}\}", task["slipway.app.postgres_restore"]["only_sanitized"]).group(1)
+    assert condition(text)(database_only_sanitized=True, database_put=put, database_only_put=only_put) is only_sanitized
+
+
+@pytest.mark.parametrize("adopt", [True, False])
+def test_who_could_not_stop_the_services_is_told_how_to_go_on_with_what_is_to_be_adopted(repository, adopt):
+    said = (repository.root / "roles" / "database" / "tasks" / "swap.yml").read_text(encoding="utf-8")
+    hint = jinja2.Template(re.search(r"database_restore with(.*?)does it", said, re.DOTALL).group(1)).render(database_only_put=False, database_adopt=adopt)
+    assert hint.split() == ["-e", "source=:ready"] + ["-e", "adopt=true"] * adopt
+    restore = yaml.safe_load((repository.root / "playbooks" / "database_restore.yml").read_text(encoding="utf-8"))[1]
+    assert restore["tasks"][0]["vars"]["database_adopt"] == "{{ adopt | default(false) | bool }}"

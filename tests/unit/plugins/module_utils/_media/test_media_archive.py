@@ -272,7 +272,11 @@ def test_an_error_leaves_the_old_archive(media, tmp_path, monkeypatch):
     dest = tmp_path / "media.tar.gz"
     dest.write_bytes(b"old")
     picture(media / "a.png", "PNG", (3, 3))
-    monkeypatch.setattr(archives.os, "fsync", lambda _descriptor: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(archives.os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         MediaArchive(media, dest).write()
     assert dest.read_bytes() == b"old" and sorted(os.listdir(tmp_path)) == ["media", "media.tar.gz"]
