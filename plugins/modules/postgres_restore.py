@@ -156,7 +156,8 @@ options:
         manifest of the dump. With such a dump it has to be said, and the error that asks for it tells the SQL.
       - It is run on the restored database before it is live, as its owner, as O(pre_swap_sql) is, and before all else. An error ends the restore, and what
         is live stays. That is so for mistakes, and not for SQL that means harm, as C(RESET ROLE) in it makes it that of the login role, which may
-        change what is live, or the server, as far as its rights go. It is not run with O(tables) and O(schemas), which bring rows into a database that is in use.
+        change what is live, or the server, as far as its rights go. It is not run with O(tables) and O(schemas), which bring rows into a
+        database that is in use.
       - Whoever can write to the store can change it, as he can make a dump with functions that do the same. Look at what it is, in check mode, and
         restore as a role that may do nothing but what the database needs.
     type: bool
