@@ -259,8 +259,8 @@ class Subset:
         """Those of foreign keys whose rows may be lost; and note which tables lose rows."""
         lossy, of_target = dict.fromkeys(self._filters), _by("target", references)
         ahead = list(lossy)
-        for table in ahead:  # which grows
-            for reference in of_target.get(table, ()):
+        while ahead:
+            for reference in of_target.get(ahead.pop(0), ()):
                 if not reference.nulls and reference.source not in lossy:
                     lossy[reference.source] = None
                     ahead.append(reference.source)
