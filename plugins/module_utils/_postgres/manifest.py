@@ -23,6 +23,7 @@ SLIPWAY = "0.1.0"  # the version of this collection
 NAME = "manifest.json"
 REAL = "prod"  # the environment whose rows nobody can make again
 LARGEST = 256 * 1024 * 1024  # bytes of a manifest: a hundred thousand tables take some 40 MB
+MOST_SQL = 20000  # characters of SQL that rules ask for: people are shown all of it before it is run
 CHUNK = 1024 * 1024
 THREADS = 4  # that compute digests at the same time
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}\Z")
@@ -35,6 +36,10 @@ def _text(value):
 
 def _count(value):
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _to_be_seen(value):
+    return _list_of(_text)(value) and sum(map(len, value)) <= MOST_SQL
 
 
 def _optional(check):
@@ -94,7 +99,7 @@ LATER = {
     # some of their rows only.
     "sanitized": _with(dict(
         subset=_list_of(_dict_of(schema=_text, name=_text)),
-        after_restore=_list_of(_text)), _dict_of(  # SQL that the rules want to be run on what is restored
+        after_restore=_to_be_seen), _dict_of(  # SQL that the rules want to be run on what is restored
         policy=lambda value: value in ("strict", "scan"), rules=lambda value: isinstance(value, str) and bool(_DIGEST.match(value)), key=_text,
         emptied=_list_of(_dict_of(schema=_text, name=_text)),
         # How many columns raw values were sampled of, how many values were looked for in how many bytes; left_out are masked columns not looked for,

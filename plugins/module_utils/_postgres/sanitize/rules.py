@@ -16,6 +16,7 @@ import re
 
 from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.manifest import MOST_SQL
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import masks
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.presets import PRESETS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.residue import DEFINITIONS
@@ -106,6 +107,9 @@ class Rules:
         self.large_objects = _highest(documents, "large_objects") or REFUSE
         self.accepted = [name for said in documents for name in (said.get("residue") or {}).get("accept", [])]
         self.after_restore = [text for said in documents for text in said.get("after_restore") or []]
+        if sum(map(len, self.after_restore)) > MOST_SQL:
+            raise SlipwayError("sanitize: after_restore has more than %d characters, which nobody would read before they are run." % MOST_SQL,
+                               untouched="Nothing was dumped.")
         everything = [PRESETS[name] for name in presets] + documents
         self.digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode("utf-8")).hexdigest()
 

@@ -19,6 +19,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import clien
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list import dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import Rules
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Pattern, exactly
 
 MOMENT = "20261126T031500.123456Z"
@@ -393,6 +394,15 @@ def test_a_list_tells_what_a_sanitized_dump_lacks(store):
     for sanitized in (dict(SANITIZED, subset=some, after_restore=["UPDATE a SET b = 1", "DELETE FROM c"]), SANITIZED):
         write(store, config="sanitized", sanitized=sanitized)
     assert [(dump["sanitized"]["subset"], dump["sanitized"]["after_restore"]) for dump in dumps(store)[0]] == [([], 0), (some, 2)]
+
+
+def test_more_sql_than_anybody_would_read_makes_no_manifest(store):
+    key = write(store, config="sanitized", sanitized=dict(SANITIZED, after_restore=["x" * 10000] * 2))
+    store.open(key)
+    with pytest.raises(SlipwayError, match="is not the manifest of this dump"):
+        write(store, config="sanitized", sanitized=dict(SANITIZED, after_restore=["x" * 10000] * 2 + ["y"]))
+    with pytest.raises(SlipwayError, match="after_restore has more than 20000 characters"):
+        Rules({"after_restore": ["x" * 20001]})
 
 
 def test_a_sanitized_dump_is_never_the_newest_by_chance(store):
