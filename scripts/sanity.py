@@ -24,8 +24,9 @@ from pathlib import Path
 import workspace
 
 HOME = workspace.CACHE / "ansible-test"
-# A whole run goes in two parts at the same time, by their arguments. Each Python's imports cost as much as most other tests.
-PARTS = (["--test", "import"], ["--skip-test", "import"])
+# A whole run goes in parts at the same time, by their arguments: what costs as much as all others together is one.
+LONG = ("import", "pylint")
+PARTS = (*(["--test", name] for name in LONG), [part for name in LONG for part in ("--skip-test", name)])
 # Without these a green run says nothing about the collection.
 REQUIRED = ("compile", "import", "pep8", "pylint", "runtime-metadata", "validate-modules", "yamllint")
 

@@ -33,7 +33,7 @@ ROOM = 8 * 1024 ** 3  # bytes; the tests of whole sites take a few of them
 TOGETHER = ("-n", "3")
 WAITING_TOGETHER = ("-n", "5", "--dist", "loadgroup")
 FILES_TOGETHER = ("-n", "2", "--dist", "loadfile")
-GROUPS_TOGETHER = ("-n", "3", "--dist", "loadgroup")
+GROUPS_TOGETHER = ("-n", "4", "--dist", "loadgroup")
 # What runs on ansible-core 2.19: name, folders, how.
 SUITES = (
     ("unit", ("tests/unit",), TOGETHER),
@@ -45,8 +45,8 @@ SUITES = (
     ("hosts", ("tests/hosts",), ()),
     ("oro", ("tests/oro",), ()),
 )
-# One test after the other, much of the time waiting for hosts: these run beside the others.
-BESIDE = ("oro", "hosts")
+# Much of the time these wait, for hosts or for each other: they run beside the others.
+BESIDE = ("oro", "hosts", "registry", "install")
 EVERYTHING = "--all"  # the argument of make test-all
 COVERING = ("-m", "not long")
 # In a folder of tests: brings what they need of the machine; what it prints is why it cannot, and its exit status is 1.

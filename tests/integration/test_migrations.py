@@ -30,6 +30,7 @@ PLAY = [{
 EXPECTED = [("shop.0004_require_number_and_total", "not-null")] * 2
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("package")
 def test_a_django_project_that_a_rolling_upgrade_would_break(shop, tmp_path, state, changes):
     (tmp_path / "play.yml").write_text(json.dumps(PLAY), encoding="utf-8")

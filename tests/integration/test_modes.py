@@ -23,7 +23,8 @@ from ansible_collections.slipway.app.tests.integration.crashes import (  # noqa:
     detached, kill_tree, live, locks, wait_for_record, wait_until)
 from ansible_collections.slipway.app.tests.integration.two_hosts import TwoHosts  # noqa: E402
 
-pytestmark = pytest.mark.timeout(600)
+# In every run Molecule has the modes on real hosts.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 
 # Nobody waits for them, where the balancer can be asked; one that cannot is what most users have.
 NEVER = {"slipway_fall_seconds": 600, "slipway_rise_seconds": 600}
@@ -114,7 +115,6 @@ def killed(lab, version, mode, host, step):
     return recovered.output
 
 
-@pytest.mark.long
 def test_recover_finishes_what_was_killed_in_its_migration(shop, customers):
     said = killed(shop, "1.0.3", "rolling", "app1", "migrate")
     assert "The operation was finished." in said
@@ -122,7 +122,6 @@ def test_recover_finishes_what_was_killed_in_its_migration(shop, customers):
     assert columns(shop) == ["extra_2", "extra_3"]
 
 
-@pytest.mark.long
 def test_a_red_host_goes_back_with_those_before_it(shop, customers):
     failed = upgrade(shop, "1.0.4", "rolling")
     assert failed.rc != 0 and "the barometer is falling" in failed.output, failed.output
@@ -139,7 +138,6 @@ def test_source_serves_all_the_time_also_behind_a_balancer_that_cannot_be_asked(
     assert shop.balancer.changes == IN_TURNS
 
 
-@pytest.mark.long
 def test_recover_brings_back_a_host_that_had_left_the_balancer(shop, customers):
     said = killed(shop, "1.0.2", "source", "app2", "close")
     assert "The operation was finished." in said

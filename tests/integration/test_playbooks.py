@@ -208,6 +208,7 @@ def test_the_database_is_dumped_by_a_config_and_listed(shop, play, tmp_path):
     assert changed_hosts(output) == []
 
 
+@pytest.mark.long
 def test_the_database_is_restored_under_the_application_and_brought_back(shop, play, state, changes, tmp_path):
     """A hook waits until the playbook has shown that it waits, so there is something to watch."""
     before = state(shop)

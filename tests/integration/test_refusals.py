@@ -145,6 +145,7 @@ def test_a_disk_that_is_too_small_and_a_role_that_may_not_copy(shop, refused, pa
         shop.sql("ALTER ROLE shop CREATEDB")
 
 
+@pytest.mark.long
 def test_a_configuration_blob_with_a_flipped_bit(shop, refused, package):
     digest = manifest(shop, package)["config"]["digest"]
     with flipped(blob(shop, digest)):
@@ -165,6 +166,7 @@ def test_an_upgrade_of_nothing(shop, refused, tmp_path):
     assert [path for host in shop.hosts for path in (tmp_path / host).iterdir()] == []
 
 
+@pytest.mark.long
 def test_a_root_that_is_not_there(shop, refused, package, tmp_path):
     root = str(tmp_path / "missing" / "{{ inventory_hostname }}")
     refused("deploy", package=package, slipway_root=root,

@@ -144,6 +144,7 @@ def test_a_patch_from_trial_to_upgrade_and_reverted(shop, run, next_package, pat
     assert reverted.rc == 0 and where(shop, "note.txt") == []
 
 
+@pytest.mark.long
 def test_a_host_that_fails_at_the_last_moment_and_it_is_applied_nowhere(shop, tmp_path):
     hosts = {}
     for name in ("app1", "app2", "consumer1"):

@@ -225,6 +225,7 @@ def test_the_death_of_either_end_is_that_of_both(wide, other, monkeypatch, progr
     whole_and_free(other)
 
 
+@pytest.mark.long
 def test_the_session_of_pg_dump_ends(wide, other, monkeypatch):
     in_the_middle(monkeypatch, lambda: wide.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'slipway copy%'"))
     with pytest.raises(SlipwayError, match="pg_dump 17.* failed .*(terminating|server closed the) connection.*not touched"):
@@ -264,6 +265,7 @@ def after_a_kill(server, source, way):
     assert orders(server, "test") == WHOLE and server.databases() - {"shop"} == {"test", "test__pre"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way, step, sent", [
     ("template", "CREATE DATABASE", True), ("stream", "pg_export_snapshot", True), ("stream", 'RENAME TO "test__pre"', False)])
 def test_killed_at_a_step(postgres, monkeypatch, way, step, sent):
@@ -282,6 +284,7 @@ def test_killed_at_a_step(postgres, monkeypatch, way, step, sent):
     after_a_kill(postgres, origin(postgres), way)
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_of_a_stream(wide, other, monkeypatch):
     """pg_dump and pg_restore are gone with it, and do not go on to fill a database that nobody waits for."""
     other.sql("ALTER DATABASE shop RENAME TO test")
@@ -327,6 +330,7 @@ def test_what_the_guards_refuse(postgres, module):
     assert (result["way"], result["because"]) == ("stream", "the source may not be blocked in prod")
 
 
+@pytest.mark.long
 def test_a_config_and_another_server(postgres, other, module):
     there = {"login_host": "127.0.0.1", "login_port": other.port, "login_user": "shop", "login_password": PASSWORD}
     configs = {"kept": {"way": "stream", "reversible": True, "pre_swap_sql": ["DELETE FROM orders WHERE id > 7"], "jobs": 3}}

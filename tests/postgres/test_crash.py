@@ -85,7 +85,7 @@ def point(postgres):
     return RestorePoint(postgres.connection(), "shop", "op1")
 
 
-@pytest.fixture(params=["WAL_LOG", "FILE_COPY"])
+@pytest.fixture(params=long_but(["WAL_LOG", "FILE_COPY"], "WAL_LOG"))
 def either_strategy(request, monkeypatch):
     monkeypatch.setattr(databases, "FILE_COPY_FROM", 1 if request.param == "FILE_COPY" else 10 ** 12)
 
@@ -124,7 +124,8 @@ def damage(postgres, point):
     return whole - 3, whole
 
 
-@pytest.mark.parametrize("how", long_but([before_it_is_sent, when_it_is_sent, together_with_psql], when_it_is_sent))
+@pytest.mark.long
+@pytest.mark.parametrize("how", [before_it_is_sent, when_it_is_sent, together_with_psql])
 def test_present_killed_at_each_statement(postgres, point, how):
     for _number in each_statement(how, point.present):
         check_present(postgres, point)
@@ -138,7 +139,8 @@ def test_restored_killed_at_each_statement(postgres, point, how):
         numbers = damage(postgres, point)
 
 
-@pytest.mark.parametrize("how", long_but([before_it_is_sent, when_it_is_sent, together_with_psql], when_it_is_sent))
+@pytest.mark.long
+@pytest.mark.parametrize("how", [before_it_is_sent, when_it_is_sent, together_with_psql])
 def test_absent_killed_at_each_statement(postgres, point, how):
     point.present()
     for _number in each_statement(how, point.absent):

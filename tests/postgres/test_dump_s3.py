@@ -31,6 +31,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dum
 from ansible_collections.slipway.app.tests.postgres.conftest import REPOSITORY
 from ansible_collections.slipway.app.tests.postgres.faults import Fault, Proxy
 from ansible_collections.slipway.app.tests.postgres.test_dump import in_child, wait_until
+from ansible_collections.slipway.app.tests.selection import long_but
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.test_dumps import CONTENT
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
@@ -133,6 +134,7 @@ def test_a_dump_and_back_by_the_modules(postgres, bucket, options, run_module, t
     assert spooled(tmp_path) == []
 
 
+@pytest.mark.long
 def test_the_role_has_a_bucket_as_its_store_and_a_service_as_its_server_of_a_sanitized_dump(postgres, bucket, options, tmp_path):
     (tmp_path / "services").write_text("[shop]\nhost=127.0.0.1\nport=%d\nuser=shop\npassword=no secret\n" % postgres.port, encoding="utf-8")
     variables = {
@@ -167,6 +169,7 @@ def test_both_stores_have_the_same_names_and_a_bucket_can_be_copied_to_a_folder(
     assert copy.list() == store.list("%49t%27s%20100%25%20%2F%20%53h%C3%B6p/shop") == [key] and copy.strangers() == store.strangers() == []
 
 
+@pytest.mark.long
 def test_a_table_of_many_parts_and_back(postgres, bad, proxy, monkeypatch, tmp_path):
     """The answer to the last request for it is lost, so that it is asked for again what was done already."""
     monkeypatch.setattr(outbox, "PART", PART)
@@ -181,6 +184,7 @@ def test_a_table_of_many_parts_and_back(postgres, bad, proxy, monkeypatch, tmp_p
     assert orders(postgres) == 41000 and spooled(tmp_path) == []
 
 
+@pytest.mark.long
 def test_a_program_waits_for_a_slower_network_and_the_disk_never_has_all_that_it_writes(bad, proxy, monkeypatch, tmp_path):
     monkeypatch.setattr(outbox, "PART", PART)
     monkeypatch.setattr(outbox, "SENDERS", 1)  # so there is room for (1 + 2) parts
@@ -369,6 +373,7 @@ def test_killed_before_each_thing_it_says_to_the_server(store, options, monkeypa
     assert number > 12 and deaths_with_leftovers > 8 and store.list() != [] and spooled_folders(store) == []
 
 
+@pytest.mark.long
 def test_killed_before_each_request_of_a_removal(store, options, monkeypatch):
     """The manifest goes first: what is left is no dump, and the next removal, or who asks for leftovers, removes it."""
     monkeypatch.setattr(dump_store_s3, "DEAD", 0)
@@ -392,6 +397,7 @@ def test_killed_before_each_request_of_a_removal(store, options, monkeypatch):
     assert number > 3 and halves > 1
 
 
+@pytest.mark.long
 def test_who_writes_a_dump_is_not_disturbed_by_its_removal(store, bucket, options, run_module):
     with store.new("uat", "shop", "none") as part:
         assert not store.has(part.key) and not store.remove(part.key)
@@ -417,7 +423,7 @@ def fetched_half(key, store, act):
         whole.bring(watch)
 
 
-@pytest.mark.parametrize("how, harm", [("killed", False), ("lost the store", False), ("killed", True)])
+@pytest.mark.parametrize("how, harm", long_but([("killed", False), ("lost the store", False), ("killed", True)], ("lost the store", False)))
 def test_what_was_fetched_is_not_fetched_again_unless_it_is_damaged(postgres, store, bad, options, proxy, monkeypatch, how, harm):
     postgres.connection().execute(ROWS % 12000)
     key = Key.parse(dump(postgres.connection(), store, Wish("uat", compression="none"))["key"])
@@ -443,6 +449,7 @@ def test_what_was_fetched_is_not_fetched_again_unless_it_is_damaged(postgres, st
     assert orders(postgres) == 13000 and spooled_folders(store) == []
 
 
+@pytest.mark.long
 def test_what_a_killed_restore_left_here_of_another_dump_is_removed_by_the_next(postgres, store, options):
     former, key = (Key.parse(dump(postgres.connection(), store, Wish("uat"))["key"]) for _number in range(2))
     again = open_store(store.location, options, os.path.dirname(store.spool.location))

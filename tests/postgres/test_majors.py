@@ -21,6 +21,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY, cluster, postgres_server
 
+pytestmark = pytest.mark.long  # three more servers have to be fetched
+
 VERSIONS = {14: "14.23.0", 16: "16.15.0", 18: "18.6.0"}
 RICH = pathlib.Path(__file__).with_name("rich.sql").read_text(encoding="utf-8")
 

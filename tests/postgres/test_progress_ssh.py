@@ -27,6 +27,7 @@ def host(tmp_path_factory):
         pytest.skip(str(error))
 
 
+@pytest.mark.long
 def test_it_is_shown_while_the_module_is_at_work(postgres, host, tmp_path):
     """A hook goes on until the line about it was seen."""
     dumped(postgres, tmp_path / "dumps")

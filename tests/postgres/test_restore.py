@@ -137,6 +137,7 @@ def test_nobody_else_gets_in_while_it_is_filled(postgres, dump, monkeypatch):
     assert postgres.connection("guest").query("SELECT 1 AS one") == [{"one": 1}]
 
 
+@pytest.mark.long
 def test_reversible_there_and_back_and_forth(postgres, dump):
     for _round in range(2):
         result = restore(postgres, DumpSource(dump), reversible=True)

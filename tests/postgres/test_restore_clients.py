@@ -16,6 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.tests.postgres import bouncer, test_restore
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY
+from ansible_collections.slipway.app.tests.selection import long_but
 
 CLIENTS = 12
 LOOK = "SELECT (SELECT oid::int FROM pg_database WHERE datname = current_database()), (SELECT count(*) FROM public.orders)"
@@ -46,7 +47,7 @@ class Client(threading.Thread):
             self.lost += 1
 
 
-@pytest.fixture(params=["straight", "pgbouncer"])
+@pytest.fixture(params=long_but(["straight", "pgbouncer"], "straight"))
 def port(request, postgres, tmp_path):
     """Where the clients connect to: the server, or a pgbouncer with fewer connections than there are clients."""
     if request.param == "straight":

@@ -100,6 +100,7 @@ def test_killed_at_each_step(postgres, dump, kill_at, monkeypatch, step, sent):
     check(postgres, dump)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step, sent", [('DATABASE "shop" ALLOW_CONNECTIONS false', True), ('RENAME TO "shop__post"', False),
                                         ('RENAME TO "shop__post"', True)])
 def test_killed_while_going_back(postgres, dump, kill_at, monkeypatch, step, sent):

@@ -161,7 +161,7 @@ ODD = ['app."Order ""Lines"" 日本"', 'app."line\nbreak"', "app.room", "app.eve
        '"My Schema".nothing', '"My Schema".empty']
 
 
-@pytest.mark.parametrize("two_steps", [False, True])
+@pytest.mark.parametrize("two_steps", long_but([False, True], False))
 def test_with_a_table_comes_what_belongs_to_it(rich, tmp_path, two_steps):
     """Types, functions and parents are those of the live database; privileges are as for any new table."""
     def whole():
@@ -269,6 +269,7 @@ def test_only_what_a_restore_made_ready_is_put_in_place(postgres, dump, make, ma
     assert state(postgres) == BROKEN
 
 
+@pytest.mark.long
 def test_both_ways_back_are_there_until_the_rows_are(postgres, dump, monkeypatch):
     """The server refuses the COMMIT, or we die before it."""
     def refusing(session, statement):
@@ -302,6 +303,7 @@ def test_killed_at_each_step(postgres, dump, kill_at, monkeypatch, step):
     check(postgres, dump)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", ["COMMENT ON DATABASE", 'RENAME TO "shop__part"'])
 def test_killed_while_it_is_made_ready(postgres, dump, kill_at, monkeypatch, step):
     kill_at(step, True)
@@ -319,6 +321,7 @@ def test_killed_while_what_is_ready_is_put_in_place(postgres, dump, kill_at, mon
     check(postgres, dump)
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_of_the_rows(postgres, dump, monkeypatch):
     def some(*_arguments):
         yield b"1\tname 1\n"

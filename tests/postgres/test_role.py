@@ -51,6 +51,7 @@ def test_what_may_not_be_restored_is_not_copied_over_either(play):
     assert "database : Copy the database]" not in output
 
 
+@pytest.mark.long
 def test_another_database_of_the_server_does_not_count_as_one_of_this_environment(play):
     refusal = "A copy of a database of an environment that is not named, which counts as prod, is not allowed"
     assert refusal in play("copy", database_copy_source="other", database_migrate=False, database_stop_services=False)
