@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""make lint: every static gate, two at a time where they can; `lint.py NAME...` runs the named ones."""
+"""make lint: every static gate, two at a time; `lint.py NAME...` runs the named ones."""
 
 from __future__ import annotations
 
@@ -47,12 +47,8 @@ GATES = {
     "docs-site": docs_site,
     "changelog": lambda: [module("antsibull_changelog", "lint")],
     "yamllint": lambda: [module("yamllint", "--strict", ".")],
-    "licences": lambda: [module("reuse", "lint", "--lines")],
+    "licences": lambda: [[workspace.VENV / "bin" / "python", "scripts/licences.py"]],
 }
-
-
-# reuse looks into .cache as well, and dies of a file that another gate removes there meanwhile.
-ALONE = {"licences"}
 
 
 def run(name):
@@ -83,14 +79,13 @@ def main(names):
     workspace.install("lint")
     workspace.dependencies()
     failed = []
-    for results in (map(run, ALONE & set(names or GATES)), together(sorted(set(names or GATES) - ALONE, key=list(GATES).index))):
-        for name, passed, seconds, output in results:
-            print("%-14s %-6s %5.1f s" % (name, "ok" if passed else "FAILED", seconds), flush=True)
-            if not passed:
-                failed.append(name)
-                print(output, flush=True)
-            elif name == "sanity":
-                print(output.strip(), flush=True)
+    for name, passed, seconds, output in together(sorted(set(names or GATES), key=list(GATES).index)):
+        print("%-14s %-6s %5.1f s" % (name, "ok" if passed else "FAILED", seconds), flush=True)
+        if not passed:
+            failed.append(name)
+            print(output, flush=True)
+        elif name == "sanity":
+            print(output.strip(), flush=True)
     green = "%d gates green" % (len(names or GATES) - len(failed))
     print("lint: " + green + (", red: " + ", ".join(failed) if failed else ""))
     return 1 if failed else 0
