@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.slipway.app.tests.integration.packages import derive
+from ansible_collections.slipway.app.tests.selection import long_but
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPENDENCIES = ROOT / ".build" / "dependencies"
@@ -91,7 +92,7 @@ def test_every_playbook_is_found_and_parses(playbook):
     assert [name for name in PLAYBOOKS if "/playbooks/%s.yml\n" % name not in done.stdout] == [], done.stdout
 
 
-@pytest.mark.parametrize("name", PLAYBOOKS)
+@pytest.mark.parametrize("name", long_but(PLAYBOOKS, "upgrade", "database_restore"))
 def test_an_inventory_without_hosts_is_an_error(playbook, name):
     """Ansible alone would find no host, do nothing and call it a success."""
     done = playbook(name, "-i", "elsewhere,", *OPTIONS.get(name, ()))

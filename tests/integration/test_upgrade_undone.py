@@ -67,6 +67,7 @@ def test_a_migration_that_fails_as_a_whole(shop, run, state, changes):
     everything_is(shop, "1.1.0", shop.services)
 
 
+@pytest.mark.long
 def test_a_migration_that_fails_half_way(shop, halfway, run, state, changes):
     """Ann had turned maintenance on before, to try it first; it is hers again afterwards."""
     order = place(shop, ONE_NAME)

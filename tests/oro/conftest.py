@@ -67,7 +67,24 @@ def upgraded(lab, deployed):
 
 
 @pytest.fixture(scope="session")
-def edited(lab, upgraded):
+def locked(lab, upgraded):
+    """Somebody has locked the application by hand, the consumer has noticed it, and the whole cache is deleted."""
+    lab.ssh("app1", ["runuser", "-u", "oro", "--", "touch", ROOT + "/shared/var/maintenance/maintenance_lock"])
+    until(lambda: "The maintenance mode has been activated." in lab.log("jobs1", "consumer@1"))
+    until(lambda: "maintenance mode, aborting" in lab.log("app1", "cron"))
+    lab.ssh("app1", ["rm", "-r", lab.live("app1") + "/var/cache"])
+    return SimpleNamespace(**snapshot(lab))
+
+
+@pytest.fixture(scope="session")
+def undone(lab, locked):
+    """While it was locked, an upgrade to 6.1.0 was tried in maintenance; its migration fails half-way."""
+    result = lab.playbook("upgrade", reference="6.1.0")
+    return SimpleNamespace(result=result, **snapshot(lab))
+
+
+@pytest.fixture(scope="session")
+def edited(lab, undone):
     """A file of the live release was changed in place on all app hosts, then services were restarted."""
     for host in lab.apps:
         lab.ssh(host, ["sed", "-i", "s/'6.0.0'/'edited'/", lab.live(host) + "/public/index.php"])
@@ -85,24 +102,7 @@ def refused(lab, edited):
 
 
 @pytest.fixture(scope="session")
-def locked(lab, refused):
-    """Somebody has locked the application by hand, the consumer has noticed it, and the whole cache is deleted."""
-    lab.ssh("app1", ["runuser", "-u", "oro", "--", "touch", ROOT + "/shared/var/maintenance/maintenance_lock"])
-    until(lambda: "The maintenance mode has been activated." in lab.log("jobs1", "consumer@1"))
-    until(lambda: "maintenance mode, aborting" in lab.log("app1", "cron"))
-    lab.ssh("app1", ["rm", "-r", lab.live("app1") + "/var/cache"])
-    return SimpleNamespace(**snapshot(lab))
-
-
-@pytest.fixture(scope="session")
-def undone(lab, locked):
-    """While it was locked, an upgrade to 6.1.0 was tried in maintenance; its migration fails half-way."""
-    result = lab.playbook("upgrade", reference="6.1.0")
-    return SimpleNamespace(result=result, **snapshot(lab))
-
-
-@pytest.fixture(scope="session")
-def rolled(lab, undone):
+def rolled(lab, refused):
     """It was upgraded to 6.0.2, which has a migration, in the mode rolling, while users came; by its own flow from here on.
 
     The consumer host had no way to the registry.

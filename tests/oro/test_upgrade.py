@@ -134,10 +134,12 @@ def test_only_what_ran_before_runs_again(upgraded):
 
 # Restart
 
+@pytest.mark.long
 def test_code_that_was_changed_in_place_is_served_after_a_restart_only(edited):
     assert edited.before["page"]["version"] == "6.0.0" and edited.page["version"] == "edited"
 
 
+@pytest.mark.long
 def test_a_restart_does_not_start_what_was_stopped(upgraded, edited):
     assert states(edited) == states(upgraded)
     assert pid(edited, "jobs1", "consumer@1") != edited.before["services"]["jobs1"]["consumer@1"][1]
@@ -145,6 +147,7 @@ def test_a_restart_does_not_start_what_was_stopped(upgraded, edited):
 
 # An upgrade whose requirements are not met
 
+@pytest.mark.long
 def test_requirements_that_are_not_met_refuse_before_anything_changes(refused):
     assert refused.result.rc != 0
     assert "PHP version must be at least 9.9" in refused.result.output
@@ -162,11 +165,11 @@ def test_a_consumer_that_is_deaf_while_locked_is_killed_at_the_deadline_and_name
     assert "KILLED at the deadline: consumer@1" in undone.result.output
 
 
-def test_a_migration_that_fails_half_way_is_undone_with_everything_as_it_was(refused, undone):
+def test_a_migration_that_fails_half_way_is_undone_with_everything_as_it_was(upgraded, undone):
     assert undone.result.rc != 0
     assert "SQLSTATE[22P02]" in undone.result.output
-    assert undone.migrations == refused.migrations and undone.products == refused.products
-    assert undone.current == refused.current and states(undone) == states(refused)
+    assert undone.migrations == upgraded.migrations and undone.products == upgraded.products
+    assert undone.current == upgraded.current and states(undone) == states(upgraded)
     assert undone.page["platform"] == undone.page["metadata"] == "6.0.2"
 
 

@@ -121,6 +121,7 @@ def test_an_operation_is_relayed_where_the_host_finds_no_way_to_the_registry(
     assert os.path.getsize(os.path.join(release, "vendor", "library")) > 0
 
 
+@pytest.mark.long
 def test_only_a_way_that_is_missing_is_a_reason_to_relay(build, play, cut_off, options, tmp_path):
     build()
     (tmp_path / "root").mkdir()
