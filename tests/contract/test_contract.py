@@ -23,7 +23,11 @@ ADDED = {"deprecations", "exception", "failed", "invocation", "msg", "stderr_lin
 PASSING = {"acquired", "age", "at", "begun", "expires", "pid", "pushed_at", "seconds", "since", "unpacked_at"}
 
 
-@pytest.fixture(params=SCENARIOS, ids=str)
+# Of three scenarios of a module that goes through Ansible, which costs ten times the others, every run has one.
+LONG = ("patch_contained", "patch_reverted")
+
+
+@pytest.fixture(params=[pytest.param(one, marks=pytest.mark.long) if str(one) in LONG else one for one in SCENARIOS], ids=str)
 def scenario(request):
     return request.param
 

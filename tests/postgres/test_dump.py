@@ -221,6 +221,7 @@ def test_the_locale_of_the_builtin_provider(postgres, store):
     comes_back(postgres, "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'", "z", store)
 
 
+@pytest.mark.long
 def test_the_locale_of_icu_and_what_the_programs_of_every_day_lack(older, store):
     """Of what Debian's server alone has."""
     if older.sql("SELECT count(*) FROM pg_collation WHERE collprovider = 'i'") == "0" or int(older.sql("SHOW server_version_num")) < 150000:

@@ -61,6 +61,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.long
 def test_a_beginning_of_keys_leaves_no_doubt(postgres, restored, tmp_path):
     def dumped_as(instance, database="shop", config="none", **left_out):
         connection, store = postgres.connection(database=database), FolderStore(str(tmp_path))

@@ -191,6 +191,7 @@ def rows_in(whole):
     return {file["sha256"] for file in whole.manifest["files"] if file["name"] != "toc.dat" and file["size"] > 100}
 
 
+@pytest.mark.long
 def test_a_sample_is_drawn_by_keys(postgres, small, store):
     small.execute(SHOP)
     rules = shop_rules(", sample: 40, where: 'NOT vip'", ", sample: 50%", ", sample: 300")

@@ -57,6 +57,7 @@ def blobs(folder):
     return {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.long
 def test_a_release_is_unpacked_on_a_host_without_a_way_to_the_registry(build, play, options, tmp_path, cache, fetched):
     layers = [{layer["name"]: layer["digest"][7:] for layer in build(reference)["layers"]} for reference in ("1.0.0", "1.1.0")]
     root = tmp_path / "root"
