@@ -14,13 +14,12 @@ import tarfile
 import zlib
 
 import pytest
+from PIL import Image
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._media import archive as archives
 from ansible_collections.slipway.app.plugins.module_utils._media import placeholders
 from ansible_collections.slipway.app.plugins.module_utils._media.archive import MediaArchive
-
-Image = pytest.importorskip("PIL.Image")
 
 SECRET = b"Ada Lovelace, 52.5 N 13.4 E"
 
