@@ -23,10 +23,10 @@ from pathlib import Path
 
 import workspace
 
-HOME = workspace.CACHE / "ansible-test"
-# A whole run goes in parts at the same time, by their arguments: what costs as much as all others together is one.
+HOMES = workspace.CACHE / "ansible-test"
+# A whole run goes in parts at the same time, {name: arguments}: what costs as much as all others together is one.
 LONG = ("import", "pylint")
-PARTS = (*(["--test", name] for name in LONG), [part for name in LONG for part in ("--skip-test", name)])
+PARTS = {**{name: ["--test", name] for name in LONG}, "rest": [part for name in LONG for part in ("--skip-test", name)]}
 # Without these a green run says nothing about the collection.
 REQUIRED = ("compile", "import", "pep8", "pylint", "runtime-metadata", "validate-modules", "yamllint")
 
@@ -48,10 +48,13 @@ def copy_tree(target):
         shutil.copy2(workspace.ROOT / name, target / name, follow_symlinks=False)
 
 
-def prepare_home():
-    """A home for ansible-test, which hands on none of pip's variables: what pip goes by is written to its file."""
+def prepare_home(home):
+    """A home for one ansible-test: two in the same remove each other's virtual environments while they make them.
+
+    ansible-test hands on none of pip's variables: what pip goes by is written to its file.
+    """
     python = workspace.VENV / "bin" / "python"
-    cache = HOME / ".ansible" / "test" / "cache"
+    cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     for version in ("23_1_2", "24_2", "25_2"):  # what ansible-core 2.17, 2.18 and 2.19, 2.20 and later ask for
         shutil.copy(workspace.ROOT / "scripts" / "get_pip.py", cache / ("get_pip_%s.py" % version))
@@ -60,19 +63,21 @@ def prepare_home():
     for line in listed.splitlines():
         name, _equals, value = line.partition("=")
         settings[name.split(".", 1)[-1]] = ast.literal_eval(value)
-    config = HOME / ".config" / "pip" / "pip.conf"
+    config = home / ".config" / "pip" / "pip.conf"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.touch(mode=0o600)
     lines = ["%s = %s\n" % (name, value.replace("\n", "\n    ")) for name, value in sorted(settings.items())]
     config.write_text("[global]\n" + "".join(lines), encoding="utf-8")
 
 
-def sanity(arguments):
-    """Returns (exit code, output) of one run of ansible-test."""
+def sanity(name, arguments):
+    """Returns (exit code, output) of one run of ansible-test, whose home has that name."""
+    home = HOMES / name
+    prepare_home(home)
     python = workspace.VENV / "bin" / "python"
     path = [str(python.parent), *(os.path.dirname(found) for found in workspace.pythons().values()),
             os.environ.get("PATH", os.defpath)]
-    environment = workspace.environment(python, HOME=str(HOME), PATH=os.pathsep.join(path))
+    environment = workspace.environment(python, HOME=str(home), PATH=os.pathsep.join(path))
     for name in ("ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_HOME", "PYTHONPATH", "XDG_CONFIG_HOME"):
         environment.pop(name, None)
     with tempfile.TemporaryDirectory(prefix="slipway-sanity-") as temporary:
@@ -104,18 +109,25 @@ def doubts(output):
             yield "the test %s ran on nothing" % name
 
 
+def complaints(output):
+    """What a person needs of the output of a run that failed: its errors, or how it ended where it named none."""
+    lines = output.splitlines()
+    return "\n".join([line for line in lines if line.startswith(("ERROR", "FATAL", "See"))] or lines[-30:])
+
+
 def main(arguments):
-    prepare_home()
-    parts = [arguments] if arguments else PARTS
+    parts = {"chosen": arguments} if arguments else PARTS
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        done = list(pool.map(sanity, parts))
-    code, output = max(code for code, _output in done), "".join(output for _code, output in done)
-    if code:
-        print("\n".join(line for line in output.splitlines() if line.startswith(("ERROR", "FATAL", "WARNING", "See"))))
+        done = list(pool.map(sanity, parts, parts.values()))
+    output = "".join(text for _code, text in done)
+    failed = [text for code, text in done if code]
+    if failed:
+        for text in failed:
+            print(complaints(text))
         log = workspace.CACHE / "sanity.log"
         log.write_text(output, encoding="utf-8")
         print("slipway: all that ansible-test said is in %s" % log)
-        return code
+        return 1
     reasons = [] if arguments else list(doubts(output))
     for reason in reasons:
         print("slipway: a green run that is not believed: " + reason)
