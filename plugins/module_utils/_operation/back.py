@@ -303,11 +303,11 @@ def reinstate(site, operation):
             site.releases.deactivate()
             return outcome
         site.releases.activate(old.id)
+        outcome["release"] = old.id
         if not services.noted(site, operation):
             return outcome
         outcome["unlocked"] = forward.unlock(site, operation, old)
         outcome.update(services.start_web(site, operation, old))
-        outcome["release"] = old.id
     return outcome
 
 

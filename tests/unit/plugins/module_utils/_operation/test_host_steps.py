@@ -193,6 +193,10 @@ def test_an_application_that_is_unwell_at_the_end_is_a_warning_that_names_the_ho
     assert "the health check of app2 failed" in warning and "the barometer is falling" in warning
 
 
+def test_a_host_on_which_nothing_was_stopped_yet_says_too_what_is_live(host):
+    assert back.reinstate(host.site, host.operation) == {"release": host.site.releases.current().id}
+
+
 # Where hosts take turns
 
 
