@@ -44,8 +44,8 @@ FAULTS = {fault.name: fault for fault in (
     Fault("failing", "migration fails", "migrate", _NO_MIGRATION),
     Fault("hanging", "migration hangs", "migrate", _NO_MIGRATION),
 )}
-# What tests/integration has in every run, too, for a host of this machine can have it.
-MET_ELSEWHERE = ("controller", "failing", "hanging")
+# What every run has without a cell: tests/integration, on hosts that are folders, and an app host's death, for the leader is one.
+MET_ELSEWHERE = ("controller", "failing", "hanging", "app")
 
 
 @dataclasses.dataclass(frozen=True, order=True)

@@ -62,7 +62,7 @@ class Run:
 
     def run(self):
         """Do it all; the Outcome."""
-        client = Client({"balancer": self.shop.balancer}, rate=5).start()
+        client = Client({"balancer": self.shop.balancer}, rate=2).start()
         try:
             self._break_and_mend()
             moment = time.time()

@@ -81,7 +81,7 @@ def upgraded(request, halted, on):
     until(lambda: shop.in_rotation() == set(shop.apps), 30, "the balancer does not come to send users to all app hosts")
     before, cursor = units(shop, on), on("lb1").check_output("journalctl --unit haproxy --lines 1 --show-cursor | tail -n 1")
     # Programs with a connection for every request, and browsers, which keep theirs.
-    clients = [Client({"balancer": shop.balancer}, rate=3, keep=keep).start() for keep in (False, True)]
+    clients = [Client({"balancer": shop.balancer}, rate=2, keep=keep).start() for keep in (False, True)]
     try:
         meet_customers(clients)
         done = shop.playbook("upgrade", reference=UPGRADES[mode], mode=mode)
