@@ -16,7 +16,7 @@ HEAD = """\
 # Recovery matrix
 
 Written by `make recovery-matrix`; changes by hand are lost. Every field is a run on real hosts (containers with systemd, SSH,
-nginx, HAProxy, PostgreSQL over the network, a registry): customers order and read through the balancer five times a second,
+nginx, HAProxy, PostgreSQL over the network, a registry): customers order and read through the balancer all the time,
 an upgrade begins, and as soon as the journal says that the step of the row has begun, the fault of the column strikes. The
 upgrade ends or dies, the fault is mended, and `recover` is run where an operation or a restore point is left. Then it is looked from outside:
 every host serves one version, the schema is that of this version, no accepted order is lost, the job of each was done exactly
