@@ -24,9 +24,8 @@ from pathlib import Path
 import workspace
 
 HOMES = workspace.CACHE / "ansible-test"
-# A whole run goes in parts at the same time, {name: arguments}: what costs as much as all others together is one.
+# A whole run goes in parts at the same time: what costs as much as all others together is one.
 LONG = ("import", "pylint")
-PARTS = {**{name: ["--test", name] for name in LONG}, "rest": [part for name in LONG for part in ("--skip-test", name)]}
 # Without these a green run says nothing about the collection.
 REQUIRED = ("compile", "import", "pep8", "pylint", "runtime-metadata", "validate-modules", "yamllint")
 
@@ -46,6 +45,27 @@ def copy_tree(target):
     for name in files:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(workspace.ROOT / name, target / name, follow_symlinks=False)
+
+
+def import_pythons():
+    """Of the Pythons here that ansible-test knows, the oldest, ours and the newest: what all of them import, those between do.
+
+    What is no Python at all for one of the others, the test compile finds.
+    """
+    asked = "from ansible_test._util.target.common.constants import *; print(*REMOTE_ONLY_PYTHON_VERSIONS, *CONTROLLER_PYTHON_VERSIONS)"
+    python = workspace.VENV / "bin" / "python"
+    known = subprocess.run([python, "-c", asked], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    there = workspace.pythons()
+    here = [version for version in known if version in there]
+    ours = "%d.%d" % sys.version_info[:2]
+    return list(dict.fromkeys([*here[:1], *(version for version in here if version == ours), *here[-1:]]))
+
+
+def whole():
+    """{name: arguments} of the parts of a whole run."""
+    imports = {"import-" + version: ["--test", "import", "--python", version] for version in import_pythons()}
+    return {**imports, "pylint": ["--test", "pylint"],
+            "rest": [word for name in LONG for word in ("--skip-test", name)]}
 
 
 def prepare_home(home):
@@ -116,7 +136,7 @@ def complaints(output):
 
 
 def main(arguments):
-    parts = {"chosen": arguments} if arguments else PARTS
+    parts = {"chosen": arguments} if arguments else whole()
     with concurrent.futures.ThreadPoolExecutor() as pool:
         done = list(pool.map(sanity, parts, parts.values()))
     output = "".join(text for _code, text in done)
