@@ -136,6 +136,25 @@ def test_a_preset_is_passed_over_where_it_does_not_fit_and_other_rules_are_not(s
         assert re.search("There is no table no_such|auth_user has no column emial", " ".join(looked(small, below=below)["problems"]))
 
 
+def test_what_a_package_passes_over_whoever_dumps_is_told(small, store):
+    small.execute("""CREATE TABLE public.customer (id int, mail text, colour text, note text); INSERT INTO public.customer
+        VALUES (1, 'someone1@shop.example', 'red', 'sent to someone1@shop.example')""")
+    package = {"policy": "scan", "residue": {"accept": ["public.customer.note"]}, "tables": {"customer": {"columns": {"mail": "email", "note": "keep"}}}}
+    below = [("slipway.yml", package, True)]
+    with pytest.raises(SlipwayError, match=r"customer\.id \(new, or forgotten\).*policy: scan and residue: accept .* of slipway.yml do not count"):
+        dumped(small, store, {}, below)
+    assert "do not count" in looked_warnings(small, below)[0]
+    with pytest.raises(SlipwayError, match="mail in public.customer.note.*do not count"):
+        dumped(small, store, {"policy": "scan"}, below)
+    assert store.list() == []
+    result = dumped(small, store, {"policy": "scan", "residue": package["residue"]}, below)
+    assert result["sanitized"]["policy"] == "scan" and result["sanitized"]["residue"]["accepted"] == ["public.customer.note"]
+
+
+def looked_warnings(connection, below):
+    return survey(connection, {}, below, "prod", ["coverage"])[1]
+
+
 def test_what_is_looked_at_shows_no_value_and_no_key(shop):
     result = looked(shop, "rules", "queries", "scan", "coverage", document=dict(changed(empty=None), policy="scan"))
     assert RAW.findall(json.dumps(result)) == [] and result["problems"] == []
@@ -215,6 +234,7 @@ def test_a_first_file_of_rules_is_written_by_a_playbook_and_dumps_are_made_by_it
                  "slipway_postgres_configs": {"people": {"sanitize": {"tables": {"app.session": "truncate"}}}}, "slipway_database": {
                      "login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": PASSWORD, "login_db": "shop"}}
     (tmp_path / "hosts.yml").write_text(json.dumps({"app": {"hosts": {"one": inventory}}}), encoding="utf-8")
+    (tmp_path / "app").mkdir()
     rules = tmp_path / "rules.yml"
     rules.write_text("tables: {app.customer: {columns: {code: hash}}}", encoding="utf-8")
     status, said = played(tmp_path, "sanitized_rules", write="rules.yml")

@@ -128,7 +128,8 @@ class Plan:
     def require(self):
         """An error with all that speaks against it."""
         if self.problems:
-            raise SlipwayError("The rules of the sanitized dump do not hold: " + " ".join(self.problems), untouched="Nothing was dumped.")
+            raise SlipwayError("The rules of the sanitized dump do not hold: " + " ".join(self.problems), untouched="Nothing was dumped.",
+                               hint=" ".join(self.rules.warnings) or None)
 
     # Decisions
 

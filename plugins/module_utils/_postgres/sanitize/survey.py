@@ -54,7 +54,7 @@ def survey(connection, document, below, environment, gather, exclude_tables=(), 
             result["proposal"] = _Proposal(plan, suspects).document(written or {})
             proposed = Rules(document, [*below, ("proposal", result["proposal"])])
             result["proposal_problems"] = Plan(session, proposed, sanitizing.policy, selection, facts).problems
-    return result, selection.warnings
+    return result, selection.warnings + sanitizing.rules.warnings
 
 
 def _dumped(plan):
