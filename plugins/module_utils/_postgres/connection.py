@@ -220,6 +220,17 @@ class Session:
         for statement in statements:
             self._send(statement)
 
+    def heard(self, statement):
+        """Run a statement, and return what the server says beside its result."""
+        self._errors.seek(0)  # what was said before
+        self._errors.truncate()
+        self.execute(statement)
+        self._errors.seek(0)
+        said = self._errors.read().decode("utf-8", "replace")
+        self._errors.seek(0)
+        self._errors.truncate()
+        return said
+
     def transaction(self, *statements):
         """Run statements in one transaction: all of them happen, or none."""
         self._send("BEGIN")

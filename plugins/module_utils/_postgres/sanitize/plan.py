@@ -16,6 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._config.fields import 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, suspicion
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.calls import Calls
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import RULES, Row, Within
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import ALL, DROP, NONE, STRICT
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.subset import Subset
@@ -24,6 +25,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.selection im
 TRIED = 1000  # rows of each table that masks are tried on before the dump
 MOST_TOLD = 20  # columns that a message names
 KEEP = RULES["keep"]({}, "")
+# What the server says can have a value in it; only its code is told.
+NOT_WORKED_OUT = "%s: a mask cannot be worked out (SQLSTATE %s), of %s."
 ASSUMED = "policy scan"  # the source of a decision that nobody made
 
 
@@ -70,7 +73,8 @@ class Table:
         return suspicion.by_name_and_type(column) or next(iter(passed_over), None)
 
     def masked(self):
-        return [column for column in self.columns if self.decisions[column.name].rule.name != "keep"]
+        decided = ((column, self.decisions.get(column.name)) for column in self.columns)
+        return [column for column, decision in decided if decision and decision.rule.name != "keep"]
 
     def query(self):
         """SQL for its rows as the dump has them."""
@@ -118,6 +122,7 @@ class Plan:
         self._follow_references()
         self._settle_undecided()
         self._look_at_columns()
+        self._look_at_expressions()
         self._look_at_large_objects()
         subset = Subset(session, self.tables + self._without, self._leaves)
         self.followed = not subset.problems  # else no table has its part, and no query is that of the dump
@@ -301,6 +306,19 @@ class Plan:
                 if problem:
                     self.problems.append("%s.%s: the rule %s %s." % (spoken(table.relation), column.name, decision.rule.name, problem))
 
+    def _look_at_expressions(self):
+        """What rules have as SQL is looked at by what it calls before any of it is run."""
+        for table in self.tables:
+            for column in table.masked() if table.rows != NONE else ():
+                for rule, source in table.decisions[column.name].rule.written(column, "ONLY " + table.sql):
+                    try:
+                        problem = rule.refused(Calls(self._session, "(%s)" % rule["expression"], source))
+                    except PostgresError as error:
+                        self.problems.append(NOT_WORKED_OUT % (spoken(table.relation), error.sqlstate, column.name))
+                        continue
+                    if problem:
+                        self.problems.append("%s.%s: the rule sql %s." % (spoken(table.relation), column.name, problem))
+
     def _differ_in_case(self, table, column):
         name = column.text()
         row = self._session.query_rows("SELECT count(DISTINCT %s) AS n, count(DISTINCT lower(%s)) AS folded FROM ONLY %s" % (
@@ -328,8 +346,7 @@ class Plan:
             try:
                 row = self._session.query(_trial(table, concerned, generated.get(table.relation["oid"], ())))[0]
             except PostgresError as error:
-                # What the server says can have a value in it; only its code is told.
-                self.problems.append("%s: a mask cannot be worked out (SQLSTATE %s), of %s." % (
+                self.problems.append(NOT_WORKED_OUT % (
                     spoken(table.relation), error.sqlstate, ", ".join("%s" % column.name for column in self._guilty(table))))
                 self._session.execute("ROLLBACK TO SAVEPOINT trial")
                 continue

@@ -20,13 +20,15 @@ import re
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import QUOTED, number, require_expression
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.calls import Calls
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import QUOTED, forbidden, number, require_expression
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
 DRAWN = 2 ** 63  # numbers that a row draws one of
 TRIED = 1000  # rows that a condition is tried on
 MOST_PAIRS = 5000  # of tables, or partitions, that foreign keys join and that rows are lost along
 ORPHANS_DROPPED, ORPHANS_NULL = "drop", "null"
+NOT_WORKED_OUT = "%s: its where cannot be worked out (SQLSTATE %s)."
 
 # Foreign keys, of partitioned tables once for all their partitions: [[column, key, how a comparison of key and column goes on, its end]], as the server
 # itself compares them: by the operator's own types, and by the collation of the key.
@@ -53,10 +55,7 @@ SELECT i.indrelid::bigint AS oid, json_agg(a.attname ORDER BY k.place) AS column
 FROM pg_index i, LATERAL unnest(i.indkey::int[]) WITH ORDINALITY k (number, place), pg_attribute a
 WHERE i.indisprimary AND a.attrelid = i.indrelid AND a.attnum = k.number GROUP BY 1"""
 
-# Of functions with these names any that may give something else in another session, or the next time.
-UNSTEADY = """
-SELECT DISTINCT proname AS name FROM pg_proc WHERE proname IN (%s) AND (provolatile = 'v' OR provolatile = 's' AND proname NOT IN (%s)) ORDER BY 1"""
-# Those that go by settings of the session, which all of ours have the same.
+# Functions of the server that may give something else in another session, for its settings, which all of ours have the same.
 STEADY = frozenset("""
     array_to_string concat concat_ws date date_add date_part date_subtract date_trunc extract format json_build_array json_build_object
     jsonb_build_array jsonb_build_object jsonb_path_exists_tz jsonb_path_match_tz length make_timestamptz overlaps phraseto_tsquery
@@ -68,7 +67,6 @@ _MOMENT = re.compile(r"(?P<quoted>%s) | \b(?P<call>now)\s*\(\s*\) | \b(?P<word>c
                      re.DOTALL | re.VERBOSE | re.IGNORECASE)
 _CLOCK = re.compile(r"(?i)\b(current_time|localtime)\b")
 _RELATIVE = re.compile(r"(?i)\b(now|today|tomorrow|yesterday)\b")
-_CALL = re.compile(r"""("(?:[^"]|"")+"|[^\W\d][\w$]*)\s*\(""")
 
 
 class Condition:
@@ -85,11 +83,6 @@ class Condition:
             raise SlipwayError("%s is %r, and %s is another thing from one moment to the next; now() and current_date are those of the dump." % (
                 where, text, clock.group(1)))
 
-    def functions(self):
-        """Names of the functions that it may call."""
-        bare = _MOMENT.sub(lambda found: found.group() if (found.group("quoted") or "").startswith('"') else " ", self.text)
-        return {name[1:-1].replace('""', '"') if name.startswith('"') else name.lower() for name in _CALL.findall(bare)}
-
     def sql(self, moment):
         """It, as asked at a moment (a text that is a timestamp with time zone)."""
         def fixed(found):
@@ -97,6 +90,12 @@ class Condition:
             return "(timestamptz %s)::%s" % (quote_literal(moment), MOMENTS[word.lower()]) if word else found.group()
 
         return "(%s)" % _MOMENT.sub(fixed, self.text)
+
+
+def unsteady(calls):
+    """Names of functions, of Calls, that may give something else in another session, or the next time."""
+    return sorted({one["name"] for one in calls.functions if one["volatility"] == "v" or one["volatility"] == "s" and (
+        one["added"] or one["named"] and one["name"] not in STEADY)})
 
 
 class Sample:
@@ -194,36 +193,41 @@ class Subset:
 
     def _own_filters(self, tables):
         conditions = {table: table.where for table in tables if not table.emptied and table.where}
-        self._require_steady(conditions)
         moment = self._session.query("SELECT now()::text AS now")[0]["now"]
         filters = {table: " AND ".join(condition.sql(moment) for condition in said) for table, said in conditions.items()}
-        self._try_out(filters)
+        self._require_steady(filters)
+        if not self.problems:  # what calls something else is not run, not even to try it
+            self._try_out(filters)
         if not self.problems:
             self._draw([table for table in tables if not table.emptied and table.sample], filters)
         if any(table.orphans for table in tables):  # else nothing that matters refers to them
             filters.update((table, "false") for table in tables if table.emptied)
         return filters
 
-    def _require_steady(self, conditions):
-        called = {table: set().union(*(condition.functions() for condition in said)) for table, said in conditions.items()}
-        names = set().union(*called.values())
-        if not names:
-            return
-        unsteady = {row["name"] for row in self._session.query(UNSTEADY % (_listed(names), _listed(STEADY)))}
-        for table, functions in called.items():
-            found = sorted(functions & unsteady)
-            if found:
-                self.problems.append("%s: its where calls %s, which may give something else the next time." % (spoken(table.relation), ", ".join(found)))
+    def _require_steady(self, filters):
+        """A condition comes to the same in each session, whatever it calls; and one that the server does not understand is to be known before the dump."""
+        for table, sql in filters.items():
+            try:
+                calls = Calls(self._session, "", "ONLY %s WHERE %s" % (table.sql, sql))
+            except PostgresError as error:
+                self.problems.append(NOT_WORKED_OUT % (spoken(table.relation), error.sqlstate))
+                continue
+            problem = forbidden(calls)
+            names = unsteady(calls)
+            if problem:
+                self.problems.append("%s: its where %s." % (spoken(table.relation), problem))
+            elif names:
+                self.problems.append("%s: its where calls %s, which may give something else the next time." % (spoken(table.relation), ", ".join(names)))
 
     def _try_out(self, filters):
-        """A condition that the server does not understand is to be known before the dump."""
+        """A condition that fails at some rows is to be known before the dump."""
         self._session.execute("SAVEPOINT condition")
         for table, sql in filters.items():
             try:
                 self._session.query("SELECT count(*) FILTER (WHERE %s) AS n FROM (SELECT * FROM ONLY %s LIMIT %d) %s" % (
                     sql, table.sql, TRIED, quote_ident(table.relation["name"])))
             except PostgresError as error:  # of which the server may say a value
-                self.problems.append("%s: its where cannot be worked out (SQLSTATE %s)." % (spoken(table.relation), error.sqlstate))
+                self.problems.append(NOT_WORKED_OUT % (spoken(table.relation), error.sqlstate))
                 self._session.execute("ROLLBACK TO SAVEPOINT condition")
 
     def _draw(self, tables, filters):
@@ -424,10 +428,6 @@ class Subset:
 
     def _key(self, table, key):
         return '"slipway key %d"' % self._keys(table).index(key)
-
-
-def _listed(names):
-    return ", ".join(map(quote_literal, sorted(names)))
 
 
 def _by(end, references):
