@@ -220,11 +220,11 @@ class Session:
         for statement in statements:
             self._send(statement)
 
-    def heard(self, statement):
-        """Run a statement, and return what the server says beside its result."""
+    def parsed(self, query):
+        """Let the server parse a query, which is not run, and return what it says meanwhile."""
         self._errors.seek(0)  # what was said before
         self._errors.truncate()
-        self.execute(statement)
+        self._converse([("%s \\gdesc\n" % query).encode("utf-8")])
         self._errors.seek(0)
         said = self._errors.read().decode("utf-8", "replace")
         self._errors.seek(0)

@@ -16,8 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.catalog import listed
 
 LISTEN = ("SAVEPOINT listening", "SET LOCAL client_min_messages = log", "SET LOCAL debug_pretty_print = off", "SET LOCAL debug_print_parse = on")
-# What it says goes back with the savepoint, and what was prepared does not.
-DEAF = ("ROLLBACK TO SAVEPOINT listening", "DEALLOCATE slipway_look")
+DEAF = "ROLLBACK TO SAVEPOINT listening"
 SEVERAL = re.compile(":(?:hasAggs|hasWindowFuncs|hasTargetSRFs|hasSubLinks) true")
 FUNCTION = re.compile(r"\{FUNCEXPR :funcid (\d+) .*?:funcformat (\d)")
 OPERATOR = re.compile(r":opno (\d+)|:opnos \(o((?: \d+)+)\)")
@@ -65,11 +64,11 @@ class Calls:
 def _tree(session, query):
     session.execute(*LISTEN)
     try:
-        said = " ".join(session.heard("PREPARE slipway_look AS %s" % query).split())  # it comes in lines
-    except SlipwayError:
-        session.execute(DEAF[0])
-        raise
-    session.execute(*DEAF)
-    if "{QUERY :commandType 1" not in said:
+        said = " ".join(session.parsed(query).split())  # it comes in lines
+    finally:
+        session.execute(DEAF)
+    # Behind it there is the one of psql's own question for the names of the types.
+    _before, begin, tree = said.partition("{QUERY :commandType 1 ")
+    if not begin:
         raise SlipwayError("The server does not say what an expression of the rules calls.", untouched="Nothing was dumped.")
-    return said
+    return tree.partition("{QUERY ")[0]
