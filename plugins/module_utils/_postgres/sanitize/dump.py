@@ -116,11 +116,11 @@ class Sanitizing:
                           % (spoken(row), row["extension"]) for row in left_out]
 
     def _kept_whole(self, table):
-        """Whether all rules for a table, which names it, keep all of its rows and columns: pg_dump can mask none."""
+        """Whether all rules for a table keep all of its rows and columns, and one of whoever dumps names it: pg_dump can mask none, and nobody looks at them."""
         entries = [entry for entry in self.rules.entries if entry.matcher.matches(table["schema"], table["name"])]
         named = [entry for entry in entries if entry.matcher.exact]
         masked = any(rule.name != "keep" and matcher.matches("", name) for entry in entries for matcher, rule in entry.columns for name in table["columns"])
-        return bool(named) and not masked and all(
+        return not all(entry.of_package for entry in named) and not masked and all(
             entry.rows != NONE and not (entry.where or entry.sample or entry.orphans) and [matcher.text for matcher, _rule in entry.columns] == ["*"]
             for entry in named)
 

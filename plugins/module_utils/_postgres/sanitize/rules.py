@@ -58,16 +58,17 @@ class Entry:
     """What is said of the tables that a pattern matches: rows (all, none; None: nothing), columns [(Matcher, Rule)], and which rows: where (a Condition),
     sample (a Sample), orphans (what becomes of rows that refer to one that is not dumped).
 
-    source is what the document is called that says it, and level tells which of them it is, the last the highest; those of presets
-    are 0. Of a preset, which knows no database, what does not fit one is passed over.
+    source is what the document is called that says it, of_package whether that is one, and level tells which of them it is, the last the highest; those
+    of presets are 0. Of a preset, which knows no database, what does not fit one is passed over.
     """
 
-    def __init__(self, text, said, source=WITH_THE_CALL, level=1):
+    def __init__(self, text, said, source=WITH_THE_CALL, level=1, of_package=False):
         where = "%s.tables.%s" % (_place(source), text)
         self.matcher = Matcher(text)
         self.source = source
         self.level = level
         self.preset = level == 0
+        self.of_package = of_package
         self.kept_whole = said == "keep" and self.matcher.exact  # somebody named the table, and said this of all that is in it
         if isinstance(said, str) and said in SHORT:
             said = SHORT[said]
@@ -109,7 +110,7 @@ class Rules:
             _check_document(said, _place(source))
         presets = list(dict.fromkeys(name for _source, said, _of_package in written for name in said.get("presets") or []))
         self.entries = [Entry(text, said, "preset %s" % name, 0) for name in presets for text, said in PRESETS[name]["tables"].items()]
-        self.entries += [Entry(text, said, source, level) for level, (source, whole, _of_package) in enumerate(written, 1)
+        self.entries += [Entry(text, said, source, level, of_package) for level, (source, whole, of_package) in enumerate(written, 1)
                          for text, said in (whole.get("tables") or {}).items()]
         self.warnings = list(filter(None, map(_passed_over, written)))
         documents = [_as_heard(one) for one in written]

@@ -13,9 +13,11 @@ import re
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident, quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import JSONS, MOMENTS, TEXTS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import JSONS, MOMENTS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import TEXTS as MASKED_TEXTS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import parse
 
+TEXTS = MASKED_TEXTS + ("name",)  # no mask is for the server's type of names, but it holds some all the same
 SAMPLE = 1000  # rows of a table
 SHARE = 0.2  # of its values that have a form, from which on a column is taken to hold such
 
@@ -36,6 +38,10 @@ NAMES = (
     (r"birth|dob$|geburt", MOMENTS + TEXTS, "date"),
     (r"ssn|tax_?id|vat_?(id|n)|passport|national_?id|card_?n|bic$|swift", (), "hash"),
     (r"(^|_)ip($|_)|ip_?addr|remote_?addr|user_?agent", (), "inet"),
+    # A word for itself, or the last or first of several: more would mean anything.
+    (r"(^|_)(address|addr|anschrift|adresse)([0-9]*$|_(text|full|raw)$)", TEXTS, "street"),
+    (r"(^|_)(tel|cell|handy)(_?(no|number))?[0-9]*$", TEXTS, "phone"),
+    (r"^(gender|sex|nationality|religion|marital_?status|salary|income|maiden_?name|geschlecht|gehalt)$", (), "null"),
     (r"note|comment|message|body|remark|description_of|biograph|signature", TEXTS, "text"),
     (r"latitude|longitude|(^|_)(lat|lon|lng)$", (), "null"),
 )

@@ -170,6 +170,9 @@ def test_what_is_proposed_fits(column, rule, fits):
 
 
 @pytest.mark.parametrize("name, base, rule", [
-    ("E-Mail", "citext", "email"), ("emailed", "bool", None), ("home", "record", "null"), ("words", "tsvector", "null"), ("colour", "text", None)])
+    ("E-Mail", "citext", "email"), ("emailed", "bool", None), ("home", "record", "null"), ("words", "tsvector", "null"), ("colour", "text", None),
+    ("address", "text", "street"), ("billing_address2", "varchar", "street"), ("ip_address", "text", "inet"), ("email_address", "text", "email"),
+    ("address_id", "int4", None), ("addressed", "text", None), ("tel", "text", "phone"), ("hotel", "text", None), ("excel", "text", None),
+    ("gender", "varchar", "null"), ("salary", "numeric", "null"), ("login", "name", "hash")])
 def test_what_looks_like_data_of_persons(name, base, rule):
     assert (by_name_and_type(Column(name, base, base)) or (None, None))[1] == rule
