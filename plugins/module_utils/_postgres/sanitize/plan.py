@@ -23,6 +23,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.sub
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
 TRIED = 1000  # rows of each table that masks are tried on before the dump
+BYTES = 100  # that a row has about
 MOST_TOLD = 20  # columns that a message names
 KEEP = RULES["keep"]({}, "")
 # What the server says can have a value in it; only its code is told.
@@ -63,6 +64,11 @@ class Table:
     @property
     def sql(self):
         return "%s.%s" % (quote_ident(self.relation["schema"]), quote_ident(self.relation["name"]))
+
+    @property
+    def estimate(self):
+        """About how many rows it has; one that the server has never counted those of by its size."""
+        return self.relation["estimate"] or self.relation["bytes"] // BYTES
 
     def column(self, name):
         return next((column for column in self.columns if column.name == name), None)
@@ -274,7 +280,7 @@ class Plan:
             open_columns = [column for column in table.columns if column.name not in table.decisions]
             if table.rows == NONE or not open_columns:
                 continue
-            content = suspicion.by_content(self._session, table.sql, open_columns) if self.policy != STRICT else {}
+            content = suspicion.by_content(self._session, table.sql, open_columns, table.estimate) if self.policy != STRICT else {}
             for column in open_columns:
                 why, rule = content.get(column.name) or table.suspicious(column) or (None, "keep")
                 if why or self.policy == STRICT:

@@ -64,7 +64,8 @@ def _dumped(plan):
 def _suspects(session, table):
     """{name of a column: (why, rule)} of all columns of a table that are suspicious: what is in them goes before their name."""
     looks = {column.name: table.suspicious(column) for column in table.columns}
-    return dict({name: found for name, found in looks.items() if found}, **suspicion.by_content(session, table.sql, table.columns))
+    content = suspicion.by_content(session, table.sql, table.columns, table.estimate)
+    return dict({name: found for name, found in looks.items() if found}, **content)
 
 
 def _name(relation):
