@@ -21,7 +21,8 @@ HIDDEN = """SET search_path = public; CREATE TABLE person (id int PRIMARY KEY, m
     CREATE FUNCTION around(int) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true';
     CREATE OPERATOR @@@ (LEFTARG = int, RIGHTARG = int, FUNCTION = act); CREATE OPERATOR !!! (RIGHTARG = text, FUNCTION = current_setting);
     CREATE OPERATOR ### (RIGHTARG = int, FUNCTION = calm); CREATE OPERATOR &&& (RIGHTARG = int, FUNCTION = around);
-    CREATE TYPE coin AS (n int); CREATE FUNCTION toss(coin) RETURNS boolean LANGUAGE sql AS 'SELECT public.act($1.n)'; CREATE CAST (coin AS boolean) WITH FUNCTION toss;
+    CREATE TYPE coin AS (n int); CREATE FUNCTION toss(coin) RETURNS boolean LANGUAGE sql AS 'SELECT public.act($1.n)';
+    CREATE CAST (coin AS boolean) WITH FUNCTION toss;
     CREATE DOMAIN wary AS int CHECK (VALUE > 0 OR act(VALUE)); CREATE DOMAIN over_it AS wary"""
 KEPT = {"id": "keep", "mail": "hash", "seen": "keep", "tags": {"rule": "array", "of": "hash"}, "data": "null", '"Odd :funcid 1"': "keep"}
 
@@ -44,15 +45,16 @@ def test_a_condition_calls_nothing_by_another_name(small, store, where, words):
 
 
 @pytest.mark.parametrize("expression, words", [
-    ("OPERATOR(public.!!!) ('slip' || 'way.sanitize_key')", "comes to call current_setting, which it may not"), ("public.act(mail)", "comes to call act, which may do"),
+    ("OPERATOR(public.!!!) ('slip' || 'way.sanitize_key')", "comes to call current_setting, which it may not"),
+    ("public.act(mail)", "comes to call act, which may do"),
     ("(id OPERATOR(public.@@@) 1)::text", "comes to call act, which may do"), ("id::public.wary::text", "comes to call act, which may do"),
     ("max(mail)", "is none over one row"), ("lag(mail) OVER (ORDER BY id)", "is none over one row"), ("unnest(ARRAY[mail, mail])", "is none over one row")])
 def test_an_expression_calls_nothing_by_another_name(small, store, expression, words):
     small.execute(HIDDEN)
     rule = {"rule": "sql", "expression": expression}
-    for columns, name in (({"mail": rule}, "mail"), ({"tags": {"rule": "array", "of": rule}}, "tags"), ({"data": {"rule": "json", "paths": {"a.b": rule}}}, "data")):
+    for name, said in (("mail", rule), ("tags", {"rule": "array", "of": rule}), ("data", {"rule": "json", "paths": {"a.b": rule}})):
         with pytest.raises(SlipwayError) as error:
-            sanitized(small, store, rules(**columns))
+            sanitized(small, store, rules(**{name: said}))
         assert "public.person.%s: the rule sql %s" % (name, words) in str(error.value) and "SQLSTATE" not in str(error.value)
     assert store.list() == []
 
@@ -60,7 +62,8 @@ def test_an_expression_calls_nothing_by_another_name(small, store, expression, w
 def test_what_works_a_value_out_is_called(postgres, small, store):
     small.execute(HIDDEN)
     drawn = {"rule": "sql", "expression": "gen_random_uuid()::text || CASE WHEN public.calm(id) OR OPERATOR(public.&&&) id THEN '' END"}
-    sanitized(small, store, rules("seen > date '2020-01-01' AND seen + interval '1 day' < now() AND (OPERATOR(public.###) id OR public.calm(id)) AND id::text <> '9'"
+    sanitized(small, store, rules("seen > date '2020-01-01' AND seen + interval '1 day' < now() AND (OPERATOR(public.###) id OR public.calm(id))"
+                                  " AND id::text <> '9'"
                                   " AND (id, id) > (1, 2) AND to_char(seen, 'YYYY')::int BETWEEN 2020 AND 2100 AND data ->> 'a' = ANY (ARRAY['raw'])",
                                   mail=drawn, tags={"rule": "array", "of": {"rule": "sql", "expression": "e.n || '.' || length(e.v)"}}))
     there = restored(postgres, newest(store))

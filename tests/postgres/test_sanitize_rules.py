@@ -154,7 +154,8 @@ def test_what_a_package_passes_over_whoever_dumps_is_told(small, store):
 @pytest.mark.parametrize("counted", [False, True])
 def test_what_is_in_a_column_is_looked_for_in_rows_of_today_too(small, counted):
     small.execute("""CREATE TABLE public.event (who text, what text);
-        INSERT INTO public.event SELECT CASE WHEN g > 3000 THEN 'someone' || g || '@shop.example' ELSE 'nobody' END, 'bought' FROM generate_series(1, 30000) g""")
+        INSERT INTO public.event SELECT CASE WHEN g > 3000 THEN 'someone' || g || '@shop.example' ELSE 'nobody' END, 'bought'
+        FROM generate_series(1, 30000) g""")
     if counted:
         small.execute("ANALYZE public.event")
     told = looked(small, "coverage", document={"policy": "scan"})

@@ -116,7 +116,7 @@ class Sanitizing:
                           % (spoken(row), row["extension"]) for row in left_out]
 
     def _kept_whole(self, table):
-        """Whether all rules for a table keep all of its rows and columns, and one of whoever dumps names it: pg_dump can mask none, and nobody looks at them."""
+        """Whether all rules for a table keep all of its rows and columns, and one of whoever dumps names it: pg_dump can mask none, and the proof sees none."""
         entries = [entry for entry in self.rules.entries if entry.matcher.matches(table["schema"], table["name"])]
         named = [entry for entry in entries if entry.matcher.exact]
         masked = any(rule.name != "keep" and matcher.matches("", name) for entry in entries for matcher, rule in entry.columns for name in table["columns"])
@@ -175,8 +175,9 @@ def _require_no_pooler(connection):
 
 def _require_none(found, passed_over):
     if found:
+        hints = ["Mask them there, too, or say with residue: accept that they may stand there.", *passed_over]
         raise SlipwayError("Raw values were found in what was to be dumped: %s." % ", ".join("of %s in %s" % tuple(pair) for pair in found),
-                           untouched=dumps.UNTOUCHED, hint=" ".join(["Mask them there, too, or say with residue: accept that they may stand there.", *passed_over]))
+                           untouched=dumps.UNTOUCHED, hint=" ".join(hints))
 
 
 class _Watch:

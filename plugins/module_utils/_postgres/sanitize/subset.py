@@ -282,8 +282,8 @@ class Subset:
             return
         key, number = collections.Counter(reference.key for reference in self._references).most_common(1)[0]
         table = next(reference.source for reference in self._references if reference.key == key)
-        self.problems.append("Rows that are not dumped are looked for along %d foreign keys of tables and partitions, and %d can be followed; %d of them are the "
-                             "foreign key %s of %s and others like it." % (len(self._references), MOST, number, key[1], spoken(table.relation)))
+        self.problems.append("Rows that are not dumped are looked for along %d foreign keys of tables and partitions, and %d can be followed; %d of them are "
+                             "the foreign key %s of %s and others like it." % (len(self._references), MOST, number, key[1], spoken(table.relation)))
 
     def _require_possible(self, session, references):
         """References are all there are, also those that lose nothing."""

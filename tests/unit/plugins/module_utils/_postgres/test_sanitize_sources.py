@@ -112,8 +112,8 @@ def test_rules_are_no_reason_without_a_release(tmp_path):
     assert sources.rules_from(params, None) == ({}, [])
 
 
-@pytest.mark.parametrize("typed, words", [("srv/shpo", "srv/shpo, whose live release has rules .* cannot be read: No such file"), ("", "No release is live in /"),
-                                          ("srv/shop/current", "No release is live in /.*/srv/shop/current")])
+@pytest.mark.parametrize("typed, words", [("srv/shpo", "srv/shpo, whose live release has rules .* cannot be read: No such file"),
+                                          ("", "No release is live in /"), ("srv/shop/current", "No release is live in /.*/srv/shop/current")])
 def test_a_slip_of_the_pen_does_not_lose_the_rules_of_a_release(tmp_path, typed, words):
     (tmp_path / "srv" / "shop" / "releases" / "1").mkdir(parents=True)
     (tmp_path / "srv" / "shop" / "releases" / "1" / "code").touch()
