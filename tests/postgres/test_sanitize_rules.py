@@ -162,6 +162,19 @@ def test_what_is_in_a_column_is_looked_for_in_rows_of_today_too(small, counted):
     assert [(entry["column"], entry["why"]) for entry in told["coverage"]["undecided"]] == [("who", "e-mail addresses in it")]
 
 
+def test_no_pattern_keeps_what_is_surely_of_persons_whatever_it_is_called(small, store):
+    small.execute("""CREATE TABLE public.event (id int, who text, ean text, mail text, words text[], place text);
+        INSERT INTO public.event SELECT g, 'someone' || g || '@shop.example', 4006381333931 + g, 'x', ARRAY['to someone@shop.example'], 'Rome'
+        FROM generate_series(1, 30) g""")
+    for keep in ({"event": {"columns": {"*": "keep"}}}, {"public.*": "keep"}, {"event": {"columns": {"id": "keep", "*": "keep", "w*": "keep"}}}):
+        with pytest.raises(SlipwayError) as error:
+            dumped(small, store, {"tables": keep})
+        assert re.findall(r"public.event.(\w+) \((.*?)\)[ ,.]", str(error.value)) == [
+            ("who", "e-mail addresses in it says email"), ("mail", "its name says email"), ("words", "texts with e-mail addresses in it says text")]
+    for keep in ({"event": "keep"}, {"event": {"columns": {"*": "keep", "who": "keep", "mail": "keep", "words": "keep"}}}):  # who has named it has seen it
+        assert looked(small, document={"tables": keep})["problems"] == []
+
+
 def looked_warnings(connection, below):
     return survey(connection, {}, below, "prod", ["coverage"])[1]
 

@@ -32,11 +32,12 @@ ASSUMED = "policy scan"  # the source of a decision that nobody made
 
 
 class Decision:
-    """A rule, and where it comes from in words."""
+    """A rule, and where it comes from in words; of_pattern says that whoever wrote it may never have seen the column."""
 
-    def __init__(self, rule, source):
+    def __init__(self, rule, source, of_pattern=False):
         self.rule = rule
         self.source = source
+        self.of_pattern = of_pattern
 
 
 class Table:
@@ -52,6 +53,7 @@ class Table:
         self.columns = [column for column, generated in columns if not generated]
         self.generated = {column.name for column, generated in columns if generated}
         self.decisions = {}
+        self.contents = {}  # name of a column: (why, rule), by what is in it
         self.passed_over = {}  # name of a column: (Entry, Rule) of presets that mean it, by rules that do not fit
         self.rows = None
         self.where = []
@@ -76,7 +78,7 @@ class Table:
     def suspicious(self, column):
         """(why a column looks like data of persons, the rule that is proposed), or None. What a preset would mask does, though its rule does not fit."""
         passed_over = [(entry.told, rule.told()) for entry, rule in self.passed_over.get(column.name, ())]
-        return suspicion.by_name_and_type(column) or next(iter(passed_over), None)
+        return suspicion.by_name_and_type(column) or next(iter(passed_over), None) or self.contents.get(column.name)
 
     def masked(self):
         decided = ((column, self.decisions.get(column.name)) for column in self.columns)
@@ -125,6 +127,8 @@ class Plan:
         self._require_known()
         for table in self.tables:
             self._decide(table)
+            if table.rows != NONE:
+                self._look_into(table)
         self._follow_references()
         self._settle_undecided()
         self._look_at_columns()
@@ -202,14 +206,23 @@ class Plan:
                 continue
             (rank, rule, entry) = max(candidates, key=lambda candidate: candidate[0])
             # Nobody who wrote a pattern has seen the columns of later.
-            if rule.name == "keep" and not (rank[0] or entry.kept_whole) and table.suspicious(column):
+            of_pattern = not (rank[0] or entry.kept_whole)
+            if rule.name == "keep" and of_pattern and table.suspicious(column):
                 continue
-            table.decisions[column.name] = Decision(rule, entry.told)
+            table.decisions[column.name] = Decision(rule, entry.told, of_pattern)
             for other_rank, other, other_entry in candidates:
                 same = other_rank[:3] == rank[:3] == (True, True, True) and other_entry.source == entry.source
                 if same and other_entry is not entry and not other.same_as(rule):
                     self.problems.append("%s.%s has the rule %s by %s and %s by %s." % (
                         spoken(table.relation), column.name, rule.name, entry.matcher.text, other.name, other_entry.matcher.text))
+
+    def _look_into(self, table):
+        """What a pattern keeps is undecided where its values are surely data of persons, whatever it is called."""
+        kept = [column for column in table.columns if column.name in table.decisions and table.decisions[column.name].of_pattern
+                and table.decisions[column.name].rule.name == "keep"]
+        table.contents = suspicion.by_content(self._session, table.sql, kept, table.estimate, suspicion.SURE)
+        for name in table.contents:
+            del table.decisions[name]
 
     def _follow_references(self):
         """What refers to a masked key gets its mask, so that the two still meet; what would not meet is a problem."""

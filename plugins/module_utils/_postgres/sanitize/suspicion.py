@@ -23,7 +23,7 @@ SHARE = 0.2  # of its values that have a form, from which on a column is taken t
 
 # (what a name has in it, the bases it is looked at with (empty: all), the rule that is proposed)
 NAMES = (
-    (r"e[_-]?mail", TEXTS, "email"),
+    (r"e[_-]?mail|(^|_)mails?(_?addr(ess)?)?[0-9]*$", TEXTS, "email"),
     (r"first_?name|given_?name|vorname", TEXTS, "first_name"),
     (r"last_?name|sur_?name|family_?name|middle_?name|nachname", TEXTS, "last_name"),
     (r"full_?name|display_?name|user_?name|login|contact_?name|recipient|nick", TEXTS, "hash"),
@@ -59,6 +59,8 @@ FORMS = (
     (r"^[$][0-9a-z]+[$]|^(pbkdf2|argon2|bcrypt)", "hashes of passwords", "hash"),
     (r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}", "texts with e-mail addresses", "text"),
 )
+# Those that nothing else has, as numbers of goods have that of phone numbers.
+SURE = tuple(form for form in FORMS if form[2] in ("email", "iban") or "e-mail" in form[1] or "passwords" in form[1])
 # What is proposed where the rule that comes to mind does not fit a column, the first that does.
 INSTEAD = ("hash", "text", "uuid", "date", "inet", "null", "empty", {"rule": "array", "of": "hash"}, {"rule": "fixed", "value": 0})
 
@@ -73,8 +75,8 @@ def by_name_and_type(column):
     return ("its type %s" % column.type, TYPES[column.base]) if column.base in TYPES else None
 
 
-def by_content(session, table, columns, estimate):
-    """{name of a column: (why, rule)} of those columns of a table (as SQL names it) whose values have a form; estimate is how many rows it has.
+def by_content(session, table, columns, estimate, forms=FORMS):
+    """{name of a column: (why, rule)} of those columns of a table (as SQL names it) whose values have one of forms; estimate is how many rows it has.
 
     The first rows are often the oldest, of when nobody had come yet: others of anywhere are looked at, too.
     """
@@ -83,14 +85,14 @@ def by_content(session, table, columns, estimate):
         return {}
     counts = ["count(%s) AS n%d" % (quote_ident(column.name), number) for number, column in enumerate(texts)]
     counts += ["count(*) FILTER (WHERE %s) AS n%d_%d" % (_has(column, form), number, place)
-               for number, column in enumerate(texts) for place, (form, _what, _rule) in enumerate(FORMS)]
+               for number, column in enumerate(texts) for place, (form, _what, _rule) in enumerate(forms)]
     names = ", ".join(quote_ident(column.name) for column in texts)
     of_anywhere = " TABLESAMPLE SYSTEM (%f)" % min(100.0, 200.0 * SAMPLE / max(estimate, 1))
     found = {}
     for row in [session.query_rows("SELECT %s FROM (SELECT %s FROM ONLY %s%s LIMIT %d) sample" % (
             ", ".join(counts), names, table, which, SAMPLE), table)[0] for which in ("", of_anywhere)[:1 if estimate <= SAMPLE else 2]]:
         for number, column in enumerate(texts):
-            for place, (_form, what, rule) in enumerate(FORMS):
+            for place, (_form, what, rule) in enumerate(forms):
                 if row["n%d" % number] and row["n%d_%d" % (number, place)] >= SHARE * row["n%d" % number]:
                     found.setdefault(column.name, ("%s in it" % what, rule))
     return found
