@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.app.plugins.plugin_utils._board import hosts_of
 
@@ -18,7 +19,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         dummy, arguments = self.validate_argument_spec(argument_spec={
             "variables": {"type": "list", "elements": "str", "default": []}, "database": {"type": "bool", "default": False},
-            "alone": {"type": "bool", "default": False}})
+            "alone": {"type": "bool", "default": True}})
         if not task_vars["groups"].get("app"):
             findings = ["The inventory has no host in the group app."]
         else:
@@ -27,7 +28,9 @@ class ActionModule(ActionBase):
             if arguments["database"]:
                 findings += _database(hosts, task_vars["hostvars"])
             if arguments["alone"]:
-                findings += _others(task_vars.get("ansible_inventory_sources"))
+                together = boolean(task_vars.get("several_inventories", False), strict=False)
+                findings += _others([] if together else task_vars.get("ansible_inventory_sources"))
+                findings += _environments(hosts, task_vars["hostvars"])
             result["hosts"] = hosts
         result.update(changed=False, addresses=_addresses(task_vars["groups"]["all"], task_vars["hostvars"]))
         if findings:
@@ -56,6 +59,17 @@ def _others(sources):
     if len(sources) > 1:
         return ["It is several at once (%s), and what the last of them says of its environment would be said of the hosts of all. Name one "
                 "(or, when they are one together, say -e several_inventories=true)." % ", ".join(sources)]
+    return []
+
+
+def _environments(hosts, hostvars):
+    """What a playbook does to an application, it does in one environment, which the first host names for all."""
+    found = {}
+    for host in hosts:
+        found.setdefault(hostvars[host].get("slipway_environment") or "prod", []).append(host)
+    if len(found) > 1:
+        return ["Its hosts are of several environments (slipway_environment): %s. Name an inventory that has one of them." % "; ".join(
+            "%s of %s" % (", ".join(names), environment) for environment, names in sorted(found.items()))]
     return []
 
 

@@ -111,5 +111,6 @@ ModuleDocFragment.SOURCE_SERVER = _inside("source_server", (
     "How to reach the server of O(source), where that is another one than that of O(login_db). The module connects to both of them from the "
     "host it runs on."), "login_db", "maintenance_db")
 ModuleDocFragment.TARGET = _inside("target", (
-    "How to reach the database whose place the dump is made for. Nothing is dumped when it cannot be reached from the host the module runs on, or is "
+    "How to reach the database whose place the dump is made for. Nothing is dumped when it cannot be reached from the host the module runs on, when "
+    "a restore would be refused there for what an earlier one has left (unless C(remove_leftovers) is true) or for want of rights, or when it is "
     "the very database that would be dumped, unless C(confirm) has its name."))

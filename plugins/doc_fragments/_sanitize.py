@@ -23,6 +23,8 @@ options:
   sanitize_root:
     description:
       - Folder of the application on the host. What the live release has under C(sanitize) in its C(slipway.yml), with the overlay of
-        O(environment), are rules below those of O(sanitize_file); before the first release there are none.
+        O(environment), are rules below those of O(sanitize_file); before the first release there are none. A folder that is not there, or is none of
+        an application, is an error.
+      - V(policy=scan) and C(residue) of a release do not count, which a warning says. Whoever makes the dump says them.
     type: path
 """

@@ -11,8 +11,8 @@ short_description: Check that the inventory says all that a playbook of Slipway 
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - Finds an inventory without hosts in the group C(app), hosts that lack a variable, and a database that is not named, before any
-    host is asked anything. All findings are reported together.
+  - Finds an inventory without hosts in the group C(app), hosts that lack a variable, a database that is not named, and several environments
+    at once, before any host is asked anything. All findings are reported together.
 extends_documentation_fragment:
   - slipway.app._attributes.info_module
 options:
@@ -26,9 +26,13 @@ options:
     type: bool
     default: false
   alone:
-    description: Whether several inventories at once (C(-i) more than once) are a finding. The last one would say for all hosts what environment they are.
+    description:
+      - Whether several inventories at once (C(-i) more than once) are a finding. The last one would say for all hosts what environment they are. They are
+        none when the variable C(several_inventories) is true, as of a cloud's and one by hand that are one together.
+      - Hosts of the groups C(app) and C(consumer) that differ in C(slipway_environment), which is V(prod) where it is not set, are one in any case.
+      - V(false) is for playbooks that do nothing but read.
     type: bool
-    default: false
+    default: true
 notes:
   - Runs on the controller; no host is connected to.
 """

@@ -489,6 +489,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_removal import Removal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import CONFIG, Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.sources import SOURCE_ARGUMENTS, rules_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
@@ -528,11 +529,11 @@ def config_part(params, sanitizing):
     return part
 
 
-def require_another_target(params, source):
-    """A target has to be reached, before there is a dump for it, and to be another database than the source."""
+def require_target(params, source):
+    """A target has to be one that a dump can be restored to, before there is one for it, and another database than the source."""
     if params["target"]:
         target = connection_from(params["target"])
-        target.query("SELECT 1 AS reached", target.maintenance_db)
+        Restore(target, Wishes(remove_leftovers=params["remove_leftovers"])).require_possible()
         dump_choice.require_elsewhere(system_of(source), source.login_db, target, params["confirm"])
 
 
@@ -552,7 +553,7 @@ def run(module):
     require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump (slipway_allow_dump in an inventory)")
     chosen = configs.effective(params, params["configs"], params["config"], configs.DUMP, configs.ALL)
     connection = connection_from(params)
-    require_another_target(params, connection)
+    require_target(params, connection)
     with Progress(params["progress"]) as progress:
         return dump(connection, store_from(params, chosen["store"]), wish_from(params, chosen), check=module.check_mode,
                     report=progress if params["progress"] else None)

@@ -136,6 +136,49 @@ def test_a_preset_is_passed_over_where_it_does_not_fit_and_other_rules_are_not(s
         assert re.search("There is no table no_such|auth_user has no column emial", " ".join(looked(small, below=below)["problems"]))
 
 
+def test_what_a_package_passes_over_whoever_dumps_is_told(small, store):
+    small.execute("""CREATE TABLE public.customer (id int, mail text, colour text, note text); INSERT INTO public.customer
+        VALUES (1, 'someone1@shop.example', 'red', 'sent to someone1@shop.example')""")
+    package = {"policy": "scan", "residue": {"accept": ["public.customer.note"]}, "tables": {"customer": {"columns": {"mail": "email", "note": "keep"}}}}
+    below = [("slipway.yml", package, True)]
+    with pytest.raises(SlipwayError, match=r"customer\.id \(new, or forgotten\).*policy: scan and residue: accept .* of slipway.yml do not count"):
+        dumped(small, store, {}, below)
+    assert "do not count" in looked_warnings(small, below)[0]
+    with pytest.raises(SlipwayError, match="mail in public.customer.note.*do not count"):
+        dumped(small, store, {"policy": "scan"}, below)
+    assert store.list() == []
+    result = dumped(small, store, {"policy": "scan", "residue": package["residue"]}, below)
+    assert result["sanitized"]["policy"] == "scan" and result["sanitized"]["residue"]["accepted"] == ["public.customer.note"]
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_what_is_in_a_column_is_looked_for_in_rows_of_today_too(small, counted):
+    small.execute("""CREATE TABLE public.event (who text, what text);
+        INSERT INTO public.event SELECT CASE WHEN g > 3000 THEN 'someone' || g || '@shop.example' ELSE 'nobody' END, 'bought'
+        FROM generate_series(1, 30000) g""")
+    if counted:
+        small.execute("ANALYZE public.event")
+    told = looked(small, "coverage", document={"policy": "scan"})
+    assert [(entry["column"], entry["why"]) for entry in told["coverage"]["undecided"]] == [("who", "e-mail addresses in it")]
+
+
+def test_no_pattern_keeps_what_is_surely_of_persons_whatever_it_is_called(small, store):
+    small.execute("""CREATE TABLE public.event (id int, who text, ean text, mail text, words text[], place text);
+        INSERT INTO public.event SELECT g, 'someone' || g || '@shop.example', 4006381333931 + g, 'x', ARRAY['to someone@shop.example'], 'Rome'
+        FROM generate_series(1, 30) g""")
+    for keep in ({"event": {"columns": {"*": "keep"}}}, {"public.*": "keep"}, {"event": {"columns": {"id": "keep", "*": "keep", "w*": "keep"}}}):
+        with pytest.raises(SlipwayError) as error:
+            dumped(small, store, {"tables": keep})
+        assert re.findall(r"public.event.(\w+) \((.*?)\)[ ,.]", str(error.value)) == [
+            ("who", "e-mail addresses in it says email"), ("mail", "its name says email"), ("words", "texts with e-mail addresses in it says text")]
+    for keep in ({"event": "keep"}, {"event": {"columns": {"*": "keep", "who": "keep", "mail": "keep", "words": "keep"}}}):  # who has named it has seen it
+        assert looked(small, document={"tables": keep})["problems"] == []
+
+
+def looked_warnings(connection, below):
+    return survey(connection, {}, below, "prod", ["coverage"])[1]
+
+
 def test_what_is_looked_at_shows_no_value_and_no_key(shop):
     result = looked(shop, "rules", "queries", "scan", "coverage", document=dict(changed(empty=None), policy="scan"))
     assert RAW.findall(json.dumps(result)) == [] and result["problems"] == []
@@ -215,6 +258,7 @@ def test_a_first_file_of_rules_is_written_by_a_playbook_and_dumps_are_made_by_it
                  "slipway_postgres_configs": {"people": {"sanitize": {"tables": {"app.session": "truncate"}}}}, "slipway_database": {
                      "login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": PASSWORD, "login_db": "shop"}}
     (tmp_path / "hosts.yml").write_text(json.dumps({"app": {"hosts": {"one": inventory}}}), encoding="utf-8")
+    (tmp_path / "app").mkdir()
     rules = tmp_path / "rules.yml"
     rules.write_text("tables: {app.customer: {columns: {code: hash}}}", encoding="utf-8")
     status, said = played(tmp_path, "sanitized_rules", write="rules.yml")

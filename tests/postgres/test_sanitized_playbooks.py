@@ -12,6 +12,8 @@ import sys
 
 import pytest
 
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
+from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application, running_daemon, script, until
 
 KEY = "a key of thirty-two characters..."
@@ -23,8 +25,8 @@ ADOPT = {"sql": ["UPDATE site SET url = {site_url}"], "commands": [["sh", "-c", 
 
 @pytest.fixture
 def playbooks(postgres, tmp_path):
-    """playbooks(names, **variables) -> the CompletedProcess of a run of these playbooks, one after the other, on one host."""
-    def run(names, **more):
+    """playbooks(names, *options, **variables) -> the CompletedProcess of a run of these playbooks, one after the other, on one host."""
+    def run(names, *options, **more):
         variables = dict({
             "ansible_connection": "local", "ansible_python_interpreter": sys.executable, "slipway_environment": "uat",
             "slipway_root": str(tmp_path / "shop"), "slipway_dump_store": str(tmp_path / "dumps"),
@@ -32,8 +34,8 @@ def playbooks(postgres, tmp_path):
             "slipway_database": {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret",
                                  "login_db": "shop"}, "slipway_variables": {"site_url": "https://uat.example"}}, **more)
         (tmp_path / "hosts").write_text("[app]\nhost\n", encoding="utf-8")
-        done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-v", "-i", "hosts", *["slipway.app." + name for name in names], "-e",
-                               json.dumps(variables)], cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-v", "-i", "hosts", *["slipway.app." + name for name in names], *options,
+                               "-e", json.dumps(variables)], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert KEY not in done.stdout + done.stderr and "no secret" not in done.stdout + done.stderr
         return done
 
@@ -84,3 +86,31 @@ def test_what_is_refused(playbooks, prod, names, more, words, tmp_path):
     done = playbooks(names, slipway_copy_servers=prod, **more)
     assert done.returncode and words in done.stdout, done.stdout
     assert list((tmp_path).rglob("manifest.json")) == []
+
+
+REFRESH = {"server": "prod", "config": "people", "slipway_allow_dump": True, "adopt": False}
+
+
+@pytest.mark.parametrize("in_the_way, words", [
+    ("lock", "upgrade-1"), ("leftover", "is left of an earlier restore (half restored, worth nothing); it is dropped with remove_leftovers=true")])
+def test_what_is_in_the_way_of_the_restore_is_said_before_anything_is_dumped(playbooks, postgres, prod, in_the_way, words, tmp_path):
+    (tmp_path / "shop").mkdir()
+    if in_the_way == "lock":
+        Lock(str(tmp_path / "shop")).acquire("upgrade-1", {"user": "ada", "controller": "there", "pid": 1, "ticks": None})
+    else:
+        postgres.sql('CREATE DATABASE "%s" OWNER shop' % Place("shop").new)
+    for options in ([], ["--check"]):
+        done = playbooks(["environment_refresh"], *options, slipway_copy_servers=prod, **REFRESH)
+        assert done.returncode and words in done.stdout and "Say what was dumped" not in done.stdout, done.stdout
+    assert list(tmp_path.rglob("manifest.json")) == []
+
+
+def test_what_a_refresh_would_do_is_said_and_nothing_of_it_is_done(playbooks, postgres, prod, tmp_path):
+    (tmp_path / "shop").mkdir()
+    postgres.sql('CREATE DATABASE "%s" OWNER shop' % Place("shop").new)
+    done = playbooks(["environment_refresh"], "--check", slipway_copy_servers=prod, remove_leftovers=True, **REFRESH)
+    assert done.returncode == 0 and "database prod would be dumped" in done.stdout, done.stdout + done.stderr
+    assert "sanitized: 1 columns masked" in done.stdout and "masked: public.orders.note (hash)" in done.stdout
+    assert not (tmp_path / "dumps").exists() and list((tmp_path / "shop").iterdir()) == []
+    assert postgres.connection().query("SELECT count(*) AS n FROM public.orders WHERE note LIKE 'order %'") == [{"n": 1000}]
+    assert Place("shop").new in postgres.databases()

@@ -37,11 +37,6 @@ def allowed(first_play, condition):
     return lambda name, **variables: all(condition(text)(**variables) for text in first_play(name)["ansible.builtin.assert"]["that"])
 
 
-@pytest.mark.parametrize("name", ["sanitized_restore", "environment_refresh"])
-def test_the_environment_of_another_inventory_is_not_taken_for_that_of_production(first_play, name):
-    assert first_play(name)["slipway.app.inventory_check"]["alone"] == "{{ not several_inventories | default(false) | bool }}"
-
-
 @pytest.mark.parametrize("source, goes", [
     ("prod/shop/sanitized", True), (":ready", False), (" :pre", False), (":other", False), ("", False), (" ", False)])
 def test_what_is_on_the_server_is_not_taken_for_sanitized(allowed, source, goes):

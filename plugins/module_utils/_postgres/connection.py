@@ -220,6 +220,17 @@ class Session:
         for statement in statements:
             self._send(statement)
 
+    def parsed(self, query):
+        """Let the server parse a query, which is not run, and return what it says meanwhile."""
+        self._errors.seek(0)  # what was said before
+        self._errors.truncate()
+        self._converse([("%s \\gdesc\n" % query).encode("utf-8")])
+        self._errors.seek(0)
+        said = self._errors.read().decode("utf-8", "replace")
+        self._errors.seek(0)
+        self._errors.truncate()
+        return said
+
     def transaction(self, *statements):
         """Run statements in one transaction: all of them happen, or none."""
         self._send("BEGIN")

@@ -115,10 +115,11 @@ def dump(connection, store, wish, check=False, report=None):
         settled = (wish.sanitizing or compression).settle(wish.compression, clients)
         if check:
             selection = Selection(session, wish.exclude_tables, wish.exclude_table_data)
-            manifest = _manifest(facts, clients, wish, settled, selection)
+            manifest, warnings = _manifest(facts, clients, wish, settled, selection), selection.warnings
             if wish.sanitizing:
                 manifest["sanitized"] = wish.sanitizing.check(connection, selection, facts)
-            return _result(None, store, manifest, store.leftovers(), selection.warnings, begun)
+                warnings = warnings + wish.sanitizing.rules.warnings
+            return _result(None, store, manifest, store.leftovers(), warnings, begun)
     _run_hooks(connection, wish.hooks)
     try:
         leftovers = store.remove_leftovers(wish.remove_leftovers)

@@ -68,6 +68,13 @@ class Restore:
         self.database = connection.login_db
         self.seconds = {}
 
+    def require_possible(self):
+        """Refuse what would be refused whatever the source is, before anybody has made one for this."""
+        with self._session(check=True) as session:
+            found = self._found(session, check=True)
+            wrong = problems(session, self.database, look(session, self.database), may_lack=True)
+            self._raise_findings(wrong + self._in_the_way(self.place.leftovers(found), found))
+
     def run(self, source, check=False):
         """Restore from a source (DumpSource, CopySource) and return the result."""
         with self._session(check) as session:

@@ -107,7 +107,7 @@ class Sanitizing:
             toc, said = _schema(connection, arguments, schema, selection)
             toc.require_no_rows_of({(entry.schema, entry.tag) for entry in toc.tables().values()})
             rows, residue = self._write_rows(keyed, session, snapshot, plan, facts, toc, schema, part, wish, settled, report)
-        return dict(self.told(plan), residue=residue), rows, warnings + said
+        return dict(self.told(plan), residue=residue), rows, self.rules.warnings + warnings + said
 
     def _of_extensions(self, session):
         """The tables of extensions whose rows pg_dump would dump and no rule keeps, and warnings that name them."""
@@ -116,11 +116,11 @@ class Sanitizing:
                           % (spoken(row), row["extension"]) for row in left_out]
 
     def _kept_whole(self, table):
-        """Whether all rules for a table, which names it, keep all of its rows and columns: pg_dump can mask none."""
+        """Whether all rules for a table keep all of its rows and columns, and one of whoever dumps names it: pg_dump can mask none, and the proof sees none."""
         entries = [entry for entry in self.rules.entries if entry.matcher.matches(table["schema"], table["name"])]
         named = [entry for entry in entries if entry.matcher.exact]
         masked = any(rule.name != "keep" and matcher.matches("", name) for entry in entries for matcher, rule in entry.columns for name in table["columns"])
-        return bool(named) and not masked and all(
+        return not all(entry.of_package for entry in named) and not masked and all(
             entry.rows != NONE and not (entry.where or entry.sample or entry.orphans) and [matcher.text for matcher, _rule in entry.columns] == ["*"]
             for entry in named)
 
@@ -141,7 +141,7 @@ class Sanitizing:
                 "tables": [[os.path.join(part.archive, file), table.query(), spoken(table.relation),
                             [[column.name, residues.form(column)] for column in table.columns]]
                            for file, table in zip(files, tables)]}, watch, begun)
-            _require_none(residue["found"])
+            _require_none(residue["found"], self.rules.warnings)
             for number, (file, table) in enumerate(zip(files, tables)):
                 toc.add_rows(entries[table.relation["oid"]], first + number, _copy(table).encode(codec), file.encode("ascii"))
             _move_files(schema, part.archive)
@@ -173,10 +173,11 @@ def _require_no_pooler(connection):
         raise SlipwayError("A setting that came with the start of a connection did not reach the server.", untouched=dumps.UNTOUCHED, hint=ITSELF)
 
 
-def _require_none(found):
+def _require_none(found, passed_over):
     if found:
+        hints = ["Mask them there, too, or say with residue: accept that they may stand there.", *passed_over]
         raise SlipwayError("Raw values were found in what was to be dumped: %s." % ", ".join("of %s in %s" % tuple(pair) for pair in found),
-                           untouched=dumps.UNTOUCHED, hint="Mask them there, too, or say with residue: accept that they may stand there.")
+                           untouched=dumps.UNTOUCHED, hint=" ".join(hints))
 
 
 class _Watch:

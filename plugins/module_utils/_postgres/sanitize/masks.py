@@ -231,6 +231,10 @@ class Rule:
 
     by_value = True  # an empty text stays one, and NULL stays NULL by itself
 
+    def written(self, column, source):
+        """[(Sql, what stands behind FROM)] of all that somebody wrote as SQL in it, over rows of a source."""
+        return []
+
     def salted(self, salt):
         """Take what is worked out on our side by the key, before the SQL is asked for."""
 
@@ -621,6 +625,9 @@ class Json(Rule):
         self.said["paths"] = {".".join(path): rule.told() for path, rule in self.paths.items()}
         self.shows = self["rest"] == "keep" or any(rule.shows for rule in self.paths.values())
 
+    def written(self, column, source):
+        return [found for rule in self.paths.values() for found in rule.written(column, source)]
+
     def salted(self, salt):
         for rule in self.paths.values():
             rule.salted(salt)
@@ -688,6 +695,9 @@ class Array(Rule):
         self.said["of"] = self.of.told()
         self.shows = self.of.shows
 
+    def written(self, column, source):
+        return self.of.written(column, "%s, unnest(%s) WITH ORDINALITY e (v, n)" % (source, column.value))
+
     def salted(self, salt):
         self.of.salted(salt)
 
@@ -724,6 +734,17 @@ def require_expression(text, said):
             else "is no whole expression"))
 
 
+def forbidden(calls):
+    """What speaks against an expression by what it calls (Calls), whichever way, as the end of a sentence, or None."""
+    named = next((one["name"] for one in calls.functions if FORBIDDEN.fullmatch(one["name"])), None)
+    return "comes to call %s, which it may not" % named if named else "is none over one row" if calls.several else None
+
+
+# Functions that draw something else each time, and do nothing else.
+DRAWING = frozenset("""clock_timestamp gen_random_bytes gen_random_uuid gen_salt random random_normal timeofday uuid_generate_v1 uuid_generate_v1mc
+    uuid_generate_v4 uuidv4 uuidv7""".split())
+
+
 class Sql(Rule):
     """An expression of SQL over the columns of the row."""
 
@@ -737,6 +758,15 @@ class Sql(Rule):
 
     def mask(self, _column, _row):
         return self["expression"]
+
+    def written(self, _column, source):
+        return [(self, source)]
+
+    def refused(self, calls):
+        """What speaks against it by what it calls, as the end of a sentence, or None."""
+        acting = next((one["name"] for one in calls.functions if one["volatility"] == "v" and not (
+            one["name"] in DRAWING and (one["of_extension"] or not one["added"]))), None)
+        return forbidden(calls) or (acting and "comes to call %s, which may do more than work out a value" % acting)
 
 
 def _balanced(text):

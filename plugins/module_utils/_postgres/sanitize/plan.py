@@ -16,23 +16,28 @@ from ansible_collections.slipway.app.plugins.module_utils._config.fields import 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, suspicion
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.calls import Calls
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import RULES, Row, Within
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import ALL, DROP, NONE, STRICT
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.subset import Subset
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
 TRIED = 1000  # rows of each table that masks are tried on before the dump
+BYTES = 100  # that a row has about
 MOST_TOLD = 20  # columns that a message names
 KEEP = RULES["keep"]({}, "")
+# What the server says can have a value in it; only its code is told.
+NOT_WORKED_OUT = "%s: a mask cannot be worked out (SQLSTATE %s), of %s."
 ASSUMED = "policy scan"  # the source of a decision that nobody made
 
 
 class Decision:
-    """A rule, and where it comes from in words."""
+    """A rule, and where it comes from in words; of_pattern says that whoever wrote it may never have seen the column."""
 
-    def __init__(self, rule, source):
+    def __init__(self, rule, source, of_pattern=False):
         self.rule = rule
         self.source = source
+        self.of_pattern = of_pattern
 
 
 class Table:
@@ -48,6 +53,7 @@ class Table:
         self.columns = [column for column, generated in columns if not generated]
         self.generated = {column.name for column, generated in columns if generated}
         self.decisions = {}
+        self.contents = {}  # name of a column: (why, rule), by what is in it
         self.passed_over = {}  # name of a column: (Entry, Rule) of presets that mean it, by rules that do not fit
         self.rows = None
         self.where = []
@@ -61,16 +67,22 @@ class Table:
     def sql(self):
         return "%s.%s" % (quote_ident(self.relation["schema"]), quote_ident(self.relation["name"]))
 
+    @property
+    def estimate(self):
+        """About how many rows it has; one that the server has never counted those of by its size."""
+        return self.relation["estimate"] or self.relation["bytes"] // BYTES
+
     def column(self, name):
         return next((column for column in self.columns if column.name == name), None)
 
     def suspicious(self, column):
         """(why a column looks like data of persons, the rule that is proposed), or None. What a preset would mask does, though its rule does not fit."""
         passed_over = [(entry.told, rule.told()) for entry, rule in self.passed_over.get(column.name, ())]
-        return suspicion.by_name_and_type(column) or next(iter(passed_over), None)
+        return suspicion.by_name_and_type(column) or next(iter(passed_over), None) or self.contents.get(column.name)
 
     def masked(self):
-        return [column for column in self.columns if self.decisions[column.name].rule.name != "keep"]
+        decided = ((column, self.decisions.get(column.name)) for column in self.columns)
+        return [column for column, decision in decided if decision and decision.rule.name != "keep"]
 
     def query(self):
         """SQL for its rows as the dump has them."""
@@ -115,9 +127,12 @@ class Plan:
         self._require_known()
         for table in self.tables:
             self._decide(table)
+            if table.rows != NONE:
+                self._look_into(table)
         self._follow_references()
         self._settle_undecided()
         self._look_at_columns()
+        self._look_at_expressions()
         self._look_at_large_objects()
         subset = Subset(session, self.tables + self._without, self._leaves)
         self.followed = not subset.problems  # else no table has its part, and no query is that of the dump
@@ -128,7 +143,8 @@ class Plan:
     def require(self):
         """An error with all that speaks against it."""
         if self.problems:
-            raise SlipwayError("The rules of the sanitized dump do not hold: " + " ".join(self.problems), untouched="Nothing was dumped.")
+            raise SlipwayError("The rules of the sanitized dump do not hold: " + " ".join(self.problems), untouched="Nothing was dumped.",
+                               hint=" ".join(self.rules.warnings) or None)
 
     # Decisions
 
@@ -190,14 +206,23 @@ class Plan:
                 continue
             (rank, rule, entry) = max(candidates, key=lambda candidate: candidate[0])
             # Nobody who wrote a pattern has seen the columns of later.
-            if rule.name == "keep" and not (rank[0] or entry.kept_whole) and table.suspicious(column):
+            of_pattern = not (rank[0] or entry.kept_whole)
+            if rule.name == "keep" and of_pattern and table.suspicious(column):
                 continue
-            table.decisions[column.name] = Decision(rule, entry.told)
+            table.decisions[column.name] = Decision(rule, entry.told, of_pattern)
             for other_rank, other, other_entry in candidates:
                 same = other_rank[:3] == rank[:3] == (True, True, True) and other_entry.source == entry.source
                 if same and other_entry is not entry and not other.same_as(rule):
                     self.problems.append("%s.%s has the rule %s by %s and %s by %s." % (
                         spoken(table.relation), column.name, rule.name, entry.matcher.text, other.name, other_entry.matcher.text))
+
+    def _look_into(self, table):
+        """What a pattern keeps is undecided where its values are surely data of persons, whatever it is called."""
+        kept = [column for column in table.columns if column.name in table.decisions and table.decisions[column.name].of_pattern
+                and table.decisions[column.name].rule.name == "keep"]
+        table.contents = suspicion.by_content(self._session, table.sql, kept, table.estimate, suspicion.SURE)
+        for name in table.contents:
+            del table.decisions[name]
 
     def _follow_references(self):
         """What refers to a masked key gets its mask, so that the two still meet; what would not meet is a problem."""
@@ -268,7 +293,7 @@ class Plan:
             open_columns = [column for column in table.columns if column.name not in table.decisions]
             if table.rows == NONE or not open_columns:
                 continue
-            content = suspicion.by_content(self._session, table.sql, open_columns) if self.policy != STRICT else {}
+            content = suspicion.by_content(self._session, table.sql, open_columns, table.estimate) if self.policy != STRICT else {}
             for column in open_columns:
                 why, rule = content.get(column.name) or table.suspicious(column) or (None, "keep")
                 if why or self.policy == STRICT:
@@ -300,6 +325,19 @@ class Plan:
                 if problem:
                     self.problems.append("%s.%s: the rule %s %s." % (spoken(table.relation), column.name, decision.rule.name, problem))
 
+    def _look_at_expressions(self):
+        """What rules have as SQL is looked at by what it calls before any of it is run."""
+        for table in self.tables:
+            for column in table.masked() if table.rows != NONE else ():
+                for rule, source in table.decisions[column.name].rule.written(column, "ONLY " + table.sql):
+                    try:
+                        problem = rule.refused(Calls(self._session, "(%s)" % rule["expression"], source))
+                    except PostgresError as error:
+                        self.problems.append(NOT_WORKED_OUT % (spoken(table.relation), error.sqlstate, column.name))
+                        continue
+                    if problem:
+                        self.problems.append("%s.%s: the rule sql %s." % (spoken(table.relation), column.name, problem))
+
     def _differ_in_case(self, table, column):
         name = column.text()
         row = self._session.query_rows("SELECT count(DISTINCT %s) AS n, count(DISTINCT lower(%s)) AS folded FROM ONLY %s" % (
@@ -327,8 +365,7 @@ class Plan:
             try:
                 row = self._session.query(_trial(table, concerned, generated.get(table.relation["oid"], ())))[0]
             except PostgresError as error:
-                # What the server says can have a value in it; only its code is told.
-                self.problems.append("%s: a mask cannot be worked out (SQLSTATE %s), of %s." % (
+                self.problems.append(NOT_WORKED_OUT % (
                     spoken(table.relation), error.sqlstate, ", ".join("%s" % column.name for column in self._guilty(table))))
                 self._session.execute("ROLLBACK TO SAVEPOINT trial")
                 continue

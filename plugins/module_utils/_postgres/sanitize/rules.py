@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import typing
 
 from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
@@ -33,6 +34,14 @@ TABLE_OPTIONS = {"rows": (ALL, NONE), "columns": None, "where": None, "sample": 
 SHORT = {"keep": {"columns": {"*": "keep"}}, "truncate": {"rows": NONE}}  # what a table may have in a word
 
 
+class Document(typing.NamedTuple):
+    """A document of rules, and what it is called. One of a package comes with a release, and not from whoever makes the dump."""
+
+    source: str
+    said: dict
+    of_package: bool = False
+
+
 class Matcher:
     """A pattern of tables, or of columns; exact where it means one name."""
 
@@ -49,16 +58,17 @@ class Entry:
     """What is said of the tables that a pattern matches: rows (all, none; None: nothing), columns [(Matcher, Rule)], and which rows: where (a Condition),
     sample (a Sample), orphans (what becomes of rows that refer to one that is not dumped).
 
-    source is what the document is called that says it, and level tells which of them it is, the last the highest; those of presets
-    are 0. Of a preset, which knows no database, what does not fit one is passed over.
+    source is what the document is called that says it, of_package whether that is one, and level tells which of them it is, the last the highest; those
+    of presets are 0. Of a preset, which knows no database, what does not fit one is passed over.
     """
 
-    def __init__(self, text, said, source=WITH_THE_CALL, level=1):
+    def __init__(self, text, said, source=WITH_THE_CALL, level=1, of_package=False):
         where = "%s.tables.%s" % (_place(source), text)
         self.matcher = Matcher(text)
         self.source = source
         self.level = level
         self.preset = level == 0
+        self.of_package = of_package
         self.kept_whole = said == "keep" and self.matcher.exact  # somebody named the table, and said this of all that is in it
         if isinstance(said, str) and said in SHORT:
             said = SHORT[said]
@@ -89,20 +99,21 @@ class Entry:
 class Rules:
     """What documents of rules say together: policy (None: not said), large_objects, entries in their order, and their digest.
 
-    document is the one that comes with the call, below those that it goes before, [(what it is called, document)], the last the
+    document is the one that comes with the call, below those that it goes before, each a Document, the last the
     highest. Lowest are the presets that any of them names. accepted are the names, schema.table.column, of columns that may have
-    raw values of others, after_restore texts of SQL to be run on what is restored.
+    raw values of others, after_restore texts of SQL to be run on what is restored. warnings are sentences on what is passed over.
     """
 
     def __init__(self, document, below=()):
-        written = [*below, (WITH_THE_CALL, document)]
-        for source, said in written:
+        written = [*(Document(*one) for one in below), Document(WITH_THE_CALL, document)]
+        for source, said, _of_package in written:
             _check_document(said, _place(source))
-        presets = list(dict.fromkeys(name for _source, said in written for name in said.get("presets") or []))
+        presets = list(dict.fromkeys(name for _source, said, _of_package in written for name in said.get("presets") or []))
         self.entries = [Entry(text, said, "preset %s" % name, 0) for name in presets for text, said in PRESETS[name]["tables"].items()]
-        self.entries += [Entry(text, said, source, level) for level, (source, whole) in enumerate(written, 1)
+        self.entries += [Entry(text, said, source, level, of_package) for level, (source, whole, of_package) in enumerate(written, 1)
                          for text, said in (whole.get("tables") or {}).items()]
-        documents = [said for _source, said in written]
+        self.warnings = list(filter(None, map(_passed_over, written)))
+        documents = [_as_heard(one) for one in written]
         self.policy = _highest(documents, "policy")
         self.large_objects = _highest(documents, "large_objects") or REFUSE
         self.accepted = [name for said in documents for name in (said.get("residue") or {}).get("accept", [])]
@@ -110,7 +121,7 @@ class Rules:
         if sum(map(len, self.after_restore)) > MOST_SQL:
             raise SlipwayError("sanitize: after_restore has more than %d characters, which nobody would read before they are run." % MOST_SQL,
                                untouched="Nothing was dumped.")
-        everything = [PRESETS[name] for name in presets] + documents
+        everything = [_in_order(said) for said in [PRESETS[name] for name in presets] + documents]
         self.digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode("utf-8")).hexdigest()
 
     def salted(self, salt):
@@ -123,6 +134,35 @@ class Rules:
 def _place(source):
     """What errors call the top of a document."""
     return source if source == WITH_THE_CALL else "%s: %s" % (source, WITH_THE_CALL)
+
+
+def _lax(document):
+    """What a document says that lets something pass which nobody has looked at, as people write it."""
+    accepted = (document.said.get("residue") or {}).get("accept")
+    return ["policy: scan"] * (document.said.get("policy") == SCAN) + (["residue: accept (%s)" % ", ".join(accepted)] if accepted else [])
+
+
+def _passed_over(document):
+    """A sentence on what does not count of a document, or None."""
+    lax = _lax(document) if document.of_package else []
+    return "%s of %s %s not count: only whoever makes the dump can say so, with the call, in its config, or in a file of rules." % (
+        " and ".join(lax), document.source, "do" if len(lax) > 1 else "does") if lax else None
+
+
+def _as_heard(document):
+    """What a document says as far as it counts: a package makes no check of those who dump weaker."""
+    if not document.of_package or not _lax(document):
+        return document.said
+    return {name: value for name, value in document.said.items() if name != "residue" and (name, value) != ("policy", SCAN)}
+
+
+def _in_order(said):
+    """A document with tables and columns in pairs: what comes later goes before, and so their order says something."""
+    def pairs(entry):
+        columns = entry.get("columns") if isinstance(entry, dict) else None
+        return dict(entry, columns=list(columns.items())) if columns else entry
+
+    return dict(said, tables=[(name, pairs(entry)) for name, entry in (said.get("tables") or {}).items()])
 
 
 def _highest(documents, option):

@@ -9,7 +9,11 @@ from __future__ import annotations
 import os
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import Document
 
+# What there is in the folder of an application from the first time on that something was done there.
+OURS = ("releases", "shared", "state")
+TYPED = "sanitize_root (slipway_root in an inventory) is the folder of the application on the host, and not that of a release. It may be empty, or left out."
 # Options of modules. What is in sanitize_file is read on the controller, and comes as sanitize_content.
 SOURCE_ARGUMENTS = {
     "sanitize": {"type": "dict"},
@@ -20,7 +24,7 @@ SOURCE_ARGUMENTS = {
 
 
 def rules_from(params, said):
-    """(the document that comes with the call, [(what it is called, document)] of those below it), or None where there is no word of rules.
+    """(the document that comes with the call, [Document] of those below it), or None where there is no word of rules.
 
     params are options of a module as in SOURCE_ARGUMENTS, and environment; said is what it, or its config, says as sanitize.
     """
@@ -33,7 +37,7 @@ def rules_from(params, said):
         raise SlipwayError("The file of rules %s was not read, which is done on the controller." % params["sanitize_file"],
                            untouched="Nothing was changed.", hint="Run the module as a task, or give the rules as sanitize_content.")
     if params["sanitize_content"] is not None:
-        below.append((os.path.basename(params["sanitize_file"] or "sanitize_content"), params["sanitize_content"]))
+        below.append(Document(os.path.basename(params["sanitize_file"] or "sanitize_content"), params["sanitize_content"]))
     return said or {}, below
 
 
@@ -44,5 +48,19 @@ def _of_release(root, environment):
     from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 
     release = ReleaseStore(root).current()
+    if not release:
+        _require_before_the_first(root)
     rules = effective(release.documents, environment)["sanitize"] if release else {}
-    return [(BASE, rules)] if rules else []
+    return [Document(BASE, rules, of_package=True)] if rules else []
+
+
+def _require_before_the_first(root):
+    """Where no release is live nobody is to miss the rules of one because of a slip of the pen."""
+    try:
+        found = os.listdir(root)
+    except OSError as error:
+        raise SlipwayError("The folder %s, whose live release has rules of sanitized dumps, cannot be read: %s." % (root, error.strerror),
+                           untouched="Nothing was changed.", hint=TYPED) from error
+    if found and not set(OURS) & set(found):
+        raise SlipwayError("No release is live in %s that could have rules of sanitized dumps, and nothing there says that it is the folder of "
+                           "an application." % root, untouched="Nothing was changed.", hint=TYPED)

@@ -20,13 +20,16 @@ import re
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import QUOTED, number, require_expression
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.calls import Calls
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import QUOTED, forbidden, number, require_expression
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
 DRAWN = 2 ** 63  # numbers that a row draws one of
 TRIED = 1000  # rows that a condition is tried on
-MOST_PAIRS = 5000  # of tables, or partitions, that foreign keys join and that rows are lost along
+MOST = 5000  # foreign keys of tables, and of partitions, that rows are lost along
+TABLE, ROW = '"slipway table"', '"slipway row"'  # what tells rows of several tables apart
 ORPHANS_DROPPED, ORPHANS_NULL = "drop", "null"
+NOT_WORKED_OUT = "%s: its where cannot be worked out (SQLSTATE %s)."
 
 # Foreign keys, of partitioned tables once for all their partitions: [[column, key, how a comparison of key and column goes on, its end]], as the server
 # itself compares them: by the operator's own types, and by the collation of the key.
@@ -53,10 +56,7 @@ SELECT i.indrelid::bigint AS oid, json_agg(a.attname ORDER BY k.place) AS column
 FROM pg_index i, LATERAL unnest(i.indkey::int[]) WITH ORDINALITY k (number, place), pg_attribute a
 WHERE i.indisprimary AND a.attrelid = i.indrelid AND a.attnum = k.number GROUP BY 1"""
 
-# Of functions with these names any that may give something else in another session, or the next time.
-UNSTEADY = """
-SELECT DISTINCT proname AS name FROM pg_proc WHERE proname IN (%s) AND (provolatile = 'v' OR provolatile = 's' AND proname NOT IN (%s)) ORDER BY 1"""
-# Those that go by settings of the session, which all of ours have the same.
+# Functions of the server that may give something else in another session, for its settings, which all of ours have the same.
 STEADY = frozenset("""
     array_to_string concat concat_ws date date_add date_part date_subtract date_trunc extract format json_build_array json_build_object
     jsonb_build_array jsonb_build_object jsonb_path_exists_tz jsonb_path_match_tz length make_timestamptz overlaps phraseto_tsquery
@@ -68,7 +68,6 @@ _MOMENT = re.compile(r"(?P<quoted>%s) | \b(?P<call>now)\s*\(\s*\) | \b(?P<word>c
                      re.DOTALL | re.VERBOSE | re.IGNORECASE)
 _CLOCK = re.compile(r"(?i)\b(current_time|localtime)\b")
 _RELATIVE = re.compile(r"(?i)\b(now|today|tomorrow|yesterday)\b")
-_CALL = re.compile(r"""("(?:[^"]|"")+"|[^\W\d][\w$]*)\s*\(""")
 
 
 class Condition:
@@ -85,11 +84,6 @@ class Condition:
             raise SlipwayError("%s is %r, and %s is another thing from one moment to the next; now() and current_date are those of the dump." % (
                 where, text, clock.group(1)))
 
-    def functions(self):
-        """Names of the functions that it may call."""
-        bare = _MOMENT.sub(lambda found: found.group() if (found.group("quoted") or "").startswith('"') else " ", self.text)
-        return {name[1:-1].replace('""', '"') if name.startswith('"') else name.lower() for name in _CALL.findall(bare)}
-
     def sql(self, moment):
         """It, as asked at a moment (a text that is a timestamp with time zone)."""
         def fixed(found):
@@ -97,6 +91,12 @@ class Condition:
             return "(timestamptz %s)::%s" % (quote_literal(moment), MOMENTS[word.lower()]) if word else found.group()
 
         return "(%s)" % _MOMENT.sub(fixed, self.text)
+
+
+def unsteady(calls):
+    """Names of functions, of Calls, that may give something else in another session, or the next time."""
+    return sorted({one["name"] for one in calls.functions if one["volatility"] == "v" or one["volatility"] == "s" and (
+        one["added"] or one["named"] and one["name"] not in STEADY)})
 
 
 class Sample:
@@ -111,16 +111,17 @@ class Sample:
 
 
 class _Reference:
-    """A foreign key of one table with rows to another: pairs [(column, key, what is between them where they are compared, and behind)].
+    """A foreign key of one table with rows to others, which are several where these are partitions of one: pairs [(column, key, what is between
+    them where they are compared, and behind)].
 
-    nulls says that columns of it become NULL where they are lost, and emptied names these.
+    nulls says that columns of it become NULL where they are lost, and emptied names these. lossy are the targets that lose rows.
     """
 
-    def __init__(self, key, source, target):
+    def __init__(self, key, source, targets):
         self.key = (key["source"], key["name"])
         self.name = key["name"]
         self.source = source
-        self.target = target
+        self.targets = self.lossy = tuple(targets)
         self.pairs = key["pairs"]
         self.full = key["full"]
         self.period = key["period"]
@@ -173,11 +174,12 @@ class Subset:
         self._filters = self._own_filters(tables)  # {table: SQL}
         if not self._filters or self.problems:
             return
-        references = [_Reference(key, source, target) for key in session.query(REFERENCES)
-                      for source in leaves(key["source"]) if not source.emptied for target in leaves(key["target"])]
+        references = [_Reference(key, source, leaves(key["target"])) for key in session.query(REFERENCES)
+                      for source in leaves(key["source"]) if not source.emptied and leaves(key["target"])]
         self._references = self._of_lost([reference for reference in references if not reference.cleared()])
-        self._of_source = _by("source", self._references)  # {table: its foreign keys}
+        self._of_source = _by(lambda reference: [reference.source], self._references)  # {table: its foreign keys}
         self._keys_of = {}  # {table: names of the columns that others refer to}
+        self._together = {}  # {(tables, names of columns): the name of the query with what these lose}
         self._require_few()
         self._require_possible(session, references)
         if self.problems:
@@ -194,36 +196,41 @@ class Subset:
 
     def _own_filters(self, tables):
         conditions = {table: table.where for table in tables if not table.emptied and table.where}
-        self._require_steady(conditions)
         moment = self._session.query("SELECT now()::text AS now")[0]["now"]
         filters = {table: " AND ".join(condition.sql(moment) for condition in said) for table, said in conditions.items()}
-        self._try_out(filters)
+        self._require_steady(filters)
+        if not self.problems:  # what calls something else is not run, not even to try it
+            self._try_out(filters)
         if not self.problems:
             self._draw([table for table in tables if not table.emptied and table.sample], filters)
         if any(table.orphans for table in tables):  # else nothing that matters refers to them
             filters.update((table, "false") for table in tables if table.emptied)
         return filters
 
-    def _require_steady(self, conditions):
-        called = {table: set().union(*(condition.functions() for condition in said)) for table, said in conditions.items()}
-        names = set().union(*called.values())
-        if not names:
-            return
-        unsteady = {row["name"] for row in self._session.query(UNSTEADY % (_listed(names), _listed(STEADY)))}
-        for table, functions in called.items():
-            found = sorted(functions & unsteady)
-            if found:
-                self.problems.append("%s: its where calls %s, which may give something else the next time." % (spoken(table.relation), ", ".join(found)))
+    def _require_steady(self, filters):
+        """A condition comes to the same in each session, whatever it calls; and one that the server does not understand is to be known before the dump."""
+        for table, sql in filters.items():
+            try:
+                calls = Calls(self._session, "", "ONLY %s WHERE %s" % (table.sql, sql))
+            except PostgresError as error:
+                self.problems.append(NOT_WORKED_OUT % (spoken(table.relation), error.sqlstate))
+                continue
+            problem = forbidden(calls)
+            names = unsteady(calls)
+            if problem:
+                self.problems.append("%s: its where %s." % (spoken(table.relation), problem))
+            elif names:
+                self.problems.append("%s: its where calls %s, which may give something else the next time." % (spoken(table.relation), ", ".join(names)))
 
     def _try_out(self, filters):
-        """A condition that the server does not understand is to be known before the dump."""
+        """A condition that fails at some rows is to be known before the dump."""
         self._session.execute("SAVEPOINT condition")
         for table, sql in filters.items():
             try:
                 self._session.query("SELECT count(*) FILTER (WHERE %s) AS n FROM (SELECT * FROM ONLY %s LIMIT %d) %s" % (
                     sql, table.sql, TRIED, quote_ident(table.relation["name"])))
             except PostgresError as error:  # of which the server may say a value
-                self.problems.append("%s: its where cannot be worked out (SQLSTATE %s)." % (spoken(table.relation), error.sqlstate))
+                self.problems.append(NOT_WORKED_OUT % (spoken(table.relation), error.sqlstate))
                 self._session.execute("ROLLBACK TO SAVEPOINT condition")
 
     def _draw(self, tables, filters):
@@ -257,7 +264,7 @@ class Subset:
 
     def _of_lost(self, references):
         """Those of foreign keys whose rows may be lost; and note which tables lose rows."""
-        lossy, of_target = dict.fromkeys(self._filters), _by("target", references)
+        lossy, of_target = dict.fromkeys(self._filters), _by(lambda reference: reference.targets, references)
         ahead = list(lossy)
         while ahead:
             for reference in of_target.get(ahead.pop(0), ()):
@@ -265,25 +272,27 @@ class Subset:
                     lossy[reference.source] = None
                     ahead.append(reference.source)
         self._lossy = list(lossy)
-        return [reference for reference in references if reference.target in lossy]
+        for reference in references:
+            reference.lossy = tuple(target for target in reference.targets if target in lossy)
+        return [reference for reference in references if reference.lossy]
 
     def _require_few(self):
-        """Each pair of partitions is looked at by itself, and a dump that takes days is none."""
-        if len(self._references) <= MOST_PAIRS:
+        """For each partition all that it refers to is looked at, and a dump that takes days is none."""
+        if len(self._references) <= MOST:
             return
-        pairs = collections.Counter(reference.key for reference in self._references)
-        key, number = pairs.most_common(1)[0]
+        key, number = collections.Counter(reference.key for reference in self._references).most_common(1)[0]
         table = next(reference.source for reference in self._references if reference.key == key)
-        self.problems.append("Foreign keys to rows that are not dumped join %d pairs of tables and partitions, and %d can be followed; %d of them are of the "
-                             "foreign key %s of %s." % (len(self._references), MOST_PAIRS, number, key[1], spoken(table.relation)))
+        self.problems.append("Rows that are not dumped are looked for along %d foreign keys of tables and partitions, and %d can be followed; %d of them are "
+                             "the foreign key %s of %s and others like it." % (len(self._references), MOST, number, key[1], spoken(table.relation)))
 
     def _require_possible(self, session, references):
         """References are all there are, also those that lose nothing."""
         fixed = {(row["oid"], row["name"]) for row in session.query(catalog.PARTITIONED_BY)}
         parents = {row["oid"]: row["parent"] for row in session.query(catalog.PARENTS)}
-        of_source, referred = _by("source", references), {}
+        of_source, referred = _by(lambda reference: [reference.source], references), {}
         for reference in references:
-            referred.setdefault(reference.target, set()).update(reference.keys())
+            for target in reference.targets:
+                referred.setdefault(target, set()).update(reference.keys())
         told = set()
         for reference in self._references:
             problem = "is one of periods, which cannot be followed" if reference.period else None
@@ -294,7 +303,7 @@ class Subset:
             if problem and (reference.source, reference.key) not in told:
                 told.add((reference.source, reference.key))
                 self.problems.append("%s: some rows of %s are not dumped, and the foreign key %s %s." % (
-                    spoken(reference.source.relation), spoken(reference.target.relation), reference.name, problem))
+                    spoken(reference.source.relation), spoken(reference.lossy[0].relation), reference.name, problem))
 
     @staticmethod
     def _settle_emptied(reference, referred, fixed, others):
@@ -322,7 +331,7 @@ class Subset:
 
     def _components(self):
         """The tables that lose rows, those in a circle together."""
-        after = {table: [reference.target for reference in self._dropping(table)] for table in self._lossy}
+        after = {table: [target for reference in self._dropping(table) for target in reference.lossy] for table in self._lossy}
         reached = {table: _reached(table, after) for table in self._lossy}
         components, placed = [], set()
         for table in self._lossy:
@@ -336,7 +345,7 @@ class Subset:
 
     def _lose(self, component):
         """Make the queries for what the tables of a component lose."""
-        inside = [reference for table in component for reference in self._dropping(table) if reference.target in component]
+        inside = [reference for table in component for reference in self._dropping(table) if set(reference.lossy) & set(component)]
         if inside:
             self._lose_in_circle(component, inside)
         for table in component:
@@ -349,28 +358,36 @@ class Subset:
             else:
                 parts = self._unmet(table) + [self._refers(reference) for reference in dropping]
             self._queries[name] = "%s AS (%s)" % (name, " UNION ALL ".join("SELECT %s FROM ONLY %s WHERE %s" % (keys, table.sql, part) for part in parts))
-            self._needs[name] = [self._round[table]] if inside else [self._lost(reference.target) for reference in dropping]
+            self._needs[name] = [self._round[table]] if inside else [self._lost_of(reference)[0] for reference in dropping]
 
     def _lose_in_circle(self, component, inside):
         """Which rows are lost where tables refer to each other: from the first ones on, along the references, until there are no more."""
-        begin, needs = [], []
+        begin, needs, joined = [], [], {}
         for table in component:
             conditions = self._unmet(table)
             for reference in self._dropping(table):
-                if reference.target not in component:
-                    conditions.append(self._refers(reference))
-                    needs.append(self._lost(reference.target))
+                outside = tuple(target for target in reference.lossy if target not in component)
+                if outside:
+                    conditions.append(self._refers(reference, outside))
+                    needs.append(self._lost_of(reference, outside)[0])
             begin += ["SELECT %d AS t, ctid AS id FROM ONLY %s WHERE %s" % (self._number[table], table.sql, condition) for condition in conditions]
-        edges = ["SELECT %d AS t, p.ctid AS id, %d AS next_t, c.ctid AS next_id FROM ONLY %s p JOIN ONLY %s c ON %s" % (
-            self._number[reference.target], self._number[reference.source], reference.target.sql, reference.source.sql,
-            reference.met(lambda key: "p." + quote_ident(key), "c."))
-            for reference in inside]
+        for reference in inside:
+            targets = tuple(target for target in reference.lossy if target in component)
+            joined.setdefault((reference.key, targets), []).append(reference)
+        edges = ["SELECT p.%s AS t, p.%s AS id, c.%s AS next_t, c.%s AS next_id FROM %s p JOIN %s c ON %s" % (
+            TABLE, ROW, TABLE, ROW, self._all_of(targets, alike[0].keys()), self._all_of([reference.source for reference in alike], alike[0].columns()),
+            alike[0].met(lambda key: "p." + quote_ident(key), "c.")) for (_key, targets), alike in joined.items()]
         steps, name = ['"slipway %s %d"' % (word, self._number[component[0]]) for word in ("steps", "round")]
         self._queries[steps] = "%s AS MATERIALIZED (%s)" % (steps, " UNION ALL ".join(edges))
         self._queries[name] = "%s (t, id) AS ((%s) UNION SELECT s.next_t, s.next_id FROM %s r JOIN %s s ON s.t = r.t AND s.id = r.id)" % (
             name, " UNION ALL ".join(begin), name, steps)
         self._needs[steps], self._needs[name] = [], needs + [steps]
         self._round.update(dict.fromkeys(component, name))
+
+    def _all_of(self, tables, names):
+        """SQL for the rows of tables with some columns, which all of them have, and with what tells rows apart."""
+        return "(%s)" % " UNION ALL ".join("SELECT %d AS %s, ctid AS %s, %s FROM ONLY %s" % (
+            self._number[table], TABLE, ROW, ", ".join(map(quote_ident, dict.fromkeys(names))), table.sql) for table in tables)
 
     def _part(self, table):
         part = Part(self._filters.get(table))
@@ -380,13 +397,13 @@ class Subset:
             needs.append(self._round[table])
         else:
             wheres = [part.own] * bool(part.own) + ["NOT " + self._refers(reference) for reference in self._dropping(table)]
-            needs += [self._lost(reference.target) for reference in self._dropping(table)]
+            needs += [self._lost_of(reference)[0] for reference in self._dropping(table)]
         for place, reference in enumerate(reference for reference in self._of_source.get(table, ()) if reference.nulls):
             mark = '"slipway orphan %d"' % place
+            lost, keys = self._lost_of(reference)
             part.joins += " LEFT JOIN (SELECT DISTINCT true AS %s, %s FROM %s) j%d ON %s" % (
-                mark, ", ".join(self._key(reference.target, key) for key in reference.keys()), self._lost(reference.target), place,
-                self._meets(reference, "j%d." % place))
-            needs.append(self._lost(reference.target))
+                mark, ", ".join(keys.values()), lost, place, reference.met(lambda key: "j%d.%s" % (place, keys[key])))
+            needs.append(lost)
             for column in reference.emptied:
                 part.lost.setdefault(column, []).append(mark)
         part.where = " AND ".join(wheres) or None
@@ -405,13 +422,24 @@ class Subset:
         """SQL for whether a row does not meet what is said of its own table, in a list; NULL does not meet it."""
         return ["%s IS NOT TRUE" % self._filters[table]] if table in self._filters else []
 
-    def _refers(self, reference):
-        """SQL for whether a row refers to a lost one; a reference with a NULL in it refers to none."""
-        return "EXISTS (SELECT FROM %s WHERE %s)" % (self._lost(reference.target), self._meets(reference))
-
-    def _meets(self, reference, alias=""):
+    def _refers(self, reference, targets=None):
+        """SQL for whether a row refers to a lost one (of some targets); a reference with a NULL in it refers to none."""
+        lost, keys = self._lost_of(reference, targets)
         # Names of keys are those of no column, so that a column is one of the row.
-        return reference.met(lambda key: alias + self._key(reference.target, key))
+        return "EXISTS (SELECT FROM %s WHERE %s)" % (lost, reference.met(keys.get))
+
+    def _lost_of(self, reference, targets=None):
+        """The name of the query with the keys of all lost rows that a reference may be to (of some targets), and {key: its name there}."""
+        targets, names = targets or reference.lossy, tuple(dict.fromkeys(reference.keys()))
+        if len(targets) == 1:
+            return self._lost(targets[0]), {key: self._key(targets[0], key) for key in names}
+        keys = {key: '"slipway key %d"' % number for number, key in enumerate(names)}
+        if (targets, names) not in self._together:
+            name = self._together[targets, names] = '"slipway lost together %d"' % len(self._together)
+            self._queries[name] = "%s AS (%s)" % (name, " UNION ALL ".join("SELECT %s FROM %s" % (
+                ", ".join("%s AS %s" % (self._key(target, key), keys[key]) for key in names), self._lost(target)) for target in targets))
+            self._needs[name] = [self._lost(target) for target in targets]
+        return self._together[targets, names], keys
 
     def _lost(self, table):
         return '"slipway lost %d"' % self._number[table]
@@ -419,22 +447,19 @@ class Subset:
     def _keys(self, table):
         """Names of the columns of a table that others refer to."""
         if table not in self._keys_of:
-            self._keys_of[table] = sorted({key for reference in self._references if reference.target is table for key in reference.keys()})
+            self._keys_of[table] = sorted({key for reference in self._references if table in reference.lossy for key in reference.keys()})
         return self._keys_of[table]
 
     def _key(self, table, key):
         return '"slipway key %d"' % self._keys(table).index(key)
 
 
-def _listed(names):
-    return ", ".join(map(quote_literal, sorted(names)))
-
-
-def _by(end, references):
-    """{table: references} by one of their ends."""
+def _by(ends, references):
+    """{table: references} by some of their ends."""
     found = {}
     for reference in references:
-        found.setdefault(getattr(reference, end), []).append(reference)
+        for table in ends(reference):
+            found.setdefault(table, []).append(reference)
     return found
 
 

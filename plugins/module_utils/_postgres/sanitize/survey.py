@@ -54,7 +54,7 @@ def survey(connection, document, below, environment, gather, exclude_tables=(), 
             result["proposal"] = _Proposal(plan, suspects).document(written or {})
             proposed = Rules(document, [*below, ("proposal", result["proposal"])])
             result["proposal_problems"] = Plan(session, proposed, sanitizing.policy, selection, facts).problems
-    return result, selection.warnings
+    return result, selection.warnings + sanitizing.rules.warnings
 
 
 def _dumped(plan):
@@ -64,7 +64,8 @@ def _dumped(plan):
 def _suspects(session, table):
     """{name of a column: (why, rule)} of all columns of a table that are suspicious: what is in them goes before their name."""
     looks = {column.name: table.suspicious(column) for column in table.columns}
-    return dict({name: found for name, found in looks.items() if found}, **suspicion.by_content(session, table.sql, table.columns))
+    content = suspicion.by_content(session, table.sql, table.columns, table.estimate)
+    return dict({name: found for name, found in looks.items() if found}, **content)
 
 
 def _name(relation):

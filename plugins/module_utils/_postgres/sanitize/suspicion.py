@@ -13,15 +13,17 @@ import re
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident, quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import JSONS, MOMENTS, TEXTS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import JSONS, MOMENTS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import TEXTS as MASKED_TEXTS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import parse
 
+TEXTS = MASKED_TEXTS + ("name",)  # no mask is for the server's type of names, but it holds some all the same
 SAMPLE = 1000  # rows of a table
 SHARE = 0.2  # of its values that have a form, from which on a column is taken to hold such
 
 # (what a name has in it, the bases it is looked at with (empty: all), the rule that is proposed)
 NAMES = (
-    (r"e[_-]?mail", TEXTS, "email"),
+    (r"e[_-]?mail|(^|_)mails?(_?addr(ess)?)?[0-9]*$", TEXTS, "email"),
     (r"first_?name|given_?name|vorname", TEXTS, "first_name"),
     (r"last_?name|sur_?name|family_?name|middle_?name|nachname", TEXTS, "last_name"),
     (r"full_?name|display_?name|user_?name|login|contact_?name|recipient|nick", TEXTS, "hash"),
@@ -36,6 +38,10 @@ NAMES = (
     (r"birth|dob$|geburt", MOMENTS + TEXTS, "date"),
     (r"ssn|tax_?id|vat_?(id|n)|passport|national_?id|card_?n|bic$|swift", (), "hash"),
     (r"(^|_)ip($|_)|ip_?addr|remote_?addr|user_?agent", (), "inet"),
+    # A word for itself, or the last or first of several: more would mean anything.
+    (r"(^|_)(address|addr|anschrift|adresse)([0-9]*$|_(text|full|raw)$)", TEXTS, "street"),
+    (r"(^|_)(tel|cell|handy)(_?(no|number))?[0-9]*$", TEXTS, "phone"),
+    (r"^(gender|sex|nationality|religion|marital_?status|salary|income|maiden_?name|geschlecht|gehalt)$", (), "null"),
     (r"note|comment|message|body|remark|description_of|biograph|signature", TEXTS, "text"),
     (r"latitude|longitude|(^|_)(lat|lon|lng)$", (), "null"),
 )
@@ -53,6 +59,8 @@ FORMS = (
     (r"^[$][0-9a-z]+[$]|^(pbkdf2|argon2|bcrypt)", "hashes of passwords", "hash"),
     (r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}", "texts with e-mail addresses", "text"),
 )
+# Those that nothing else has, as numbers of goods have that of phone numbers.
+SURE = tuple(form for form in FORMS if form[2] in ("email", "iban") or "e-mail" in form[1] or "passwords" in form[1])
 # What is proposed where the rule that comes to mind does not fit a column, the first that does.
 INSTEAD = ("hash", "text", "uuid", "date", "inet", "null", "empty", {"rule": "array", "of": "hash"}, {"rule": "fixed", "value": 0})
 
@@ -67,21 +75,26 @@ def by_name_and_type(column):
     return ("its type %s" % column.type, TYPES[column.base]) if column.base in TYPES else None
 
 
-def by_content(session, table, columns):
-    """{name of a column: (why, rule)} of those columns of a table (as SQL names it) whose values have a form."""
+def by_content(session, table, columns, estimate, forms=FORMS):
+    """{name of a column: (why, rule)} of those columns of a table (as SQL names it) whose values have one of forms; estimate is how many rows it has.
+
+    The first rows are often the oldest, of when nobody had come yet: others of anywhere are looked at, too.
+    """
     texts = [column for column in columns if column.base in TEXTS]
     if not texts:
         return {}
     counts = ["count(%s) AS n%d" % (quote_ident(column.name), number) for number, column in enumerate(texts)]
     counts += ["count(*) FILTER (WHERE %s) AS n%d_%d" % (_has(column, form), number, place)
-               for number, column in enumerate(texts) for place, (form, _what, _rule) in enumerate(FORMS)]
-    row = session.query_rows("SELECT %s FROM (SELECT %s FROM ONLY %s LIMIT %d) sample" % (
-        ", ".join(counts), ", ".join(quote_ident(column.name) for column in texts), table, SAMPLE), table)[0]
+               for number, column in enumerate(texts) for place, (form, _what, _rule) in enumerate(forms)]
+    names = ", ".join(quote_ident(column.name) for column in texts)
+    of_anywhere = " TABLESAMPLE SYSTEM (%f)" % min(100.0, 200.0 * SAMPLE / max(estimate, 1))
     found = {}
-    for number, column in enumerate(texts):
-        for place, (_form, what, rule) in enumerate(FORMS):
-            if row["n%d" % number] and row["n%d_%d" % (number, place)] >= SHARE * row["n%d" % number]:
-                found.setdefault(column.name, ("%s in it" % what, rule))
+    for row in [session.query_rows("SELECT %s FROM (SELECT %s FROM ONLY %s%s LIMIT %d) sample" % (
+            ", ".join(counts), names, table, which, SAMPLE), table)[0] for which in ("", of_anywhere)[:1 if estimate <= SAMPLE else 2]]:
+        for number, column in enumerate(texts):
+            for place, (_form, what, rule) in enumerate(forms):
+                if row["n%d" % number] and row["n%d_%d" % (number, place)] >= SHARE * row["n%d" % number]:
+                    found.setdefault(column.name, ("%s in it" % what, rule))
     return found
 
 

@@ -70,20 +70,56 @@ def live(monkeypatch):
 def test_no_word_of_rules_makes_no_sanitized_dump_and_any_word_does(live):
     assert sources.rules_from(dict(NOTHING, environment="prod"), None) is None
     assert sources.rules_from(dict(NOTHING, environment="prod"), {}) == ({}, [])
-    assert sources.rules_from(dict(NOTHING, sanitize_content={}, environment="prod"), None) == ({}, [("sanitize_content", {})])
+    assert sources.rules_from(dict(NOTHING, sanitize_content={}, environment="prod"), None) == ({}, [("sanitize_content", {}, False)])
     with pytest.raises(SlipwayError, match="rules.yml was not read"):
         sources.rules_from(dict(NOTHING, sanitize_file="a/rules.yml", environment="prod"), {})
     live(of("a"), {"tables": {"b": "truncate"}})
     params = dict(NOTHING, sanitize_root="/srv/shop", environment="prod")
     both = {"tables": {"a": {"columns": {"c": "keep"}}, "b": "truncate"}}
-    assert sources.rules_from(params, None) == ({}, [("slipway.yml", both)])
-    assert sources.rules_from(dict(params, environment=None), None) == ({}, [("slipway.yml", of("a"))])
+    assert sources.rules_from(params, None) == ({}, [("slipway.yml", both, True)])
+    assert sources.rules_from(dict(params, environment=None), None) == ({}, [("slipway.yml", of("a"), True)])
     params.update(sanitize_file="a/rules.yml", sanitize_content=of("f"))
-    assert sources.rules_from(params, of("i")) == (of("i"), [("slipway.yml", both), ("rules.yml", of("f"))])
+    assert sources.rules_from(params, of("i")) == (of("i"), [("slipway.yml", both, True), ("rules.yml", of("f"), False)])
+
+
+def test_a_package_makes_no_check_of_those_who_dump_weaker():
+    lax = dict(of("t"), policy="scan", residue={"accept": ["a.b.c", "the schema"]})
+    rules = Rules({}, [("slipway.yml", lax, True)])
+    assert (rules.policy, rules.accepted) == (None, [])
+    assert rules.warnings == ["policy: scan and residue: accept (a.b.c, the schema) of slipway.yml do not count: only whoever makes the dump can say so,"
+                              " with the call, in its config, or in a file of rules."]
+    for document, below in ((lax, []), ({}, [("slipway.yml", lax)])):
+        rules = Rules(document, below)
+        assert (rules.policy, rules.accepted, rules.warnings) == ("scan", ["a.b.c", "the schema"], [])
+    rules = Rules({"policy": "scan"}, [("slipway.yml", dict(of("t"), policy="strict"), True)])  # what makes it stronger counts, unless somebody says else
+    assert (rules.policy, rules.warnings) == ("scan", [])
+    assert Rules({}, [("slipway.yml", dict(of("t"), policy="strict"), True)]).policy == "strict"
+
+
+def test_what_comes_later_goes_before_and_so_the_order_is_in_the_digest():
+    tables = {"a": {"columns": {"x*": "hash", "*y": "text"}}, "b": "keep"}
+    turned = [{"tables": dict(reversed(tables.items()))}, {"tables": dict(tables, a={"columns": {"*y": "text", "x*": "hash"}})}]
+    said = {"policy": "strict", "tables": tables}
+    assert len({Rules(document).digest for document in [{"tables": tables}, *turned]}) == 3
+    assert Rules(said).digest == Rules(dict(reversed(said.items()))).digest  # that of options says nothing
 
 
 def test_rules_are_no_reason_without_a_release(tmp_path):
-    assert sources.rules_from(dict(NOTHING, sanitize_root=str(tmp_path), environment="prod"), None) == ({}, [])
+    params = dict(NOTHING, sanitize_root=str(tmp_path), environment="prod")
+    assert sources.rules_from(params, None) == ({}, [])
+    (tmp_path / "releases").mkdir()
+    (tmp_path / "other").mkdir()
+    assert sources.rules_from(params, None) == ({}, [])
+
+
+@pytest.mark.parametrize("typed, words", [("srv/shpo", "srv/shpo, whose live release has rules .* cannot be read: No such file"),
+                                          ("", "No release is live in /"), ("srv/shop/current", "No release is live in /.*/srv/shop/current")])
+def test_a_slip_of_the_pen_does_not_lose_the_rules_of_a_release(tmp_path, typed, words):
+    (tmp_path / "srv" / "shop" / "releases" / "1").mkdir(parents=True)
+    (tmp_path / "srv" / "shop" / "releases" / "1" / "code").touch()
+    (tmp_path / "srv" / "shop" / "current").symlink_to("releases/1")
+    with pytest.raises(SlipwayError, match=words):
+        sources.rules_from(dict(NOTHING, sanitize_root=str(tmp_path / typed), environment="dev"), {})
 
 
 @pytest.mark.parametrize("configs, config, said, part", [
@@ -134,6 +170,9 @@ def test_what_is_proposed_fits(column, rule, fits):
 
 
 @pytest.mark.parametrize("name, base, rule", [
-    ("E-Mail", "citext", "email"), ("emailed", "bool", None), ("home", "record", "null"), ("words", "tsvector", "null"), ("colour", "text", None)])
+    ("E-Mail", "citext", "email"), ("emailed", "bool", None), ("home", "record", "null"), ("words", "tsvector", "null"), ("colour", "text", None),
+    ("address", "text", "street"), ("billing_address2", "varchar", "street"), ("ip_address", "text", "inet"), ("email_address", "text", "email"),
+    ("address_id", "int4", None), ("addressed", "text", None), ("tel", "text", "phone"), ("hotel", "text", None), ("excel", "text", None),
+    ("gender", "varchar", "null"), ("salary", "numeric", "null"), ("login", "name", "hash")])
 def test_what_looks_like_data_of_persons(name, base, rule):
     assert (by_name_and_type(Column(name, base, base)) or (None, None))[1] == rule

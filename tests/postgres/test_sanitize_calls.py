@@ -1,0 +1,71 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What conditions and expressions of rules call without saying its name, by operators, casts and domains: the server knows."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.tests.postgres.test_sanitize import newest, restored, sanitized
+from ansible_collections.slipway.app.tests.postgres.test_subset import small, store
+
+__all__ = ["small", "store"]  # fixtures
+# A function that is called by mistake says so: it fails.
+HIDDEN = """SET search_path = public; CREATE TABLE person (id int PRIMARY KEY, mail text, seen timestamptz, tags text[], data jsonb, "Odd :funcid 1" text);
+    INSERT INTO person SELECT g, 'raw' || g, now() - g * interval '1 day', ARRAY['raw' || g], '{"a": "raw"}', 'x' FROM generate_series(1, 9) g;
+    CREATE FUNCTION act(int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'it was called'; END $$;
+    CREATE FUNCTION act(int, int) RETURNS boolean LANGUAGE sql AS 'SELECT public.act($1)'; CREATE FUNCTION act(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
+    CREATE FUNCTION calm(int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 > 3';
+    CREATE FUNCTION around(int) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true';
+    CREATE OPERATOR @@@ (LEFTARG = int, RIGHTARG = int, FUNCTION = act); CREATE OPERATOR !!! (RIGHTARG = text, FUNCTION = current_setting);
+    CREATE OPERATOR ### (RIGHTARG = int, FUNCTION = calm); CREATE OPERATOR &&& (RIGHTARG = int, FUNCTION = around);
+    CREATE TYPE coin AS (n int); CREATE FUNCTION toss(coin) RETURNS boolean LANGUAGE sql AS 'SELECT public.act($1.n)';
+    CREATE CAST (coin AS boolean) WITH FUNCTION toss;
+    CREATE DOMAIN wary AS int CHECK (VALUE > 0 OR act(VALUE)); CREATE DOMAIN over_it AS wary"""
+KEPT = {"id": "keep", "mail": "hash", "seen": "keep", "tags": {"rule": "array", "of": "hash"}, "data": "null", '"Odd :funcid 1"': "keep"}
+
+
+def rules(where=None, **columns):
+    return {"tables": {"person": dict({"columns": dict(KEPT, **columns)}, **({"where": where} if where else {}))}}
+
+
+@pytest.mark.parametrize("where, words", [
+    ("id OPERATOR(public.@@@) 1", "its where calls act, which may"), ("ROW(id)::public.coin::boolean", "its where calls toss, which may"),
+    ("id::public.over_it > 1", "its where calls act, which may"), ("OPERATOR(public.&&&) id", "its where calls around, which may"),
+    ("CAST(ARRAY[id] AS public.wary[]) IS NULL", "its where calls act, which may"),
+    ("OPERATOR(public.!!!) ('slip' || 'way.sanitize_key') > ''", "its where comes to call current_setting, which it may not"),
+    ("(1, id) < (2, 3) AND random() < 2", "its where calls random, which may"), ("person.act", "its where cannot be worked out (SQLSTATE 42703)")])
+def test_a_condition_calls_nothing_by_another_name(small, store, where, words):
+    small.execute(HIDDEN)
+    with pytest.raises(SlipwayError, match="public.person: ") as error:
+        sanitized(small, store, rules(where))
+    assert words in str(error.value) and "SQLSTATE P0001" not in str(error.value) and store.list() == []
+
+
+@pytest.mark.parametrize("expression, words", [
+    ("OPERATOR(public.!!!) ('slip' || 'way.sanitize_key')", "comes to call current_setting, which it may not"),
+    ("public.act(mail)", "comes to call act, which may do"),
+    ("(id OPERATOR(public.@@@) 1)::text", "comes to call act, which may do"), ("id::public.wary::text", "comes to call act, which may do"),
+    ("max(mail)", "is none over one row"), ("lag(mail) OVER (ORDER BY id)", "is none over one row"), ("unnest(ARRAY[mail, mail])", "is none over one row")])
+def test_an_expression_calls_nothing_by_another_name(small, store, expression, words):
+    small.execute(HIDDEN)
+    rule = {"rule": "sql", "expression": expression}
+    for name, said in (("mail", rule), ("tags", {"rule": "array", "of": rule}), ("data", {"rule": "json", "paths": {"a.b": rule}})):
+        with pytest.raises(SlipwayError) as error:
+            sanitized(small, store, rules(**{name: said}))
+        assert "public.person.%s: the rule sql %s" % (name, words) in str(error.value) and "SQLSTATE" not in str(error.value)
+    assert store.list() == []
+
+
+def test_what_works_a_value_out_is_called(postgres, small, store):
+    small.execute(HIDDEN)
+    drawn = {"rule": "sql", "expression": "gen_random_uuid()::text || CASE WHEN public.calm(id) OR OPERATOR(public.&&&) id THEN '' END"}
+    sanitized(small, store, rules("seen > date '2020-01-01' AND seen + interval '1 day' < now() AND (OPERATOR(public.###) id OR public.calm(id))"
+                                  " AND id::text <> '9'"
+                                  " AND (id, id) > (1, 2) AND to_char(seen, 'YYYY')::int BETWEEN 2020 AND 2100 AND data ->> 'a' = ANY (ARRAY['raw'])",
+                                  mail=drawn, tags={"rule": "array", "of": {"rule": "sql", "expression": "e.n || '.' || length(e.v)"}}))
+    there = restored(postgres, newest(store))
+    assert there.query("SELECT array_agg(id ORDER BY id) AS ids, count(DISTINCT mail) AS mails, min(tags::text) AS tags FROM public.person") == [
+        {"ids": [4, 5, 6, 7, 8], "mails": 5, "tags": "{1.4}"}]

@@ -1,0 +1,43 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all playbooks have in common before they ask any host."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+# Those that do nothing but read may do it for several environments at once.
+READING = {"status", "operation_log", "package_list", "patch_list", "database_list", "sanitized_list"}
+
+
+def test_what_changes_something_changes_one_environment(repository):
+    """Of two inventories the last one says for the hosts of both what they are: prod would be uat, and may be dumped raw, or restored."""
+    lax = set()
+    for path in sorted((repository.root / "playbooks").glob("*.yml")):
+        first = yaml.safe_load(path.read_text(encoding="utf-8"))[0]
+        looked, = [task["slipway.app.inventory_check"] or {} for task in first["tasks"] if "slipway.app.inventory_check" in task]
+        assert first["hosts"] == "localhost" and looked.get("alone") in (None, False), path.name
+        lax |= {path.stem} if "alone" in looked else set()
+    assert lax == READING
+
+
+@pytest.mark.parametrize("second, more, words", [
+    ("uat", {}, "It is several at once (%(folder)s/prod, %(folder)s/uat)"), ("", {}, None), ("uat", {"several_inventories": "yes"}, None),
+    ("", {"slipway_environment": "{{ {'a': 'uat', 'b': 'prod'}[inventory_hostname] }}"}, "b of prod; a of uat")])
+def test_several_environments_in_one_run_are_refused(tmp_path, second, more, words):
+    (tmp_path / "prod").write_text("[app]\na\nb\n", encoding="utf-8")
+    (tmp_path / "uat").write_text("[app]\nc\n", encoding="utf-8")
+    inventories = [word for name in ("prod", second) if name for word in ("-i", name)]
+    variables = dict({"ansible_connection": "local", "slipway_root": str(tmp_path), "slipway_environment": "uat"}, **more)
+    (tmp_path / "look.yml").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [{"slipway.app.inventory_check": {}}]}]),
+                                       encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "ansible", "playbook", *inventories, "look.yml", "-e", json.dumps(variables)],
+                          cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is (words is None), done.stdout
+    assert (words or "") % {"folder": tmp_path} in done.stdout
