@@ -116,10 +116,10 @@ def test_names_comments_and_rows_that_psql_would_take_for_its_commands(postgres,
     monkeypatch.chdir(tmp_path)  # programs are started here, and a name has 63 bytes
     command = "\n\\! touch sign\n"
     table = {"schema": "public", "name": "x" + command}
-    postgres.connection().execute("""CREATE TABLE %(table)s ("%(command)s" text DEFAULT '%(command)s');
+    statements = """CREATE TABLE %(table)s ("%(command)s" text DEFAULT '%(command)s');
         COMMENT ON TABLE %(table)s IS '%(command)s'; INSERT INTO %(table)s VALUES ('%(command)s');
-        CREATE FUNCTION public.touch() RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN '%(command)s'; END$$""" % {
-            "table": quoted_name(table), "command": command})
+        CREATE FUNCTION public.touch() RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN '%(command)s'; END$$"""
+    postgres.connection().execute(statements % {"table": quoted_name(table), "command": command})
     dump, before = dumped(postgres, tmp_path / "store"), as_text(postgres, "shop")
     restore(postgres, DumpSource(dump))
     assert as_text(postgres, "shop") == before
