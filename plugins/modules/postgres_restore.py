@@ -87,9 +87,8 @@ options:
       - Restores only the rows of these tables, patterns as O(slipway.app.postgres_dump#module:exclude_tables) has them. One that is not in
         the dump is refused. A partitioned table stands for its partitions.
       - A table that the live database has no more is made again where its own name is given, without V(*) and V(?); with its indexes,
-        constraints, foreign keys, triggers, policies and sequences, as the dump has them. It is empty until its rows come, and taken away again
-        when that fails; a run that is killed in between leaves it empty. Foreign keys of other tables to it, views of it and privileges on
-        it are not made again.
+        constraints, foreign keys, triggers, policies and sequences, as the dump has them. It comes in the same transaction as its rows, so
+        nobody ever finds it empty. Foreign keys of other tables to it, views of it and privileges on it are not made again.
       - Their definitions and everything else of the live database stay as they are, with what others write to it meanwhile. The rows are
         restored into a database beside the live one and counted there. Then they replace those of the live tables in one transaction, in
         which nobody can use these tables. Whatever fails or is killed leaves every row as it was.

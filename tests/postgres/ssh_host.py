@@ -67,8 +67,9 @@ def running(cache_dir, folder):
     pathlib.Path(folder, "sshd_config").write_text(CONFIG.format(port=port, folder=folder), encoding="utf-8")
     argv = [sshd, "-D", "-e", "-f", os.path.join(folder, "sshd_config")]
     if os.geteuid() == 0:
-        others = [line for line in pathlib.Path("/etc/passwd").read_text(encoding="utf-8").splitlines() if not line.startswith("root:")]
-        pathlib.Path(folder, "passwd").write_text("\n".join(["root:x:0:0:root:%s:/bin/sh" % folder] + others) + "\n", encoding="utf-8")
+        others = [line for line in pathlib.Path("/etc/passwd").read_text(encoding="utf-8").splitlines() if not line.startswith(("root:", "sshd:"))]
+        ours = ["root:x:0:0:root:%s:/bin/sh" % folder, "sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin"]  # to lower its rights, as the package makes it
+        pathlib.Path(folder, "passwd").write_text("\n".join(ours + others) + "\n", encoding="utf-8")
         argv = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
                 AS_ROOT.format(folder=shlex.quote(str(folder)), sshd=shlex.quote(sshd))]
     log = pathlib.Path(folder, "sshd.log")

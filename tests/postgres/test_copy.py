@@ -296,6 +296,23 @@ def test_killed_in_the_middle_of_a_stream(wide, other, monkeypatch):
     after_a_kill(other, origin(wide, local=False), "stream")
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("end", ["source", "target"])
+def test_a_server_that_dies_in_the_middle_of_a_stream(wide, other, monkeypatch, end):
+    server = {"source": wide, "target": other}[end]
+    in_the_middle(monkeypatch, server.kill)
+    with pytest.raises(SlipwayError, match="not touched"):
+        copied(other, origin(wide, local=False), database="shop")
+    monkeypatch.undo()
+    server.start()
+    settled(other)
+    left = sorted(other.databases() - {"shop"})
+    assert orders(other) == OLD and left == {"source": [], "target": ["shop__new"]}[end]
+    result = copied(other, origin(wide, local=False), database="shop", remove_leftovers=True)
+    assert [leftover["database"] for leftover in result["leftovers"]] == left
+    assert orders(other) == WHOLE and other.databases() == {"shop"}
+
+
 # The module
 
 

@@ -18,7 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_poin
 from ansible_collections.slipway.app.tests.postgres.crashes import cut_at, die, in_child, slip_to_server
 from ansible_collections.slipway.app.tests.selection import long_but
 
-SETTINGS_OF_A_SESSION = 8  # statements every session begins with; dying there is dying before the first real one
+SETTINGS_OF_A_SESSION = 1  # statement every session begins with; dying there is dying before the first real one
 KEPT = "shop__slipway_failed_op1"
 send = Session._send
 

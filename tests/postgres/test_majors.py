@@ -18,6 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY, cluster, postgres_server
 
@@ -140,3 +141,14 @@ def test_into_what_is_live_and_back(majors, dumps, target, major):
     assert server.sql("SELECT count(*), current_setting('work_mem'), has_table_privilege('guest', 'app.egg', 'DELETE') FROM app.egg", "live") == "2|5MB|t"
     restore.go(":pre")
     assert server.sql("SELECT count(*) FROM app.egg", "live") == "0"
+
+
+@pytest.mark.parametrize("major", [14, 16])
+def test_a_table_is_made_again_by_a_client_newer_than_the_server(majors, dumps, target, major):
+    """Such a client begins with settings that the server does not know."""
+    server = target(major)
+    server.sql("CREATE DATABASE live OWNER shop TEMPLATE shop")
+    server.connection().execute("DROP TABLE app.room", "live")
+    source = PartSource(dumps[major], majors[18].bin_dir, ["app.room"], [])
+    assert PartRestore(server.connection("postgres", "live"), Wishes()).run(source)["made"] == [{"schema": "app", "name": "room"}]
+    assert server.sql("SELECT count(*) FROM app.room", "live") == "1"

@@ -28,7 +28,7 @@ def restore(postgres, source, user="shop", **wishes):
 
 def as_text(postgres, database):
     """All of a database as pg_dump writes it, content included; what differs from run to run is taken out."""
-    done = subprocess.run([postgres.bin_dir + "/pg_dump", "--restrict-key=x", "-d", database], capture_output=True, text=True, check=True,
+    done = subprocess.run([postgres.bin_dir + "/pg_dump", "--restrict-key=x", "--encoding=UTF8", "-d", database], capture_output=True, text=True, check=True,
                           env=dict(os.environ, **postgres.variables()))
     return re.sub(r"^--.*\n", "", done.stdout, flags=re.MULTILINE)
 

@@ -12,6 +12,7 @@ import time
 import psycopg
 import pytest
 
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow, alone, close
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.tests.postgres import bouncer, test_restore
@@ -80,6 +81,21 @@ def test_each_client_sees_one_whole_database_after_the_other(postgres, dump, por
     assert (old[1], new[1]) == (10, 1000) and old[0] != new[0]
     assert [client.seen for client in clients] == [[old, new, old]] * CLIENTS
     assert postgres.databases() == {"shop", "shop__post"}
+
+
+def test_that_sessions_end_is_seen_at_once(postgres):
+    """pg_terminate_backend() itself would wait at least 100 ms. Other work may hold us up as well, but not each time."""
+    seconds = []
+    with postgres.connection().session("postgres") as session:
+        for _number in range(10):
+            with contextlib.ExitStack() as others:
+                for _other in range(3):
+                    others.enter_context(postgres.connection().session())
+                close(session, "shop")
+                begun = time.monotonic()
+                alone(session, [allow("shop", True)], "shop")
+                seconds.append(time.monotonic() - begun)
+    assert min(seconds) < 0.08, seconds
 
 
 def reach(clients, number):

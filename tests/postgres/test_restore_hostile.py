@@ -13,9 +13,12 @@ import subprocess
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest
+from ansible_collections.slipway.app.plugins.module_utils._postgres.replacement import quoted_name
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Wishes
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
-from ansible_collections.slipway.app.tests.postgres.test_restore import refused
+from ansible_collections.slipway.app.tests.postgres.test_restore import as_text, refused, restore
 
 SECRET = "4711\tthe host's own\n\\.\n\n\n"
 
@@ -106,3 +109,20 @@ def test_pg_restore_itself_would_have_read_it(postgres, harmed):
     subprocess.run([postgres.bin_dir + "/pg_restore", "-d", "target", source.dump.archive], check=False, capture_output=True,
                    env=postgres.connection(database="target").environment())
     assert postgres.sql("SELECT note FROM public.orders", "target") == "the host's own"
+
+
+def test_names_comments_and_rows_that_psql_would_take_for_its_commands(postgres, tmp_path, monkeypatch):
+    """Whatever the pg_dump that wrote them and the pg_restore that reads them make of a new line in a name."""
+    monkeypatch.chdir(tmp_path)  # programs are started here, and a name has 63 bytes
+    command = "\n\\! touch sign\n"
+    table = {"schema": "public", "name": "x" + command}
+    statements = """CREATE TABLE %(table)s ("%(command)s" text DEFAULT '%(command)s');
+        COMMENT ON TABLE %(table)s IS '%(command)s'; INSERT INTO %(table)s VALUES ('%(command)s');
+        CREATE FUNCTION public.touch() RETURNS text LANGUAGE plpgsql AS $$BEGIN RETURN '%(command)s'; END$$"""
+    postgres.connection().execute(statements % {"table": quoted_name(table), "command": command})
+    dump, before = dumped(postgres, tmp_path / "store"), as_text(postgres, "shop")
+    restore(postgres, DumpSource(dump))
+    assert as_text(postgres, "shop") == before
+    postgres.connection().execute("DROP TABLE " + quoted_name(table))
+    PartRestore(postgres.connection(), Wishes()).run(PartSource(dump, postgres.bin_dir, ['"%s"' % table["name"]], []))
+    assert as_text(postgres, "shop") == before and not pathlib.Path("sign").exists()

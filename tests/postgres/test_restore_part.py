@@ -11,7 +11,7 @@ import re
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_part
+from ansible_collections.slipway.app.plugins.module_utils._postgres import making, restore_part
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import STOPPED, Connection, PostgresError, Session
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
@@ -155,6 +155,60 @@ def test_a_table_that_is_gone_is_made_again_where_it_is_named(postgres, dump, mo
     assert state(postgres) == MENDED and "Foreign keys of other tables to it" in done["warnings"][0]
     assert postgres.sql("SELECT tgenabled FROM pg_trigger WHERE tgname = 'logged'", "shop") == "A"
     assert part(postgres, dump, "customers", "sales")["made"] == []
+
+
+def test_a_table_to_be_made_again_is_not_there_before_its_rows_are(postgres, dump):
+    postgres.connection().execute("DROP TABLE public.customers CASCADE")
+    gone = test_restore.as_text(postgres, "shop")
+    assert part(postgres, dump, "customers", swap=False)["made"] == [{"schema": "public", "name": "customers"}]
+    assert test_restore.as_text(postgres, "shop") == gone
+    postgres.connection().execute("CREATE TABLE public.customers ()")
+    with pytest.raises(SlipwayError, match='public.customers cannot be made again: [^;]*ERROR: relation "customers" already exists.*:ready') as caught:
+        put(postgres)
+    assert "CREATE TABLE" not in str(caught.value)
+    postgres.connection().execute("DROP TABLE public.customers")
+    done = put(postgres)
+    assert done["made"] == [{"schema": "public", "name": "customers"}] and "Foreign keys of other tables to it" in done["warnings"][0]
+    assert state(postgres) == MENDED
+
+
+@pytest.mark.parametrize("step", long_but(["convert_from", "TRUNCATE", "COMMIT"], "TRUNCATE"))
+def test_killed_while_a_table_is_made_again(postgres, dump, kill_at, monkeypatch, step):
+    """It is there with its rows, or not at all."""
+    postgres.connection().execute("DROP TABLE public.customers CASCADE")
+    kill_at(step, True)
+    assert not in_child(lambda: part(postgres, dump, "customers"))
+    monkeypatch.undo()
+    test_restore_crash.settled(postgres)
+    assert postgres.sql("SELECT to_regclass('public.customers') IS NULL", "shop") == "t" or step == "COMMIT" and state(postgres) == MENDED
+    with pytest.raises(SlipwayError, match='"shop__new" is left'):
+        part(postgres, dump, "customers")
+    part(postgres, dump, "customers", remove_leftovers=True)
+    assert state(postgres) == MENDED and postgres.databases() == {"shop"}
+
+
+@pytest.mark.parametrize("said, match", [("COMMIT", "transaction command"), ("COPY public.log FROM STDIN", "COPY to/from client"),
+                                         ("\\! touch %s", "syntax error")])
+def test_what_makes_a_table_again_can_be_nothing_but_sql_of_the_transaction(postgres, dump, monkeypatch, tmp_path, said, match):
+    """As a hostile dump could have it: pg_restore writes whatever stands in the archive."""
+    postgres.connection().execute("DROP TABLE public.customers CASCADE")
+    gone, sign, statement = test_restore.as_text(postgres, "shop"), tmp_path / "sign", making._statement
+    said = (said.replace("%s", str(sign)) + ";\n").encode()
+    monkeypatch.setattr(making, "_statement", lambda script: statement(script.replace(b"CREATE TABLE", said + b"CREATE TABLE", 1)))
+    with pytest.raises(SlipwayError, match="public.customers cannot be made again: .*" + match):
+        part(postgres, dump, "customers")
+    assert test_restore.as_text(postgres, "shop") == gone and not sign.exists() and postgres.databases() == {"shop"}
+
+
+def test_a_table_of_a_database_of_another_encoding_is_made_again(postgres, tmp_path):
+    postgres.drop_all()
+    postgres.sql("CREATE DATABASE shop OWNER shop TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    postgres.connection().execute("""CREATE TABLE public."Käufer" ("Straße" text DEFAULT 'größer \\ ''als''', CHECK ("Straße" <> E'\\\\n'));
+        INSERT INTO public."Käufer" VALUES ('Übrig')""")
+    dump, before = dumped(postgres, tmp_path / "dumps"), test_restore.as_text(postgres, "shop")
+    postgres.connection().execute('DROP TABLE public."Käufer"')
+    assert part(postgres, dump, '"Käufer"')["made"] == [{"schema": "public", "name": "Käufer"}]
+    assert test_restore.as_text(postgres, "shop") == before
 
 
 ODD = ['app."Order ""Lines"" 日本"', 'app."line\nbreak"', "app.room", "app.event_2", "app.secret", "app.hen", "app.egg",

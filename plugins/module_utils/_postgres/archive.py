@@ -60,21 +60,25 @@ def check_names(folder, manifest):
         raise SlipwayError("Cannot read the archive %s: %s." % (folder, error.strerror)) from error
 
 
-def belonging(folder, tables, schemas):
-    """The ids of those entries of an archive in a folder that make tables [(schema, name)] as they were, but for rows and privileges.
+def rows_of(folder, tables):
+    """The ids of those entries of an archive in a folder that bring the rows of tables {(schema, name)}, in bytes of its encoding."""
+    return {entry.id for entry in _entries(os.path.join(folder, CONTENTS)) if entry.kind == b"TABLE DATA" and (entry.schema, entry.tag) in tables}
 
-    With them are the entries of schemas (names). An entry comes after all that it needs.
+
+def belonging(folder, tables, schemas):
+    """The ids of those entries of an archive in a folder that make tables {(schema, name)} as they were, but for rows and privileges.
+
+    With them are the entries of schemas {name}. All names are in bytes of its encoding. An entry comes after all that it needs.
     """
-    wanted = [tuple(part.encode("utf-8") for part in table) for table in tables]
     found = set()
     for entry in _entries(os.path.join(folder, CONTENTS)):
         if entry.kind == b"TABLE":
-            ours = (entry.schema, entry.tag) in wanted
+            ours = (entry.schema, entry.tag) in tables
         elif entry.kind == b"SCHEMA":
-            ours = entry.tag.decode("utf-8", "replace") in schemas
+            ours = entry.tag in schemas
         elif entry.kind in _NAMING:  # its tag is the table's name, and its own behind it
             ours = not found.isdisjoint(entry.needs) and any(
-                entry.schema == schema and (entry.tag + b" ").startswith(name + b" ") for schema, name in wanted)
+                entry.schema == schema and (entry.tag + b" ").startswith(name + b" ") for schema, name in tables)
         else:
             ours = entry.kind in _NEEDING and not found.isdisjoint(entry.needs)
         if ours:

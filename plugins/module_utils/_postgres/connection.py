@@ -198,7 +198,7 @@ class Session:
                 "The PostgreSQL client psql cannot be started: %s." % error.strerror, LOST,
                 hint="Install it on this host (package postgresql-client on Debian, postgresql on Red Hat).") from error
         try:
-            self.execute(*SETTINGS)
+            self.execute("\\; ".join(SETTINGS))  # as one: when the server has much to do, each answer is waited for
         except BaseException:
             self.close()
             raise

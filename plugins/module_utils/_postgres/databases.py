@@ -35,6 +35,18 @@ _MARKED = quote_literal("\n?%s$" % re.escape(MARK))
 OPEN = "CASE WHEN d.datallowconn THEN true WHEN shobj_description(d.oid, 'pg_database') ~ %s THEN false END" % _MARKED
 COMMENT = "nullif(regexp_replace(shobj_description(d.oid, 'pg_database'), %s, ''), '')" % _MARKED
 
+# Ends sessions and waits for it. pg_terminate_backend() looks only every 100 ms whether one is gone, and clients are refused meanwhile.
+ENDING = """
+DECLARE patience CONSTANT timestamptz := clock_timestamp() + interval '%(milliseconds)d ms';
+BEGIN
+    PERFORM pg_terminate_backend(pid) %(others)s;
+    LOOP
+        PERFORM pg_stat_clear_snapshot();
+        EXIT WHEN NOT EXISTS (SELECT %(others)s) OR clock_timestamp() > patience;
+        PERFORM pg_sleep(0.002);
+    END LOOP;
+END"""
+
 HOLDER = """
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = %d AND l.objid::bigint = %d AND l.objsubid = 2
@@ -101,8 +113,7 @@ def alone(session, statements, *databases):
     others = ("FROM pg_stat_activity WHERE datname IN (%s) AND usesysid IS NOT NULL"
               % ", ".join(quote_literal(database) for database in databases))
     for attempt in range(3):
-        session.execute(together("SELECT count(pg_terminate_backend(pid)) " + others,
-                                 "SELECT count(pg_terminate_backend(pid, %d)) %s" % (EXIT_TIMEOUT, others)))
+        session.execute("DO " + quote_literal(ENDING % {"others": others, "milliseconds": EXIT_TIMEOUT}))
         try:
             # CREATE DATABASE cannot be part of a transaction and is one by itself.
             return session.execute(*statements) if len(statements) == 1 else session.transaction(*statements)

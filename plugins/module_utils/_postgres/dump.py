@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import datetime
 import getpass
@@ -24,6 +23,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import manif
 from ansible_collections.slipway.app.plugins.module_utils._postgres.configs import split
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOCK_TIMEOUT, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import system_of
+from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import encoded
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import outside
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import OLDEST
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Selection, exactly, names, spoken
@@ -66,9 +66,6 @@ SELECT c.oid::bigint FROM pg_class c WHERE c.oid IN (%s) AND pg_relation_filenod
 COPYING = """
 SELECT p.relid::bigint AS oid, p.tuples_processed AS rows
 FROM pg_stat_progress_copy p JOIN pg_stat_activity a USING (pid) WHERE a.application_name = '%s'"""
-
-# What Python calls encodings that it knows by other names than PostgreSQL.
-_CODECS = {"SQL_ASCII": "utf-8", "KOI8R": "koi8_r", "KOI8U": "koi8_u", "WIN866": "cp866", "WIN874": "cp874", "UHC": "cp949"}
 
 
 class Wish:
@@ -188,24 +185,8 @@ def arguments(wish, settled, clients, excluded, excluded_data, snapshot, facts):
     argv = [clients.pg_dump, "--format=directory", "--no-password", "--jobs=%d" % wish.jobs, "--snapshot=" + snapshot,
             "--lock-wait-timeout=%ds" % LOCK_TIMEOUT, compression.argument(settled, clients)]
     for option, relations in (("--exclude-table=", excluded), ("--exclude-table-data=", excluded_data)):
-        try:
-            # pg_dump speaks the encoding of the database, whatever that is: some cannot be put in another one.
-            argv += [(option + exactly(relation)).encode(codec(facts)) for relation in relations]
-        except UnicodeError as error:
-            raise _unspeakable(facts, error) from error
+        argv += [encoded(option + exactly(relation), facts["encoding"]) for relation in relations]
     return argv
-
-
-def codec(facts):
-    """What Python calls the encoding of the database."""
-    try:
-        return codecs.lookup(_CODECS.get(facts["encoding"], facts["encoding"].replace("WIN", "cp"))).name
-    except LookupError as error:
-        raise _unspeakable(facts, error) from error
-
-
-def _unspeakable(facts, error):
-    return SlipwayError("A table to leave out cannot be named in the database's encoding %s: %s." % (facts["encoding"], error), untouched=UNTOUCHED)
 
 
 def _run_pg_dump(connection, clients, argv, selection, counting, report, begun):

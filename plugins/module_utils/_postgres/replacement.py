@@ -58,14 +58,16 @@ WHERE c.relkind = 'm' ORDER BY 1, 2"""
 class Replacement:
     """Tables ({schema, name, rows}) of the database of a session, which get their rows from another database of the server.
 
-    A block around what is done with it is one transaction. It is for the block to commit it; otherwise all is as it was.
+    Those that are lacking are made by a Making. A block around what is done with it is one transaction. It is for the block
+    to commit it; otherwise all is as it was.
     """
 
-    def __init__(self, connection, session, tables, source):
+    def __init__(self, connection, session, tables, source, making):
         self.connection = connection
         self.session = session
         self.source = source
         self.tables = tables
+        self.making = making
         self.warnings = []
         self._here = {}
         self._there = {}
@@ -79,14 +81,19 @@ class Replacement:
             self.session.close()  # what is not committed is undone by the server
 
     def compare(self):
-        """Refuse tables that are defined otherwise, before anything is locked for them."""
+        """Refuse tables that are defined otherwise or cannot be made, before anything is locked for long; nothing comes of it."""
         with self.connection.session() as here, self.connection.session(self.source) as there:
+            here.execute("BEGIN")
+            self.making.make(here)
             self._compare(here, there)
 
     def fill(self, watch):
         """Replace all rows, and prove what has come of it."""
         quoted = [quoted_name(table) for table in self.tables]
-        self.session.execute("LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE" % ", ONLY ".join(quoted))
+        there = [quoted_name(table) for table in self.tables if not self.making.lacks(table)]
+        if there:
+            self.session.execute("LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE" % ", ONLY ".join(there))
+        self.making.make(self.session)
         with self.connection.session(self.source) as source:
             self._compare(self.session, source)
             self._raise_sequences(source)
@@ -101,6 +108,8 @@ class Replacement:
         self._with_keys(keys)
         for view in self.session.query(STALE % self._oids()):
             self.warnings.append("Materialized view %s shows rows of before until it is refreshed." % spoken(view))
+        for table in self.making.tables:
+            self.warnings.append("%s was made again. Foreign keys of other tables to it, views of it and privileges on it were not." % spoken(table))
 
     def _oids(self):
         return _oids(self._here)

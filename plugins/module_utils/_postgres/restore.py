@@ -120,7 +120,6 @@ class Restore:
     def go(self, where, check=False):
         """Go back to :pre, or forth again to :post; nothing is copied."""
         with self._session(check) as session:
-            was = self.place.found(session)
             found = self._found(session, check)
             self._raise_findings(self.place.strangers(found))
             there, back = self.place.kept[where], self.place.kept[WAY[where]]
@@ -129,7 +128,7 @@ class Restore:
                 if back not in found:
                     raise SlipwayError("There is no database %s to go to." % quote_ident(there), untouched="Nothing was changed.",
                                        hint="It is kept when a restore is reversible, until the next restore.")
-                result["changed"] = was.get(self.database) is False  # it is open again
+                result["changed"] = found.get(self.database) is False  # it is open again
                 return result
             if back in found:
                 raise SlipwayError("There is a database %s already, where the live one would go." % quote_ident(back),

@@ -7,7 +7,7 @@
 The rows are restored into a database beside the live one and proved there. Then they replace those of the live tables in
 one transaction, which the server itself undoes whenever anything or anybody fails. Nothing is swapped: a database put in
 the place of the live one would lose what others have written to their tables meanwhile. A table that the live database
-has no more is made again before, empty, where somebody names it.
+has no more is made again in that transaction, where somebody names it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import re
 
 from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
-from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import belonging
+from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import belonging, rows_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow, close, drop
+from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import encoded
+from ansible_collections.slipway.app.plugins.module_utils._postgres.making import Making
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.replacement import Replacement, quoted_name
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import read_errors
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource, file_with
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import RELATIONS, Pattern, names, spoken
 
 MANY = 20  # names that are not listed any more in an error
@@ -43,7 +43,7 @@ class PartSource(DumpSource):
         super().__init__(dump, bin_dir, only_look)
         self._tables, self._schemas = tables, schemas
         self.lacking = []  # tables that the live database does not have, but is to have again
-        self._whole_list = ""
+        self._whole_list = []
 
     def problems(self, restore, session, facts):
         if not facts["oid"]:
@@ -59,36 +59,29 @@ class PartSource(DumpSource):
         if more:
             raise SlipwayError("The live database lacks partitions that the dump has: %s." % ", ".join(more))
 
-    def make(self, restore, facts):
-        """Make the tables again that the live database lacks, empty, with what belongs to them: all of it, or nothing."""
-        with restore.connection.session() as live:
-            there = {row["name"] for row in live.query("SELECT nspname AS name FROM pg_namespace")}
-        tables = [(table["schema"], table["name"]) for table in self.lacking]
-        ours = belonging(self.dump.archive, tables, {schema for schema, _name in tables} - there)
-        lines = [line for line in self._whole_list.splitlines() if int(line.partition(";")[0]) in ours]
-        # The parent of a partition has its indexes already: those of the partition have to be there when it gets its place below them.
-        lines.sort(key=lambda line: (" TABLE ATTACH " in line) + 2 * (" INDEX ATTACH " in line))
-        with file_with("".join(line + "\n" for line in lines)) as listed:
-            done = run([self._clients.pg_restore, "--no-password", "--exit-on-error", "--single-transaction", "--no-owner", "--no-acl",
-                        "--role=" + facts["new_owner"], "--use-list=" + listed, "--dbname=" + restore.connection.conninfo(restore.database),
-                        self.dump.archive], env=restore.connection.environment(), dies_with_us=True)
-        if not done.ok:
-            said = " ".join(map(str, read_errors(done.stderr))) or tail(done.stderr, 3)
-            raise SlipwayError("%s cannot be made again: %s" % (", ".join(map(spoken, self.lacking)), redact(said, [restore.connection.login_password])))
-
-    def unmake(self, restore, facts):
-        """Take away again what make has made."""
-        with restore.connection.session() as live:
-            live.execute("SET ROLE " + quote_ident(facts["new_owner"]), "DROP TABLE IF EXISTS " + ", ".join(map(quoted_name, self.lacking)))
+    def making(self, restore, facts):
+        """How the tables are made again that the live database lacks, with what belongs to them."""
+        if not self.lacking:
+            return Making()
+        there = {row["name"] for row in restore.connection.query("SELECT nspname AS name FROM pg_namespace")}
+        schemas = {self._encoded(table["schema"]) for table in self.lacking if table["schema"] not in there}
+        ours = belonging(self.dump.archive, self._places(self.lacking), schemas)
+        return Making.of(self.dump.archive, [line for line in self._whole_list if _entry(line)[0] in ours], self._clients.pg_restore,
+                         self.lacking, facts["new_owner"])
 
     def _choose(self, superuser):
         super()._choose(superuser)
-        self._whole_list = self._asked_for
-        # A list has names on one line each, without quotes. Where that is ambiguous, more is restored than is needed.
-        wanted = tuple("TABLE DATA %s " % re.sub("[\r\n]", " ", "%(schema)s %(name)s" % table) for table in self.manifest["tables"])
-        lines = [(line, re.sub(r"^\d+; \d+ \d+ ", "", line)) for line in self._asked_for.splitlines()]
-        self._asked_for = "".join(line + "\n" for line, entry in lines
-                                  if not entry.startswith(_NOT_FOR_ROWS) or entry.startswith(wanted))
+        self._whole_list = self._asked_for.splitlines()
+        ours = rows_of(self.dump.archive, self._places(self.manifest["tables"]))
+        asked = [(line, *_entry(line)) for line in self._whole_list]
+        self._asked_for = "".join(line + "\n" for line, number, entry in asked if number in ours or not entry.startswith(_NOT_FOR_ROWS))
+
+    def _places(self, tables):
+        """{(schema, name)} of tables, as they stand in the archive."""
+        return {(self._encoded(table["schema"]), self._encoded(table["name"])) for table in tables}
+
+    def _encoded(self, name):
+        return encoded(name, self.dump.manifest["encoding"])
 
 
 class PartRestore(Restore):
@@ -112,40 +105,40 @@ class PartRestore(Restore):
                     source.fill(self, session, facts)
                 with self._timed("check"):
                     source.check(self, self.place.new)
-                with self._made(source, facts):
-                    Replacement(self.connection, None, tables, self.place.new).compare()
-                    if self.wishes.swap:
-                        put = self._put(session, facts, tables, self.place.new)
-                    else:
-                        self.place.set_ready(session, self.place.part, json.dumps({"tables": tables, "source": source.name}))
+                making = source.making(self, facts)
+                Replacement(self.connection, None, tables, self.place.new, making).compare()
+                if self.wishes.swap:
+                    put = self._put(session, facts, tables, self.place.new, making)
+                else:
+                    self.place.set_ready(session, self.place.part, json.dumps({"tables": tables, "source": source.name, "making": vars(making)}))
             result = dict(result, ignored=source.ignored, checked=source.checked)
-            return self._finished(session, result, self.place.new, tables, put[0] + self._not_made(source), put[1])
+            return self._finished(session, result, self.place.new, tables, *put)
 
     def put_in_place(self, check=False):
         """Replace the rows of the tables that a run without swap has made ready, and return the result."""
         self._refuse_what_needs_a_swap()
         with self._session(check) as session:
             found = self._found(session, check)
-            tables, name = self._ready(session, found)
+            tables, name, making = self._ready(session, found)
             facts = look(session, self.database)
             left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.part]
             self._raise_findings(problems(session, self.database, facts) + self._in_the_way(left, found))
-            result = self._result(tables, name, leftovers=left, ignored=[], checked=0)
+            result = self._result(tables, name, leftovers=left, ignored=[], checked=0, made=making.tables)
             if check:
                 return result
             for leftover in left:
                 drop(session, leftover["database"])
             session.execute(allow(self.place.part, True))
             with self._kept_on_error(session):
-                put = self._put(session, facts, tables, self.place.part)
+                put = self._put(session, facts, tables, self.place.part, making)
             return self._finished(session, result, self.place.part, tables, *put)
 
     def _ready(self, session, found):
-        """The tables that are ready beside, and the dump they are from."""
+        """The tables that are ready beside, the dump they are from, and how those are made that the live database lacks."""
         note = self.place.note(session, self.place.part) if self.place.part in found else None
         try:
             noted = json.loads(note or "")
-            return noted["tables"], noted["source"]
+            return noted["tables"], noted["source"], Making(**noted["making"])
         except (ValueError, KeyError, TypeError):
             raise SlipwayError("There are no tables to put in place: database %s is %s." % (
                 quote_ident(self.place.part), "of somebody else" if self.place.part in found else "not there"), untouched="Nothing was changed.",
@@ -157,11 +150,11 @@ class PartRestore(Restore):
         return dict({"changed": True, "restored": name, "left_out": [], "kept": kept, "replaced": names(tables), "made": [], "seconds": {}, "ignored": None,
                      "dropped": None, "checked": None, "warnings": []}, **told)
 
-    def _put(self, session, facts, tables, name):
+    def _put(self, session, facts, tables, name, making):
         """Replace the rows by those of a database beside, with a way back where it is wanted; as _replace returns it."""
         with self._timed("copy"):
             warnings = self.place.copy_live(session, facts) if self.wishes.reversible else []
-        more, lost = self._replace(session, tables, name)
+        more, lost = self._replace(session, tables, name, making)
         return warnings + more, lost
 
     def _finished(self, session, result, name, tables, warnings, lost):
@@ -176,25 +169,6 @@ class PartRestore(Restore):
             warnings = warnings + self._analyze(tables)
             drop(session, name)
         return dict(result, seconds=self.seconds, dropped=dropped, warnings=warnings)
-
-    @contextlib.contextmanager
-    def _made(self, source, facts):
-        """Have the tables made that are lacking, and no more so when the block fails."""
-        if source.lacking:
-            source.make(self, facts)
-        try:
-            yield
-        except SlipwayError:
-            if source.lacking:
-                with contextlib.suppress(PostgresError):
-                    source.unmake(self, facts)
-            raise
-
-    @staticmethod
-    def _not_made(source):
-        """A sentence for what a table that was made again has no more."""
-        return ["%s was made again. Foreign keys of other tables to it, views of it and privileges on it were not." % spoken(table)
-                for table in source.lacking]
 
     @contextlib.contextmanager
     def _kept_on_error(self, session):
@@ -216,13 +190,13 @@ class PartRestore(Restore):
                 raise SlipwayError("Tables are restored into the live database itself, where %s has no meaning." % option,
                                    untouched="Nothing was changed.", hint=hint)
 
-    def _replace(self, session, tables, name):
+    def _replace(self, session, tables, name, making):
         """Replace the rows in the live database by those of a database of this name.
 
         Returns warnings, and the error when nobody knows whether it is done.
         """
         with self._timed("replace"), self.connection.session() as live:
-            replacement = Replacement(self.connection, live, tables, name)
+            replacement = Replacement(self.connection, live, tables, name, making)
             with replacement:
                 replacement.fill(self.watch)
                 # The way back is made at the last moment, when nothing but the end is to come; the former one is kept until after it.
@@ -247,6 +221,12 @@ class PartRestore(Restore):
             except PostgresError as error:
                 return ["The tables could not be analyzed: %s" % error]
         return []
+
+
+def _entry(line):
+    """The id of a line of an archive's list, and what stands there of the entry."""
+    number, text = re.fullmatch(r"(\d+); \d+ \d+ (.*)", line).groups()
+    return int(number), text
 
 
 def named(manifest, here, tables, schemas):

@@ -179,9 +179,10 @@ class Place:
     def _move(self, session, moves, involved, coming, going):
         """Run renames by which the database coming gets live and what is live gets the name going, all or none, with nobody in those involved."""
         self._take_turn_to_swap(session)
+        found = self.found(session)
         with self._open_on_error(session, coming, going):
-            # From here on clients are refused, and they may be many: the server is asked as few times as can be.
-            session.execute(together(*(allow(name, False) for name in involved)))
+            # From here on clients are refused, and they may be many: the server is asked as little as can be.
+            session.execute(*(allow(name, False) for name in involved if found.get(name) is not False))
             # One transaction: there is a live database at every moment, and it is one of the two whole ones.
             alone(session, [together(*(moves + [allow(self.database, True)]))], *involved)
 

@@ -16,7 +16,7 @@ import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run
-from ansible_collections.slipway.app.plugins.module_utils._postgres import compression
+from ansible_collections.slipway.app.plugins.module_utils._postgres import compression, encoding
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import CONTENTS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError
@@ -132,7 +132,7 @@ class Sanitizing:
         watch = _Watch(tables, report)
         os.mkdir(part.archive, 0o700)
         looked_for, left_out = residues.sources(session, tables)
-        codec = dumps.codec(facts)
+        codec = encoding.codec(facts["encoding"])
         with part.written(wish.jobs) as begun:
             residue = writer.write({
                 "connection": vars(keyed), "snapshot": snapshot, "encoding": facts["encoding"],
