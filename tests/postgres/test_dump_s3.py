@@ -116,6 +116,7 @@ def orders(postgres):
     return postgres.connection().query("SELECT count(*) AS n FROM public.orders")[0]["n"]
 
 
+@pytest.mark.long
 def test_a_dump_and_back_by_the_modules(postgres, bucket, options, run_module, tmp_path):
     store = dict(options, store="s3://%s/some/where" % bucket, spool_dir=str(spool(tmp_path)))
     database = {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret", "login_db": "shop",

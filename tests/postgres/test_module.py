@@ -31,6 +31,7 @@ def run(postgres):
     return runner
 
 
+@pytest.mark.long
 def test_life_of_a_restore_point(run):
     for state, before, changed in (("absent", "absent", False),
                                    ("present", "absent", True), ("present", "present", False),

@@ -65,6 +65,7 @@ def test_rules_that_say_nothing_yet_make_no_raw_dump(play, tmp_path, said, words
     assert words in output, output
 
 
+@pytest.mark.long
 def test_what_is_on_the_server_is_listed_without_a_store(play):
     output = play("slipway.app.database_list", local=True)
     assert "slipway_dump_store" not in output and "Cannot reach database" in output, output

@@ -13,6 +13,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import threading
 
 import pytest
 import yaml
@@ -488,6 +489,26 @@ def processes():
     return "\n".join(found)
 
 
+@contextlib.contextmanager
+def looking(primary):
+    """[what all processes were started with, what all sessions of a Cluster said last], of all moments of a block."""
+    seen, over = [], threading.Event()
+
+    def look():
+        with primary.connection(primary.superuser).session() as session:
+            while not over.wait(0.001):
+                seen.append(processes())
+                seen.append(json.dumps(session.query("SELECT * FROM pg_stat_activity")))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
 def standby_of(primary, folder, bin_dir):
     """A standby of a Cluster, started."""
     standby = Cluster(str(folder), bin_dir, settings={"fsync": "off", "hot_standby": "on"})
@@ -513,15 +534,10 @@ def test_no_server_sees_the_key_and_a_standby_will_do(tmp_path, bin_dir, server,
                           "CREATE EXTENSION pg_stat_statements", "CREATE DATABASE shop OWNER shop"):
             primary.sql(statement)
         let_read(fill(primary))
-        seen = []
-
-        def look(_phase, **_state):
-            seen.append(processes())
-            seen.append(json.dumps(primary.connection(primary.superuser).query("SELECT * FROM pg_stat_activity")))
-
         rules = changed(customer=dict(RULES["tables"]["app.customer"], where="id % 3 = 0", sample=900, orphans=None), visit=dict(
             RULES["tables"]["app.visit"], where="day < now()"), egg={"columns": {"*": "keep"}, "where": "id > 1"})
-        sanitized(primary.connection(), store, rules, report=look, jobs=2)
+        with looking(primary) as seen:
+            sanitized(primary.connection(), store, rules, jobs=2)
         seen.append(json.dumps(primary.connection(primary.superuser, "postgres").query("SELECT query FROM public.pg_stat_statements")))
         seen.append(pathlib.Path(primary.log_file).read_text(encoding="utf-8", errors="replace"))
         key = Sanitizing(RULES, SECRET).key

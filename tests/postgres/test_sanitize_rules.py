@@ -252,6 +252,7 @@ def played(folder, playbook, *more, **variables):
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_a_first_file_of_rules_is_written_by_a_playbook_and_dumps_are_made_by_it(postgres, shop, tmp_path):
     inventory = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "slipway_environment": "prod", "slipway_allow_dump": True,
                  "slipway_root": str(tmp_path / "app"), "slipway_dump_store": str(tmp_path / "dumps"), "slipway_sanitize_key": SECRET,

@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
+from ansible_collections.slipway.app.tests.selection import long_but
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application, running_daemon, script, until
 
 KEY = "a key of thirty-two characters..."
@@ -77,10 +78,13 @@ def test_made_listed_restored_refreshed_and_removed(postgres, prod, playbooks, t
     assert list((tmp_path / "dumps").rglob("manifest.json")) == [] and postgres.databases() == {"shop", "prod"}
 
 
-@pytest.mark.parametrize("names, more, words", [
+REFUSED = [
     (["sanitized_create"], {}, "No rules say how the dump is sanitized"),
     (["sanitized_restore"], {"source": "uat/shop/people", "slipway_environment": "prod", "confirm": "shop", "adopt": False}, "prod has real rows"),
-    (["environment_refresh"], {"server": "prod", "slipway_environment": "prod", "config": "people", "slipway_allow_dump": True}, "its rows are real")])
+    (["environment_refresh"], {"server": "prod", "slipway_environment": "prod", "config": "people", "slipway_allow_dump": True}, "its rows are real")]
+
+
+@pytest.mark.parametrize("names, more, words", long_but(REFUSED, REFUSED[1]))
 def test_what_is_refused(playbooks, prod, names, more, words, tmp_path):
     (tmp_path / "shop").mkdir()
     done = playbooks(names, slipway_copy_servers=prod, **more)
