@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-PERIOD = 0.02  # seconds between two looks: what a process does after the last one is missed
+PERIOD = 0.1  # seconds between two looks: what a process does after the last one is missed
 WRITER = "sanitize.writer"
 
 

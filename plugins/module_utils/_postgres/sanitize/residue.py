@@ -51,6 +51,7 @@ _WORD = re.compile(rb"[0-9a-z@._+\-\x80-\xff]")
 # What stands in words in lower case, all else a space; but fields stay apart, and what is left of NULL is a word that is none.
 _SPACED = bytes(0x09 if byte in b"\t\n" else 0x5f if byte == 0x5c else byte if _WORD.match(bytes([byte])) else 0x20
                 for byte in bytes(range(256)).lower())
+_DIGIT, _NO_NUMBER, _JOINT = re.compile(rb"[0-9]"), re.compile(rb"[^0-9._+-]"), re.compile(rb"[._+-]")
 _ESCAPE = re.compile(rb"\\[^N]", re.DOTALL)  # as COPY writes them, less NULL
 
 
@@ -216,18 +217,20 @@ class Residue:
         if len(copied) >= SHORTEST_VALUE and any(part not in self._harmless and not part.isdigit() for part in parts):
             self._add(number, data, self._words if data == parts[0] else self._wholes)
         for part in parts:
+            if not name and part.isalpha():  # a word as any other
+                continue
             part = part.strip(b"._-+")
             local, at, _domain = part.partition(b"@")
             if at:
                 if len(part) >= SHORTEST_WORD:
                     self._add(number, part, self._words)
                 part = local
-            coded = re.search(rb"[0-9]", part) and re.search(rb"[^0-9._+-]", part)
+            coded = _DIGIT.search(part) and _NO_NUMBER.search(part)
             shortest = SHORTEST_CODE if coded and not at else SHORTEST_WORD
             if part in self._harmless or not (at or name or coded) or len(part) < shortest or part.isdigit():
                 continue
             self._add(number, part, self._words)
-            if not coded and not (at and re.search(rb"[._+-]", part)):
+            if not coded and not (at and _JOINT.search(part)):
                 self._plain |= {_Print(hash(part)), _Print(hash(part + b"."))}
 
     def _add(self, number, data, prints):
