@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import ADDRESSES, MOMENTS, NUMBERS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import ADDRESSES, FLOATS, INTEGERS, MOMENTS, NUMBERS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.passwords import PREFIXES
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.placeholders import all_written
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, MAILBOXES, WORDS
@@ -36,7 +36,8 @@ NAMES = ("last_name", "name")  # rules whose values have words that are looked f
 
 # What columns of some types can hold at all, as _spaced has it; they are looked at only where something like it is looked for.
 FORMS = {
-    "number": re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?|nan|-?infinity"),
+    "number": re.compile(rb"-?[0-9]+(\.[0-9]+)?|nan|-?infinity"),
+    "float": re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?|nan|-?infinity"),  # 12e34567 may as well be a code, or a piece of one
     "moment": re.compile(rb"[0-9]{4,6}-[0-9]{2}-[0-9]{2}( [0-9]{2} [0-9]{2} [0-9]{2}(\.[0-9]+)?([+-][0-9 ]+)?)?( bc)?"
                          rb"|[0-9]+(\.[0-9]+)?([+-][0-9]+)?|-?infinity"),
     "truth": re.compile(b"[tf]"),
@@ -45,7 +46,7 @@ FORMS = {
 }
 
 _FORM_OF = {base: form for form, bases in (
-    ("number", NUMBERS), ("moment", MOMENTS), ("truth", ("bool",)), ("address", ADDRESSES), ("uuid", ("uuid",))) for base in bases}
+    ("number", tuple(INTEGERS) + ("numeric",)), ("float", FLOATS), ("moment", MOMENTS), ("truth", ("bool",)), ("address", ADDRESSES), ("uuid", ("uuid",))) for base in bases}
 
 _WORD = re.compile(rb"[0-9a-z@._+\-\x80-\xff]")
 # What stands in words in lower case, all else a space; but fields stay apart, and what is left of NULL is a word that is none.

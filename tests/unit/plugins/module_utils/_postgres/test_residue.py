@@ -23,7 +23,7 @@ MOMENTS = ["2020-01-01", "2020-01-01 10:20:30.123456+00", "2020-01-01 10:20:30+0
 TEXTS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
 KNOWN = st.tuples(TEXTS | st.sampled_from([value for value in NUMBERS + MOMENTS if value]), st.booleans())
 ROW = st.tuples(TEXTS | st.none(), st.sampled_from(NUMBERS), st.sampled_from(["raw-12345", "ab", "", None]), st.sampled_from(MOMENTS), TEXTS | st.none())
-COLUMNS = [["text", None], ["number", "number"], ["word", None], ["moment", "moment"], ["last", None]]
+COLUMNS = [["text", None], ["number", "float"], ["word", None], ["moment", "moment"], ["last", None]]
 
 
 def lower(text):
@@ -98,8 +98,8 @@ def test_a_word_is_found_wherever_its_block_begins_and_ends():
 
 def test_columns_that_cannot_hold_it_are_passed_over():
     assert [residue.form(Column("c", "x", base, array=array)) for base, array in (
-        ("int4", False), ("timestamptz", False), ("bool", False), ("text", False), ("int4", True), ("inet", False), ("uuid", False),
-        ("jsonb", False))] == ["number", "moment", "truth", None, None, "address", "uuid", None]
+        ("int4", False), ("float8", False), ("timestamptz", False), ("bool", False), ("text", False), ("int4", True), ("inet", False), ("uuid", False),
+        ("jsonb", False))] == ["number", "float", "moment", "truth", None, None, "address", "uuid", None]
     looked_for = residue.Residue([{"name": "source"}], "utf-8")
     looked_for._learn(0, "raw-12345", False)
     looked_for.look(b"raw-12345\n", [["c", "number"]])
@@ -109,6 +109,11 @@ def test_columns_that_cannot_hold_it_are_passed_over():
     assert looked_for.found == set()
     looked_for.look(b"2020-01-01\n", [["c", "moment"]])
     assert looked_for.found == {("source", "c")}
+    looked_for.forget()
+    looked_for._learn(0, "12345e678", False)  # a code that only numbers with an exponent look like
+    for form, found in (("number", set()), ("float", {("source", "c")})):
+        looked_for.look(b"12345e678\n", [["c", form]])
+        assert looked_for.found == found
 
 
 def test_addresses_and_uuids_are_looked_at_only_where_one_is_looked_for():
