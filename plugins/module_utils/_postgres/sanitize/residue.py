@@ -46,7 +46,8 @@ FORMS = {
 }
 
 _FORM_OF = {base: form for form, bases in (
-    ("number", tuple(INTEGERS) + ("numeric",)), ("float", FLOATS), ("moment", MOMENTS), ("truth", ("bool",)), ("address", ADDRESSES), ("uuid", ("uuid",))) for base in bases}
+    ("number", (*INTEGERS, "numeric")), ("float", FLOATS), ("moment", MOMENTS), ("truth", ("bool",)), ("address", ADDRESSES),
+    ("uuid", ("uuid",))) for base in bases}
 
 _WORD = re.compile(rb"[0-9a-z@._+\-\x80-\xff]")
 # What stands in words in lower case, all else a space; but fields stay apart, and what is left of NULL is a word that is none.
