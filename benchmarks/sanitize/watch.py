@@ -8,20 +8,22 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from pathlib import Path
 
-PERIOD = 0.02  # seconds between two looks: what a process does after the last one is missed
+PERIOD = 0.1  # seconds between two looks: what a process does after the last one is missed
 WRITER = "sanitize.writer"
 
 
 class Watch:
-    """While it is entered it looks at all children and theirs; then cpu {kind: seconds} and memory {kind: the most MB of one of them}.
+    """While it is entered it looks at all children and theirs; then cpu {kind: seconds} and memory {kind: the most MB of one of them}, and cost,
+    the CPU seconds that looking took itself.
 
     The kind is writer for the program of ours that writes rows, else the name of the program.
     """
 
     def __init__(self):
-        self.cpu, self.memory = {}, {}
+        self.cpu, self.memory, self.cost = {}, {}, 0
         self._seen = {}  # pid: (kind, seconds, MB)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -47,6 +49,7 @@ class Watch:
                         waiting += children
                         for child in children:
                             self._note(child)
+        self.cost = time.thread_time()
 
     def _note(self, pid):
         command = Path("/proc", pid, "cmdline").read_bytes().decode("utf-8", "replace")

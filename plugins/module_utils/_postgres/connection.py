@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -24,9 +25,13 @@ LOCK_TIMEOUT = 30  # seconds; whoever holds a lock that long will not let go by 
 KEEPALIVES = "keepalives_idle=30 keepalives_interval=10 keepalives_count=3"
 EXIT_TIMEOUT = 10000  # milliseconds a session gets to end when told to
 CHUNK = 256 * 1024  # bytes of rows at a time
+READ = 64 * 1024  # bytes of them that are read at once
+PIPE, F_SETPIPE_SZ = 1024 * 1024, 1031  # bytes that psql may be ahead of us, and how Linux is told; the module fcntl knows it from Python 3.10 on
 LOST = "08006"  # SQLSTATE connection_failure: no session, or one that ended in the middle
 STOPPED = "?"  # psql itself ended at an error of the server, and says no SQLSTATE then
 _STOPPED_RC = 3  # the exit status of such a psql
+
+BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"  # of a transaction that is to see one state of the database and change nothing
 
 # Settings of the role or the database must not change what our statements mean.
 SETTINGS = ("SET search_path = pg_catalog", "SET client_min_messages = error", "SET row_security = off",
@@ -265,19 +270,23 @@ class Session:
         Of an error nothing but its SQLSTATE is told: what the server says of it may have a value of a row in it.
         """
         statement = "COPY (%s) TO STDOUT (ENCODING %s)" % (query, quote_literal(encoding))
+        with contextlib.suppress(OSError):  # more than this user may have
+            fcntl.fcntl(self._process.stdout, F_SETPIPE_SZ, PIPE)
         # psql ends at an error: what it says behind the rows then could be taken for their end.
         self._process.stdin.write(("\\set ON_ERROR_STOP on\n\\set VERBOSITY sqlstate\nSELECT %s \\gexec\n\\echo %s\n" % (
             quote_literal(statement), self._mark)).encode("utf-8"))
         self._process.stdin.flush()
-        end, rest = ("%s\n" % self._mark).encode("ascii"), b""
-        for chunk in iter(lambda: self._process.stdout.read1(CHUNK), b""):
-            rest += chunk
-            whole = rest.endswith(end)
-            if len(rest) > len(end):
-                yield rest[:-len(end)]
-                rest = rest[-len(end):]
-            if whole:
+        end, held = ("%s\n" % self._mark).encode("ascii"), b""
+        for chunk in iter(lambda: self._process.stdout.read1(READ), b""):
+            if len(chunk) < len(end):  # its beginning may be in the one before
+                held, chunk = b"", held + chunk
+            if held:
+                yield held
+            if chunk.endswith(end):
+                if len(chunk) > len(end):
+                    yield chunk[:-len(end)]
                 return
+            held = chunk
         raise self._error(STOPPED if self._process.wait() == _STOPPED_RC else LOST)
 
     def _send(self, statement):

@@ -21,7 +21,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import clien
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
 from ansible_collections.slipway.app.plugins.module_utils._postgres.configs import split
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOCK_TIMEOUT, PostgresError, quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import BEGIN, LOCK_TIMEOUT, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import system_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import encoded
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import outside
@@ -31,8 +31,6 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.selection im
 AT_ONCE = 50  # tables in one statement
 BEAT = 1  # seconds between two looks at how far pg_dump is
 UNTOUCHED = "No dump was made, and nothing of it is left in the store."
-
-BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 LOOK = """
 SELECT current_setting('server_version_num')::int AS server_version, d.datname AS database, pg_is_in_recovery() AS standby,

@@ -10,7 +10,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 
 TEXTS = ("text", "varchar", "bpchar", "citext")
 INTEGERS = {"int2": 2 ** 15 - 1, "int4": 2 ** 31 - 1, "int8": 2 ** 63 - 1}  # the largest value of each
-NUMBERS = tuple(INTEGERS) + ("numeric", "float4", "float8")
+FLOATS = ("float4", "float8")
+NUMBERS = tuple(INTEGERS) + ("numeric",) + FLOATS
 MOMENTS = ("date", "timestamp", "timestamptz")
 JSONS = ("json", "jsonb")
 ADDRESSES = ("inet", "cidr")

@@ -10,12 +10,13 @@ contents the rows are entered that our own program wrote. A table that nobody wr
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, started
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression, encoding
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import CONTENTS
@@ -98,13 +99,15 @@ class Sanitizing:
         with writer.session_at(keyed, snapshot) as session, tempfile.TemporaryDirectory(prefix="slipway-schema-", dir=beside) as folder:
             _lock(session, selection.with_rows)
             _require_unchanged(connection, session, selection.with_rows)
-            plan = self.plan(session, selection, facts)
             foreign, warnings = self._of_extensions(session)
             arguments = dumps.arguments(wish, settled, clients, selection.excluded, selection.excluded_data + selection.with_rows + foreign,
                                         snapshot, facts)
-            arguments += ["--no-blobs", "--no-subscriptions"] + (["--no-statistics"] if clients.major >= 18 else [])
+            # One job: for next to no rows each of them would have a session of its own.
+            arguments += ["--no-blobs", "--no-subscriptions", "--jobs=1"] + (["--no-statistics"] if clients.major >= 18 else [])
             schema = os.path.join(folder, "archive")
-            toc, said = _schema(connection, arguments, schema, selection)
+            with _schema(connection, arguments, schema, selection) as written:
+                plan = self.plan(session, selection, facts)
+                toc, said = written()
             toc.require_no_rows_of({(entry.schema, entry.tag) for entry in toc.tables().values()})
             rows, residue = self._write_rows(keyed, session, snapshot, plan, facts, toc, schema, part, wish, settled, report)
         return dict(self.told(plan), residue=residue), rows, self.rules.warnings + warnings + said
@@ -235,17 +238,27 @@ def _require_unchanged(connection, session, tables):
             spoken(table) for table in tables if table["oid"] in changed), untouched=dumps.UNTOUCHED, hint="Dump again.")
 
 
+@contextlib.contextmanager
 def _schema(connection, arguments, folder, selection):
-    """Let pg_dump write an archive without rows into a folder; return its Toc, without what has passwords of other servers, and warnings."""
+    """Let pg_dump write an archive without rows into a folder, while the block is at work.
+
+    What the block is given waits for it, and returns its Toc, without what has passwords of other servers, and warnings.
+    """
     environment = connection.environment()
     del environment["PGCLIENTENCODING"]  # the archive is in the encoding of the database
-    done = run(arguments + ["--verbose", "--file=" + folder, "--dbname=" + connection.conninfo(connection.login_db)], env=environment, dies_with_us=True)
+    arguments = arguments + ["--verbose", "--file=" + folder, "--dbname=" + connection.conninfo(connection.login_db)]
+    with tempfile.TemporaryFile() as said, started(arguments, environment, stderr=said) as process:
+        yield lambda: _written_schema(connection, process.wait(), said, folder, selection)
+
+
+def _written_schema(connection, rc, said, folder, selection):
     heard = dumps.Heard(selection, lambda: None)
-    for line in done.stderr.splitlines():
+    said.seek(0)
+    for line in said.read().decode("utf-8", "replace").splitlines():
         heard(line)
-    if not done.ok:
+    if rc:
         raise SlipwayError("pg_dump failed (exit status %d) on %s: %s" % (
-            done.rc, connection.describe(connection.login_db), redact("; ".join(heard.errors) or "no reason given", [connection.login_password])),
+            rc, connection.describe(connection.login_db), redact("; ".join(heard.errors) or "no reason given", [connection.login_password])),
             untouched=dumps.UNTOUCHED)
     with open(os.path.join(folder, CONTENTS), "rb") as stream:
         toc = Toc(stream.read())

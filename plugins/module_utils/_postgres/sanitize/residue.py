@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import ADDRESSES, MOMENTS, NUMBERS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import ADDRESSES, FLOATS, INTEGERS, MOMENTS, NUMBERS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.passwords import PREFIXES
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.placeholders import all_written
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, MAILBOXES, WORDS
@@ -23,6 +23,9 @@ SAMPLE = 1000  # rows of each masked column
 MOST = 200000  # fingerprints, which take some 50 MB
 SHORTEST_WORD, SHORTEST_VALUE, SHORTEST_CODE = 6, 8, 8  # characters; shorter ones meet by chance
 LONGEST = 300  # characters of a value that are looked at
+ROOM = 256 * 1024  # bytes for the values of a column that are not looked at again: so few that they stay in the caches of a processor, too
+ROOMS = 8 * 1024 * 1024  # bytes for those of all columns of a table
+OBJECT = 100  # bytes that a value takes beside its own
 MOST_FOUND = 5  # places that are told
 DEFINITIONS = "the schema"  # where something was found that is in no row
 # Rules whose masks may be raw values of others: to find one says nothing.
@@ -33,16 +36,24 @@ NAMES = ("last_name", "name")  # rules whose values have words that are looked f
 
 # What columns of some types can hold at all, as _spaced has it; they are looked at only where something like it is looked for.
 FORMS = {
-    "number": re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?|nan|-?infinity"),
+    "number": re.compile(rb"-?[0-9]+(\.[0-9]+)?|nan|-?infinity"),
+    "float": re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?|nan|-?infinity"),  # 12e34567 may as well be a code, or a piece of one
     "moment": re.compile(rb"[0-9]{4,6}-[0-9]{2}-[0-9]{2}( [0-9]{2} [0-9]{2} [0-9]{2}(\.[0-9]+)?([+-][0-9 ]+)?)?( bc)?"
                          rb"|[0-9]+(\.[0-9]+)?([+-][0-9]+)?|-?infinity"),
     "truth": re.compile(b"[tf]"),
+    "address": re.compile(rb" *(%s)?( +(%s))*" % ((rb"[0-9a-f]{1,4}|[0-9]{1,3}(\.[0-9]{1,3}){3}",) * 2)),
+    "uuid": re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
 }
+
+_FORM_OF = {base: form for form, bases in (
+    ("number", (*INTEGERS, "numeric")), ("float", FLOATS), ("moment", MOMENTS), ("truth", ("bool",)), ("address", ADDRESSES),
+    ("uuid", ("uuid",))) for base in bases}
 
 _WORD = re.compile(rb"[0-9a-z@._+\-\x80-\xff]")
 # What stands in words in lower case, all else a space; but fields stay apart, and what is left of NULL is a word that is none.
 _SPACED = bytes(0x09 if byte in b"\t\n" else 0x5f if byte == 0x5c else byte if _WORD.match(bytes([byte])) else 0x20
                 for byte in bytes(range(256)).lower())
+_DIGIT, _NO_NUMBER, _JOINT = re.compile(rb"[0-9]"), re.compile(rb"[^0-9._+-]"), re.compile(rb"[._+-]")
 _ESCAPE = re.compile(rb"\\[^N]", re.DOTALL)  # as COPY writes them, less NULL
 
 
@@ -58,15 +69,13 @@ def words(data):
     return _spaced(data).split()
 
 
-# How fields begin that the rule text makes, which are most of many a dump: all of these words are harmless.
+# How fields begin that the rule text makes: all of these words are harmless.
 _SAYINGS = tuple(_spaced(b"\t" + text.encode("ascii").rstrip() + b" ") for text in (LOREM, LOREM[:len(LOREM) // 4], LOREM[:124], LOREM[:57]))
 
 
 def form(column):
     """The name of the form that what is in a Column has, or None."""
-    if column.array:
-        return None
-    return "number" if column.base in NUMBERS else "moment" if column.base in MOMENTS else "truth" if column.base == "bool" else None
+    return None if column.array else _FORM_OF.get(column.base)
 
 
 class _Print(int):
@@ -144,6 +153,29 @@ def _sample(rows, values, harmless):
         LONGEST, found, " AND v <> %s" % quote_literal(harmless) if harmless else "")
 
 
+class _Seen:
+    """The values of a column of which none is looked at twice: in many a column they come again and again, and those of the rule text have nothing of
+    their own but their length. Where many are new there is no use in it.
+    """
+
+    def __init__(self, room):
+        self._values = set()
+        self._room = room
+
+    def fresh(self, fields):
+        """The fields less those that it had before."""
+        if self._values is None:
+            return fields
+        fresh = set(fields).difference(self._values)
+        size = sum(map(len, fresh)) + OBJECT * len(fresh)
+        if size <= self._room:
+            self._values |= fresh
+            self._room -= size
+        elif 4 * len(fresh) > len(fields):
+            self._values = None
+        return fresh
+
+
 class Residue:
     """What is looked for, and where it was found.
 
@@ -163,6 +195,7 @@ class Residue:
         self._words, self._wholes = set(), set()  # those of one word, with and without a full stop, and of values with more than a word in them
         self._plain = set()  # those of words of plain letters
         self._impossible = set(FORMS)  # names of forms that nothing has that is looked for
+        self._columns, self._seen = None, {}  # of the table that is looked at, and {place of a column: _Seen} of those with more than a word in a field
         harmless = " ".join([LOREM, *MAILBOXES, *PREFIXES, *all_written()] + [word for locale in WORDS.values() for kind in locale.values() for word in kind])
         self._harmless = {form for word in words(harmless.encode(codec, "replace")) for form in (word, word.strip(b"._-+"))}
 
@@ -186,24 +219,27 @@ class Residue:
         if len(copied) >= SHORTEST_VALUE and any(part not in self._harmless and not part.isdigit() for part in parts):
             self._add(number, data, self._words if data == parts[0] else self._wholes)
         for part in parts:
+            if not name and part.isalpha():  # a word as any other
+                continue
             part = part.strip(b"._-+")
             local, at, _domain = part.partition(b"@")
             if at:
                 if len(part) >= SHORTEST_WORD:
                     self._add(number, part, self._words)
                 part = local
-            coded = re.search(rb"[0-9]", part) and re.search(rb"[^0-9._+-]", part)
+            coded = _DIGIT.search(part) and _NO_NUMBER.search(part)
             shortest = SHORTEST_CODE if coded and not at else SHORTEST_WORD
             if part in self._harmless or not (at or name or coded) or len(part) < shortest or part.isdigit():
                 continue
             self._add(number, part, self._words)
-            if not coded and not (at and re.search(rb"[._+-]", part)):
+            if not coded and not (at and _JOINT.search(part)):
                 self._plain |= {_Print(hash(part)), _Print(hash(part + b"."))}
 
     def _add(self, number, data, prints):
         fingerprint = _Print(hash(data))
         self._prints.setdefault(fingerprint, number)
         prints.add(fingerprint)
+        self._columns = None  # what was looked at was not looked at for this
         if prints is self._words:
             prints.add(_Print(hash(data + b".")))  # which ends a sentence
         self._impossible -= {name for name in self._impossible if FORMS[name].fullmatch(data)}
@@ -211,6 +247,7 @@ class Residue:
     def forget(self):
         """Forget what was found and looked at, as another process tells that; what is looked for stays."""
         self.found, self.bytes = set(), 0
+        self._columns = None
 
     def look(self, data, columns):
         """Look at whole rows of a table as COPY writes them; columns are [(name, its form() or None)] of all in a row.
@@ -218,6 +255,8 @@ class Residue:
         Some 64 KB at a time are looked at fastest: what comes of them stays in the caches of a processor.
         """
         self.bytes += len(data)
+        if columns is not self._columns:
+            self._columns, self._seen = columns, {}
         fields = _spaced(data).split(b"\t")
         if fields[-1]:
             fields.append(b"")
@@ -225,14 +264,16 @@ class Residue:
             columns = [("?", None)]
         for place, (name, form_) in enumerate(columns):
             if form_ not in self._impossible and name not in self._accepted:
-                self._note(self._met(fields[place:-1:len(columns)]), name)
+                self._note(self._met(place, fields[place:-1:len(columns)]), name)
 
-    def _met(self, fields):
+    def _met(self, place, fields):
         """Those of the fields of a column, and of the words in them, that are looked for."""
-        joined = b"\t".join(fields)
-        if b" " not in joined:  # each is a word
-            return () if self._words.isdisjoint(fields) else self._words.intersection(fields)
-        joined = b"\t" + joined
+        if place not in self._seen:
+            if b" " not in b"\t".join(fields):  # each is a word
+                return () if self._words.isdisjoint(fields) else self._words.intersection(fields)
+            self._seen[place] = _Seen(min(ROOM, ROOMS // len(self._columns)))
+        fields = self._seen[place].fresh(fields)
+        joined = b"\t" + b"\t".join(fields)
         for saying in _SAYINGS if _SAYINGS[-1] in joined else ():
             while saying in joined:
                 joined = joined.replace(saying, b"\t")

@@ -23,14 +23,14 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import hear, started
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, PostgresError, quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import BEGIN, UNTOUCHED
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import BEGIN, Connection, PostgresError, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.compressor import File
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.residue import Residue
 
 NUMBER = 4  # bytes of the number of a table, as workers are told it
 BEAT = 1  # seconds between two words about a table
-AT_ONCE = 64 * 1024  # bytes of rows that are compressed and looked at
+AT_ONCE = 64 * 1024  # bytes of rows that are looked at
+TURN = 1024 * 1024  # bytes of rows that are compressed before they are looked at: each of the two fills the caches of a processor anew
 # As pg_dump has them, so that values are written as it writes them, and any server reads them; in one time zone, since pseudonyms are
 # drawn from what is written.
 SETTINGS = ("SET timezone = 'UTC'", "SET datestyle = ISO", "SET intervalstyle = postgres", "SET extra_float_digits = 3", "SET synchronize_seqscans = off",
@@ -57,6 +57,8 @@ def write(task, heard, begun=None):
     suffix, query, name, [[name of a column, its residue.form()]]]], residue (sources, codec, accepted), schema (the path of a
     toc.dat to look at). Tables that come first are begun first. An error of it is raised.
     """
+    from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import UNTOUCHED  # imports much that the program has no need of
+
     words = []
 
     def hear_word(line):
@@ -166,32 +168,42 @@ def _say(**word):
 
 def _write_table(chunks, file, number, look):
     """Write the chunks that COPY gives out into a file, and look at them row by row; all but the end of the file is there then."""
-    rows, rest, beaten = 0, [], time.monotonic()
+    rows, beaten = 0, time.monotonic()
     _say(table=number, rows=0, done=False)
-    for chunk in _gathered(chunks):
-        file.write(chunk)
-        cut = chunk.rfind(b"\n") + 1  # line ends inside of values are written as \n
-        if not cut:  # in the middle of a row, however long it is
-            rest.append(chunk)
-            continue
-        look(b"".join([*rest, chunk[:cut]]))
-        rows += chunk.count(b"\n")
-        rest = [chunk[cut:]]
+    for blocks in _turns(_blocks(chunks)):
+        for block in blocks:
+            file.write(block)
+        for block in blocks:
+            look(block)
+            rows += block.count(b"\n")
         if time.monotonic() - beaten >= BEAT:
             beaten = time.monotonic()
             _say(table=number, rows=rows, done=False)
-    look(b"".join(rest))
     file.write(END)
     _say(table=number, rows=rows, done=True)
 
 
-def _gathered(chunks):
-    """Chunks of at least AT_ONCE bytes, but for the last one: compressing and looking cost least then, and what looks keeps in its caches."""
+def _blocks(chunks):
+    """Whole rows of at least AT_ONCE bytes, but for the last ones: looking costs least then, and keeps in the caches of a processor."""
     gathered, size = [], 0
     for chunk in chunks:
-        gathered.append(chunk)
         size += len(chunk)
-        if size >= AT_ONCE:
-            yield b"".join(gathered)
-            gathered, size = [], 0
+        cut = chunk.rfind(b"\n") + 1 if size >= AT_ONCE else 0  # line ends inside of values are written as \n
+        if cut:
+            yield b"".join([*gathered, chunk[:cut]])
+            gathered, size = [chunk[cut:]], len(chunk) - cut
+        else:  # or in the middle of a row, however long it is
+            gathered.append(chunk)
     yield b"".join(gathered)
+
+
+def _turns(blocks):
+    """Lists of blocks that come to at least TURN bytes, but for the last one."""
+    gathered, size = [], 0
+    for block in blocks:
+        gathered.append(block)
+        size += len(block)
+        if size >= TURN:
+            yield gathered
+            gathered, size = [], 0
+    yield gathered

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import io
+import types
+
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
-    Connection, quote_ident, quote_literal)
+    Connection, PostgresError, Session, quote_ident, quote_literal)
 
 
 @pytest.mark.parametrize("name, quoted", [
@@ -45,3 +48,37 @@ def test_environment_of_psql_holds_what_was_asked_and_nothing_inherited(monkeypa
 
 def test_the_password_is_not_in_the_description():
     assert Connection("db", 5433, "shop", "secret").describe("shop") == 'database "shop" on db:5433 as user "shop"'
+
+
+class Pieces(io.BytesIO):
+    """Gives out what it has in pieces of a size, whoever asks for how much, as a pipe may."""
+
+    def __init__(self, data, size):
+        super().__init__(data)
+        self._size = size
+
+    def read1(self, size=-1):
+        return super().read1(min(size, self._size))
+
+
+def unloading(said, size):
+    session = Session.__new__(Session)
+    session._mark = "0123456789abcdef" * 2
+    session._errors = io.BytesIO()
+    session.connection = Connection("db", 5432, "shop", "secret", "shop")
+    session.database = "shop"
+    session._process = types.SimpleNamespace(stdin=io.BytesIO(), stdout=Pieces(said(session._mark), size), wait=lambda: 0)
+    return session.unload("SELECT 1", "UTF8")
+
+
+@pytest.mark.parametrize("size", [1, 2, 31, 32, 33, 34, 50, 66, 67, 1000])
+@pytest.mark.parametrize("rows", [b"", b"1\n", b"0123456789abcdef\n" * 7])
+def test_what_is_unloaded_ends_before_the_mark_however_it_comes(size, rows):
+    pieces = list(unloading(lambda mark: rows + b"%s\n" % mark.encode(), size))
+    assert b"".join(pieces) == rows and all(pieces)
+
+
+@pytest.mark.parametrize("size", [1, 33, 1000])
+def test_what_is_unloaded_without_a_mark_is_an_error(size):
+    with pytest.raises(PostgresError):
+        list(unloading(lambda mark: b"1\n2\n" + mark[:-1].encode(), size))

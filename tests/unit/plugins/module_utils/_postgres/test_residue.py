@@ -23,7 +23,7 @@ MOMENTS = ["2020-01-01", "2020-01-01 10:20:30.123456+00", "2020-01-01 10:20:30+0
 TEXTS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
 KNOWN = st.tuples(TEXTS | st.sampled_from([value for value in NUMBERS + MOMENTS if value]), st.booleans())
 ROW = st.tuples(TEXTS | st.none(), st.sampled_from(NUMBERS), st.sampled_from(["raw-12345", "ab", "", None]), st.sampled_from(MOMENTS), TEXTS | st.none())
-COLUMNS = [["text", None], ["number", "number"], ["word", None], ["moment", "moment"], ["last", None]]
+COLUMNS = [["text", None], ["number", "float"], ["word", None], ["moment", "moment"], ["last", None]]
 
 
 def lower(text):
@@ -98,8 +98,8 @@ def test_a_word_is_found_wherever_its_block_begins_and_ends():
 
 def test_columns_that_cannot_hold_it_are_passed_over():
     assert [residue.form(Column("c", "x", base, array=array)) for base, array in (
-        ("int4", False), ("timestamptz", False), ("bool", False), ("text", False), ("int4", True), ("inet", False), ("jsonb", False))] == [
-            "number", "moment", "truth", None, None, None, None]
+        ("int4", False), ("float8", False), ("timestamptz", False), ("bool", False), ("text", False), ("int4", True), ("inet", False), ("uuid", False),
+        ("jsonb", False))] == ["number", "float", "moment", "truth", None, None, "address", "uuid", None]
     looked_for = residue.Residue([{"name": "source"}], "utf-8")
     looked_for._learn(0, "raw-12345", False)
     looked_for.look(b"raw-12345\n", [["c", "number"]])
@@ -109,6 +109,48 @@ def test_columns_that_cannot_hold_it_are_passed_over():
     assert looked_for.found == set()
     looked_for.look(b"2020-01-01\n", [["c", "moment"]])
     assert looked_for.found == {("source", "c")}
+    looked_for.forget()
+    looked_for._learn(0, "12345e678", False)  # a code that only numbers with an exponent look like
+    for form, found in (("number", set()), ("float", {("source", "c")})):
+        looked_for.look(b"12345e678\n", [["c", form]])
+        assert looked_for.found == found
+
+
+def test_addresses_and_uuids_are_looked_at_only_where_one_is_looked_for():
+    looked_for = residue.Residue([{"name": "source"}], "utf-8")
+    rows = "10.20.30.40\tde305d54-75b4-431b-adb2-eb6b9e546014\n10.20.30.40/24\t\\N\n2001:db8::ff00:42/64\t\\N\n::ffff:10.2.3.4\t\\N\n".encode()
+    columns = [["ip", "address"], ["id", "uuid"]]
+    for value in ("raw-12345", "d0a1b2c3d4e5f60718293a4b5c6d7e8f", "de305d54-75b4"):  # which none of them can be
+        looked_for._learn(0, value, False)
+        looked_for.look(rows, columns)
+        assert {"address", "uuid"} <= looked_for._impossible, value
+    for value, where in (("de305d54-75b4-431b-adb2-eb6b9e546014", "id"), ("2001:db8::ff00:42/64", "ip"), ("10.20.30.40/24", "ip"), ("::ffff:10.2.3.4", "ip")):
+        looked_for = residue.Residue([{"name": "source"}], "utf-8")
+        looked_for._learn(0, value, False)
+        looked_for.look(rows, columns)
+        assert looked_for.found == {("source", where)}, value
+
+
+def test_values_that_come_again_are_looked_at_once_and_new_ones_always():
+    looked_for = residue.Residue([{"name": "source"}], "utf-8")
+    looked_for._learn(0, "raw-12345", False)
+    columns = [["again", None], ["new", None]]
+    for number in range(30):
+        rows = ["some words\tthese are %d, %d\n" % (number, row) for row in range(2000)]
+        looked_for.look("".join(rows).encode(), columns)
+    assert looked_for.found == set()
+    again, new = (looked_for._seen[place]._values for place in (0, 1))
+    assert again == {b"some words"} and new is None  # where all are new, nothing is kept
+    for row, where in ((b"it is raw-12345\tx\n", "again"), (b"some words\tit is raw-12345\n", "new")):
+        looked_for.forget()
+        looked_for.look(b"some words\tx\n" * 9 + row, columns)
+        assert looked_for.found == {("source", where)}
+    looked_for.found = set()
+    looked_for.look(b"x\tit is raw-12345\n", [["other", None], ["table", None]])
+    assert looked_for.found == {("source", "table")}
+    looked_for._learn(0, "raw-67890", False)
+    looked_for.look(b"x\tsome raw-67890\n", columns)
+    assert looked_for.found == {("source", "table"), ("source", "new")}
 
 
 def test_nothing_is_kept_of_what_is_looked_for():

@@ -18,6 +18,7 @@ ROWS = [b"%d\t%s\n" % (number, b"x" * (number * 7 % 50)) for number in range(60)
 def test_however_rows_come_each_is_written_and_looked_at_once(monkeypatch, tmp_path, size, at_once):
     said, looked_at = [], []
     monkeypatch.setattr(writer, "AT_ONCE", at_once)
+    monkeypatch.setattr(writer, "TURN", 3 * at_once)
     monkeypatch.setattr(writer, "_say", lambda **word: said.append(word))
     data = b"".join(ROWS)
     file = File(str(tmp_path / "1.dat"), "none")
