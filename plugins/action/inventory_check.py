@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.app.plugins.plugin_utils._board import hosts_of
@@ -29,7 +30,7 @@ class ActionModule(ActionBase):
                 findings += _database(hosts, task_vars["hostvars"])
             if arguments["alone"]:
                 together = boolean(task_vars.get("several_inventories", False), strict=False)
-                findings += _others([] if together else task_vars.get("ansible_inventory_sources"))
+                findings += [] if together else _others(task_vars.get("ansible_inventory_sources"), self._loader)
                 findings += _environments(hosts, task_vars["hostvars"])
             result["hosts"] = hosts
         result.update(changed=False, addresses=_addresses(task_vars["groups"]["all"], task_vars["hostvars"]))
@@ -53,9 +54,14 @@ def _missing(hosts, hostvars, variables):
     return findings
 
 
-def _others(sources):
-    """Of several inventories the last one says for all hosts which environment they are, also for those of production."""
+def _others(sources, loader):
+    """Of several inventories with applications the last one says for all hosts which environment they are, also for those of production.
+
+    One that has no host in the group app by itself adds to another: variables, groups of its hosts.
+    """
     sources = [sources] if isinstance(sources, str) else sources or []
+    if len(sources) > 1:
+        sources = [source for source in sources if InventoryManager(loader, [source]).get_groups_dict().get("app")]
     if len(sources) > 1:
         return ["It is several at once (%s), and what the last of them says of its environment would be said of the hosts of all. Name one "
                 "(or, when they are one together, say -e several_inventories=true)." % ", ".join(sources)]

@@ -27,8 +27,8 @@ options:
     default: false
   alone:
     description:
-      - Whether several inventories at once (C(-i) more than once) are a finding. The last one would say for all hosts what environment they are. They are
-        none when the variable C(several_inventories) is true, as of a cloud's and one by hand that are one together.
+      - Whether several inventories at once (C(-i) more than once) that have hosts in the group C(app) are a finding. The last one would say for all
+        hosts what environment they are. They are none when the variable C(several_inventories) is true, as of two regions that are one together.
       - Hosts of the groups C(app) and C(consumer) that differ in C(slipway_environment), which is V(prod) where it is not set, are one in any case.
       - V(false) is for playbooks that do nothing but read.
     type: bool

@@ -6,19 +6,31 @@
 from __future__ import annotations
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.slipway.app.plugins.action.inventory_check import _environments, _others
 
 
-@pytest.mark.parametrize("sources", [None, [], "/srv/inventories/uat", ["/srv/inventories/uat"], ("localhost,",)])
-def test_one_inventory_says_what_its_hosts_are(sources):
-    assert _others(sources) == []
+@pytest.fixture
+def inventories(tmp_path):
+    """Paths of inventories: of prod, of uat, and of one that has variables only."""
+    found = {}
+    for name, text in (("prod", "[app]\na\n"), ("uat", "[app]\nb\n"), ("more", "[all:vars]\nfact=1\n")):
+        found[name] = str(tmp_path / name)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return found
 
 
-def test_several_are_a_finding():
+@pytest.mark.parametrize("names", [[], ["uat"], ["uat", "more"], ["more", "uat"]])
+def test_one_inventory_says_what_its_hosts_are(inventories, names):
+    assert _others([inventories[name] for name in names], DataLoader()) == []
+    assert _others(None, DataLoader()) == _others("localhost,", DataLoader()) == []
+
+
+def test_several_are_a_finding(inventories):
     """Production's hosts would be those of uat: group_vars/all of the last one goes before."""
-    finding, = _others(("/srv/inventories/prod", "/srv/inventories/uat"))
-    assert "(/srv/inventories/prod, /srv/inventories/uat)" in finding and "several_inventories=true" in finding
+    finding, = _others([inventories[name] for name in ("prod", "more", "uat")], DataLoader())
+    assert "(%(prod)s, %(uat)s)" % inventories in finding and "several_inventories=true" in finding
 
 
 @pytest.mark.parametrize("variables, words", [
