@@ -24,6 +24,7 @@ from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, cl
 from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child, slip_to_server
 from ansible_collections.slipway.app.tests.postgres.test_restore import as_text
 from ansible_collections.slipway.app.tests.postgres.test_restore_crash import settled
+from ansible_collections.slipway.app.tests.selection import long_but
 
 OLD, WHOLE = 10, 1000
 MEGABYTE = 1024 * 1024
@@ -74,9 +75,11 @@ def test_nobody_in_the_source_and_it_is_copied_from_a_template(postgres):
     assert orders(postgres, "test") == 0
 
 
-@pytest.mark.parametrize("busy, environment, owner, because", [
-    (True, "dev", "shop", "1 session is in the source"), (False, None, "shop", "not named, which counts as prod"),
-    (False, "dev", "postgres", "belongs to role shop and the target to role postgres")])
+REASONS = [(True, "dev", "shop", "1 session is in the source"), (False, None, "shop", "not named, which counts as prod"),
+           (False, "dev", "postgres", "belongs to role shop and the target to role postgres")]
+
+
+@pytest.mark.parametrize("busy, environment, owner, because", long_but(REASONS, REASONS[1]))
 def test_otherwise_it_is_a_stream_and_says_why(postgres, busy, environment, owner, because):
     postgres.sql("CREATE DATABASE test OWNER %s" % owner)
     with postgres.connection().session() if busy else postgres.connection("postgres", "postgres").session():
@@ -119,8 +122,10 @@ def test_a_stream_into_what_is_live_keeps_what_is_the_targets(postgres, other):
     assert orders(other) == OLD
 
 
-@pytest.mark.parametrize("way, name, target", [
-    ("template", 'Shop "one" of it\'s', "käse 日本"), ("stream", 'Käse "日本" of it\'s', 'a b="c\'\\'), ("stream", "$(touch x) --", "d" * 63)])
+NAMES = [("template", 'Shop "one" of it\'s', "käse 日本"), ("stream", 'Käse "日本" of it\'s', 'a b="c\'\\'), ("stream", "$(touch x) --", "d" * 63)]
+
+
+@pytest.mark.parametrize("way, name, target", long_but(NAMES, NAMES[1]))
 def test_databases_of_any_name(postgres, way, name, target):
     postgres.sql("ALTER DATABASE shop RENAME TO %s; CREATE DATABASE %s OWNER shop" % (quote_ident(name), quote_ident(target)))
     assert copied(postgres, origin(postgres, database=name), way, target, reversible=True)["restored"] == ":" + name

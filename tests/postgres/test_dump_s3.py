@@ -488,7 +488,7 @@ def test_a_spool_that_another_could_look_into_is_refused(store, tmp_path):
         store.spool.take_up("a dump")
 
 
-@pytest.mark.parametrize("changes, message", [
+WRONG = [
     ({"secret_key": "wrong"}, "SignatureDoesNotMatch"),
     ({"access_key": "nobody"}, "InvalidAccessKeyId"),
     ({"secret_key": None}, "access_key and secret_key belong together"),
@@ -496,7 +496,10 @@ def test_a_spool_that_another_could_look_into_is_refused(store, tmp_path):
     ({"store": "s3:///x"}, "names no bucket"),
     ({"endpoint_url": "nonsense"}, "Invalid endpoint"),
     ({"aws_ca_bundle": "/nowhere.pem"}, "There is no file /nowhere.pem"),
-])
+]
+
+
+@pytest.mark.parametrize("changes, message", long_but(WRONG, *WRONG[:3:2]))
 def test_what_stands_against_it_is_said(bucket, options, run_module, changes, message):
     params = dict(dict(options, store="s3://" + bucket), **changes)
     result = run_module("postgres_dump_info", {name: value for name, value in params.items() if value})

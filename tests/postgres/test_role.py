@@ -59,6 +59,7 @@ def test_another_database_of_the_server_does_not_count_as_one_of_this_environmen
                                            database_stop_services=False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("said, words", [({"database_sanitize": {}}, "A sanitized dump needs a key"), ({}, "Cannot reach database")])
 def test_rules_that_say_nothing_yet_make_no_raw_dump(play, tmp_path, said, words):
     output = play("dump", slipway_dump_store=str(tmp_path / "dumps"), **said)

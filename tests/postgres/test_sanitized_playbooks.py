@@ -95,6 +95,7 @@ def test_what_is_refused(playbooks, prod, names, more, words, tmp_path):
 REFRESH = {"server": "prod", "config": "people", "slipway_allow_dump": True, "adopt": False}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("in_the_way, words", [
     ("lock", "upgrade-1"), ("leftover", "is left of an earlier restore (half restored, worth nothing); it is dropped with remove_leftovers=true")])
 def test_what_is_in_the_way_of_the_restore_is_said_before_anything_is_dumped(playbooks, postgres, prod, in_the_way, words, tmp_path):
@@ -109,6 +110,7 @@ def test_what_is_in_the_way_of_the_restore_is_said_before_anything_is_dumped(pla
     assert list(tmp_path.rglob("manifest.json")) == []
 
 
+@pytest.mark.long
 def test_what_a_refresh_would_do_is_said_and_nothing_of_it_is_done(playbooks, postgres, prod, tmp_path):
     (tmp_path / "shop").mkdir()
     postgres.sql('CREATE DATABASE "%s" OWNER shop' % Place("shop").new)
