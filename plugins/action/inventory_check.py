@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible.vars.plugins import get_vars_from_inventory_sources
 from ansible_collections.slipway.app.plugins.plugin_utils._board import hosts_of
 
 
@@ -55,24 +57,40 @@ def _missing(hosts, hostvars, variables):
 
 
 def _others(sources, loader):
-    """Of several inventories with applications the last one says for all hosts which environment they are, also for those of production.
+    """Of several inventories the last one says for all hosts which environment they are, also for those of production.
 
-    One that has no host in the group app by itself adds to another: variables, groups of its hosts.
+    They are one together where all that bring hosts of the application say the same of it, and those that only add to them say nothing else.
     """
     sources = [sources] if isinstance(sources, str) else sources or []
-    if len(sources) > 1:
-        sources = [source for source in sources if InventoryManager(loader, [source]).get_groups_dict().get("app")]
-    if len(sources) > 1:
+    said = [(source, *_said(source, loader)) for source in sources] if len(sources) > 1 else []
+    known, bringing = set(), []
+    for _source, apps, environment in said:
+        if not apps <= known:
+            bringing.append(environment)
+        known |= apps
+    if len({environment for _source, _apps, environment in said if environment}) > 1 or len(bringing) > 1 and None in bringing:
         return ["It is several at once (%s), and what the last of them says of its environment would be said of the hosts of all. Name one "
                 "(or, when they are one together, say -e several_inventories=true)." % ", ".join(sources)]
     return []
+
+
+def _said(source, loader):
+    """The hosts in app of an inventory, and what it says of the environment of all its hosts, as it stands there; of one that cannot be read nothing."""
+    try:
+        inventory = InventoryManager(loader, [source])
+    except AnsibleError:  # beside another one that need not be an error
+        return set(), None
+    everyone = inventory.groups["all"]
+    variables = dict(everyone.get_vars(), **get_vars_from_inventory_sources(loader, [source], [everyone], "task"))
+    return set(inventory.get_groups_dict().get("app", ())), variables.get("slipway_environment")
 
 
 def _environments(hosts, hostvars):
     """What a playbook does to an application, it does in one environment, which the first host names for all."""
     found = {}
     for host in hosts:
-        found.setdefault(hostvars[host].get("slipway_environment") or "prod", []).append(host)
+        said = hostvars[host].get("slipway_environment")
+        found.setdefault(said or "prod", []).append(host if said else "%s (not set there)" % host)
     if len(found) > 1:
         return ["Its hosts are of several environments (slipway_environment): %s. Name an inventory that has one of them." % "; ".join(
             "%s of %s" % (", ".join(names), environment) for environment, names in sorted(found.items()))]

@@ -27,8 +27,9 @@ options:
     default: false
   alone:
     description:
-      - Whether several inventories at once (C(-i) more than once) that have hosts in the group C(app) are a finding. The last one would say for all
-        hosts what environment they are. They are none when the variable C(several_inventories) is true, as of two regions that are one together.
+      - Whether several inventories at once (C(-i) more than once) are a finding, of which more than one brings hosts in the group C(app), unless all
+        of these say the same C(slipway_environment) for their hosts, or any of which says another one. The last would say for all hosts what they are.
+      - They are none when the variable C(several_inventories) is true.
       - Hosts of the groups C(app) and C(consumer) that differ in C(slipway_environment), which is V(prod) where it is not set, are one in any case.
       - V(false) is for playbooks that do nothing but read.
     type: bool

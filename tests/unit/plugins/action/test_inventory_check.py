@@ -15,13 +15,16 @@ from ansible_collections.slipway.app.plugins.action.inventory_check import _envi
 def inventories(tmp_path):
     """Paths of inventories: of prod, of uat, and of one that has variables only."""
     found = {}
-    for name, text in (("prod", "[app]\na\n"), ("uat", "[app]\nb\n"), ("more", "[all:vars]\nfact=1\n")):
+    for name, text in (("prod", "[app]\na\n"), ("uat", "[app]\nb\n"), ("more", "[all:vars]\nfact=1\n"), ("again", "[app]\na ansible_port=2222\n"),
+                       ("east", "[app]\nc\n[all:vars]\nslipway_environment=prod\n"), ("west", "[app]\nd\n[all:vars]\nslipway_environment=prod\n"),
+                       ("empty/hosts", "[other]\ne\n"), ("empty/group_vars/all.yml", "slipway_environment: uat\n")):
         found[name] = str(tmp_path / name)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     return found
 
 
-@pytest.mark.parametrize("names", [[], ["uat"], ["uat", "more"], ["more", "uat"]])
+@pytest.mark.parametrize("names", [[], ["uat"], ["uat", "more"], ["more", "uat"], ["prod", "again"], ["east", "west", "more"]])
 def test_one_inventory_says_what_its_hosts_are(inventories, names):
     assert _others([inventories[name] for name in names], DataLoader()) == []
     assert _others(None, DataLoader()) == _others("localhost,", DataLoader()) == []
@@ -30,12 +33,17 @@ def test_one_inventory_says_what_its_hosts_are(inventories, names):
 def test_several_are_a_finding(inventories):
     """Production's hosts would be those of uat: group_vars/all of the last one goes before."""
     finding, = _others([inventories[name] for name in ("prod", "more", "uat")], DataLoader())
-    assert "(%(prod)s, %(uat)s)" % inventories in finding and "several_inventories=true" in finding
+    assert "(%(prod)s, %(more)s, %(uat)s)" % inventories in finding and "several_inventories=true" in finding
+
+
+def test_one_without_hosts_of_the_application_that_says_otherwise_is_one(inventories):
+    """Its variables for all hosts go before those of production, though it brings none today."""
+    assert _others([inventories[name] for name in ("east", "empty/hosts")], DataLoader()) != []
 
 
 @pytest.mark.parametrize("variables, words", [
     (({}, {"slipway_environment": "prod"}), None), (({"slipway_environment": "uat"}, {"slipway_environment": "uat"}), None),
-    (({"slipway_environment": "uat"}, {"slipway_environment": ""}), "two of prod; one of uat"),
+    (({"slipway_environment": "uat"}, {"slipway_environment": ""}), "two (not set there) of prod; one of uat"),
     (({"slipway_environment": "prod"}, {"slipway_environment": "uat"}), "one of prod; two of uat")])
 def test_hosts_of_one_run_are_of_one_environment(variables, words):
     found = _environments({"one": ["app", "leader"], "two": ["consumer"]}, dict(zip(("one", "two"), variables)))
