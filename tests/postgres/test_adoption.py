@@ -86,7 +86,8 @@ def refreshed(postgres, tmp_path, run_module):
         return made["key"]
 
     raw = run_module("postgres_dump", database)
-    for said in ({}, {"sanitize": {}}, {"sanitize_root": str(tmp_path / "shop")}):
+    (tmp_path / "bare").mkdir()
+    for said in ({}, {"sanitize": {}}, {"sanitize_root": str(tmp_path / "bare")}):
         assert run_module("postgres_dump", dict(dump, only_sanitized=True, **said))["msg"].startswith("No rules say how the dump is sanitized")
     application = Application(tmp_path / "shop")
     adopt = {"sql": ["UPDATE orders SET note = {port} WHERE id = 1"], "commands": [["sh", "-c", "echo {port} >> {shared}/adopted; exit $FAIL"]]}

@@ -38,6 +38,15 @@ def test_settings_of_role_and_database_change_nothing(postgres):
     postgres.connection().execute("CREATE TABLE public.written AS SELECT count(pg_sleep(0.01))")
 
 
+def test_a_session_in_another_encoding_is_none_any_more(postgres):
+    """psql would read on in that encoding, and find other ends of what we quote."""
+    with postgres.connection().session() as session:
+        with pytest.raises(PostgresError, match="changed the encoding of our session to SJIS"):
+            session.execute("SET client_encoding = 'SJIS'")
+        with pytest.raises(PostgresError):
+            session.execute("SELECT 1")
+
+
 def test_a_refused_statement_leaves_the_session_usable(postgres):
     with postgres.connection().session() as session:
         with pytest.raises(PostgresError, match="division by zero") as caught:

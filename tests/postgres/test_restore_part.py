@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import re
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import making, restore_part
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import STOPPED, Connection, PostgresError, Session
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import STOPPED, Connection, PostgresError, Session, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
@@ -192,9 +194,9 @@ def test_killed_while_a_table_is_made_again(postgres, dump, kill_at, monkeypatch
 def test_what_makes_a_table_again_can_be_nothing_but_sql_of_the_transaction(postgres, dump, monkeypatch, tmp_path, said, match):
     """As a hostile dump could have it: pg_restore writes whatever stands in the archive."""
     postgres.connection().execute("DROP TABLE public.customers CASCADE")
-    gone, sign, statement = test_restore.as_text(postgres, "shop"), tmp_path / "sign", making._statement
+    gone, sign, scripts = test_restore.as_text(postgres, "shop"), tmp_path / "sign", making._scripts
     said = (said.replace("%s", str(sign)) + ";\n").encode()
-    monkeypatch.setattr(making, "_statement", lambda script: statement(script.replace(b"CREATE TABLE", said + b"CREATE TABLE", 1)))
+    monkeypatch.setattr(making, "_scripts", lambda script: scripts(script.replace(b"CREATE TABLE", said + b"CREATE TABLE", 1)))
     with pytest.raises(SlipwayError, match="public.customers cannot be made again: .*" + match):
         part(postgres, dump, "customers")
     assert test_restore.as_text(postgres, "shop") == gone and not sign.exists() and postgres.databases() == {"shop"}
@@ -293,6 +295,34 @@ def test_rows_wait_until_they_are_put_in_their_place(postgres, dump):
     assert {key: done[key] for key in ("restored", "replaced", "kept")} == {key: told[key] for key in ("restored", "replaced", "kept")} == {
         "restored": str(dump.key), "replaced": [{"schema": "public", "name": "customers"}], "kept": "shop__pre"}
     assert state(postgres) == MENDED and postgres.databases() == {"shop", "shop__pre"}
+
+
+@pytest.mark.parametrize("making", [
+    {"tables": [], "scripts": [], "encoding": ""}, {"tables": [{"schema": "public", "name": "x"}], "scripts": ["';\n\\! touch %s\n"], "encoding": "UTF8"},
+    {"tables": [], "statement": "\\! touch %s"}])
+def test_what_somebody_else_has_noted_is_not_run(postgres, dump, making, tmp_path):
+    """Who owns the database that waits may comment on it, and, where he is also who restores, have set what goes with the comment."""
+    part(postgres, dump, "customers", swap=False)
+    note = json.dumps({"tables": [], "source": "x", "making": making}).replace("%s", str(tmp_path / "sign"))
+    postgres.connection(database="postgres").execute("COMMENT ON DATABASE shop__part IS " + quote_literal(note))
+    with pytest.raises(SlipwayError, match="no tables to put in place: database \"shop__part\" is of somebody else"):
+        put(postgres)
+    if making["tables"]:
+        postgres.connection(database="postgres").execute("ALTER ROLE shop IN DATABASE shop__part SET application_name = 'slipway ready %s'" % (
+            hashlib.sha256(note.encode()).hexdigest()[:40]))
+        with pytest.raises(SlipwayError, match="of somebody else"):
+            put(postgres)
+    assert state(postgres) == BROKEN and not (tmp_path / "sign").exists()
+
+
+def test_a_table_is_made_again_as_it_was_whatever_the_database_says_of_texts(postgres, dump, tmp_path):
+    postgres.connection().execute("CREATE TABLE public.codes (sku text DEFAULT '\\d' CHECK (sku ~ '^\\w+\\d?$')); INSERT INTO public.codes VALUES ('a1')")
+    made, before = dumped(postgres, tmp_path / "codes"), test_restore.as_text(postgres, "shop")
+    postgres.connection().execute("DROP TABLE public.codes")
+    postgres.sql("ALTER DATABASE shop SET standard_conforming_strings = off")
+    part(postgres, made, "codes")
+    postgres.sql("ALTER DATABASE shop RESET standard_conforming_strings")
+    assert test_restore.as_text(postgres, "shop") == before
 
 
 def test_rows_that_do_not_fit_are_refused_before_they_wait(postgres, dump):

@@ -28,14 +28,17 @@ CHUNK = 256 * 1024  # bytes of rows at a time
 READ = 64 * 1024  # bytes of them that are read at once
 PIPE, F_SETPIPE_SZ = 1024 * 1024, 1031  # bytes that psql may be ahead of us, and how Linux is told; the module fcntl knows it from Python 3.10 on
 LOST = "08006"  # SQLSTATE connection_failure: no session, or one that ended in the middle
+ENCODING = "UTF8"  # that we and our sessions talk in
 STOPPED = "?"  # psql itself ended at an error of the server, and says no SQLSTATE then
 _STOPPED_RC = 3  # the exit status of such a psql
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"  # of a transaction that is to see one state of the database and change nothing
 
+UNTIMED = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"  # for a session's transactions; from 17 on
+
 # Settings of the role or the database must not change what our statements mean.
-SETTINGS = ("SET search_path = pg_catalog", "SET client_min_messages = error", "SET row_security = off",
-            "SET default_transaction_read_only = off", "SET synchronous_commit = on",
+SETTINGS = ("SET search_path = pg_catalog, pg_temp", "SET standard_conforming_strings = on", "SET client_min_messages = error",
+            "SET row_security = off", "SET default_transaction_read_only = off", "SET synchronous_commit = on",
             "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
             "SET lock_timeout = '%ds'" % LOCK_TIMEOUT)
 
@@ -167,7 +170,7 @@ class Connection:
     def environment(self):
         """The environment of psql: nothing of PostgreSQL is inherited, the password is in no argument list."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        environment.update(LC_ALL="C", PGAPPNAME="slipway", PGCLIENTENCODING="UTF8")
+        environment.update(LC_ALL="C", PGAPPNAME="slipway", PGCLIENTENCODING=ENCODING)
         settings = dict({"connect_timeout": str(CONNECT_TIMEOUT)}, **dict(self.settings, **{
             "host": self.login_host, "port": str(self.login_port), "user": self.login_user, "password": self.login_password,
             "sslmode": self.ssl_mode, "sslrootcert": self.ca_cert, "sslcert": self.ssl_cert, "sslkey": self.ssl_key,
@@ -298,12 +301,16 @@ class Session:
         with contextlib.suppress(BrokenPipeError):
             for part in parts:
                 self._process.stdin.write(part)
-            self._process.stdin.write(("\\echo %s :SQLSTATE\n" % self._mark).encode("utf-8"))
+            self._process.stdin.write(("\\echo %s :SQLSTATE :ENCODING\n" % self._mark).encode("utf-8"))
             self._process.stdin.flush()
             for line in self._process.stdout:
                 line = line.decode("utf-8")
                 if line.startswith(self._mark):
-                    sqlstate = line.split()[1]
+                    _mark, sqlstate, encoding = line.split()
+                    if encoding != ENCODING:
+                        self._process.kill()  # nothing more is sent: psql would find other ends of names and texts than we have written
+                        raise PostgresError("Something in %s has changed the encoding of our session to %s." % (
+                            self.connection.describe(self.database), encoding), LOST)
                     if sqlstate == "00000":
                         return "".join(lines)
                     raise self._error(sqlstate)

@@ -39,10 +39,10 @@ COMMENT = "nullif(regexp_replace(shobj_description(d.oid, 'pg_database'), %s, ''
 ENDING = """
 DECLARE patience CONSTANT timestamptz := clock_timestamp() + interval '%(milliseconds)d ms';
 BEGIN
-    PERFORM pg_terminate_backend(pid) %(others)s;
-    LOOP
+    LOOP -- who was just logging in comes to be seen a moment later
         PERFORM pg_stat_clear_snapshot();
-        EXIT WHEN NOT EXISTS (SELECT %(others)s) OR clock_timestamp() > patience;
+        PERFORM pg_terminate_backend(pid) %(others)s;
+        EXIT WHEN NOT FOUND OR clock_timestamp() > patience;
         PERFORM pg_sleep(0.002);
     END LOOP;
 END"""

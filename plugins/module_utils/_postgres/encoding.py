@@ -24,6 +24,8 @@ def codec(encoding):
 
 def encoded(name, encoding):
     """The name of a table, or a text with it, in an encoding of PostgreSQL."""
+    if name.isascii():  # in every encoding of a server, also those that Python does not know
+        return name.encode("ascii")
     try:
         return name.encode(codec(encoding))
     except UnicodeError as error:

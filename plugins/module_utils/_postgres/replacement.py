@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import UNTIMED, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import COUNTED_AT_ONCE, count_rows
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
@@ -73,7 +73,7 @@ class Replacement:
         self._there = {}
 
     def __enter__(self):
-        self.session.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'")  # from 17 on
+        self.session.query(UNTIMED)
         self.session.execute("BEGIN")
 
     def __exit__(self, kind, _error, _traceback):

@@ -138,7 +138,7 @@ class PartRestore(Restore):
         note = self.place.note(session, self.place.part) if self.place.part in found else None
         try:
             noted = json.loads(note or "")
-            return noted["tables"], noted["source"], Making(**noted["making"])
+            return noted["tables"], noted["source"], Making(**noted["making"])  # whoever may connect as we do may have noted anything
         except (ValueError, KeyError, TypeError):
             raise SlipwayError("There are no tables to put in place: database %s is %s." % (
                 quote_ident(self.place.part), "of somebody else" if self.place.part in found else "not there"), untouched="Nothing was changed.",

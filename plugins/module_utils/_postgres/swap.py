@@ -23,6 +23,7 @@ moment comes back, opens it, and says which of the two is live.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
@@ -32,6 +33,12 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers im
 
 RESTORING = 0x736C6972  # first key of the advisory lock of who restores a database: "slir"
 PATIENCE = 20  # seconds that a restore point being taken gets to be done, before the swap is given up
+# What a role that has noted something of a database has set for itself in it: a digest of what. Any role may set this one, but only for itself.
+NOTED = "application_name"
+NOTE = """
+SELECT %s AS note, (SELECT setconfig FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
+                    WHERE s.setdatabase = d.oid AND r.rolname = session_user) AS settings
+FROM pg_database d WHERE d.datname = %s"""
 WAY = {":pre": ":post", ":post": ":pre"}  # what the live database becomes when we go there
 
 
@@ -101,15 +108,16 @@ class Place:
     def set_ready(self, session, name, note=None):
         """Say of the new database that it is whole, by this name and with this note, and close it until it is put in its place."""
         if note is not None:
-            session.execute("COMMENT ON DATABASE %s IS %s" % (quote_ident(self.new), quote_literal(note)))
+            session.execute("COMMENT ON DATABASE %s IS %s" % (quote_ident(self.new), quote_literal(note)), "SET ROLE NONE",
+                            "ALTER ROLE SESSION_USER IN DATABASE %s SET %s = %s" % (quote_ident(self.new), NOTED, quote_literal(_digest(note))), "RESET ROLE")
         close(session, self.new)
         alone(session, [rename(self.new, name)], self.new)
 
     @staticmethod
     def note(session, name):
-        """What was noted of a database that is ready."""
-        rows = session.query("SELECT %s AS note FROM pg_database d WHERE d.datname = %s" % (COMMENT, quote_literal(name)))
-        return rows[0]["note"] if rows else None
+        """What was noted of a database that is ready, by nobody but who asks: its owner may comment on it, but not say what others set in it."""
+        rows = session.query(NOTE % (COMMENT, quote_literal(name)))
+        return next((row["note"] for row in rows if "%s=%s" % (NOTED, _digest(row["note"] or "")) in (row["settings"] or [])), None)
 
     def swap(self, session, name, reversible):
         """Put a database that stands beside in the place of the live one, and drop what is no longer kept.
@@ -213,3 +221,7 @@ class Place:
         self._take_turn_to_swap(session)  # what was lost may be at its last statement still
         self.reopen(session, self.found(session))
         return self.found(session)
+
+
+def _digest(note):
+    return "slipway ready " + hashlib.sha256(note.encode("utf-8")).hexdigest()[:40]
