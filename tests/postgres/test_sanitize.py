@@ -242,6 +242,34 @@ def test_what_cannot_be_is_said_before_anything_is_dumped(shop, store):
     assert store.list() == [] and store.leftovers() == []
 
 
+def test_what_only_a_late_row_breaks_is_said_before_anything_is_dumped(shop, store):
+    """No restore could make such a dump, which would be called whole."""
+    shop.execute("""CREATE TABLE app.late (id int PRIMARY KEY, name text NOT NULL, age int CHECK (age < 130), odd int);
+        INSERT INTO app.late SELECT g, 'Rawson ' || g, 30, g FROM generate_series(1, 3000) g;
+        ALTER TABLE app.late ADD CONSTRAINT odd CHECK (odd < 2900) NOT VALID; ANALYZE app.late""")
+    late = {"id": "keep", "name": {"rule": "sql", "expression": "CASE WHEN id < 2990 THEN 'x' END"},
+            "age": {"rule": "sql", "expression": "CASE WHEN id < 2980 THEN 1 ELSE 1000 END"}, "odd": {"rule": "sql", "expression": "odd + 1"}}
+    for change, words in (({}, ("app.late.name: the rule sql gives NULL in 11 of 3000 rows",
+                                "check late_age_check would refuse 21 of 3000 masked rows, by age")),
+                          ({"name": {"rule": "sql", "expression": "(1 / (id - 2995))::text"}}, ("cannot be worked out (SQLSTATE 22012), of name",))):
+        with pytest.raises(SlipwayError) as error:
+            sanitized(shop, store, changed(late={"columns": dict(late, **change)}))
+        assert [word for word in words if word not in str(error.value)] == [] and "odd" not in str(error.value)
+    assert store.list() == [] and store.leftovers() == []
+    assert sanitized(shop, store, changed(late={"columns": dict(late, name="hash", age="keep"), "where": "id < 2000"}))
+
+
+def test_what_is_generated_from_masked_values_is_worked_out_before_anything_is_dumped(shop, store):
+    shop.execute("""CREATE TABLE app.worked (a int, b int NOT NULL GENERATED ALWAYS AS (10000 / a) STORED CHECK (b < 9000), CHECK (worked IS NOT NULL));
+        INSERT INTO app.worked SELECT g + 1 FROM generate_series(1, 3000) g""")
+    for expression, words in (("a - 2500", "app.worked: a mask cannot be worked out (SQLSTATE 22012), of a"), ("1 + a % 2", "the check worked_b_check would refuse"),
+                              ("nullif(a, 2990)", "app.worked.b: it is generated and NOT NULL, and would be NULL in 1 of 3000 masked rows")):
+        with pytest.raises(SlipwayError) as error:
+            sanitized(shop, store, changed(worked={"columns": {"a": {"rule": "sql", "expression": expression}}}))
+        assert words in str(error.value)
+    assert store.list() == [] and sanitized(shop, store, changed(worked={"columns": {"a": {"rule": "sql", "expression": "a + 1"}}}))
+
+
 def test_a_column_that_nobody_decided_on_stops_it(shop, store):
     shop.execute("ALTER TABLE app.customer ADD nickname text, ADD colour text, ADD x1 text")
     shop.execute("UPDATE app.customer SET x1 = 'write to raw@mail.example', colour = 'red'")

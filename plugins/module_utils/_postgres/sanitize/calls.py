@@ -16,11 +16,11 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.catalog import listed
 
 LISTEN = ("SAVEPOINT listening", "SET LOCAL client_min_messages = log", "SET LOCAL debug_pretty_print = off", "SET LOCAL debug_print_parse = on")
-DEAF = "ROLLBACK TO SAVEPOINT listening"
+DEAF = ("ROLLBACK TO SAVEPOINT listening", "RELEASE SAVEPOINT listening")
 SEVERAL = re.compile(":(?:hasAggs|hasWindowFuncs|hasTargetSRFs|hasSubLinks) true")
 FUNCTION = re.compile(r"\{FUNCEXPR :funcid (\d+) .*?:funcformat (\d)")
 OPERATOR = re.compile(r":opno (\d+)|:opnos \(o((?: \d+)+)\)")
-TYPE = re.compile(r":resulttype (\d+)")
+TYPE = re.compile(r":(?:resulttype|consttype|funcresulttype|typid|array_typeid|row_typeid) (\d+)")
 CASTS = ("1", "2")  # funcformats: explicit and implicit
 
 # Functions behind operators that somebody has added; those of the server itself do nothing but work a value out.
@@ -32,11 +32,17 @@ SELECT p.proname AS name, p.provolatile AS volatility, p.oid >= 16384 AS added, 
        EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e') AS of_extension
 FROM called c JOIN pg_proc p USING (oid) ORDER BY 1"""
 
-# Trees of the checks of domains, and of what these are domains over.
+# Trees of the checks of domains, and of those that are in them: what they are over, elements of arrays and ranges, fields.
 CHECKS = """
 WITH RECURSIVE used (oid) AS (
-    SELECT oid FROM pg_type WHERE oid IN (%s) UNION SELECT t.typbasetype FROM used JOIN pg_type t USING (oid) WHERE t.typbasetype <> 0)
-SELECT DISTINCT c.oid::bigint, c.conbin::text AS tree FROM used JOIN pg_constraint c ON c.contypid = used.oid WHERE c.contype = 'c'"""
+    SELECT oid FROM pg_type WHERE oid IN (%s)
+    UNION SELECT part.oid FROM used JOIN pg_type t USING (oid), LATERAL (
+        SELECT t.typbasetype UNION ALL SELECT t.typelem UNION ALL SELECT rngsubtype FROM pg_range WHERE rngtypid = t.oid
+        UNION ALL SELECT atttypid FROM pg_attribute WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped) part (oid) WHERE part.oid <> 0)
+SELECT DISTINCT c.conbin::text AS tree FROM used JOIN pg_constraint c ON c.contypid = used.oid WHERE c.contype = 'c'"""
+
+# Trees of what functions are given where a call leaves it out; those of the server do nothing by it.
+DEFAULTS = "SELECT proargdefaults::text AS tree FROM pg_proc WHERE pronargdefaults > 0 AND oid >= 16384 AND oid IN (%s)"
 
 
 class Calls:
@@ -51,10 +57,12 @@ class Calls:
         self.several = bool(SEVERAL.search(tree))
         trees, seen = [tree], set()
         for tree in trees:  # which grows
-            for check in session.query(CHECKS % listed(TYPE.findall(tree))):
-                if check["oid"] not in seen:
-                    seen.add(check["oid"])
-                    trees.append(check["tree"])
+            more = session.query(CHECKS % listed(TYPE.findall(tree)))
+            more += session.query(DEFAULTS % listed(oid for oid, _how in FUNCTION.findall(tree)))
+            for one in more:
+                if one["tree"] not in seen:
+                    seen.add(one["tree"])
+                    trees.append(one["tree"])
         called = [found for tree in trees for found in FUNCTION.findall(tree)]
         operators = {oid for tree in trees for one, more in OPERATOR.findall(tree) for oid in [one] * bool(one) + more.split()}
         named = {oid for oid, how in called if how not in CASTS}
@@ -66,7 +74,7 @@ def _tree(session, query):
     try:
         said = " ".join(session.parsed(query).split())  # it comes in lines
     finally:
-        session.execute(DEAF)
+        session.execute(*DEAF)
     # Behind it there is the one of psql's own question for the names of the types.
     _before, begin, tree = said.partition("{QUERY :commandType 1 ")
     if not begin:

@@ -70,6 +70,8 @@ class Sanitizing:
         """The Plan for a database, provided nothing speaks against it."""
         plan = Plan(session, self.rules, self.policy, selection, facts)
         plan.require()
+        plan.try_all()
+        plan.require()
         return plan
 
     def check(self, connection, selection, facts):

@@ -720,13 +720,18 @@ FORBIDDEN = re.compile(r"""(?ix) \b(current_setting|set_config|slipway\w*  # the
     |select|table|ts_stat|ts_rewrite|crosstab\w*|connectby|xpath_table  # rows of others, also by a query in a text
     |u(?=&))\b""")  # names and texts that are written as something else
 # What can be passed over in an expression: texts and quoted names.
-QUOTED = re.compile(r"""\b[eE]'(?:[^'\\]|\\.|'')*' | (?<!\w)'[^']*(?:''[^']*)*' | "[^"]+" """, re.DOTALL | re.VERBOSE)
+QUOTED = re.compile(r"""'[^']*(?:''[^']*)*' | "[^"]+" """, re.DOTALL | re.VERBOSE)
+# Texts that are read otherwise, such as E'\'': where one ends, the server, psql and we might not agree. To both of the others what is not ASCII is a letter.
+_OTHER_TEXT = re.compile(r"[\w$\x80-\U0010ffff]'")
+_CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f]")  # psql reads lines, and ends some at a carriage return
 
 
 def require_expression(text, said):
     """Refuse what is not one expression over the columns of a row, in a sentence that begins with what is said."""
     bare = QUOTED.sub(" ", text)
-    odd = re.search(r"""['"\\;$]|--|/\*|:(?!:)(?<!::)|\0""", bare)
+    if _OTHER_TEXT.search(QUOTED.sub("''", text)) or _CONTROL.search(text):
+        raise SlipwayError("%s, which may have no control characters, and no text with a letter before it, such as E'...'." % said)
+    odd = re.search(r"""['"\\;$]|--|/\*|:(?!:)(?<!::)""", bare)
     named = FORBIDDEN.search(text)  # in its texts, too: there are functions that run one
     if not text.strip() or odd or named or not _balanced(bare):
         raise SlipwayError("%s, which %s." % (

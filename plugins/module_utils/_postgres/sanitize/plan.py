@@ -22,7 +22,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rul
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.subset import Subset
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
-TRIED = 1000  # rows of each table that masks are tried on before the dump
+FEW = " LIMIT 1000"  # rows of each table that masks are tried on before the dump
 BYTES = 100  # that a row has about
 MOST_TOLD = 20  # columns that a message names
 KEEP = RULES["keep"]({}, "")
@@ -84,17 +84,22 @@ class Table:
         decided = ((column, self.decisions.get(column.name)) for column in self.columns)
         return [column for column, decision in decided if decision and decision.rule.name != "keep"]
 
-    def query(self):
-        """SQL for its rows as the dump has them."""
-        return self._select(self.part, self.part.where, self.part.with_) if self.part else self._select()
+    def query(self, names=None):
+        """SQL for its rows as the dump has them, with all columns or those of some names."""
+        return self._select(self.part, self.part.where, self.part.with_, names) if self.part else self._select(names=names)
 
     def trial(self):
-        """SQL for rows to try masks on: those that the table itself wants, unless what they refer to changes them."""
-        return self.query() if self.part and self.part.lost else self._select(self.part, self.part and self.part.own)
+        """SQL for some rows to try masks on: those that the table itself wants, unless what they refer to changes them."""
+        query = self.query() if self.part and self.part.lost else self._select(self.part, self.part and self.part.own)
+        return query + FEW
 
-    def _select(self, part=None, where=None, first=""):
+    def alone(self, column):
+        """SQL for one column of all of its rows."""
+        return self._select(names={column.name})
+
+    def _select(self, part=None, where=None, first="", names=None):
         row = Row()
-        masks = [(self.decisions[column.name].rule.sql(column, row), column) for column in self.columns]
+        masks = [(self.decisions[column.name].rule.sql(column, row), column) for column in self.columns if names is None or column.name in names]
         return first + row.select([(part.mask(column, mask) if part else mask, column.name) for mask, column in masks], self.sql, where,
                                   part.joins if first else "")
 
@@ -124,6 +129,7 @@ class Plan:
             table.rows = NONE
         self._left_out = {relation["oid"]: relation for relation in selection.excluded}
         self._leaves_of = {}
+        self._passed = {}  # of Tables that are tried out: (checks that their rows have to pass, generated columns)
         self._require_known()
         for table in self.tables:
             self._decide(table)
@@ -283,10 +289,17 @@ class Plan:
     def _of_reference_to_none(self, key):
         """What speaks against a reference to a table that is not in the dump at all, where somebody wants references to be right; or None."""
         source = next((source for source in self._leaves(key["source"]) if source.rows != NONE and source.orphans), None)
-        if key["target"] in self._left_out and source:
+        gone = next((relation for relation in self._left_out.values() if self._is_of(relation, key["target"])), None)
+        if gone and source:
             return "%s.%s refers to %s, which is left out of the dump altogether, so that no restore can make the foreign key %s." % (
-                spoken(source.relation), key["column"], spoken(self._left_out[key["target"]]), key["name"])
+                spoken(source.relation), key["column"], spoken(gone), key["name"])
         return None
+
+    def _is_of(self, relation, oid):
+        """Whether a relation has this oid, or is a partition of what has it."""
+        while relation and relation["oid"] != oid:
+            relation = self._relations.get(relation["partition_of"]) or self._left_out.get(relation["partition_of"])
+        return bool(relation)
 
     def _settle_undecided(self):
         for table in self.tables:
@@ -352,43 +365,70 @@ class Plan:
         """Let the server mask some rows of each table, and say which check of the table the result would not pass."""
         self._session.execute("SAVEPOINT trial")
         masked = [table for table in self.tables if table.rows != NONE and (table.masked() or table.part and table.part.lost)]
-        checks = {}
+        checks, generated = {}, {}
         for check in self._session.query(catalog.CHECKS % catalog.listed(table.relation["oid"] for table in masked)):
             checks.setdefault(check["oid"], []).append(check)
-        generated = {}
         for column in self._session.query(catalog.GENERATED % catalog.listed(table.relation["oid"] for table in masked)):
-            generated.setdefault(column["oid"], []).append(column["expression"])
+            generated.setdefault(column["oid"], []).append(column)
         for table in masked:
-            names = {column.name for column in table.masked()} | set(table.part.lost if table.part else ())
-            concerned = [check for check in checks.get(table.relation["oid"], ())
-                         if names & set(check["columns"]) and not table.generated & set(check["columns"])]
-            try:
-                row = self._session.query(_trial(table, concerned, generated.get(table.relation["oid"], ())))[0]
-            except PostgresError as error:
-                self.problems.append(NOT_WORKED_OUT % (
-                    spoken(table.relation), error.sqlstate, ", ".join("%s" % column.name for column in self._guilty(table))))
-                self._session.execute("ROLLBACK TO SAVEPOINT trial")
-                continue
-            for number, column in enumerate(table.masked()):
-                if column.not_null and row["m%d" % number] != row["n"]:
-                    self.problems.append("%s.%s: the rule %s gives NULL in %d of %d rows, and the column is NOT NULL." % (
-                        spoken(table.relation), column.name, table.decisions[column.name].rule.name, row["n"] - row["m%d" % number], row["n"]))
-            for number, check in enumerate(concerned):
-                if row["c%d" % number]:
-                    self.problems.append("%s: the check %s would refuse %d of %d masked rows, by %s." % (
-                        spoken(table.relation), check["name"], row["c%d" % number], row["n"], ", ".join(sorted(names & set(check["columns"])))))
+            self._passed[table] = ([check for check in checks.get(table.relation["oid"], ())
+                                    if (_changed(table) | table.generated) & set(check["columns"])], generated.get(table.relation["oid"], []))
+            self._try(table, table.trial(), table.masked(), table.masked(), FEW)
 
-    def _guilty(self, table):
-        """The columns of a table whose masks cannot be worked out."""
-        found = []
-        for column in table.masked():
+    def try_all(self):
+        """Look at every row for what a few may break: a check of the table, and NOT NULL where somebody's SQL makes the value.
+
+        Other masks are not worked out for it: they come to nothing that the first rows do not, or to an error while they are dumped.
+        """
+        for table, (checks, generated) in self._passed.items():
+            own = [column for column in table.masked() if column.not_null and table.decisions[column.name].rule.written(column, "")]
+            names = {column.name for column in own}.union(*(check["columns"] for check in checks))
+            if generated:  # whatever they are worked out from
+                names = {column.name for column in table.columns}
+            if names:
+                self._try(table, table.query(names), own, [column for column in table.masked() if column.name in names])
+
+    def _try(self, table, query, columns, masked, limit=""):
+        """Have masks of a table worked out, those of masked; say what does not pass: its checks, and NOT NULL of some columns and of generated ones."""
+        checks, generated = self._passed[table]
+        parts = ["count(*) FILTER (WHERE NOT (%s)) AS c%d" % (check["expression"], number) for number, check in enumerate(checks)]
+        parts += ["count(%s) AS g%d" % (quote_ident(column["name"]), number) for number, column in enumerate(generated)]
+        try:
+            row = self._session.query(_counted(query, columns, parts, generated))[0]
+        except PostgresError as error:
+            self.problems.append(NOT_WORKED_OUT % (
+                spoken(table.relation), error.sqlstate, ", ".join("%s" % column.name for column in self._guilty(table, masked, limit))))
             self._session.execute("ROLLBACK TO SAVEPOINT trial")
-            row = Row()
+            return
+        for number, column in enumerate(columns):
+            if column.not_null and row["m%d" % number] != row["n"]:
+                self.problems.append("%s.%s: the rule %s gives NULL in %d of %d rows, and the column is NOT NULL." % (
+                    spoken(table.relation), column.name, table.decisions[column.name].rule.name, row["n"] - row["m%d" % number], row["n"]))
+        for number, column in enumerate(generated):
+            if column["not_null"] and row["g%d" % number] != row["n"]:
+                self.problems.append("%s.%s: it is generated and NOT NULL, and would be NULL in %d of %d masked rows." % (
+                    spoken(table.relation), column["name"], row["n"] - row["g%d" % number], row["n"]))
+        for number, check in enumerate(checks):
+            if row["c%d" % number]:
+                self.problems.append("%s: the check %s would refuse %d of %d masked rows, by %s." % (
+                    spoken(table.relation), check["name"], row["c%d" % number], row["n"],
+                    ", ".join(sorted((_changed(table) | table.generated) & set(check["columns"])))))
+
+    def _guilty(self, table, masked, limit):
+        """The columns whose masks cannot be worked out; all of them where it is none by itself."""
+        found = []
+        for column in masked:
+            self._session.execute("ROLLBACK TO SAVEPOINT trial")
             try:
-                self._session.query(_counted(row.select([(table.decisions[column.name].rule.sql(column, row), column.name)], table.sql), [column]))
+                self._session.query(_counted(table.alone(column) + limit, [column]))
             except PostgresError:
                 found.append(column)
-        return found or table.masked()
+        return found or masked
+
+
+def _changed(table):
+    """The names of the columns of a table that have other values in the dump."""
+    return {column.name for column in table.masked()} | set(table.part.lost if table.part else ())
 
 
 def _rows(entries):
@@ -424,13 +464,10 @@ def _meet(rule, column, other_rule, other):
     return rule.mask(column, Within) == rule.mask(other, Within)
 
 
-def _trial(table, checks, generated):
-    parts = ["count(*) FILTER (WHERE NOT (%s)) AS c%d" % (check["expression"], number) for number, check in enumerate(checks)]
-    parts += ["count(%s) AS g%d" % (expression, number) for number, expression in enumerate(generated)]
-    return _counted(table.trial(), table.masked(), parts)
-
-
-def _counted(query, columns, more=()):
-    """A query over some masked rows that needs each of the columns; named, they do not come to be left out."""
+def _counted(query, columns, more=(), generated=()):
+    """A query over masked rows, and what is generated from them, that needs each of the columns; named, they do not come to be left out."""
     parts = ["count(*) AS n"] + ["count(%s) AS m%d" % (quote_ident(column.name), number) for number, column in enumerate(columns)] + list(more)
-    return "SELECT %s FROM (%s LIMIT %d) tried" % (", ".join(parts), query, TRIED)
+    if generated:
+        query = "SELECT tried.*, %s FROM (%s) tried" % (
+            ", ".join("(%s) AS %s" % (column["expression"], quote_ident(column["name"])) for column in generated), query)
+    return "SELECT %s FROM (%s) tried" % (", ".join(parts), query)

@@ -4,7 +4,7 @@
 
 """The proof of a sanitized dump: raw values of a sample are looked for in all that is written, whole and as words.
 
-Of the values nothing is kept but fingerprints, which Python's hash makes with a key that this process alone has and that
+Of the values that are looked for nothing is kept but fingerprints, which Python's hash makes with a key that this process alone has and that
 ends with it. What is looked for: whole values of masked columns, e-mail addresses and what stands before their @, words with
 letters and digits in them, and words of last names.
 """
@@ -19,7 +19,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.pas
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.placeholders import all_written
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, MAILBOXES, WORDS
 
-SAMPLE = 1000  # rows of each masked column
+SAMPLE = 1000  # rows of each masked column, more or less
+FIRST = 100  # rows that are looked at whatever is drawn
 MOST = 200000  # fingerprints, which take some 50 MB
 SHORTEST_WORD, SHORTEST_VALUE, SHORTEST_CODE = 6, 8, 8  # characters; shorter ones meet by chance
 LONGEST = 300  # characters of a value that are looked at
@@ -41,7 +42,7 @@ FORMS = {
     "moment": re.compile(rb"[0-9]{4,6}-[0-9]{2}-[0-9]{2}( [0-9]{2} [0-9]{2} [0-9]{2}(\.[0-9]+)?([+-][0-9 ]+)?)?( bc)?"
                          rb"|[0-9]+(\.[0-9]+)?([+-][0-9]+)?|-?infinity"),
     "truth": re.compile(b"[tf]"),
-    "address": re.compile(rb" *(%s)?( +(%s))*" % ((rb"[0-9a-f]{1,4}|[0-9]{1,3}(\.[0-9]{1,3}){3}",) * 2)),
+    "address": re.compile(rb" *(%s)?( +(%s))* *" % ((rb"[0-9a-f]{1,4}|[0-9]{1,3}(\.[0-9]{1,3}){3}",) * 2)),
     "uuid": re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
 }
 
@@ -135,8 +136,11 @@ def _rows(session, table):
 
     Of what is left out nothing is to stand elsewhere in the dump, either.
     """
-    share = min(100.0, 200.0 * SAMPLE / max(table.relation["estimate"], 1))
-    found = ["ONLY %s TABLESAMPLE SYSTEM (%f) LIMIT %d" % (table.sql, share, SAMPLE)]
+    # Drawn are pages, in their order: a lower limit than twice what is to be expected would leave out those at the end.
+    share = min(100.0, 150.0 * SAMPLE / max(table.estimate, 1))
+    found = ["ONLY %s TABLESAMPLE SYSTEM (%f) LIMIT %d" % (table.sql, share, 3 * SAMPLE)]
+    if share < 100:  # of a few pages none may be drawn
+        found.append("ONLY %s LIMIT %d" % (table.sql, FIRST))
     if table.part and table.part.where:
         # Which rows are dumped is worked out once, and not for each of the columns.
         drawn = session.query_rows("%sSELECT ctid::text AS id FROM ONLY %s WHERE %s ORDER BY hashtext(ctid::text) LIMIT %d" % (

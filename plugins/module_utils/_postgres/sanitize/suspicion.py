@@ -87,10 +87,12 @@ def by_content(session, table, columns, estimate, forms=FORMS):
     counts += ["count(*) FILTER (WHERE %s) AS n%d_%d" % (_has(column, form), number, place)
                for number, column in enumerate(texts) for place, (form, _what, _rule) in enumerate(forms)]
     names = ", ".join(quote_ident(column.name) for column in texts)
-    of_anywhere = " TABLESAMPLE SYSTEM (%f)" % min(100.0, 200.0 * SAMPLE / max(estimate, 1))
+    samples = [" LIMIT %d" % SAMPLE]
+    if estimate > SAMPLE:  # drawn are pages, in their order: a lower limit would leave out those at the end
+        samples.append(" TABLESAMPLE SYSTEM (%f) LIMIT %d" % (100.0 * SAMPLE / estimate, 2 * SAMPLE))
     found = {}
-    for row in [session.query_rows("SELECT %s FROM (SELECT %s FROM ONLY %s%s LIMIT %d) sample" % (
-            ", ".join(counts), names, table, which, SAMPLE), table)[0] for which in ("", of_anywhere)[:1 if estimate <= SAMPLE else 2]]:
+    for sample in samples:
+        row = session.query_rows("SELECT %s FROM (SELECT %s FROM ONLY %s%s) sample" % (", ".join(counts), names, table, sample), table)[0]
         for number, column in enumerate(texts):
             for place, (_form, what, rule) in enumerate(forms):
                 if row["n%d" % number] and row["n%d_%d" % (number, place)] >= SHARE * row["n%d" % number]:
