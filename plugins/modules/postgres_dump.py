@@ -176,6 +176,7 @@ options:
       - Whether to remove from a bucket what dumps, or removals, that did not end have left there, which is named in any case. Whoever writes a dump
         there says so every minute; what was not finished and has had no such sign for ten minutes is taken for a leftover.
       - What is left in a folder is removed in any case, since nobody can be writing it any more.
+      - With O(target), whether what a restore has left there is to be removed, too; the restore itself removes it.
     type: bool
     default: false
   progress:
