@@ -21,6 +21,7 @@ SEVERAL = re.compile(":(?:hasAggs|hasWindowFuncs|hasTargetSRFs|hasSubLinks) true
 FUNCTION = re.compile(r"\{FUNCEXPR :funcid (\d+) .*?:funcformat (\d)")
 OPERATOR = re.compile(r":opno (\d+)|:opnos \(o((?: \d+)+)\)")
 TYPE = re.compile(r":(?:resulttype|consttype|funcresulttype|typid|array_typeid|row_typeid) (\d+)")
+BRACE = re.compile(r"\\.|[{}]")  # one of a name has a backslash before it
 CASTS = ("1", "2")  # funcformats: explicit and implicit
 
 # Functions behind operators that somebody has added; those of the server itself do nothing but work a value out.
@@ -76,7 +77,10 @@ def _tree(session, query):
     finally:
         session.execute(*DEAF)
     # Behind it there is the one of psql's own question for the names of the types.
-    _before, begin, tree = said.partition("{QUERY :commandType 1 ")
-    if not begin:
-        raise SlipwayError("The server does not say what an expression of the rules calls.", untouched="Nothing was dumped.")
-    return tree.partition("{QUERY ")[0]
+    _before, _begin, tree = said.partition("{QUERY :commandType 1 ")
+    depth = 1
+    for found in BRACE.finditer(tree):
+        depth += {"{": 1, "}": -1}.get(found.group(), 0)
+        if depth == 0:
+            return tree[:found.start()]
+    raise SlipwayError("The server does not say what an expression of the rules calls.", untouched="Nothing was dumped.")
