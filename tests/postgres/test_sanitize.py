@@ -262,7 +262,8 @@ def test_what_only_a_late_row_breaks_is_said_before_anything_is_dumped(shop, sto
 def test_what_is_generated_from_masked_values_is_worked_out_before_anything_is_dumped(shop, store):
     shop.execute("""CREATE TABLE app.worked (a int, b int NOT NULL GENERATED ALWAYS AS (10000 / a) STORED CHECK (b < 9000), CHECK (worked IS NOT NULL));
         INSERT INTO app.worked SELECT g + 1 FROM generate_series(1, 3000) g""")
-    for expression, words in (("a - 2500", "app.worked: a mask cannot be worked out (SQLSTATE 22012), of a"), ("1 + a % 2", "the check worked_b_check would refuse"),
+    for expression, words in (("a - 2500", "app.worked: a mask cannot be worked out (SQLSTATE 22012), of a"),
+                              ("1 + a % 2", "the check worked_b_check would refuse"),
                               ("nullif(a, 2990)", "app.worked.b: it is generated and NOT NULL, and would be NULL in 1 of 3000 masked rows")):
         with pytest.raises(SlipwayError) as error:
             sanitized(shop, store, changed(worked={"columns": {"a": {"rule": "sql", "expression": expression}}}))

@@ -56,14 +56,15 @@ class Calls:
     def __init__(self, session, sql, source):
         tree = _tree(session, "SELECT %s FROM %s" % (sql, source))
         self.several = bool(SEVERAL.search(tree))
-        trees, seen = [tree], set()
-        for tree in trees:  # which grows
+        trees, ahead = [], [tree]
+        while ahead:
+            tree = ahead.pop()
+            trees.append(tree)
             more = session.query(CHECKS % listed(TYPE.findall(tree)))
             more += session.query(DEFAULTS % listed(oid for oid, _how in FUNCTION.findall(tree)))
             for one in more:
-                if one["tree"] not in seen:
-                    seen.add(one["tree"])
-                    trees.append(one["tree"])
+                if one["tree"] not in trees + ahead:
+                    ahead.append(one["tree"])
         called = [found for tree in trees for found in FUNCTION.findall(tree)]
         operators = {oid for tree in trees for one, more in OPERATOR.findall(tree) for oid in [one] * bool(one) + more.split()}
         named = {oid for oid, how in called if how not in CASTS}
