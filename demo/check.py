@@ -39,7 +39,7 @@ def orders_are_there(lab, accepted):
     return ["%d of %d accepted orders are lost, such as %s" % (len(lost), len(accepted), lost[0])] if lost else []
 
 
-def jobs_done_once(lab, accepted, patience=30, again=False):
+def jobs_done_once(lab, accepted, patience=120, again=False):
     """Every order's job once: not lost, not twice. Waits while the consumers make progress.
 
     again: a job may have run twice, since its consumer was cut off in the midst of its work, or before saying that it is done.

@@ -146,6 +146,7 @@ class _Pipe:
         self._judge = judge
         self._head = b""
         self._error = None
+        self._no_use = False  # for more of it: pg_restore has failed, and so pg_dump is ended
 
     def read_contents(self, clients):
         """Read the archive as far as it says what is in it; return the list, as pg_restore prints it."""
@@ -180,9 +181,9 @@ class _Pipe:
             hear(restoring.stdout, reader.hear)
             rc = restoring.wait()
             if not reader.fine(rc):
-                kill(self._dump)
+                self._end_dump()
         except BaseException:
-            kill(self._dump)
+            self._end_dump()
             kill(restoring)
             raise
         finally:
@@ -203,8 +204,13 @@ class _Pipe:
             for _chunk in self._chunks():
                 pass
         except SlipwayError as error:
-            self._error = error
+            if not self._no_use:
+                self._error = error
             kill(restoring)
+
+    def _end_dump(self):
+        self._no_use = True
+        kill(self._dump)
 
     def _chunks(self):
         return iter(lambda: self._dump.stdout.read1(CHUNK), b"")
