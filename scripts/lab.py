@@ -60,6 +60,7 @@ SHOP = "/srv/build"
 ANSIBLE_CONFIG = """\
 [defaults]
 inventory = inventory.yml
+collections_path = ../../.build/collections:../../.build/dependencies
 forks = 25
 internal_poll_interval = 0.005
 retry_files_enabled = false
@@ -413,6 +414,8 @@ def main(arguments):
         for host in lab.hosts:
             print("%-8s %s" % (host, lab.address(host)))
         inventory = os.path.relpath(lab.folder / "inventory.yml", workspace.ROOT)
+        workspace.dependencies()
+        workspace.install("modes")
         seconds = time.monotonic() - begun
         print("slipway: %d hosts are up after %.1f s; inventory %s" % (len(lab.hosts), seconds, inventory))
 

@@ -241,7 +241,8 @@ options:
 notes:
   - The role needs C(CREATEDB), must own the database or be a member of the role that does, and must be able to end the sessions of other
     roles in it (C(pg_signal_backend)). It should not be a superuser. A superuser restores as the owner of the database (C(SET ROLE)), but
-    code in a dump can take that back.
+    code in a dump can take that back. When tables are restored, what the live database has on them is run with the rights of the role that
+    logs in: checks, defaults, expressions of indexes, which are those of its owner.
   - Of a database that a restore has closed, be it V(:pre) or the live one for a moment, the comment ends with C([closed by Slipway]). A live one that
     a killed run has left closed is opened by the next run. One that is closed without these words was closed by somebody else, and nothing is
     put in its place.
@@ -253,7 +254,7 @@ notes:
     files other than its own is refused, since pg_restore would load files of the host.
   - The PostgreSQL client on the host must not be older than the server, nor than the pg_dump that wrote the archive.
   - Subscriptions are never restored, and publications and event triggers only by a superuser. What was left out is returned as RV(left_out).
-  - Databases named as O(login_db) with C(__new), C(__ready), C(__copy), C(__old), C(__pre) or C(__post) behind it are those of this module.
+  - Databases named as O(login_db) with C(__new), C(__ready), C(__part), C(__copy), C(__old), C(__pre) or C(__post) behind it are those of this module.
     C(__pre) and C(__post) are always closed; one that lets connections in is somebody else's, and nothing is restored beside it.
   - A run that was killed may leave the live database closed for the moment of the swap; the next run lets connections in again. What else it
     leaves, it leaves under other names.
@@ -570,7 +571,7 @@ def run(module):
         if params["source"] in WAY:
             result = restore.go(params["source"], module.check_mode)
         elif params["source"] == ":ready":
-            result = restore.put_in_place(module.check_mode)
+            result = restore.put_in_place(module.check_mode, **({"tables": params["tables"], "schemas": params["schemas"]} if parts(params) else {}))
         elif params["source"].startswith(":"):
             result = from_database(params, restore, module.check_mode)
         else:

@@ -47,6 +47,16 @@ def test_a_session_in_another_encoding_is_none_any_more(postgres):
             session.execute("SELECT 1")
 
 
+@pytest.mark.parametrize("encoding, letter", [("SJIS", "\u00c1"), ("BIG5", "\u00c1"), ("GBK", "\u00c1"), ("LATIN1", "x")])
+def test_no_text_gets_to_a_shell_by_an_encoding_that_it_sets(postgres, tmp_path, encoding, letter):
+    """In these the second byte of a letter can be a quote or hide one: psql would find the end of a text before its end."""
+    sign = tmp_path / "sign"
+    hostile = "SELECT '%s' %s\\! touch %s #" % (letter, letter, sign)
+    with pytest.raises(PostgresError, match="in text 2 of 2"):
+        postgres.connection().run_texts(["SET client_encoding = '%s'" % encoding, hostile], "shop", "shop")
+    assert not sign.exists()
+
+
 def test_a_refused_statement_leaves_the_session_usable(postgres):
     with postgres.connection().session() as session:
         with pytest.raises(PostgresError, match="division by zero") as caught:

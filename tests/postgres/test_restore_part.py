@@ -18,7 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
-from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
+from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import MayBeClosed, Place
 from ansible_collections.slipway.app.tests.postgres import test_restore, test_restore_crash
 from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
@@ -229,7 +229,7 @@ def test_with_a_table_comes_what_belongs_to_it(rich, tmp_path, two_steps):
     result = part(rich, dump, *ODD, swap=not two_steps)
     assert len(result["made"]) == len(ODD)
     if two_steps:
-        PartRestore(rich.connection(), Wishes()).put_in_place()
+        PartRestore(rich.connection(), Wishes()).put_in_place(tables=ODD)
     assert whole() == before and rich.databases() == {"shop"}
 
 
@@ -278,8 +278,8 @@ def test_rows_that_were_left_out_of_the_dump_and_unknown_schemas_are_said_at_onc
                                                   "The rows of table public.log were left out of the dump."]
 
 
-def put(postgres, check=False, **wishes):
-    return PartRestore(postgres.connection(), Wishes(**wishes)).put_in_place(check)
+def put(postgres, check=False, tables=("customers",), schemas=(), **wishes):
+    return PartRestore(postgres.connection(), Wishes(**wishes)).put_in_place(check, tables, schemas)
 
 
 def test_rows_wait_until_they_are_put_in_their_place(postgres, dump):
@@ -297,22 +297,113 @@ def test_rows_wait_until_they_are_put_in_their_place(postgres, dump):
     assert state(postgres) == MENDED and postgres.databases() == {"shop", "shop__pre"}
 
 
-@pytest.mark.parametrize("making", [
-    {"tables": [], "scripts": [], "encoding": ""}, {"tables": [{"schema": "public", "name": "x"}], "scripts": ["';\n\\! touch %s\n"], "encoding": "UTF8"},
-    {"tables": [], "statement": "\\! touch %s"}])
-def test_what_somebody_else_has_noted_is_not_run(postgres, dump, making, tmp_path):
-    """Who owns the database that waits may comment on it, and, where he is also who restores, have set what goes with the comment."""
+def test_what_somebody_else_has_noted_is_not_run(postgres, dump, tmp_path):
+    """Who owns the database that waits may comment on it and change what is in it, and, where he is also who restores, have set what goes with it."""
     part(postgres, dump, "customers", swap=False)
-    note = json.dumps({"tables": [], "source": "x", "making": making}).replace("%s", str(tmp_path / "sign"))
-    postgres.connection(database="postgres").execute("COMMENT ON DATABASE shop__part IS " + quote_literal(note))
-    with pytest.raises(SlipwayError, match="no tables to put in place: database \"shop__part\" is of somebody else"):
-        put(postgres)
-    if making["tables"]:
-        postgres.connection(database="postgres").execute("ALTER ROLE shop IN DATABASE shop__part SET application_name = 'slipway ready %s'" % (
-            hashlib.sha256(note.encode()).hexdigest()[:40]))
-        with pytest.raises(SlipwayError, match="of somebody else"):
+    owner, there = postgres.connection(database="postgres"), postgres.connection(database="shop__part")
+    making = json.dumps({"tables": [{"schema": "public", "name": "x"}], "scripts": ["';\n\\! touch %s\n"], "encoding": "UTF8"}).replace("%s", str(tmp_path / "sign"))
+    owner.execute("ALTER DATABASE shop__part ALLOW_CONNECTIONS true")
+    kept = there.query("SELECT lo_from_bytea(0, %s)::bigint AS oid" % quote_literal("\\x" + making.encode().hex()))[0]["oid"]
+    owner.execute("ALTER DATABASE shop__part ALLOW_CONNECTIONS false")
+    for digest in ("0" * 64, hashlib.sha256(making.encode()).hexdigest()):
+        note = json.dumps({"tables": [{"schema": "public", "name": "customers", "rows": 20}], "source": "x", "made": [], "making": kept, "digest": digest})
+        owner.execute("COMMENT ON DATABASE shop__part IS " + quote_literal(note))
+        with pytest.raises(SlipwayError, match="no tables to put in place: database \"shop__part\" is of somebody else"):
+            put(postgres)
+        owner.execute("ALTER ROLE shop IN DATABASE shop__part SET application_name = 'slipway ready %s'" % (
+            hashlib.sha256(("shop\0" + note).encode()).hexdigest()[:40]))
+        with pytest.raises(SlipwayError, match="Somebody has changed in database \"shop__part\" how tables are made"):
             put(postgres)
     assert state(postgres) == BROKEN and not (tmp_path / "sign").exists()
+
+
+def test_how_tables_are_made_stands_where_nobody_else_reads(postgres, dump):
+    made = part_without(postgres, dump, "customers", "sales")
+    assert made["made"] == [{"schema": "public", "name": "customers"}]
+    told = postgres.sql("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = 'shop__part'")
+    assert "customers" in told and "scripts" not in told and len(told) < 600
+    assert put(postgres, tables=("public.customers", "sales"))["made"] == made["made"]
+    assert postgres.databases() == {"shop"} and state(postgres) == dict(MENDED, sales=100)
+
+
+def part_without(postgres, dump, gone, *more):
+    """Make ready a table that was dropped, and others."""
+    postgres.connection().execute("DROP TABLE public.%s CASCADE" % gone)
+    return part(postgres, dump, "public." + gone, *more, swap=False)
+
+
+def test_what_was_noted_is_of_its_own_database_alone(postgres, dump):
+    """Its owner may rename what waits, so that it would wait for another database."""
+    part(postgres, dump, "customers", swap=False)
+    postgres.connection(database="postgres").execute("ALTER DATABASE shop__part RENAME TO other__part")
+    with postgres.connection().session("postgres") as session:
+        assert Place("other").note(session, "other__part") is None
+
+
+@pytest.mark.parametrize("asked", [{"tables": ["sales"]}, {"tables": ["customers", "sales"]}, {"schemas": ["pubic"]}])
+def test_only_what_is_asked_for_is_put_in_place(postgres, dump, asked):
+    part(postgres, dump, "customers", swap=False)
+    with pytest.raises(SlipwayError, match="ready to be put in place is public.customers, and not what is asked for"):
+        put(postgres, **dict({"tables": []}, **asked))
+    assert state(postgres) == BROKEN and postgres.databases() == {"shop", "shop__part"}
+    part(postgres, dump, "customers", "sales", swap=False, remove_leftovers=True)
+    with pytest.raises(SlipwayError, match="ready to be put in place is public.(customers, public.sales|sales, public.customers), and not"):
+        put(postgres)
+    assert state(postgres) == BROKEN
+
+
+def test_rows_are_put_in_their_place_once(postgres, dump, kill_at, monkeypatch):
+    """Who dies when they are there, and has only to tidy up, has not left them to be put there again, over what was written since."""
+    part(postgres, dump, "customers", swap=False)
+    kill_at("DROP DATABASE", True)
+    assert not in_child(lambda: put(postgres))
+    monkeypatch.undo()
+    postgres.connection().execute("UPDATE public.customers SET name = 'newer' WHERE id = 1")
+    with pytest.raises(SlipwayError, match="no tables to put in place"):
+        put(postgres)
+    assert postgres.sql("SELECT name FROM public.customers WHERE id = 1", "shop") == "newer"
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_connection_that_is_lost_at_the_end(postgres, dump, monkeypatch, after):
+    """The server knows what became of it."""
+    def losing(session, statement):
+        if statement != "COMMIT" or session.database != "shop":
+            return send(session, statement)
+        if after:
+            send(session, statement)
+        session._process.kill()
+        return send(session, "SELECT 1")
+
+    send = Session._send
+    monkeypatch.setattr(Session, "_send", losing)
+    with pytest.raises(SlipwayError, match="had replaced the rows all the same" if after else "The rows are what they were"):
+        part(postgres, dump, "customers", reversible=True)
+    assert state(postgres) == (MENDED if after else BROKEN)
+
+
+def test_values_arrive_as_they_were_whatever_settings_roles_have(postgres, tmp_path):
+    postgres.connection().execute("CREATE TABLE public.odd (f float8, d date, i interval, m money);"
+                                  " INSERT INTO public.odd VALUES (0.1::float8 + 0.2, '2026-03-04', '-1 day -02:03', 12.5)")
+    told = "SELECT f = 0.1::float8 + 0.2 AS f, d = make_date(2026, 3, 4) AS d, i = '-1 day -02:03'::interval AS i, m = 12.5::numeric::money AS m FROM public.odd"
+    dump = dumped(postgres, tmp_path / "dumps")
+    postgres.sql("ALTER ROLE shop SET extra_float_digits = 0; ALTER ROLE shop SET datestyle = 'SQL, DMY'; ALTER ROLE shop SET intervalstyle = 'sql_standard';"
+                 " ALTER ROLE shop IN DATABASE shop SET datestyle = 'ISO, MDY'; ALTER ROLE shop SET statement_timeout = '60s'")
+    try:
+        part(postgres, dump, "odd")
+        assert postgres.connection().query(told) == [dict.fromkeys("fdim", True)]
+    finally:
+        postgres.sql("ALTER ROLE shop RESET ALL; ALTER ROLE shop IN DATABASE shop RESET ALL")
+
+
+def test_it_is_not_said_of_a_database_that_may_be_closed_that_it_was_not_touched(postgres, dump, monkeypatch):
+    def closed(_place, _session, _facts):
+        raise MayBeClosed("The server is gone.", hint="Database shop may refuse connections until this is run again.")
+
+    monkeypatch.setattr(Place, "copy_live", closed)
+    with pytest.raises(SlipwayError, match="may refuse connections") as caught:
+        part(postgres, dump, "customers", reversible=True, keep_failed=True)
+    assert caught.value.untouched is None and "may be left, half restored" in caught.value.hint
 
 
 def test_a_table_is_made_again_as_it_was_whatever_the_database_says_of_texts(postgres, dump, tmp_path):
@@ -372,7 +463,8 @@ def test_both_ways_back_are_there_until_the_rows_are(postgres, dump, monkeypatch
     assert state(postgres) == BROKEN and postgres.databases() == {"shop", "shop__pre", "shop__post"} and postgres.sql(comments) == "shop__pre"
     monkeypatch.setattr(Session, "_send", dying)
     assert not in_child(lambda: part(postgres, dump, "customers", reversible=True))
-    assert postgres.sql(comments) == "shop__old" and {"shop__pre", "shop__post"} <= postgres.databases()
+    test_restore_crash.settled(postgres)
+    assert postgres.sql(comments) == "shop__pre" and {"shop__pre", "shop__post"} <= postgres.databases()
 
 
 STEPS = ['DATABASE "shop" ALLOW_CONNECTIONS false', "TEMPLATE", "TRUNCATE", "SET CONSTRAINTS", "ADD CONSTRAINT", 'RENAME TO "shop__pre"', "COMMIT",

@@ -566,7 +566,9 @@ def test_no_server_sees_the_key_and_a_standby_will_do(tmp_path, bin_dir, server,
         rules = changed(customer=dict(RULES["tables"]["app.customer"], where="id % 3 = 0", sample=900, orphans=None), visit=dict(
             RULES["tables"]["app.visit"], where="day < now()"), egg={"columns": {"*": "keep"}, "where": "id > 1"})
         with looking(primary) as seen:
-            sanitized(primary.connection(), store, rules, jobs=2)
+            # Who looks on sees only a part of what happens; on a busy machine that can be too little.
+            while not (any("COPY (" in what for what in seen) and any("writer" in what for what in seen)):
+                sanitized(primary.connection(), store, rules, jobs=2)
         seen.append(json.dumps(primary.connection(primary.superuser, "postgres").query("SELECT query FROM public.pg_stat_statements")))
         seen.append(pathlib.Path(primary.log_file).read_text(encoding="utf-8", errors="replace"))
         key = Sanitizing(RULES, SECRET).key
@@ -574,12 +576,11 @@ def test_no_server_sees_the_key_and_a_standby_will_do(tmp_path, bin_dir, server,
             for secret in (SECRET, key.setting[:128], key.setting[128:], key.setting[:64]):
                 assert secret not in what
         # What could have shown it has been looked at.
-        assert any("COPY (" in what for what in seen[:-2]) and any("writer" in what for what in seen[:-2])
         assert "slipway.sanitize_key" in seen[-2] and "slipway.sanitize_key" in seen[-1] and "pg_export_snapshot" in seen[-1]
         standby = standby_of(primary, tmp_path / "standby", bin_dir)
         assert standby.sql("SELECT pg_is_in_recovery()") == "t"
         sanitized(standby.connection("guest"), store, rules)
-        first, second = [store.open(key) for key in store.list()]
+        first, second = [store.open(key) for key in (store.list()[0], store.list()[-1])]
         assert text_of(primary, first) == text_of(primary, second) and "@example.invalid" in text_of(primary, first)
         rows = {table["name"]: table["rows"] for table in second.manifest["tables"]}
         assert rows["customer"] == 900 and 0 < rows["Bestellung Ü"] < 2000 and rows["hen"] == rows["egg"] == 0

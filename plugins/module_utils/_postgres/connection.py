@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import fcntl
 import json
@@ -41,6 +42,9 @@ SETTINGS = ("SET search_path = pg_catalog, pg_temp", "SET standard_conforming_st
             "SET row_security = off", "SET default_transaction_read_only = off", "SET synchronous_commit = on",
             "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
             "SET lock_timeout = '%ds'" % LOCK_TIMEOUT)
+# How values are written, as pg_dump has it: nothing of them is lost, and any server reads them as they were.
+WRITTEN = ("SET datestyle = ISO", "SET intervalstyle = postgres", "SET extra_float_digits = 3")
+READ_AS_WRITTEN = ("SET lc_monetary = 'C'", "SET xmloption = content")  # to be set where they are written and where they are read
 
 
 class PostgresError(SlipwayError):
@@ -64,6 +68,11 @@ def quote_literal(text):
         raise SlipwayError("%r holds a zero byte, which PostgreSQL cannot store." % (text,))
     quoted = "'%s'" % text.replace("'", "''").replace("\\", "\\\\")
     return " E" + quoted if "\\" in text else quoted
+
+
+def _by_server(text):
+    """A line for psql by which the server runs a text: in letters that are the same in every encoding, whatever became of that of the session."""
+    return r"SELECT pg_catalog.convert_from(pg_catalog.decode('%s', 'base64'), 'UTF8') \gexec" % base64.b64encode(text.encode("utf-8")).decode("ascii")
 
 
 class Connection:
@@ -118,11 +127,11 @@ class Connection:
 
         The first error, in whichever statement, ends it. A text is all or nothing, unless it has BEGIN and COMMIT itself.
         psql is given each as a string to send to the server (\\gexec), and reads nothing of it: no quote, comment or backslash
-        in it can hide an error or run a program. On its standard input no text is seen in a list of processes.
+        in it can hide an error or run a program, nor can an encoding that it sets. On its standard input no text is seen in a list of processes.
         """
         script = ["\\o /dev/null"] + ["%s;" % statement for statement in SETTINGS + ("SET ROLE " + quote_ident(role), "RESET search_path")]
         for number, text in enumerate(texts):
-            script += ["SELECT %s \\gexec" % quote_literal(text), "\\echo %d" % number]
+            script += [_by_server(text), "\\echo %d" % number]
         script += ["COMMIT;", "\\echo end", ""]  # of what a text has begun
         done = run(["psql", "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-d", self.conninfo(database)],
                    env=self.environment(), stdin="\n".join(script), dies_with_us=True)
@@ -137,9 +146,11 @@ class Connection:
                             STOPPED if done.rc in (0, _STOPPED_RC) else LOST)
 
     def rows(self, what, database):
-        """What COPY of a table, or some of its columns, gives out, chunk by chunk."""
+        """What COPY of a table, or some of its columns, gives out, chunk by chunk, for a session with READ_AS_WRITTEN."""
+        untimed = "DO " + quote_literal("BEGIN PERFORM %s; END" % UNTIMED[len("SELECT "):])
+        commands = [word for statement in (*SETTINGS, untimed, *WRITTEN, *READ_AS_WRITTEN, "COPY %s TO STDOUT" % what) for word in ("-c", statement)]
         with tempfile.TemporaryFile() as errors, subprocess.Popen(
-                ["psql", "-X", "-q", "-w", "-d", self.conninfo(database), "-c", "SET search_path = pg_catalog", "-c", "COPY %s TO STDOUT" % what],
+                ["psql", "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo(database), *commands],
                 env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True) as process:
             yield from iter(lambda: process.stdout.read(CHUNK), b"")
             if process.wait():
@@ -276,8 +287,8 @@ class Session:
         with contextlib.suppress(OSError):  # more than this user may have
             fcntl.fcntl(self._process.stdout, F_SETPIPE_SZ, PIPE)
         # psql ends at an error: what it says behind the rows then could be taken for their end.
-        self._process.stdin.write(("\\set ON_ERROR_STOP on\n\\set VERBOSITY sqlstate\nSELECT %s \\gexec\n\\echo %s\n" % (
-            quote_literal(statement), self._mark)).encode("utf-8"))
+        self._process.stdin.write(("\\set ON_ERROR_STOP on\n\\set VERBOSITY sqlstate\n%s\n\\echo %s\n" % (
+            _by_server(statement), self._mark)).encode("ascii"))
         self._process.stdin.flush()
         end, held = ("%s\n" % self._mark).encode("ascii"), b""
         for chunk in iter(lambda: self._process.stdout.read1(READ), b""):

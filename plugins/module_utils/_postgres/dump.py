@@ -167,7 +167,7 @@ def _dumped(connection, snapshot, selection, facts, part, wish, clients, settled
     argv = arguments(wish, settled, clients, selection.excluded, selection.excluded_data, snapshot, facts)
     counting = Counting(connection, snapshot, selection, facts["standby"])
     with part.written(wish.jobs) as begun:
-        warnings = _run_pg_dump(connection, clients, argv + [*part.arguments, "--file=" + part.archive], selection, counting, report, begun)
+        warnings = _run_pg_dump(connection, clients, argv + [*part.arguments, "--file=" + part.archive], facts["encoding"], selection, counting, report, begun)
     return counting.rows, counting.warnings + warnings
 
 
@@ -187,10 +187,9 @@ def arguments(wish, settled, clients, excluded, excluded_data, snapshot, facts):
     return argv
 
 
-def _run_pg_dump(connection, clients, argv, selection, counting, report, begun):
-    """Run pg_dump to its end, whose process group begun is told, and count meanwhile; return its warnings."""
-    environment = dict(connection.environment(), PGAPPNAME="slipway dump %s" % uuid.uuid4().hex)
-    del environment["PGCLIENTENCODING"]  # the archive is in the encoding of the database
+def _run_pg_dump(connection, clients, argv, encoding, selection, counting, report, begun):
+    """Run pg_dump to its end, whose process group begun is told, and count meanwhile; return its warnings. The archive is in that encoding."""
+    environment = dict(connection.environment(), PGAPPNAME="slipway dump %s" % uuid.uuid4().hex, PGCLIENTENCODING=encoding)
     with contextlib.ExitStack() as stack:
         beside = [counting]
         heard = Heard(selection, lambda: [stack.enter_context(work) for work in beside])

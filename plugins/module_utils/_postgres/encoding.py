@@ -28,7 +28,7 @@ def encoded(name, encoding):
         return name.encode("ascii")
     try:
         return name.encode(codec(encoding))
-    except UnicodeError as error:
+    except (UnicodeError, LookupError) as error:  # Python has encodings that are none of texts
         raise _unspeakable(encoding, error) from error
 
 

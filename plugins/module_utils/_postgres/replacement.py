@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import UNTIMED, PostgresError, quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import READ_AS_WRITTEN, UNTIMED, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import COUNTED_AT_ONCE, count_rows
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
@@ -99,7 +99,7 @@ class Replacement:
             self._raise_sequences(source)
         keys = self._without_keys()
         triggers = self._without_triggers()
-        self.session.execute("TRUNCATE ONLY %s" % ", ONLY ".join(quoted))
+        self.session.execute(*READ_AS_WRITTEN, "TRUNCATE ONLY %s" % ", ONLY ".join(quoted))
         for table in self.tables:
             watch("replace", table=spoken(table))
             self._load(table)

@@ -20,7 +20,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import drop
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
-from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY, Place
+from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY, MayBeClosed, Place
 
 HERE = """
 SELECT row_to_json(d) AS here, pg_encoding_to_char(d.encoding) AS encoding, nullif(t.spcname, 'pg_default') AS tablespace
@@ -240,20 +240,23 @@ class Restore:
     @contextlib.contextmanager
     def _dropped_on_error(self, session):
         """Drop what was half restored when the block fails, as far as we still can; the live database was not touched."""
-        untouched = "Database %s was not touched." % quote_ident(self.database)
         try:
             yield
         except SlipwayError as error:
             lost = isinstance(error, PostgresError) and error.sqlstate == LOST
             hint = error.hint
-            if self.wishes.keep_failed or lost:
-                hint = "Database %s may be left, half restored; remove_leftovers=true drops it." % quote_ident(self.place.new)
-            else:
+            if not self.wishes.keep_failed:
                 self._drop_made(session)
-            raise SlipwayError(error.message, untouched=untouched, hint=hint, **error.facts) from None
+            if self.wishes.keep_failed or lost:
+                hint = " ".join(filter(None, [hint, "Database %s may be left, half restored; remove_leftovers=true drops it." % quote_ident(self.place.new)]))
+            raise SlipwayError(error.message, untouched=self._untouched(error), hint=hint, **error.facts) from None
         except BaseException:
             self._drop_made(session)
             raise
+
+    def _untouched(self, error):
+        """What was left as it was by an error beside the live database; nothing is said where that may be closed."""
+        return None if isinstance(error, MayBeClosed) else "Database %s was not touched." % quote_ident(self.database)
 
     def _drop_made(self, session):
         """Drop what this restore has made; the next run names what cannot be dropped."""

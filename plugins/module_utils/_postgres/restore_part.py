@@ -12,7 +12,9 @@ has no more is made again in that transaction, where somebody names it.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import json
 import re
 
@@ -20,7 +22,7 @@ from ansible_collections.slipway.app.plugins.module_utils._config.fields import 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import belonging, rows_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident
-from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow, close, drop
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow, close, drop, in_another
 from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import encoded
 from ansible_collections.slipway.app.plugins.module_utils._postgres.making import Making
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
@@ -73,6 +75,8 @@ class PartSource(DumpSource):
         super()._choose(superuser)
         self._whole_list = self._asked_for.splitlines()
         ours = rows_of(self.dump.archive, self._places(self.manifest["tables"]))
+        if len(ours) < len(self.manifest["tables"]):
+            raise SlipwayError("The archive has no rows of some tables that its manifest has.")
         asked = [(line, *_entry(line)) for line in self._whole_list]
         self._asked_for = "".join(line + "\n" for line, number, entry in asked if number in ours or not entry.startswith(_NOT_FOR_ROWS))
 
@@ -110,39 +114,71 @@ class PartRestore(Restore):
                 if self.wishes.swap:
                     put = self._put(session, facts, tables, self.place.new, making)
                 else:
-                    self.place.set_ready(session, self.place.part, json.dumps({"tables": tables, "source": source.name, "making": vars(making)}))
+                    self.place.set_ready(session, self.place.part, json.dumps(dict(self._note_making(making), tables=tables, source=source.name)))
             result = dict(result, ignored=source.ignored, checked=source.checked)
             return self._finished(session, result, self.place.new, tables, *put)
 
-    def put_in_place(self, check=False):
-        """Replace the rows of the tables that a run without swap has made ready, and return the result."""
+    def put_in_place(self, check=False, tables=(), schemas=()):
+        """Replace the rows of the tables that a run without swap has made ready, which are said once more, and return the result."""
         self._refuse_what_needs_a_swap()
         with self._session(check) as session:
             found = self._found(session, check)
-            tables, name, making = self._ready(session, found)
+            ready = self._ready(session, found)
+            self._require_asked_for(ready["tables"], tables, schemas)
+            tables, name = ready["tables"], ready["source"]
             facts = look(session, self.database)
             left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.part]
             self._raise_findings(problems(session, self.database, facts) + self._in_the_way(left, found))
-            result = self._result(tables, name, leftovers=left, ignored=[], checked=0, made=making.tables)
+            result = self._result(tables, name, leftovers=left, ignored=[], checked=0, made=ready["made"])
             if check:
                 return result
             for leftover in left:
                 drop(session, leftover["database"])
             session.execute(allow(self.place.part, True))
             with self._kept_on_error(session):
-                put = self._put(session, facts, tables, self.place.part, making)
+                put = self._put(session, facts, tables, self.place.part, self._noted_making(ready))
             return self._finished(session, result, self.place.part, tables, *put)
 
     def _ready(self, session, found):
-        """The tables that are ready beside, the dump they are from, and how those are made that the live database lacks."""
+        """What was noted of what is ready beside: {tables, source, made, making, digest}, the tables, the dump they are from, and as _note_making has it."""
         note = self.place.note(session, self.place.part) if self.place.part in found else None
         try:
             noted = json.loads(note or "")
-            return noted["tables"], noted["source"], Making(**noted["making"])  # whoever may connect as we do may have noted anything
+            return {name: noted[name] for name in ("tables", "source", "made", "making", "digest")}
         except (ValueError, KeyError, TypeError):
             raise SlipwayError("There are no tables to put in place: database %s is %s." % (
                 quote_ident(self.place.part), "of somebody else" if self.place.part in found else "not there"), untouched="Nothing was changed.",
                 hint="A restore of tables with swap=false makes it.") from None
+
+    def _require_asked_for(self, ready, tables, schemas):
+        """Refuse to put other tables in place than those that are asked for, by patterns as named() has them."""
+        asked, _lacking, found = named({"tables": ready, "excluded_data": []}, self.connection.query(RELATIONS), tables, schemas)
+        if found or len(asked) < len(ready):
+            raise SlipwayError("What is ready to be put in place is %s, and not what is asked for.%s" % (
+                ", ".join(map(spoken, ready)), "".join(" " + sentence for sentence in found)), untouched="Nothing was changed.",
+                hint="It is put there as a whole: say tables and schemas as for the restore that has made it ready.")
+
+    def _note_making(self, making):
+        """What is noted of how tables are made: which, and where in the new database the rest is kept, for a note can be read by everybody."""
+        if not making.tables:
+            return {"made": [], "making": None, "digest": None}
+        kept = json.dumps(vars(making)).encode("utf-8")
+        row = self.connection.query("SELECT lo_from_bytea(0, decode('%s', 'base64'))::bigint AS oid" % base64.b64encode(kept).decode("ascii"), self.place.new)[0]
+        return {"made": making.tables, "making": row["oid"], "digest": hashlib.sha256(kept).hexdigest()}
+
+    def _noted_making(self, noted):
+        """The Making that was noted; its database has to be open."""
+        if noted["making"] is None:
+            return Making()
+        row = self.connection.query("SELECT encode(lo_get(%d), 'base64') AS kept" % noted["making"], self.place.part)[0]
+        kept = base64.b64decode(row["kept"])
+        try:
+            if hashlib.sha256(kept).hexdigest() != noted["digest"]:
+                raise ValueError("another one than was noted")
+            return Making(**json.loads(kept.decode("utf-8")))  # whoever may connect as we do may have noted anything
+        except (ValueError, TypeError):
+            raise SlipwayError("Somebody has changed in database %s how tables are made that the live database lacks." % quote_ident(self.place.part),
+                               hint="Restore them from the dump once more.") from None
 
     def _result(self, tables, name, **told):
         """What is known before anything is done."""
@@ -160,14 +196,17 @@ class PartRestore(Restore):
     def _finished(self, session, result, name, tables, warnings, lost):
         """The result, when the rows that came from a database beside are in their place, or ready to be put there."""
         if lost:
-            raise SlipwayError("%s Whether the rows were replaced is not known: all of them were, or none." % lost)
+            raise lost
         dropped = []
         if self.wishes.swap:
             if self.wishes.reversible:
                 dropped, undropped = self.place.discard_older(session)
                 warnings = warnings + undropped
             warnings = warnings + self._analyze(tables)
-            drop(session, name)
+            try:
+                drop(session, name)
+            except PostgresError as error:
+                warnings = warnings + ["Database %s, whose rows are in their place, is left: %s" % (quote_ident(name), error)]
         return dict(result, seconds=self.seconds, dropped=dropped, warnings=warnings)
 
     @contextlib.contextmanager
@@ -179,7 +218,7 @@ class PartRestore(Restore):
             with contextlib.suppress(PostgresError):
                 drop(session, self.place.copy)
                 close(session, self.place.part)
-            raise SlipwayError(error.message, untouched="Database %s was not touched." % quote_ident(self.database),
+            raise SlipwayError(error.message, untouched=self._untouched(error),
                                hint=error.hint or "What was restored is ready still: source=:ready with the tables tries again.", **error.facts) from None
 
     def _refuse_what_needs_a_swap(self):
@@ -193,7 +232,7 @@ class PartRestore(Restore):
     def _replace(self, session, tables, name, making):
         """Replace the rows in the live database by those of a database of this name.
 
-        Returns warnings, and the error when nobody knows whether it is done.
+        Returns warnings, and the error to be raised when the connection was lost as the end was asked for.
         """
         with self._timed("replace"), self.connection.session() as live:
             replacement = Replacement(self.connection, live, tables, name, making)
@@ -201,16 +240,30 @@ class PartRestore(Restore):
                 replacement.fill(self.watch)
                 # The way back is made at the last moment, when nothing but the end is to come; the former one is kept until after it.
                 if self.wishes.reversible:
-                    self.place.keep_copy(session)
+                    self.place.keep_copy(session, live)
+                if name == self.place.part:
+                    self.place.used(live)
+                number = live.query("SELECT pg_current_xact_id()::text AS number")[0]["number"]
                 try:
                     live.execute("COMMIT")
                 except PostgresError as error:
-                    if error.sqlstate == LOST:
-                        return replacement.warnings, error
-                    if self.wishes.reversible:
-                        self.place.forget_copy(session)
-                    raise
+                    if error.sqlstate != LOST:
+                        raise
+                    return replacement.warnings, self._judged(session, number, error)
         return replacement.warnings, None
+
+    def _judged(self, session, number, error):
+        """The error to raise when the connection was lost as a transaction was to be committed: it says what the server says of that one."""
+        try:
+            status = in_another(session, lambda another: another.query("SELECT pg_xact_status('%s') AS status" % number)[0]["status"])
+        except SlipwayError:
+            status = None
+        if status == "committed":
+            return SlipwayError("%s The server had replaced the rows all the same, all of them." % error,
+                                hint="remove_leftovers=true of the next run drops what could not be tidied up.")
+        if status == "aborted":
+            return SlipwayError(str(error), untouched="The rows are what they were.", hint="remove_leftovers=true drops what is left of it.")
+        return SlipwayError("%s Whether the rows were replaced is not known: all of them were, or none." % error)
 
     def _analyze(self, tables):
         """Let the server know what is in the tables now; a sentence where it could not."""

@@ -42,6 +42,10 @@ FROM pg_database d WHERE d.datname = %s"""
 WAY = {":pre": ":post", ":post": ":pre"}  # what the live database becomes when we go there
 
 
+class MayBeClosed(SlipwayError):
+    """The live database was closed for a moment, and nobody could look whether it is open again."""
+
+
 class Place:
     """The place of one live database: what stands there and beside it."""
 
@@ -76,7 +80,7 @@ class Place:
     def leftovers(self, found):
         """Databases that a restore which did not end has left, and what they are."""
         what = {self.new: "half restored, worth nothing", self.ready: "restored, and never put in its place, which source=:ready does",
-                self.part: "some tables, restored, whose rows were never put in their place",
+                self.part: "some tables, restored, which source=:ready puts in their place unless it was done",
                 self.copy: "a copy of what was live, made to go back to", self.old: "what was to be dropped after an earlier restore"}
         return [{"database": name, "what": what[name]} for name in what if name in found]
 
@@ -106,18 +110,21 @@ class Place:
         return closed
 
     def set_ready(self, session, name, note=None):
-        """Say of the new database that it is whole, by this name and with this note, and close it until it is put in its place."""
+        """Say of the new database that it is whole, by this name and with this note, and close it until it is put in its place. Everybody can read a note."""
         if note is not None:
             session.execute("COMMENT ON DATABASE %s IS %s" % (quote_ident(self.new), quote_literal(note)), "SET ROLE NONE",
-                            "ALTER ROLE SESSION_USER IN DATABASE %s SET %s = %s" % (quote_ident(self.new), NOTED, quote_literal(_digest(note))), "RESET ROLE")
+                            "ALTER ROLE SESSION_USER IN DATABASE %s SET %s = %s" % (
+                                quote_ident(self.new), NOTED, quote_literal(self._digest(note))), "RESET ROLE")
         close(session, self.new)
         alone(session, [rename(self.new, name)], self.new)
 
-    @staticmethod
-    def note(session, name):
-        """What was noted of a database that is ready, by nobody but who asks: its owner may comment on it, but not say what others set in it."""
+    def note(self, session, name):
+        """What was noted of a database that is ready for this place, by nobody but who asks: its owner may comment on it, but not say what others set in it."""
         rows = session.query(NOTE % (COMMENT, quote_literal(name)))
-        return next((row["note"] for row in rows if "%s=%s" % (NOTED, _digest(row["note"] or "")) in (row["settings"] or [])), None)
+        return next((row["note"] for row in rows if "%s=%s" % (NOTED, self._digest(row["note"] or "")) in (row["settings"] or [])), None)
+
+    def _digest(self, note):
+        return "slipway ready " + hashlib.sha256(("%s\0%s" % (self.database, note)).encode("utf-8")).hexdigest()[:40]
 
     def swap(self, session, name, reversible):
         """Put a database that stands beside in the place of the live one, and drop what is no longer kept.
@@ -146,15 +153,15 @@ class Place:
         close(session, self.copy)  # it was made closed, and is kept so: now that can be seen
         return lacking
 
-    def keep_copy(self, session):
-        """Let the copy be :pre, and set aside what was until discard_older."""
+    def keep_copy(self, session, live):
+        """Let the copy be :pre, and set aside what was until discard_older, in the transaction of a session in the live database."""
         moves = [rename(self.pre, self.old)] if self.pre in self.found(session) else []
-        alone(session, [together(*(moves + [rename(self.copy, self.pre)]))], self.pre)
+        alone(session, ["SELECT"], self.pre, self.copy)  # they are closed, so nobody comes any more
+        live.execute(*moves, rename(self.copy, self.pre))
 
-    def forget_copy(self, session):
-        """Let :pre be what it was before keep_copy."""
-        moves = [rename(self.old, self.pre)] if self.old in self.found(session) else []
-        alone(session, [together(*([rename(self.pre, self.copy)] + moves))], self.pre, self.old)
+    def used(self, live):
+        """Say, in the transaction of a session in the live database, that what was noted of __part is no longer so: its rows are in their place with the rest."""
+        live.execute("COMMENT ON DATABASE %s IS NULL" % quote_ident(self.part))
 
     def discard_older(self, session):
         """Drop the ways back that were there before keep_copy; as swap returns what was dropped."""
@@ -168,7 +175,8 @@ class Place:
                 self._discard(session, each)
                 dropped.append(each)
             except PostgresError as error:  # it may have a replication slot, for one
-                warnings.append("What was live before is left as %s: %s" % (quote_ident(self.old), error))
+                left = each if each in self.found(session) else self.old
+                warnings.append("Database %s, which is needed no more, is left: %s" % (quote_ident(left), error))
         return dropped, warnings
 
     def go(self, session, where):
@@ -210,7 +218,7 @@ class Place:
             try:
                 found = in_another(session, self._reopened) if error.sqlstate == LOST else self._reopened(session)
             except SlipwayError:
-                raise SlipwayError(str(error), hint="Database %s may refuse connections until this is run again." % live) from None
+                raise MayBeClosed(str(error), hint="Database %s may refuse connections until this is run again." % live) from None
             if coming and coming not in found:
                 raise SlipwayError(str(error), hint="The server had done it all the same: what was %s is live as database %s and accepts connections%s." % (
                     quote_ident(coming), live, ", and what was live before is %s" % quote_ident(going) if going else "")) from None
@@ -221,7 +229,3 @@ class Place:
         self._take_turn_to_swap(session)  # what was lost may be at its last statement still
         self.reopen(session, self.found(session))
         return self.found(session)
-
-
-def _digest(note):
-    return "slipway ready " + hashlib.sha256(note.encode("utf-8")).hexdigest()[:40]

@@ -107,7 +107,7 @@ class Sanitizing:
             # One job: for next to no rows each of them would have a session of its own.
             arguments += ["--no-blobs", "--no-subscriptions", "--jobs=1"] + (["--no-statistics"] if clients.major >= 18 else [])
             schema = os.path.join(folder, "archive")
-            with _schema(connection, arguments, schema, selection) as written:
+            with _schema(connection, facts["encoding"], arguments, schema, selection) as written:
                 plan = self.plan(session, selection, facts)
                 toc, said = written()
             toc.require_no_rows_of({(entry.schema, entry.tag) for entry in toc.tables().values()})
@@ -241,13 +241,12 @@ def _require_unchanged(connection, session, tables):
 
 
 @contextlib.contextmanager
-def _schema(connection, arguments, folder, selection):
-    """Let pg_dump write an archive without rows into a folder, while the block is at work.
+def _schema(connection, encoding, arguments, folder, selection):
+    """Let pg_dump write an archive without rows, in an encoding, into a folder, while the block is at work.
 
     What the block is given waits for it, and returns its Toc, without what has passwords of other servers, and warnings.
     """
-    environment = connection.environment()
-    del environment["PGCLIENTENCODING"]  # the archive is in the encoding of the database
+    environment = dict(connection.environment(), PGCLIENTENCODING=encoding)
     arguments = arguments + ["--verbose", "--file=" + folder, "--dbname=" + connection.conninfo(connection.login_db)]
     with tempfile.TemporaryFile() as said, started(arguments, environment, stderr=said) as process:
         yield lambda: _written_schema(connection, process.wait(), said, folder, selection)

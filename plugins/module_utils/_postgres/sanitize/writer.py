@@ -23,7 +23,8 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import hear, started
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import BEGIN, UNTIMED, Connection, PostgresError, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
+    BEGIN, UNTIMED, WRITTEN, Connection, PostgresError, quote_literal)
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.compressor import File
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.residue import Residue
 
@@ -31,9 +32,8 @@ NUMBER = 4  # bytes of the number of a table, as workers are told it
 BEAT = 1  # seconds between two words about a table
 AT_ONCE = 64 * 1024  # bytes of rows that are looked at
 TURN = 1024 * 1024  # bytes of rows that are compressed before they are looked at: each of the two fills the caches of a processor anew
-# As pg_dump has them, so that values are written as it writes them, and any server reads them; in one time zone, since pseudonyms are
-# drawn from what is written.
-SETTINGS = ("SET timezone = 'UTC'", "SET datestyle = ISO", "SET intervalstyle = postgres", "SET extra_float_digits = 3", "SET synchronize_seqscans = off",
+# In one time zone, since pseudonyms are drawn from what is written.
+SETTINGS = (*WRITTEN, "SET timezone = 'UTC'", "SET synchronize_seqscans = off",
             # One backend for each of our jobs, and rows in the order they stand in.
             "SET max_parallel_workers_per_gather = 0")
 BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from %s import main; main()" % __name__
