@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The artifact, as users get it: built, looked into, installed elsewhere, and its playbooks run from there."""
+"""The artifact, as users get it: built, looked into, installed elsewhere. Deployed and upgraded by it is in tests/integration."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ import os
 import subprocess
 import sys
 import tarfile
-from pathlib import Path
 
 import pytest
 
-from ansible_collections.slipway.app.tests.integration.packages import derive
+from ansible_collections.slipway.app.tests.artifact import DEPENDENCIES, ROOT, built, environment, installed
 from ansible_collections.slipway.app.tests.selection import long_but
 
-ROOT = Path(__file__).resolve().parents[2]
-DEPENDENCIES = ROOT / ".build" / "dependencies"
 PLAYBOOKS = sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml"))
 WANTED = {
     "CHANGELOG.md", "CHANGELOG.rst", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "COPYING", "FILES.json", "LICENSES",
@@ -32,27 +29,14 @@ OPTIONS = {"database_copy": ["-e", "target=other"],
            "patch_revert": PATCH, "upgrade": PACKAGE}
 
 
-def environment(**extra):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
-    return {**kept, "LC_ALL": "C.UTF-8", **extra}
-
-
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("artifact")
-    subprocess.run([sys.executable, ROOT / "scripts" / "build.py", folder], check=True, env=environment(), cwd=folder)
-    (path,) = folder.glob("slipway-app-*.tar.gz")
-    return path
+    return built(tmp_path_factory.mktemp("artifact"))
 
 
 @pytest.fixture(scope="session")
 def collections(artifact, tmp_path_factory):
-    """A folder with nothing but the installed artifact; what it depends on is found elsewhere, as Galaxy is not asked."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    subprocess.run([sys.executable, "-m", "ansible", "galaxy", "collection", "install", artifact, "--offline",
-                    "--collections-path", folder], check=True, cwd=folder,
-                   env=environment(ANSIBLE_HOME=str(folder / "home"), ANSIBLE_COLLECTIONS_PATH=str(DEPENDENCIES)))
-    return folder
+    return installed(artifact, tmp_path_factory.mktemp("elsewhere"))
 
 
 @pytest.fixture
@@ -98,18 +82,3 @@ def test_an_inventory_without_hosts_is_an_error(playbook, name):
     done = playbook(name, "-i", "elsewhere,", *OPTIONS.get(name, ()))
     assert done.returncode != 0, done.stdout
     assert "no host in the group app" in done.stdout
-
-
-@pytest.mark.timeout(900)  # a build, a database, and a machine that may have other work
-def test_deploy_and_upgrade_run_from_the_artifact(collections, tmp_path):
-    sys.path.insert(0, str(ROOT / "demo"))
-    from lab import Lab
-
-    with Lab(tmp_path / "lab", apps=1, consumers=1, collections=collections, settings={"fsync": "off"}) as lab:
-        deployed = lab.playbook("deploy", reference="1.0.0")
-        assert deployed.rc == 0, deployed.output
-        (package,) = derive(lab, "shop:1.0.0", "1.1.0")
-        upgraded = lab.playbook("upgrade", package=package)
-        assert upgraded.rc == 0, upgraded.output
-        assert os.readlink(lab.root("app1") / "current").startswith("releases/1.1.0-")
-        assert os.readlink(lab.root("consumer1") / "current").startswith("releases/1.1.0-")

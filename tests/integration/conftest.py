@@ -19,6 +19,7 @@ import check  # noqa: E402  (demo is no package, its files find each other by th
 from client import place_order  # noqa: E402
 from lab import Lab  # noqa: E402
 
+from ansible_collections.slipway.app.tests import artifact  # noqa: E402
 from ansible_collections.slipway.app.tests.integration import packages  # noqa: E402
 from ansible_collections.slipway.app.tests.integration.aftermath import secrets_in  # noqa: E402
 from ansible_collections.slipway.app.tests.integration.two_hosts import QUICK  # noqa: E402
@@ -44,8 +45,13 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory):
-    """The shop with 1.0.0 live and one order; whoever changes it brings it back to that, but for test_upgrade_*.py."""
-    with Lab(tmp_path_factory.mktemp("shop") / "lab", settings=QUICK) as lab:
+    """The shop with 1.0.0 live and one order; whoever changes it brings it back to that, but for test_upgrade_*.py.
+
+    Its playbooks are those of the artifact, installed elsewhere: that is how users have them.
+    """
+    folder = tmp_path_factory.mktemp("artifact")
+    collections = artifact.installed(artifact.built(folder), tmp_path_factory.mktemp("elsewhere"))
+    with Lab(tmp_path_factory.mktemp("shop") / "lab", collections=collections, settings=QUICK) as lab:
         _deploy(lab)
         yield lab
 
