@@ -242,7 +242,7 @@ notes:
   - The role needs C(CREATEDB), must own the database or be a member of the role that does, and must be able to end the sessions of other
     roles in it (C(pg_signal_backend)). It should not be a superuser. A superuser restores as the owner of the database (C(SET ROLE)), but
     code in a dump can take that back. When tables are restored, what the live database has on them is run with the rights of the role that
-    logs in: checks, defaults, expressions of indexes, which are those of its owner.
+    logs in. These are checks, defaults and expressions of indexes of its owner.
   - Of a database that a restore has closed, be it V(:pre) or the live one for a moment, the comment ends with C([closed by Slipway]). A live one that
     a killed run has left closed is opened by the next run. One that is closed without these words was closed by somebody else, and nothing is
     put in its place.

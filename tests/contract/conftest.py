@@ -203,24 +203,26 @@ def world(tmp_path, run_module, server):
 
 @pytest.fixture
 def run(run_module, tmp_path):
-    """run(module, params, check) -> the module's result; what has an action plugin is run by a playbook."""
+    """run(module, params, *checks) -> the module's results, in check mode or not; what has an action plugin is run by a playbook, once for all."""
 
-    def by_playbook(module, params, check):
+    def by_playbook(module, params, checks):
         (tmp_path / "hosts").write_text("[app]\nhost ansible_connection=local\n", encoding="utf-8")
-        result = tmp_path / "result.json"
-        keep = {"dest": str(result), "content": "{{ operation_step_result | to_json }}", "mode": "0600"}
-        play = {"hosts": "app", "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}, "tasks": [
-            {"slipway.app." + module: params, "register": "operation_step_result", "ignore_errors": True},
-            {"ansible.builtin.copy": keep, "check_mode": False, "diff": False}]}
+        paths = [tmp_path / ("result-%d.json" % number) for number, _check in enumerate(checks)]
+        tasks = []
+        for path, check in zip(paths, checks):
+            keep = {"dest": str(path), "content": "{{ operation_step_result | to_json }}", "mode": "0600"}
+            tasks += [{"slipway.app." + module: params, "register": "operation_step_result", "ignore_errors": True, "check_mode": check},
+                      {"ansible.builtin.copy": keep, "diff": False}]
+        play = {"hosts": "app", "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}, "tasks": tasks}
         (tmp_path / "play.json").write_text(json.dumps([play]), encoding="utf-8")
         argv = [sys.executable, "-m", "ansible", "playbook", "-i", "hosts", "--diff", "play.json"]
-        done = subprocess.run(argv + ["--check"] * check, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(result.read_text(encoding="utf-8"))
+        return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
-    def runner(module, params, check=False):
+    def runner(module, params, *checks):
         if module not in COMPLETE and (ROOT / "plugins" / "action" / (module + ".py")).exists():
-            return by_playbook(module, params, check)
-        return run_module(module, params, check=check)
+            return by_playbook(module, params, checks)
+        return [run_module(module, params, check=check) for check in checks]
 
     return runner
