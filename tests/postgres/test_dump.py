@@ -439,6 +439,19 @@ def test_a_server_that_dies_in_the_middle(postgres, store, monkeypatch):
     assert store.list() == [] and parts(store) == []
 
 
+def test_the_archive_is_in_the_encoding_of_the_database_whatever_the_role_has_set(postgres, store):
+    """By another one pg_dump would find no table of this name, and have its rows in the dump."""
+    postgres.connection().execute('CREATE TABLE public."größe" AS SELECT \'ä\' AS t; CREATE TABLE public.kept AS SELECT \'ä\' AS t')
+    postgres.sql("ALTER ROLE shop SET client_encoding = 'LATIN1'")
+    try:
+        dump(postgres.connection(), store, Wish("uat", exclude_table_data=['"größe"'], bin_dir=postgres.bin_dir))
+    finally:
+        postgres.sql("ALTER ROLE shop RESET client_encoding")
+    archive = store.open(store.newest()).archive
+    text = subprocess.run([os.path.join(postgres.bin_dir, "pg_restore"), "--file=-", archive], capture_output=True, check=True).stdout.decode("utf-8")
+    assert "SET client_encoding = 'UTF8'" in text and 'COPY public.kept' in text and 'COPY public."größe"' not in text
+
+
 @pytest.fixture
 def full(tmp_path):
     """A store on a disk of its own with room for next to nothing."""

@@ -43,7 +43,7 @@ class StreamSource(DumpSource):
         self._superuser = False
         with origin.session() as session:
             facts = session.query(dumps.LOOK)[0]
-            self._encoding = facts["encoding"]
+            self._written_in = facts["encoding"]
             self._dumper = for_dump(facts["server_version"], bin_dir)
             manifest = dumps.content(facts, self._dumper, Selection(session, (), ()))
             manifest["roles"] = [row["name"] for row in session.query(dumps.ROLES)]
@@ -65,7 +65,7 @@ class StreamSource(DumpSource):
 
     def dumping(self, *options):
         """The arguments and the environment of pg_dump, to which options say what and where."""
-        environment = dict(self.origin.environment(), PGAPPNAME="slipway copy %s" % uuid.uuid4().hex, PGCLIENTENCODING=self._encoding)
+        environment = dict(self.origin.environment(), PGAPPNAME="slipway copy %s" % uuid.uuid4().hex, PGCLIENTENCODING=self._written_in)
         return [self._dumper.pg_dump, "--format=custom", "--no-password", "--lock-wait-timeout=%ds" % LOCK_TIMEOUT,
                 compression.argument("none", self._dumper), "--dbname=" + self.origin.conninfo(self.origin.login_db)] + list(options), environment
 
