@@ -374,6 +374,14 @@ def test_what_was_restored_can_wait_to_be_put_in_place(postgres, dump):
     assert postgres.databases() == {"shop", "shop__pre"}
 
 
+def test_what_no_restore_has_left_is_not_put_in_place(postgres):
+    """Whoever may create databases can give one this name."""
+    postgres.sql("CREATE DATABASE shop__ready OWNER shop")
+    with pytest.raises(SlipwayError, match='"shop__ready" was not closed by Slipway, so no restore has left it'):
+        Restore(postgres.connection(), Wishes()).put_in_place()
+    assert postgres.databases() == {"shop", "shop__ready"}
+
+
 def test_the_live_database_is_opened_again(postgres, dump):
     """It was a killed run that has closed it; who has done so by hand wants it to be so."""
     postgres.sql("ALTER DATABASE shop ALLOW_CONNECTIONS false")

@@ -104,6 +104,9 @@ class Restore:
             if self.place.ready not in found:
                 raise SlipwayError("There is no database %s to put in place." % quote_ident(self.place.ready), untouched="Nothing was changed.",
                                    hint="A restore with swap=false leaves it.")
+            if found[self.place.ready] is not False:
+                raise SlipwayError("Database %s was not closed by Slipway, so no restore has left it." % quote_ident(self.place.ready),
+                                   untouched="Nothing was changed.", hint="Rename it, or drop it.")
             left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.ready]
             self._raise_findings(problems(session, self.database, look(session, self.database), may_lack=True) + self._in_the_way(left, found))
             result = _nothing_but(changed=True, restored=":ready", leftovers=left,
