@@ -301,7 +301,8 @@ def test_what_somebody_else_has_noted_is_not_run(postgres, dump, tmp_path):
     """Who owns the database that waits may comment on it and change what is in it, and, where he is also who restores, have set what goes with it."""
     part(postgres, dump, "customers", swap=False)
     owner, there = postgres.connection(database="postgres"), postgres.connection(database="shop__part")
-    making = json.dumps({"tables": [{"schema": "public", "name": "x"}], "scripts": ["';\n\\! touch %s\n"], "encoding": "UTF8"}).replace("%s", str(tmp_path / "sign"))
+    making = json.dumps({"tables": [{"schema": "public", "name": "x"}], "scripts": ["';\n\\! touch %s\n"], "encoding": "UTF8"})
+    making = making.replace("%s", str(tmp_path / "sign"))
     owner.execute("ALTER DATABASE shop__part ALLOW_CONNECTIONS true")
     kept = there.query("SELECT lo_from_bytea(0, %s)::bigint AS oid" % quote_literal("\\x" + making.encode().hex()))[0]["oid"]
     owner.execute("ALTER DATABASE shop__part ALLOW_CONNECTIONS false")
@@ -385,7 +386,8 @@ def test_a_connection_that_is_lost_at_the_end(postgres, dump, monkeypatch, after
 def test_values_arrive_as_they_were_whatever_settings_roles_have(postgres, tmp_path):
     postgres.connection().execute("CREATE TABLE public.odd (f float8, d date, i interval, m money);"
                                   " INSERT INTO public.odd VALUES (0.1::float8 + 0.2, '2026-03-04', '-1 day -02:03', 12.5)")
-    told = "SELECT f = 0.1::float8 + 0.2 AS f, d = make_date(2026, 3, 4) AS d, i = '-1 day -02:03'::interval AS i, m = 12.5::numeric::money AS m FROM public.odd"
+    told = ("SELECT f = 0.1::float8 + 0.2 AS f, d = make_date(2026, 3, 4) AS d, i = '-1 day -02:03'::interval AS i, m = 12.5::numeric::money AS m"
+            " FROM public.odd")
     dump = dumped(postgres, tmp_path / "dumps")
     postgres.sql("ALTER ROLE shop SET extra_float_digits = 0; ALTER ROLE shop SET datestyle = 'SQL, DMY'; ALTER ROLE shop SET intervalstyle = 'sql_standard';"
                  " ALTER ROLE shop IN DATABASE shop SET datestyle = 'ISO, MDY'; ALTER ROLE shop SET statement_timeout = '60s'")

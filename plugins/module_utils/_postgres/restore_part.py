@@ -140,7 +140,7 @@ class PartRestore(Restore):
             return self._finished(session, result, self.place.part, tables, *put)
 
     def _ready(self, session, found):
-        """What was noted of what is ready beside: {tables, source, made, making, digest}, the tables, the dump they are from, and as _note_making has it."""
+        """What was noted of what is ready: {tables, source, made, making, digest}, the tables, the dump they are from, and as _note_making has it."""
         note = self.place.note(session, self.place.part) if self.place.part in found else None
         try:
             noted = json.loads(note or "")

@@ -119,7 +119,7 @@ class Place:
         alone(session, [rename(self.new, name)], self.new)
 
     def note(self, session, name):
-        """What was noted of a database that is ready for this place, by nobody but who asks: its owner may comment on it, but not say what others set in it."""
+        """What was noted of a database that is ready for this place, by nobody but who asks: its owner may comment on it, but not set it for others."""
         rows = session.query(NOTE % (COMMENT, quote_literal(name)))
         return next((row["note"] for row in rows if "%s=%s" % (NOTED, self._digest(row["note"] or "")) in (row["settings"] or [])), None)
 
