@@ -163,7 +163,8 @@ class PartRestore(Restore):
         if not making.tables:
             return {"made": [], "making": None, "digest": None}
         kept = json.dumps(vars(making)).encode("utf-8")
-        row = self.connection.query("SELECT lo_from_bytea(0, decode('%s', 'base64'))::bigint AS oid" % base64.b64encode(kept).decode("ascii"), self.place.new)[0]
+        row = self.connection.query("SELECT lo_from_bytea(0, decode('%s', 'base64'))::bigint AS oid" % base64.b64encode(kept).decode("ascii"),
+                                    self.place.new)[0]
         return {"made": making.tables, "making": row["oid"], "digest": hashlib.sha256(kept).hexdigest()}
 
     def _noted_making(self, noted):

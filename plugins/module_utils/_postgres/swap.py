@@ -160,7 +160,7 @@ class Place:
         live.execute(*moves, rename(self.copy, self.pre))
 
     def used(self, live):
-        """Say, in the transaction of a session in the live database, that what was noted of __part is no longer so: its rows are in their place with the rest."""
+        """Say, in the transaction of a session in the live database, that what was noted of __part is no longer so: its rows are in place with the rest."""
         live.execute("COMMENT ON DATABASE %s IS NULL" % quote_ident(self.part))
 
     def discard_older(self, session):
