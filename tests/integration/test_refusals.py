@@ -73,14 +73,6 @@ def test_an_upgrade_that_cannot_be_meant(refused, variables, says):
     refused("upgrade", says=["Nothing was changed", *says], **variables)
 
 
-def test_a_mode_that_the_migrations_do_not_suit(refused, package):
-    """Nor where another reason is accepted than theirs. The package stays on the hosts, for an upgrade in another mode."""
-    refused("upgrade", package=package, mode="source", may_change=["journals", "releases"],
-            says=["The mode source is not safe", "shop.0002_number_and_total", "shop.0003", "shop.0004"])
-    refused("upgrade", package=package, mode="rolling", slipway_accept_unsafe_mode=["rename"], may_change=["journals"],
-            says=["The mode rolling is not safe", "shop.0004_require_number_and_total", "SET NOT NULL", "slipway_accept_unsafe_mode"])
-
-
 def test_an_inventory_without_app_hosts(refused, tmp_path):
     (tmp_path / "hosts.yml").write_text("consumer: {hosts: {consumer1: {}}}\n", encoding="utf-8")
     refused("upgrade", "--inventory", str(tmp_path / "hosts.yml"), package="shop:1.0.0",
@@ -249,3 +241,14 @@ def stating(lab, package, size):
         index.write_bytes(before)
         for path in made:
             path.unlink()
+
+
+# In which mode: the last one, since the package stays on the hosts
+
+
+def test_a_mode_that_the_migrations_do_not_suit(refused, package):
+    """Nor where another reason is accepted than theirs. The package stays on the hosts, for an upgrade in another mode."""
+    refused("upgrade", package=package, mode="source", may_change=["journals", "releases"],
+            says=["The mode source is not safe", "shop.0002_number_and_total", "shop.0003", "shop.0004"])
+    refused("upgrade", package=package, mode="rolling", slipway_accept_unsafe_mode=["rename"], may_change=["journals"],
+            says=["The mode rolling is not safe", "shop.0004_require_number_and_total", "SET NOT NULL", "slipway_accept_unsafe_mode"])

@@ -307,7 +307,8 @@ def test_what_somebody_else_has_noted_is_not_run(postgres, dump, tmp_path):
     kept = there.query("SELECT lo_from_bytea(0, %s)::bigint AS oid" % quote_literal("\\x" + making.encode().hex()))[0]["oid"]
     owner.execute("ALTER DATABASE shop__part ALLOW_CONNECTIONS false")
     for digest in ("0" * 64, hashlib.sha256(making.encode()).hexdigest()):
-        note = json.dumps({"tables": [{"schema": "public", "name": "customers", "rows": 20}], "source": "x", "made": [], "making": kept, "digest": digest})
+        customers = {"schema": "public", "name": "customers", "rows": 20}
+        note = json.dumps({"tables": [customers], "source": "x", "whole": [customers], "made": [], "making": kept, "digest": digest})
         owner.execute("COMMENT ON DATABASE shop__part IS " + quote_literal(note))
         with pytest.raises(SlipwayError, match="no tables to put in place: database \"shop__part\" is of somebody else"):
             put(postgres)
@@ -341,7 +342,7 @@ def test_what_was_noted_is_of_its_own_database_alone(postgres, dump):
         assert Place("other").note(session, "other__part") is None
 
 
-@pytest.mark.parametrize("asked", [{"tables": ["sales"]}, {"tables": ["customers", "sales"]}, {"schemas": ["pubic"]}])
+@pytest.mark.parametrize("asked", [{"tables": ["sales"]}, {"tables": ["customers", "sales"]}, {"schemas": ["pubic"]}, {"schemas": ["public"]}])
 def test_only_what_is_asked_for_is_put_in_place(postgres, dump, asked):
     part(postgres, dump, "customers", swap=False)
     with pytest.raises(SlipwayError, match="ready to be put in place is public.customers, and not what is asked for"):
@@ -356,11 +357,13 @@ def test_only_what_is_asked_for_is_put_in_place(postgres, dump, asked):
 def test_rows_are_put_in_their_place_once(postgres, dump, kill_at, monkeypatch):
     """Who dies when they are there, and has only to tidy up, has not left them to be put there again, over what was written since."""
     part(postgres, dump, "customers", swap=False)
-    kill_at("DROP DATABASE", True)
+    kill_at("DROP DATABASE", False)
     assert not in_child(lambda: put(postgres))
     monkeypatch.undo()
+    test_restore_crash.settled(postgres)
+    assert "shop__part" in postgres.databases()
     postgres.connection().execute("UPDATE public.customers SET name = 'newer' WHERE id = 1")
-    with pytest.raises(SlipwayError, match="no tables to put in place"):
+    with pytest.raises(SlipwayError, match="no tables to put in place.* is of somebody else"):
         put(postgres)
     assert postgres.sql("SELECT name FROM public.customers WHERE id = 1", "shop") == "newer"
 
@@ -381,6 +384,36 @@ def test_a_connection_that_is_lost_at_the_end(postgres, dump, monkeypatch, after
     with pytest.raises(SlipwayError, match="had replaced the rows all the same" if after else "The rows are what they were"):
         part(postgres, dump, "customers", reversible=True)
     assert state(postgres) == (MENDED if after else BROKEN)
+
+
+def test_a_database_may_set_a_role_for_its_sessions(postgres, dump):
+    """Which owns the tables, and may not rename databases."""
+    postgres.sql("CREATE ROLE app; GRANT app TO shop; ALTER DATABASE shop OWNER TO shop")
+    for table in ("customers", "sales", "log", "orders"):
+        postgres.sql("ALTER TABLE public.%s OWNER TO app" % table, "shop")
+    postgres.sql("ALTER ROLE shop IN DATABASE shop SET role = app; GRANT CREATE, USAGE ON SCHEMA public TO app", "shop")
+    try:
+        assert part(postgres, dump, "customers", reversible=True)["kept"] == "shop__pre"
+        assert state(postgres) == MENDED
+    finally:
+        postgres.drop_all()
+        postgres.sql("DROP ROLE app")
+
+
+def test_tidying_up_that_fails_is_a_warning(postgres, dump, monkeypatch):
+    """What was wanted is done."""
+    def losing(session, statement):
+        if statement.startswith('DROP DATABASE IF EXISTS "shop__old"'):
+            session._process.kill()
+        return send(session, statement)
+
+    part(postgres, dump, "customers", reversible=True)
+    send = Session._send
+    monkeypatch.setattr(Session, "_send", losing)
+    result = part(postgres, dump, "customers", reversible=True)
+    assert state(postgres) == MENDED and '"shop__old": Cannot reach' in " ".join(result["warnings"])
+    monkeypatch.undo()
+    assert {"shop", "shop__pre"} <= postgres.databases()
 
 
 def test_values_arrive_as_they_were_whatever_settings_roles_have(postgres, tmp_path):

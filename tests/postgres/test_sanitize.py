@@ -567,8 +567,12 @@ def test_no_server_sees_the_key_and_a_standby_will_do(tmp_path, bin_dir, server,
             RULES["tables"]["app.visit"], where="day < now()"), egg={"columns": {"*": "keep"}, "where": "id > 1"})
         with looking(primary) as seen:
             # Who looks on sees only a part of what happens; on a busy machine that can be too little.
-            while not (any("COPY (" in what for what in seen) and any("writer" in what for what in seen)):
+            for _turn in range(9):
                 sanitized(primary.connection(), store, rules, jobs=2)
+                if any("COPY (" in what for what in seen) and any("writer" in what for what in seen):
+                    break
+            else:
+                pytest.fail("nothing was seen of it")
         seen.append(json.dumps(primary.connection(primary.superuser, "postgres").query("SELECT query FROM public.pg_stat_statements")))
         seen.append(pathlib.Path(primary.log_file).read_text(encoding="utf-8", errors="replace"))
         key = Sanitizing(RULES, SECRET).key

@@ -17,6 +17,7 @@ import contextlib
 import hashlib
 import json
 import re
+import time
 
 from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
@@ -31,6 +32,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import RELATIONS, Pattern, names, spoken
 
+PATIENCE = 20  # seconds that a server gets to end a transaction whose session was lost
 MANY = 20  # names that are not listed any more in an error
 # Entries of an archive that bring content, or what only content needs. The rest is there for types and domains.
 _NOT_FOR_ROWS = ("TABLE DATA ", "MATERIALIZED VIEW DATA ", "BLOB", "POLICY ", "COMMENT ")
@@ -114,7 +116,8 @@ class PartRestore(Restore):
                 if self.wishes.swap:
                     put = self._put(session, facts, tables, self.place.new, making)
                 else:
-                    self.place.set_ready(session, self.place.part, json.dumps(dict(self._note_making(making), tables=tables, source=source.name)))
+                    self.place.set_ready(session, self.place.part, json.dumps(dict(
+                        self._note_making(making), tables=tables, source=source.name, whole=names(source.dump.manifest["tables"]))))
             result = dict(result, ignored=source.ignored, checked=source.checked)
             return self._finished(session, result, self.place.new, tables, *put)
 
@@ -124,27 +127,31 @@ class PartRestore(Restore):
         with self._session(check) as session:
             found = self._found(session, check)
             ready = self._ready(session, found)
-            self._require_asked_for(ready["tables"], tables, schemas)
-            tables, name = ready["tables"], ready["source"]
             facts = look(session, self.database)
             left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.part]
             self._raise_findings(problems(session, self.database, facts) + self._in_the_way(left, found))
+            self._require_asked_for(ready, tables, schemas)
+            tables, name = ready["tables"], ready["source"]
             result = self._result(tables, name, leftovers=left, ignored=[], checked=0, made=ready["made"])
             if check:
                 return result
             for leftover in left:
                 drop(session, leftover["database"])
-            session.execute(allow(self.place.part, True))
+            if found[self.place.part] is not True:  # a killed call may have opened it, and be at its last statement still: it says whether its note holds
+                session.execute(allow(self.place.part, True))
             with self._kept_on_error(session):
                 put = self._put(session, facts, tables, self.place.part, self._noted_making(ready))
             return self._finished(session, result, self.place.part, tables, *put)
 
     def _ready(self, session, found):
-        """What was noted of what is ready: {tables, source, made, making, digest}, the tables, the dump they are from, and as _note_making has it."""
+        """What was noted of what is ready: {tables, source, whole, made, making, digest}.
+
+        These are the tables, the dump they are from, all tables of it, and what _note_making tells.
+        """
         note = self.place.note(session, self.place.part) if self.place.part in found else None
         try:
             noted = json.loads(note or "")
-            return {name: noted[name] for name in ("tables", "source", "made", "making", "digest")}
+            return {name: noted[name] for name in ("tables", "source", "whole", "made", "making", "digest")}
         except (ValueError, KeyError, TypeError):
             raise SlipwayError("There are no tables to put in place: database %s is %s." % (
                 quote_ident(self.place.part), "of somebody else" if self.place.part in found else "not there"), untouched="Nothing was changed.",
@@ -152,10 +159,10 @@ class PartRestore(Restore):
 
     def _require_asked_for(self, ready, tables, schemas):
         """Refuse to put other tables in place than those that are asked for, by patterns as named() has them."""
-        asked, _lacking, found = named({"tables": ready, "excluded_data": []}, self.connection.query(RELATIONS), tables, schemas)
-        if found or len(asked) < len(ready):
+        asked, _lacking, found = named({"tables": ready["whole"], "excluded_data": []}, self.connection.query(RELATIONS), tables, schemas)
+        if found or set(map(spoken, asked)) != set(map(spoken, ready["tables"])):
             raise SlipwayError("What is ready to be put in place is %s, and not what is asked for.%s" % (
-                ", ".join(map(spoken, ready)), "".join(" " + sentence for sentence in found)), untouched="Nothing was changed.",
+                ", ".join(map(spoken, ready["tables"])), "".join(" " + sentence for sentence in found)), untouched="Nothing was changed.",
                 hint="It is put there as a whole: say tables and schemas as for the restore that has made it ready.")
 
     def _note_making(self, making):
@@ -191,7 +198,7 @@ class PartRestore(Restore):
         """Replace the rows by those of a database beside, with a way back where it is wanted; as _replace returns it."""
         with self._timed("copy"):
             warnings = self.place.copy_live(session, facts) if self.wishes.reversible else []
-        more, lost = self._replace(session, tables, name, making)
+        more, lost = self._replace(session, facts, tables, name, making)
         return warnings + more, lost
 
     def _finished(self, session, result, name, tables, warnings, lost):
@@ -230,7 +237,7 @@ class PartRestore(Restore):
                 raise SlipwayError("Tables are restored into the live database itself, where %s has no meaning." % option,
                                    untouched="Nothing was changed.", hint=hint)
 
-    def _replace(self, session, tables, name, making):
+    def _replace(self, session, facts, tables, name, making):
         """Replace the rows in the live database by those of a database of this name.
 
         Returns warnings, and the error to be raised when the connection was lost as the end was asked for.
@@ -238,12 +245,14 @@ class PartRestore(Restore):
         with self._timed("replace"), self.connection.session() as live:
             replacement = Replacement(self.connection, live, tables, name, making)
             with replacement:
+                if name == self.place.part:
+                    self._require_unused(session, facts, live)
                 replacement.fill(self.watch)
+                # Databases are renamed and commented on by whom preflight looked at, whatever role this one sets for its sessions.
+                live.execute("SET LOCAL ROLE " + quote_ident(facts["role"]))
                 # The way back is made at the last moment, when nothing but the end is to come; the former one is kept until after it.
                 if self.wishes.reversible:
                     self.place.keep_copy(session, live)
-                if name == self.place.part:
-                    self.place.used(live)
                 number = live.query("SELECT pg_current_xact_id()::text AS number")[0]["number"]
                 try:
                     live.execute("COMMIT")
@@ -253,10 +262,19 @@ class PartRestore(Restore):
                     return replacement.warnings, self._judged(session, number, error)
         return replacement.warnings, None
 
+    def _require_unused(self, session, facts, live):
+        """Say that what waits is used, which waits for a killed call that says so still, and refuse where that one came through."""
+        live.execute("SET LOCAL ROLE " + quote_ident(facts["role"]))
+        self.place.used(live)
+        live.execute("RESET ROLE")
+        if self.place.note(session, self.place.part) is None:
+            raise SlipwayError("The rows that waited are in their place already: an earlier call came to its end meanwhile.",
+                               hint="remove_leftovers=true of the next restore drops what is left of it.")
+
     def _judged(self, session, number, error):
         """The error to raise when the connection was lost as a transaction was to be committed: it says what the server says of that one."""
         try:
-            status = in_another(session, lambda another: another.query("SELECT pg_xact_status('%s') AS status" % number)[0]["status"])
+            status = in_another(session, lambda another: _status(another, number))
         except SlipwayError:
             status = None
         if status == "committed":
@@ -275,6 +293,16 @@ class PartRestore(Restore):
             except PostgresError as error:
                 return ["The tables could not be analyzed: %s" % error]
         return []
+
+
+def _status(session, number):
+    """What became of a transaction: "committed", "aborted", or "in progress" where it does not end."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        status = session.query("SELECT pg_xact_status('%s') AS status" % number)[0]["status"]
+        if status != "in progress" or time.monotonic() > deadline:
+            return status
+        time.sleep(0.1)
 
 
 def _entry(line):

@@ -168,15 +168,19 @@ class Place:
         return self._discard_all(session, [self.old, self.post])
 
     def _discard_all(self, session, useless):
-        there = self.found(session)
+        """Drop those of these that are there; what is done is done, so whatever fails here, be it the connection, is a warning."""
         dropped, warnings = [], []
+        try:
+            there = self.found(session)
+        except PostgresError as error:
+            return dropped, ["What is needed no more (%s) may be left: %s" % (", ".join(map(quote_ident, useless)), error)]
         for each in (each for each in useless if each in there):
             try:
                 self._discard(session, each)
                 dropped.append(each)
             except PostgresError as error:  # it may have a replication slot, for one
-                left = each if each in self.found(session) else self.old
-                warnings.append("Database %s, which is needed no more, is left: %s" % (quote_ident(left), error))
+                names = quote_ident(each) if each == self.old else "%s or %s" % (quote_ident(each), quote_ident(self.old))
+                warnings.append("A database that is needed no more is left as %s: %s" % (names, error))
         return dropped, warnings
 
     def go(self, session, where):
