@@ -137,6 +137,7 @@ def test_a_dump_and_back_by_the_modules(postgres, bucket, options, run_module, t
 
 @pytest.mark.long
 def test_the_role_has_a_bucket_as_its_store_and_a_service_as_its_server_of_a_sanitized_dump(postgres, bucket, options, tmp_path):
+    (tmp_path / "shop").mkdir()
     (tmp_path / "services").write_text("[shop]\nhost=127.0.0.1\nport=%d\nuser=shop\npassword=no secret\n" % postgres.port, encoding="utf-8")
     variables = {
         "slipway_environment": "uat", "slipway_root": str(tmp_path / "shop"), "slipway_dump_store": "s3://" + bucket,
