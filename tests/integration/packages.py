@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 
-from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, read_documents
+from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, read_documents
 from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive
 from ansible_collections.slipway.app.plugins.module_utils._package import artifact, git, layers
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
@@ -87,5 +88,7 @@ def _write_source(work):
     """Write the layer of what is in no other; what its package says of it."""
     tree = work + "/checkout"
     config = effective(read_documents(tree))
-    owned = layers.split(layers.scan(tree, config["build"]["exclude"], set(config["shared"])), config["layers"])
+    for command in config["build"]["finish"]:
+        subprocess.run(expand(command, {"python": sys.executable}), cwd=tree, check=True)
+    owned = layers.split(layers.scan(tree, config["build"], set(config["shared"])), config["layers"])
     return dict(layers.write(tree, owned[layers.SOURCE], work + "/" + layers.SOURCE), name=layers.SOURCE)

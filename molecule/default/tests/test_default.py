@@ -109,9 +109,17 @@ def test_services_run_where_they_belong(on, name, kinds):
 
 @pytest.mark.parametrize("name", APPS + CONSUMERS)
 def test_programs_need_not_compile_their_sources(on, name):
-    """Beside them they may not write, but once there is a place for what Python makes of them it is made once."""
-    asked = "cd /srv/shop/current && find . -name '__init__*.pyc' -path '*/vendor/django/db/*' -user shop -print -quit"
-    assert on(name).check_output(asked).startswith("./.cache/bytecode/")
+    """What Python makes of them came with the package, as nobody's whom an intruder in the application could be."""
+    asked = "find /srv/shop/current/vendor/django/db -maxdepth 2 -name '__init__*.pyc' ! -user shop"
+    assert on(name).check_output(asked) == "/srv/shop/current/vendor/django/db/__pycache__/__init__.%s.pyc" % tag(on(name))
+    # Python itself says that it takes it.
+    said = on(name).check_output("runuser -u shop -- env PYTHONPATH=/srv/shop/current/vendor python3 -v -c 'import django.db' 2>&1")
+    assert "# code object from '/srv/shop/current/vendor/django" not in said
+    assert on(name).check_output("find /srv/shop/current/ -name '*.pyc' -user shop") == ""
+
+
+def tag(host):
+    return host.check_output("python3 -c 'import sys; print(sys.implementation.cache_tag)'")
 
 
 @pytest.mark.parametrize("name", APPS)

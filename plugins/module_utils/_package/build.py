@@ -128,7 +128,8 @@ def _run_commands(config, assets, tree, work, commit, environment):
     env = dict(os.environ, TMPDIR=temporary, SOURCE_DATE_EPOCH=str(commit.time))
     env.update(environment)
     printed = []
-    for command in config["build"]["commands"] + (config["build"]["assets"] if assets else []):
+    build = config["build"]
+    for command in build["commands"] + (build["assets"] if assets else []) + build["finish"]:
         argv = expand(command, dict(config["variables"], python=sys.executable))
         done = run(argv, cwd=tree, env=env, timeout=config["timeouts"]["build"], dies_with_us=True)
         text = git.public(redact(done.stdout + done.stderr, environment.values()))
@@ -150,7 +151,7 @@ def _ending(done):
 
 def _write_layers(config, tree, work):
     """Write each layer to a file of its name in the workspace; return what the config document says of them."""
-    paths = layers.scan(tree, config["build"]["exclude"], set(config["shared"]))
+    paths = layers.scan(tree, config["build"], set(config["shared"]))
     owned = layers.split(paths, config["layers"])
     return [dict(layers.write(tree, owned[layer], os.path.join(work, layer)), name=layer)
             for layer in sorted(owned)]

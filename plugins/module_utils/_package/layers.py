@@ -25,14 +25,9 @@ import stat
 import tarfile
 import zlib
 
+from ansible_collections.slipway.app.plugins.module_utils._config.schema import EXCLUDED
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 
-# Left out everywhere, in the notation of build.exclude: version control, and what tools make again by themselves.
-EXCLUDED = (
-    ".git", ".hg", ".svn",
-    "__pycache__", "*.pyc", "*.pyo", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox", ".nox",
-    ".cache", ".npm", ".parcel-cache", ".sass-cache", ".DS_Store",
-)
 RESERVED = ".slipway"  # at the top of a release it is Slipway's own
 SOURCE = "source"  # the layer of everything that is in no other
 LEVEL = 6  # of gzip: higher costs much time for few bytes
@@ -41,13 +36,15 @@ SPAN = 2 ** 28  # seconds, 8.5 years: old enough for every clock, young enough f
 CHUNK = 1024 * 1024
 
 
-def scan(directory, exclude, shared):
+def scan(directory, build, shared):
     """The relative paths of everything that belongs into the package, folders before what is in them.
 
-    exclude are patterns: without a slash for a name at any depth, with one for a path from the top. shared are paths.
+    build is that group of slipway.yml. Its exclude are patterns: without a slash for a name at any depth, with one for a path
+    from the top; its include are those of EXCLUDED that are none here. shared are paths.
     """
+    excluded = [pattern for pattern in EXCLUDED if pattern not in build["include"]] + build["exclude"]
     patterns = [pattern.strip("/").split("/") if "/" in pattern.rstrip("/") else ["**", pattern.rstrip("/")]
-                for pattern in list(EXCLUDED) + list(exclude)]
+                for pattern in excluded]
     found = []
 
     def visit(folder):

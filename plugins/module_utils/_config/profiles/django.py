@@ -18,13 +18,18 @@ END IF;
 UPDATE django_site SET domain = {site_domain}, name = left({site_domain}, 50);
 END $do$"""
 
+# Bytecode is valid for as long as its source has that hash: patches change sources, and no time of a file is kept in a package.
+# The same for the same sources: nothing of the folder, and of sets no order that differs with every process. Not from the
+# checkout, whose modules could have names of Python's own. A file that cannot be compiled, such as a test of somebody's parser, is
+# named, and no reason to have no package.
+BYTECODE = ["sh", "-c", 'cd / && PYTHONHASHSEED=0 PYTHONPYCACHEPREFIX= "$0" -m compileall -q -f -r 99 --invalidation-mode checked-hash'
+                        ' -d . "$OLDPWD" || true', "{python}"]
+
 DJANGO = {
     "variables": {"site_domain": ""},
-    # Where root unpacks releases, the application may not write beside its sources: without a place for what Python makes of
-    # them, each program would make it anew, in half of the time that it takes to start. The check fills it, before anything
-    # changes.
-    "writable": [".cache"],
-    "environment": {"PYTHONPYCACHEPREFIX": "{release}/.cache/bytecode"},
+    # What Python makes of the sources is made once, for all hosts, and no program of the application may change it. Each would
+    # make it anew where root unpacks releases, in three quarters of the time that it takes to start.
+    "build": {"finish": [BYTECODE], "include": ["__pycache__", "*.pyc"]},
     "commands": {
         "install": ["{python} manage.py migrate --noinput"],
         "migrate": ["{python} manage.py migrate --noinput"],

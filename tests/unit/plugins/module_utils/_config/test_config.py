@@ -18,7 +18,6 @@ from ansible_collections.slipway.app.plugins.module_utils._config.load import (
 from ansible_collections.slipway.app.plugins.module_utils._config.profiles import PROFILES, VERSIONS
 from ansible_collections.slipway.app.plugins.module_utils._config.schema import ENVIRONMENTS, SCHEMA, validate
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._package.layers import EXCLUDED
 
 BASE = {"application": "shop", "profile": "generic"}
 
@@ -100,13 +99,6 @@ def test_the_effective_configuration_has_every_key():
     assert config["services"] == {}
 
 
-def test_bytecode_of_a_django_project_goes_where_it_may_write_and_into_no_package():
-    config = effective({"base": base(profile="django", environment={"DEBUG": "0"}), "overlays": {}})
-    release, folder, _name = config["environment"]["PYTHONPYCACHEPREFIX"].split("/")
-    assert (release, [folder]) == ("{release}", config["writable"])
-    assert folder in EXCLUDED
-
-
 def test_profile_base_and_overlay_are_laid_on_each_other():
     documents = {
         "base": base(profile="django", environment={"A": "1", "B": "2"}, shared=["media/"],
@@ -115,7 +107,7 @@ def test_profile_base_and_overlay_are_laid_on_each_other():
         "overlays": {"prod": {"environment": {"B": "3"}, "services": {"web": {"count": 4}}, "commands": {"check": []}}}}
     before = copy.deepcopy(documents)
     config = effective(documents, "prod")
-    assert config["environment"] == dict(PROFILES["django"]["environment"], A="1", B="3")
+    assert config["environment"] == {"A": "1", "B": "3"}
     assert config["commands"]["check"] == []
     assert config["commands"]["migrate"] == ["{python} manage.py migrate --noinput"]
     assert config["database"]["migrations_table"] == "django_migrations"

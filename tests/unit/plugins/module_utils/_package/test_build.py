@@ -88,6 +88,25 @@ def nothing_left(store):
     return not store.list() and not blobs(store) and os.listdir(os.path.join(store.location, ".slipway")) == ["lock"]
 
 
+def test_a_django_project_has_its_bytecode_with_it(tmp_path, store):
+    """Valid for these sources and no others; the same in every build; and in the layers of the sources."""
+    slipway = ("application: shop\nprofile: django\nlayers: {dependencies: [vendor]}\n"
+               "build: {commands: [[mv, third, vendor], ['{python}', -m, compileall, -q, vendor]]}")
+    repository = shop(tmp_path / "repository", slipway=slipway, **{
+        "third/x.py": "def f(one):\n    return one in {'a', 'b', 'c', one.d}\n", "token.py": "raise SystemExit", "pkg/types.py": "",
+        "pkg/broken.py": "def"})
+    result = build(repository.path, "1.0.0", NAME, store)
+    tag = sys.implementation.cache_tag
+    found = layer_names(store, result["digest"])
+    assert [name for name in found["dependencies"] if name.endswith("pyc")] == ["vendor/__pycache__/x.%s.pyc" % tag]
+    assert [name for name in found["source"] if name.endswith("pyc")] == [
+        folder + "__pycache__/%s.%s.pyc" % (name, tag) for folder, name in (("", "app"), ("", "token"), ("pkg/", "types"))]
+    assert "pkg/broken.py" in result["output"]
+    shutil.copytree(repository.path, tmp_path / "elsewhere" / "copy")
+    again = build(str(tmp_path / "elsewhere" / "copy"), "1.0.0", NAME, open_store(str(tmp_path / "another")))
+    assert again["digest"] == result["digest"]
+
+
 def test_a_package_holds_what_it_should_in_its_layers(repository, store):
     result = build(repository.path, "1.0.0", NAME, store)
     assert result["changed"] is True

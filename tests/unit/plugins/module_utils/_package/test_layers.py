@@ -17,6 +17,8 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._package.layers import EPOCH, SPAN, scan, split, write
 
+ALL = {"exclude": [], "include": []}
+
 
 def make(folder, files):
     for name, text in files.items():
@@ -38,9 +40,15 @@ def test_version_control_caches_shared_paths_and_patterns_are_left_out(tmp_path)
         "pkg/__pycache__/x.pyc": "", "pkg/x.py": "", ".pytest_cache/v": "", "web/.cache/y": "",
         "media/photo": "", "web/media/logo": "", "docs/a.md": "", "docs/a.txt": "", "docs/deep/b.md": "",
         "tests/x": "", "web/tests/x": "", "notes.tmp": "", "web/notes.tmp": ""})
-    paths = scan(tree, ["docs/*.md", "/tests/", "*.tmp"], {"media"})
+    paths = scan(tree, {"exclude": ["docs/*.md", "/tests/", "*.tmp"], "include": []}, {"media"})
     assert paths == [".gitignore", "app.py", "docs", "docs/a.txt", "docs/deep", "docs/deep/b.md", "pkg", "pkg/x.py",
                      "sub", "web", "web/media", "web/media/logo", "web/tests", "web/tests/x"]
+
+
+def test_what_is_left_out_by_itself_can_be_asked_for(tmp_path):
+    tree = make(tmp_path, {"pkg/__pycache__/x.pyc": "", "pkg/__pycache__/y.tmp": "", "pkg/.cache/z": ""})
+    paths = scan(tree, {"exclude": ["*.tmp"], "include": ["__pycache__", "*.pyc"]}, set())
+    assert paths == ["pkg", "pkg/__pycache__", "pkg/__pycache__/x.pyc"]
 
 
 def test_every_path_has_one_layer_and_the_longest_prefix_wins():
@@ -63,7 +71,7 @@ def test_times_modes_umask_and_order_on_disk_do_not_matter(tmp_path):
         os.chmod(os.path.join(tree, "run.sh"), mode)
         os.symlink("a/one", os.path.join(tree, "link"))
     os.utime(os.path.join(two, "a/one"), (1, 1))
-    results = [write(tree, scan(tree, [], set()), tree + ".tar.gz") for tree in (one, two)]
+    results = [write(tree, scan(tree, ALL, set()), tree + ".tar.gz") for tree in (one, two)]
     assert results[0] == results[1]
     assert results[0]["files"] == 8
     with open(one + ".tar.gz", "rb") as stream:
@@ -80,7 +88,7 @@ def test_members_have_normal_modes_no_owner_and_no_clock(tmp_path):
     os.chmod(os.path.join(tree, "d/run"), 0o4711)
     os.symlink("run", os.path.join(tree, "d/link"))
     target = str(tmp_path / "layer")
-    write(tree, scan(tree, [], set()), target)
+    write(tree, scan(tree, ALL, set()), target)
     found = {member.name: member for member in members(target)}
     assert {name: oct(member.mode) for name, member in found.items()} == {
         "d": "0o755", "d/link": "0o777", "d/run": "0o755", "x": "0o644"}
@@ -92,7 +100,7 @@ def test_members_have_normal_modes_no_owner_and_no_clock(tmp_path):
 def times(tmp_path, files):
     target = str(tmp_path / "layer")
     tree = make(tmp_path / os.urandom(4).hex(), files)
-    write(tree, scan(tree, [], set()), target)
+    write(tree, scan(tree, ALL, set()), target)
     return {member.name: member.mtime for member in members(target)}
 
 
@@ -111,7 +119,7 @@ def test_the_bytes_are_those_of_all_versions(tmp_path):
     tree = make(tmp_path / "tree", {"d/x": "hello", "n" * 120: "long"})
     os.symlink("d/x", os.path.join(tree, "l"))
     target = str(tmp_path / "layer")
-    write(tree, scan(tree, [], set()), target)
+    write(tree, scan(tree, ALL, set()), target)
     with gzip.open(target) as stream:
         assert hashlib.sha256(stream.read()).hexdigest() == (
             "ac0461233c3672b901f8452df4f68fbd69bcfe6162c8970ecf0b916f368dd2d5")
@@ -122,7 +130,7 @@ def test_long_and_odd_names_come_through(tmp_path):
     tree = make(tmp_path / "tree", {name: name for name in names})
     os.makedirs(os.path.join(tree.encode(), b"raw-\xff"))
     target = str(tmp_path / "layer")
-    write(tree, scan(tree, [], set()), target)
+    write(tree, scan(tree, ALL, set()), target)
     with tarfile.open(target, errors="surrogateescape") as archive:
         found = archive.getnames()
     assert set(names) < set(found)
@@ -143,7 +151,7 @@ def test_links_stay_inside(tmp_path, links, refused):
     tree = make(tmp_path / "tree", {"a/file": "", "b/c/file": ""})
     for name, target in links.items():
         os.symlink(target, os.path.join(tree, name))
-    paths = scan(tree, [], set())
+    paths = scan(tree, ALL, set())
     if not refused:
         write(tree, paths, str(tmp_path / "layer"))
         return
@@ -162,10 +170,10 @@ def test_pipes_and_the_reserved_name_are_refused(tmp_path):
     tree = make(tmp_path / "tree", {"file": ""})
     os.mkfifo(os.path.join(tree, "pipe"))
     with pytest.raises(SlipwayError, match="pipe is neither a file"):
-        write(tree, scan(tree, [], set()), str(tmp_path / "layer"))
+        write(tree, scan(tree, ALL, set()), str(tmp_path / "layer"))
     os.mkdir(os.path.join(tree, ".slipway"))
     with pytest.raises(SlipwayError, match="name is reserved"):
-        scan(tree, [], set())
+        scan(tree, ALL, set())
 
 
 def test_a_large_file_is_streamed(tmp_path):
