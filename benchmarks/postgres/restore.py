@@ -28,13 +28,14 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_sour
 class Clients:
     """Clients that ask for one row all the time and come back at once when they are thrown out.
 
-    nobody is the longest time in which none of them got an answer, longest that of the one who waited longest: it has
-    the time in which all of them log in again.
+    refused is the time from the first refusal that any of them met to the last one, nobody the longest time in which none of
+    them got an answer, longest that of the one who waited longest: it has the time in which all of them log in again.
     """
 
     def __init__(self, server, number):
         self.longest = self.nobody = 0.0
         self._answered, self._lock = time.monotonic(), threading.Lock()
+        self._refusals = []
         self._server = server
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._ask, daemon=True) for _number in range(number)]
@@ -44,6 +45,7 @@ class Clients:
             thread.start()
         time.sleep(1)
         self.longest = self.nobody = 0.0
+        self._refusals.clear()
         return self
 
     def __exit__(self, *_error):
@@ -51,6 +53,10 @@ class Clients:
         self._ended.set()
         for thread in self._threads:
             thread.join()
+
+    @property
+    def refused(self):
+        return max(self._refusals) - min(self._refusals) if self._refusals else 0.0
 
     def _ask(self):
         answered, refused = time.monotonic(), False
@@ -70,6 +76,7 @@ class Clients:
                         time.sleep(0.005)
             except psycopg.Error:
                 refused = True
+                self._refusals.append(time.monotonic())
 
 
 def by_pg_restore(server, archive, jobs):
@@ -105,7 +112,7 @@ def run(server, connection, folder, options):
         for what, go in (("swap", lambda: Restore(connection, wishes).put_in_place()), ("back", lambda: Restore(connection, wishes).go(":pre"))):
             with Clients(server, options.clients) as clients:
                 cost, _result = world.measured(server, go)
-            figures[what] = {"wall": cost["wall"], "refused": clients.longest, "nobody": clients.nobody}
+            figures[what] = {"wall": cost["wall"], "refused": clients.refused, "nobody": clients.nobody, "last": clients.longest}
         runs.append(figures)
         world.keep(options, figures)
         server.sql("DROP DATABASE IF EXISTS shop__post WITH (FORCE)")
@@ -115,8 +122,8 @@ def run(server, connection, folder, options):
 
     world.compare(runs, "pg_restore", "ours", "restore")
     for what, words in (("swap", "the swap"), ("back", "going back")):
-        print("%s took %.3f s; nobody was answered for %.3f s, the last client not for %.3f s" % (
-            words, median(what, "wall"), median(what, "nobody"), median(what, "refused")))
+        print("%s took %.3f s; clients were refused for %.3f s, nobody was answered for %.3f s, the last client not for %.3f s" % (
+            words, median(what, "wall"), median(what, "refused"), median(what, "nobody"), median(what, "last")))
     print("going back took %.4f of restoring the dump again" % (median("back", "wall") / median("ours", "wall")))
 
 

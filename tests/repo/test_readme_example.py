@@ -18,17 +18,16 @@ import yaml
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, expand_text
 from ansible_collections.slipway.app.tests.hosts.conftest import hosts_lab as lab  # the demo has a lab too
 
-# What the lab's inventory says beyond what everybody has to: the demo's wheels, and what is so by default.
-OF_THE_LAB = {"slipway_build_environment", "slipway_user"}
+# What the lab's inventory says beyond what everybody has to: the demo's wheels, and what is so by default or by slipway.yml.
+OF_THE_LAB = {"slipway_build_environment", "slipway_user", "slipway_variables"}
 GIVEN = {"root": "/srv/shop", "release": "/srv/shop/releases/1", "shared": "/srv/shop/shared", "python": "/usr/bin/python3", "namespace": "1"}
 
 
 @pytest.fixture(scope="module")
 def example(repository):
-    """(slipway.yml, inventory) of the README."""
+    """slipway.yml, the inventory to deploy with, and what provision wants beside it, of the README."""
     text = (repository.root / "README.md").read_text(encoding="utf-8")
-    slipway, inventory = re.findall(r"```yaml\n(.*?)```", text[text.index("## For your own application"):], re.DOTALL)[:2]
-    return yaml.safe_load(slipway), yaml.safe_load(inventory)
+    return [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text[text.index("## For your own application"):], re.DOTALL)[:3]]
 
 
 @pytest.fixture
@@ -41,34 +40,39 @@ def of_the_lab(tmp_path, monkeypatch):
 
 
 def test_the_inventory_says_what_the_one_says_that_molecule_deploys_with(example, of_the_lab):
-    ours = example[1]["all"]["vars"]
+    _slipway, hosts, more = example
+    ours = dict(hosts["all"]["vars"], **more["all"]["vars"])
     assert {name for name in ours if name.startswith("slipway_")} == set(of_the_lab) - OF_THE_LAB
     # provision installs systemd's units only, and units are root's.
-    assert ours["slipway_service_driver"] == of_the_lab["slipway_service_driver"] == "systemd" and ours["ansible_become"] is True
+    assert ours["ansible_become"] is True
     for name in ("slipway_store_auth", "slipway_database"):
         assert set(ours[name]) == set(of_the_lab[name]) - {"login_port"}, name
-    assert set(example[1]["all"]["children"]) == {"app", "consumer", "database", "balancer", "build"}
+    assert {*hosts, *more} == {"all", "app", "consumer", "database", "balancer", "build"}
 
 
 def test_every_command_of_the_example_can_be_run_with_its_inventory(example):
-    slipway, inventory = example
-    config = effective({"base": slipway, "overlays": {}}, inventory["all"]["vars"]["slipway_environment"])
-    variables = dict(config["variables"], **GIVEN, **inventory["all"]["vars"]["slipway_variables"])
+    config = effective({"base": example[0], "overlays": {}}, "prod")
+    variables = dict(config["variables"], **GIVEN)
     commands = [command for kind in ("install", "migrate", "check", "warm") for command in config["commands"][kind]]
-    for command in commands + [service["command"] for service in config["services"].values()] + config["build"]["commands"]:
+    build = [command for kind in ("commands", "assets", "finish") for command in config["build"][kind]]
+    for command in commands + [service["command"] for service in config["services"].values()] + build:
         assert expand(command, variables)
     for text in [config["health"]["url"], *config["environment"].values()]:
         assert "{" not in expand_text(text, variables)
 
 
-def test_the_playbooks_find_nothing_missing_in_the_example(example, repository, tmp_path):
+@pytest.mark.parametrize(("playbooks", "inventories"), [(("deploy", "upgrade"), 1), (("provision", "deploy", "upgrade"), 2)], ids=["there", "bare"])
+def test_the_playbooks_find_nothing_missing_in_the_example(example, repository, tmp_path, playbooks, inventories):
     """Their first plays are run, which need no host."""
-    (tmp_path / "inventory.json").write_text(json.dumps(example[1]), encoding="utf-8")
-    vaulted = sorted(set(re.findall(r"{{ (vault_\w+) }}", json.dumps(example[1]))))
-    first = [repository.yaml("playbooks/%s.yml" % name)[0] for name in ("provision", "deploy", "upgrade")]
+    inventory = {}
+    for part in example[1:1 + inventories]:  # one file, as its reader would write it
+        inventory = {**inventory, **part, "all": {"vars": {**inventory.get("all", {}).get("vars", {}), **part["all"]["vars"]}}}
+    (tmp_path / "inventory.json").write_text(json.dumps(inventory), encoding="utf-8")
+    vaulted = sorted(set(re.findall(r"{{ (vault_\w+) }}", json.dumps(inventory))))
+    first = [repository.yaml("playbooks/%s.yml" % name)[0] for name in playbooks]
     assert all(play["hosts"] == "localhost" for play in first)
     (tmp_path / "first.json").write_text(json.dumps(first), encoding="utf-8")
     done = subprocess.run([str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory.json", "first.json", "-e", "reference=1.0.0",
                            *(word for name in vaulted for word in ("-e", name + "=x"))],
                           cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False)
-    assert done.returncode == 0 and done.stdout.count("Check the inventory]") >= 3, done.stdout + done.stderr
+    assert done.returncode == 0 and done.stdout.count("Check the inventory]") >= len(playbooks), done.stdout + done.stderr
