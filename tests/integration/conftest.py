@@ -47,11 +47,11 @@ def pytest_xdist_make_scheduler(config, log):
 def shop(tmp_path_factory):
     """The shop with 1.0.0 live and one order; whoever changes it brings it back to that, but for test_upgrade_*.py.
 
-    Its playbooks are those of the artifact, installed elsewhere: that is how users have them.
+    Its playbooks are those of the artifact, installed elsewhere: that is how users have them. Its folders have a space in their path.
     """
     folder = tmp_path_factory.mktemp("artifact")
     collections = artifact.installed(artifact.built(folder), tmp_path_factory.mktemp("elsewhere"))
-    with Lab(tmp_path_factory.mktemp("shop") / "lab", collections=collections, settings=QUICK) as lab:
+    with Lab(tmp_path_factory.mktemp("shop") / "a lab", collections=collections, settings=QUICK) as lab:
         _deploy(lab)
         yield lab
 

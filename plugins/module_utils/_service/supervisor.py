@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 
@@ -39,17 +40,19 @@ class Supervisor(Driver):
         self._conf_dir = conf_dir
 
     def check(self, definitions):
-        if definitions and len(self._conf_dir.split()) > 1:
-            raise SlipwayError("The folder %s has white space in its name, where supervisord's setting 'files' begins another name." % self._conf_dir,
-                               hint="Let slipway_supervisor_conf_dir be another one.")
         if definitions and not os.access(self._conf_dir, os.W_OK | os.X_OK):
             raise SlipwayError("The folder %s, from where supervisord is to read its programs, is not there or cannot be written to." % self._conf_dir,
-                               hint="slipway_supervisor_conf_dir names it, and [include] of supervisord's configuration: files = %s/*.conf" % self._conf_dir)
+                               hint="slipway_supervisor_conf_dir names it, and [include] of supervisord's configuration: %s" % self._files_setting)
         for definition in definitions:
             if definition.schedule:
                 raise SlipwayError("The service %s has a schedule, which supervisord has no way to follow." % definition.name,
                                    hint="Let systemd run the services (slipway_service_driver: systemd), or let slipway.yml "
                                         "give it a command that runs all the time and no schedule.")
+
+    @property
+    def _files_setting(self):
+        """By which supervisord reads the folder: names end at white space there, but they are patterns."""
+        return "files = %s/*.conf" % re.sub(r"\s", "?", self._conf_dir)
 
     def status(self):
         known = self._known()
@@ -178,7 +181,7 @@ class Supervisor(Driver):
             if self._client.call("addProcessGroup", program, expected=(BAD_NAME, ALREADY_ADDED)) is None:
                 raise SlipwayError("supervisord at %s does not read %s/%s.conf." % (
                     self._client.path, self._conf_dir, program),
-                    hint="Its configuration needs a section [include] with files = %s/*.conf." % self._conf_dir)
+                    hint="Its configuration needs a section [include] with %s" % self._files_setting)
 
     def _wait_until_up(self, names, begun, timeout, healthy=None):
         """({name: seconds} of those that stay up, {name: what is wrong} of the others)."""

@@ -29,7 +29,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [supervisorctl]
 serverurl=unix://%(socket)s
 [include]
-files = %(folder)s/conf.d/*.conf
+files = %(folder)s/conf?d/*.conf
 [program:somebody-elses]
 command=sleep 600
 """
@@ -42,7 +42,7 @@ class Daemon:
         self.folder = tempfile.mkdtemp(dir="/tmp")
         os.chmod(self.folder, 0o755)
         self.socket = os.path.join(self.folder, "sock")
-        self.conf_dir = os.path.join(self.folder, "conf.d")
+        self.conf_dir = os.path.join(self.folder, "conf d")  # a name with a space, as the hint has it
         os.mkdir(self.conf_dir)
         self.conf = os.path.join(self.folder, "supervisord.conf")
         with open(self.conf, "w", encoding="utf-8") as stream:

@@ -213,6 +213,9 @@ def test_a_folder_that_supervisord_does_not_include_is_named(application, superv
                           "supervisor_conf_dir": str(tmp_path)})
     with pytest.raises(SlipwayError, match="does not read .*files = .*conf"):
         driver.start([define("web")], 10)
+    spaced = open_driver({"root": application.root, "supervisor_socket": supervisord.socket, "supervisor_conf_dir": "/etc/two  words"})
+    with pytest.raises(SlipwayError, match=r"cannot be written to.*files = /etc/two\?\?words/\*.conf"):
+        spaced.check([define("web")])
 
 
 def test_paths_that_supervisord_cannot_take_are_refused(supervisord, define, tmp_path):
