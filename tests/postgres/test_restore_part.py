@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import re
+import threading
 
 import pytest
 
@@ -363,9 +364,30 @@ def test_rows_are_put_in_their_place_once(postgres, dump, kill_at, monkeypatch):
     test_restore_crash.settled(postgres)
     assert "shop__part" in postgres.databases()
     postgres.connection().execute("UPDATE public.customers SET name = 'newer' WHERE id = 1")
-    with pytest.raises(SlipwayError, match="no tables to put in place.* is of somebody else"):
+    with pytest.raises(SlipwayError, match='in their place already.*remove_leftovers=true drops database "shop__part"'):
         put(postgres)
     assert postgres.sql("SELECT name FROM public.customers WHERE id = 1", "shop") == "newer"
+    part(postgres, dump, "log", remove_leftovers=True)
+    assert postgres.databases() == {"shop"}
+
+
+def test_rows_that_another_call_puts_in_their_place_meanwhile_are_not_put_there_again(postgres, dump, monkeypatch):
+    """A killed call is at its last statement still: it is waited for, and what came of it is looked at again."""
+    def committing(session, statement):
+        if statement.startswith("COMMENT") and session is not other:
+            threading.Timer(0.5, other.execute, ["COMMIT"]).start()
+        return send(session, statement)
+
+    part(postgres, dump, "customers", swap=False)
+    postgres.sql(allow("shop__part", True))
+    send = Session._send
+    with postgres.connection().session() as other:
+        other.execute("BEGIN")
+        Place("shop").used(other)
+        monkeypatch.setattr(Session, "_send", committing)
+        with pytest.raises(SlipwayError, match="in their place already"):
+            put(postgres)
+    assert state(postgres) == BROKEN
 
 
 @pytest.mark.parametrize("after", [False, True])

@@ -148,6 +148,7 @@ class PartRestore(Restore):
 
         These are the tables, the dump they are from, all tables of it, and what _note_making tells.
         """
+        self._refuse_used(session)
         note = self.place.note(session, self.place.part) if self.place.part in found else None
         try:
             noted = json.loads(note or "")
@@ -267,9 +268,13 @@ class PartRestore(Restore):
         live.execute("SET LOCAL ROLE " + quote_ident(facts["role"]))
         self.place.used(live)
         live.execute("RESET ROLE")
-        if self.place.note(session, self.place.part) is None:
-            raise SlipwayError("The rows that waited are in their place already: an earlier call came to its end meanwhile.",
-                               hint="remove_leftovers=true of the next restore drops what is left of it.")
+        self._refuse_used(session)
+
+    def _refuse_used(self, session):
+        """Never put rows in place once more, over what was written since."""
+        if self.place.is_used(session):
+            raise SlipwayError("The rows that waited are in their place already: an earlier call has put them there.", untouched="Nothing was changed.",
+                               hint="The next restore with remove_leftovers=true drops database %s, which is left of it." % quote_ident(self.place.part))
 
     def _judged(self, session, number, error):
         """The error to raise when the connection was lost as a transaction was to be committed: it says what the server says of that one."""

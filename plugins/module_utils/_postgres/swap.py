@@ -35,6 +35,7 @@ RESTORING = 0x736C6972  # first key of the advisory lock of who restores a datab
 PATIENCE = 20  # seconds that a restore point being taken gets to be done, before the swap is given up
 # What a role that has noted something of a database has set for itself in it: a digest of what. Any role may set this one, but only for itself.
 NOTED = "application_name"
+USED = "its rows are in their place"  # the comment of what waited, and waits no more
 NOTE = """
 SELECT %s AS note, (SELECT setconfig FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
                     WHERE s.setdatabase = d.oid AND r.rolname = session_user) AS settings
@@ -123,6 +124,11 @@ class Place:
         rows = session.query(NOTE % (COMMENT, quote_literal(name)))
         return next((row["note"] for row in rows if "%s=%s" % (NOTED, self._digest(row["note"] or "")) in (row["settings"] or [])), None)
 
+    def is_used(self, session):
+        """Whether the rows of __part are in their place already, and only it was not dropped."""
+        return bool(session.query("SELECT FROM pg_database d WHERE d.datname = %s AND %s = %s" % (
+            quote_literal(self.part), COMMENT, quote_literal(USED))))
+
     def _digest(self, note):
         return "slipway ready " + hashlib.sha256(("%s\0%s" % (self.database, note)).encode("utf-8")).hexdigest()[:40]
 
@@ -161,7 +167,7 @@ class Place:
 
     def used(self, live):
         """Say, in the transaction of a session in the live database, that what was noted of __part is no longer so: its rows are in place with the rest."""
-        live.execute("COMMENT ON DATABASE %s IS NULL" % quote_ident(self.part))
+        live.execute("COMMENT ON DATABASE %s IS %s" % (quote_ident(self.part), quote_literal(USED)))
 
     def discard_older(self, session):
         """Drop the ways back that were there before keep_copy; as swap returns what was dropped."""
