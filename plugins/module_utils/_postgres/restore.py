@@ -105,8 +105,9 @@ class Restore:
                 raise SlipwayError("There is no database %s to put in place." % quote_ident(self.place.ready), untouched="Nothing was changed.",
                                    hint="A restore with swap=false leaves it.")
             if found[self.place.ready] is not False:
-                raise SlipwayError("Database %s was not closed by Slipway, so no restore has left it." % quote_ident(self.place.ready),
-                                   untouched="Nothing was changed.", hint="Rename it, or drop it.")
+                raise SlipwayError("No restore by role %s has left database %s." % (
+                    quote_ident(session.query("SELECT session_user AS login")[0]["login"]), quote_ident(self.place.ready)), untouched="Nothing was changed.",
+                    hint="If it was another role that has restored it, log in as that one; otherwise rename it, or drop it.")
             left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.ready]
             self._raise_findings(problems(session, self.database, look(session, self.database), may_lack=True) + self._in_the_way(left, found))
             result = _nothing_but(changed=True, restored=":ready", leftovers=left,
