@@ -430,10 +430,30 @@ def test_rows_that_another_call_puts_in_their_place_meanwhile_are_not_put_there_
     send = Session._send
     with postgres.connection().session() as other:
         other.execute("BEGIN")
-        Place("shop").used(other)
+        Place("shop").used(other, "shop__part")
         monkeypatch.setattr(Session, "_send", committing)
         with pytest.raises(SlipwayError, match="in their place already"):
             put(postgres)
+    assert state(postgres) == BROKEN
+
+
+@pytest.mark.parametrize("swap", [True, False])
+def test_who_is_no_longer_the_only_one_to_restore_changes_nothing(postgres, dump, monkeypatch, swap):
+    """Another one could have dropped and filled what the rows come from; while they are read he cannot."""
+    def ending(session, statement):
+        if statement.startswith("TRUNCATE"):
+            monkeypatch.undo()
+            postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'postgres' AND usename = 'shop'")
+            with pytest.raises(PostgresError, match="lock timeout"), postgres.connection().session("postgres") as other:
+                other.execute("SET lock_timeout = 50", "DROP DATABASE %s WITH (FORCE)" % ("shop__new" if swap else "shop__part"))
+        return send(session, statement)
+
+    if not swap:
+        part(postgres, dump, "customers", swap=False)
+    send = Session._send
+    monkeypatch.setattr(Session, "_send", ending)
+    with pytest.raises(SlipwayError, match="Cannot reach database \"postgres\".*not touched"):
+        (part if swap else put)(postgres, *([dump, "customers"] if swap else []))
     assert state(postgres) == BROKEN
 
 

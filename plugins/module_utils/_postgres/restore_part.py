@@ -148,7 +148,7 @@ class PartRestore(Restore):
 
         These are the tables, the dump they are from, all tables of it, and what _note_making tells.
         """
-        self._refuse_used(session)
+        self._refuse_used(session, self.place.part)
         note = self.place.note(session, self.place.part) if self.place.part in found else None
         try:
             noted = json.loads(note or "")
@@ -246,8 +246,7 @@ class PartRestore(Restore):
         with self._timed("replace"), self.connection.session() as live:
             replacement = Replacement(self.connection, live, tables, name, making)
             with replacement:
-                if name == self.place.part:
-                    self._require_unused(session, facts, live)
+                self._take(session, facts, live, name)
                 replacement.fill(self.watch)
                 # Databases are renamed and commented on by whom preflight looked at, whatever role this one sets for its sessions.
                 live.execute("SET LOCAL ROLE " + quote_ident(facts["role"]))
@@ -255,6 +254,7 @@ class PartRestore(Restore):
                 if self.wishes.reversible:
                     self.place.keep_copy(session, live)
                 number = live.query("SELECT pg_current_xact_id()::text AS number")[0]["number"]
+                session.execute("SELECT 1")  # which was the only one to restore this database all the while, if it is there still
                 try:
                     live.execute("COMMIT")
                 except PostgresError as error:
@@ -263,18 +263,18 @@ class PartRestore(Restore):
                     return replacement.warnings, self._judged(session, number, error)
         return replacement.warnings, None
 
-    def _require_unused(self, session, facts, live):
-        """Say that what waits is used, which waits for a killed call that says so still, and refuse where that one came through."""
+    def _take(self, session, facts, live, name):
+        """Say of a database that its rows are used: until then nobody drops it. This waits for a killed call that says so still; refuse where that came through."""
         live.execute("SET LOCAL ROLE " + quote_ident(facts["role"]))
-        self.place.used(live)
+        self.place.used(live, name)
         live.execute("RESET ROLE")
-        self._refuse_used(session)
+        self._refuse_used(session, name)
 
-    def _refuse_used(self, session):
+    def _refuse_used(self, session, name):
         """Never put rows in place once more, over what was written since."""
-        if self.place.is_used(session):
+        if self.place.is_used(session, name):
             raise SlipwayError("The rows that waited are in their place already: an earlier call has put them there.", untouched="Nothing was changed.",
-                               hint="The next restore with remove_leftovers=true drops database %s, which is left of it." % quote_ident(self.place.part))
+                               hint="The next restore with remove_leftovers=true drops database %s, which is left of it." % quote_ident(name))
 
     def _judged(self, session, number, error):
         """The error to raise when the connection was lost as a transaction was to be committed: it says what the server says of that one."""

@@ -130,9 +130,9 @@ class Place:
         told = self._told(session, name)
         return told["comment"] if self._is_noted(told["noted"], told["comment"] or "") else None
 
-    def is_used(self, session):
-        """Whether the rows of __part are in their place already, and only it was not dropped."""
-        return self._told(session, self.part)["comment"] == USED
+    def is_used(self, session, name):
+        """Whether the rows of a database beside are in their place already, and only it was not dropped."""
+        return self._told(session, name)["comment"] == USED
 
     def _told(self, session, name):
         """{comment, noted} of a database, null where there is none."""
@@ -179,9 +179,9 @@ class Place:
         alone(session, ["SELECT"], self.pre, self.copy)  # they are closed, so nobody comes any more
         live.execute(*moves, rename(self.copy, self.pre))
 
-    def used(self, live):
-        """Say, in the transaction of a session in the live database, that what was noted of __part is no longer so: its rows are in place with the rest."""
-        live.execute("COMMENT ON DATABASE %s IS %s" % (quote_ident(self.part), quote_literal(USED)))
+    def used(self, live, name):
+        """Say of a database beside, in the transaction of a session in the live one, that its rows are in their place. What was noted of it is no longer so."""
+        live.execute("COMMENT ON DATABASE %s IS %s" % (quote_ident(name), quote_literal(USED)))
 
     def discard_older(self, session):
         """Drop the ways back that were there before keep_copy; as swap returns what was dropped."""
