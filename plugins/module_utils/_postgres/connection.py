@@ -47,7 +47,7 @@ SETTINGS = ("SET search_path = pg_catalog, pg_temp", "SET standard_conforming_st
             "SET tcp_keepalives_idle = 30", "SET tcp_keepalives_interval = 10", "SET tcp_keepalives_count = 3")
 # How values are written, as pg_dump has it: nothing of them is lost, and any server reads them as they were.
 WRITTEN = ("SET datestyle = ISO", "SET intervalstyle = postgres", "SET extra_float_digits = 3")
-READ_AS_WRITTEN = ("SET lc_monetary = 'C'", "SET xmloption = content")  # to be set where they are written and where they are read
+READ_AS_WRITTEN = ("SET lc_monetary = 'C'", "SET xmloption = content", "SET array_nulls = on")  # to be set where they are written and where they are read
 
 
 class PostgresError(SlipwayError):
