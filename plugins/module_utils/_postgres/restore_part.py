@@ -264,7 +264,10 @@ class PartRestore(Restore):
         return replacement.warnings, None
 
     def _take(self, session, facts, live, name):
-        """Say of a database that its rows are used: until then nobody drops it. This waits for a killed call that says so still; refuse where that came through."""
+        """Say of a database that its rows are used; until that is so nobody drops it.
+
+        This waits for a killed call that says so still, and refuses where that one came through.
+        """
         live.execute("SET LOCAL ROLE " + quote_ident(facts["role"]))
         self.place.used(live, name)
         live.execute("RESET ROLE")
