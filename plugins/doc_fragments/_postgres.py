@@ -48,6 +48,7 @@ options:
   maintenance_db:
     description:
       - Database to stay connected to while the application's is copied or renamed.
+      - All who work on the databases of a server have to name the same one. They take their turns in it, and do not see each other in two.
     type: str
     default: postgres
   session_role:

@@ -52,6 +52,7 @@ options:
       - V(:pre) is what was live before the last restore with O(reversible=true), and V(:post) what was live before going back to it.
         They are put in place by renaming, within milliseconds, each with all that was written to it since.
       - V(:ready) is what a restore with O(swap=false) has left, or one whose swap failed; where that was of O(tables) or O(schemas), say these again.
+        It has to be the same role that logs in.
       - A colon and the name of another database of the server restores a copy of that database, made as M(slipway.app.postgres_copy) makes
         it. O(source_environment), O(allow_copy) and O(allow_block) are for such a source only.
       - Needed unless the config says it.
@@ -94,7 +95,7 @@ options:
         which nobody can use these tables. Whatever fails or is killed leaves every row as it was.
       - Columns must be the same as in the dump; more are allowed where they can be without a value. Every foreign key of the tables, and of
         others to them, is made again and so checked in the transaction. Triggers do not fire. Sequences of the columns go forward to where
-        the dump had them, never back.
+        the dump had them, never back. Those that the role owns do so in the transaction as well.
       - With O(reversible=true) the whole live database is copied before, closed for as long as that takes, and kept as V(:pre).
       - With O(swap=false) they are made ready only, and a call with O(source=:ready) replaces the rows.
       - O(properties) is not regarded. O(pre_swap_sql) and O(pre_swap_hooks) are refused, those of a config as well.
@@ -246,6 +247,9 @@ notes:
   - Of a database that a restore has closed, be it V(:pre) or the live one for a moment, the comment ends with C([closed by Slipway]). A live one that
     a killed run has left closed is opened by the next run. One that is closed without these words was closed by somebody else, and nothing is
     put in its place.
+  - What waits as V(:ready) is known by a setting that the role that logs in has made for itself in it (C(application_name), which is what it was
+    when the database is live). V(:pre) and V(:post) are known by their names, being closed, and these words, which any role with C(CREATEDB) can
+    give a database of its own where there is none of that name. Let no role have that which you do not trust with what is live.
   - A dump is a program. Functions, triggers, defaults and indexes in it are run by the server, while it is restored and later, with the rights
     of the role that restores it and of those who use it. A role that is no superuser confines it to what this role may do, in this and in
     other databases. Restore dumps of hostile hands as a role that may do nothing else, on a server that has nothing else.

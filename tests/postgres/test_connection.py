@@ -38,6 +38,14 @@ def test_settings_of_role_and_database_change_nothing(postgres):
     postgres.connection().execute("CREATE TABLE public.written AS SELECT count(pg_sleep(0.01))")
 
 
+def test_the_server_looks_after_a_client_whose_host_may_be_gone(postgres):
+    """Its locks would stay for as long as the server takes it to be there."""
+    postgres.sql("ALTER DATABASE shop SET tcp_keepalives_idle = 7200")
+    told = postgres.connection().query("SELECT " + ", ".join(
+        "current_setting('tcp_keepalives_%s') AS %s" % (what, what) for what in ("idle", "interval", "count")))
+    assert told == [{"idle": "30", "interval": "10", "count": "3"}]
+
+
 def test_a_session_in_another_encoding_is_none_any_more(postgres):
     """psql would read on in that encoding, and find other ends of what we quote."""
     with postgres.connection().session() as session:

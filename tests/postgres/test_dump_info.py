@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
+from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
 
 ODD = "It's \"my\" Shöp"
 
@@ -31,7 +32,10 @@ def listed(postgres, run_module):
 
 def test_local_copies_are_listed_without_a_store(postgres, listed):
     assert listed()["local"] == []
-    for name in ("another", "shop__old", "shop__new", "shop__post", "shop__pre", "shop__ready", "shop__copy", "shop__part", ODD):
+    postgres.sql("CREATE DATABASE shop__new TEMPLATE template0 OWNER shop")
+    with postgres.connection(database="postgres").session() as session:
+        Place("shop").set_ready(session, "shop__ready")
+    for name in ("another", "shop__old", "shop__new", "shop__post", "shop__pre", "shop__copy", "shop__part", ODD):
         postgres.sql("CREATE DATABASE %s TEMPLATE template0 OWNER shop" % quote_ident(name))
     postgres.sql("; ".join(allow(name, False) for name in ("shop__pre", "shop__post")))
     with postgres.connection(database="another").session():
@@ -43,8 +47,8 @@ def test_local_copies_are_listed_without_a_store(postgres, listed):
     assert {copy["database"] for copy in found["local"] if copy["sessions"]} == {"another"}
     assert found["dumps"] == [] and found["newest"] is None
     # What only has such a name is a database as all others.
-    postgres.sql("COMMENT ON DATABASE shop__pre IS NULL")
-    assert {copy["source"] for copy in listed()["local"]} == {":post", ":ready", ":another", ":shop__pre", ":" + ODD}
+    postgres.sql("COMMENT ON DATABASE shop__pre IS NULL; ALTER ROLE shop IN DATABASE shop__ready RESET ALL")
+    assert {copy["source"] for copy in listed()["local"]} == {":post", ":another", ":shop__pre", ":" + ODD}
 
 
 def test_what_is_listed_can_be_restored(postgres, listed, run_module):

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import grants, restore_source
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import require_confirmed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
@@ -374,12 +374,26 @@ def test_what_was_restored_can_wait_to_be_put_in_place(postgres, dump):
     assert postgres.databases() == {"shop", "shop__pre"}
 
 
-def test_what_no_restore_has_left_is_not_put_in_place(postgres):
-    """Whoever may create databases can give one this name."""
-    postgres.sql("CREATE DATABASE shop__ready OWNER shop")
-    with pytest.raises(SlipwayError, match='"shop__ready" was not closed by Slipway, so no restore has left it'):
+@pytest.mark.parametrize("closed", [False, True])
+def test_what_no_restore_has_left_is_not_put_in_place(postgres, dump, closed):
+    """Whoever may create databases can give one this name, and the comment of one that was closed."""
+    postgres.sql("CREATE DATABASE shop__ready OWNER guest" + (";" + allow("shop__ready", False) if closed else ""))
+    with pytest.raises(SlipwayError, match='No restore by role "shop" has left database "shop__ready"'):
         Restore(postgres.connection(), Wishes()).put_in_place()
+    refused(postgres, DumpSource(dump), '"shop__ready" is left of an earlier restore .not what a restore of this login has made ready')
     assert postgres.databases() == {"shop", "shop__ready"}
+
+
+@pytest.mark.parametrize("own", ["it's \\ the shop", None])
+def test_what_is_noted_of_what_waits_is_not_there_when_it_is_live(postgres, dump, own):
+    settings = "SELECT array_agg(setconfig) FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = '%s')"
+    if own:
+        postgres.sql("ALTER ROLE shop IN DATABASE shop SET application_name = " + quote_literal(own))
+    before = postgres.sql(settings % "shop")
+    restore(postgres, DumpSource(dump), swap=False)
+    assert "application_name=slipway ready " in postgres.sql(settings % "shop__ready")
+    Restore(postgres.connection(), Wishes()).put_in_place()
+    assert orders(postgres) == 1000 and postgres.sql(settings % "shop") == before
 
 
 def test_the_live_database_is_opened_again(postgres, dump):

@@ -41,10 +41,13 @@ UNTIMED = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'tr
 SETTINGS = ("SET search_path = pg_catalog, pg_temp", "SET standard_conforming_strings = on", "SET client_min_messages = error",
             "SET row_security = off", "SET default_transaction_read_only = off", "SET synchronous_commit = on",
             "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
-            "SET lock_timeout = '%ds'" % LOCK_TIMEOUT)
+            "SET lock_timeout = '%ds'" % LOCK_TIMEOUT,
+            # The server, too, is to find out that a client's host is gone: until then it would keep the client's locks, by default for hours.
+            # Not by tcp_user_timeout: Linux takes a client that only reads slowly for a dead one then.
+            "SET tcp_keepalives_idle = 30", "SET tcp_keepalives_interval = 10", "SET tcp_keepalives_count = 3")
 # How values are written, as pg_dump has it: nothing of them is lost, and any server reads them as they were.
 WRITTEN = ("SET datestyle = ISO", "SET intervalstyle = postgres", "SET extra_float_digits = 3")
-READ_AS_WRITTEN = ("SET lc_monetary = 'C'", "SET xmloption = content")  # to be set where they are written and where they are read
+READ_AS_WRITTEN = ("SET lc_monetary = 'C'", "SET xmloption = content", "SET array_nulls = on")  # to be set where they are written and where they are read
 
 
 class PostgresError(SlipwayError):

@@ -23,12 +23,11 @@ def local_copies(connection):
     kept of restores comes first. What a restore that did not end has left is none, nor are some tables that wait for their place.
     """
     place = Place(connection.login_db)
-    special = {place.ready: ":ready"}
     with connection.session(connection.maintenance_db) as session:
         rows = session.query(DATABASES)
         found = place.found(session)
     # What has the name of one that is kept, and was not closed by a restore, is somebody's own.
-    special.update((name, source) for source, name in place.kept.items() if found.get(name) is False)
+    special = {name: source for source, name in dict(place.kept, **{":ready": place.ready}).items() if found.get(name) is False}
     copies = [dict(row, source=special.get(row["database"], ":" + row["database"])) for row in rows
-              if row["database"] == place.ready or row["database"] not in (connection.login_db, *place.passing)]
+              if row["database"] in special or row["database"] not in (connection.login_db, *place.passing)]
     return sorted(copies, key=lambda row: row["database"] not in special)

@@ -39,8 +39,8 @@ ENABLING = {"O": "ENABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 
 # Sequences that belong to a column.
 SEQUENCES = """
-SELECT d.refobjid::bigint AS oid, a.attname AS column, n.nspname AS schema, c.relname AS name, s.seqincrement > 0 AS rising,
-       pg_sequence_last_value(c.oid) AS last
+SELECT d.refobjid::bigint AS oid, a.attname AS column, n.nspname AS schema, c.relname AS name, s.seqincrement AS step,
+       pg_has_role(c.relowner, 'USAGE') AS ours
 FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
 JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid WHERE d.refobjid IN (%s)"""
@@ -138,12 +138,15 @@ class Replacement:
                                hint="Bring it to the state of the dump, or restore the whole dump with swap=false and take the rows from there.")
 
     def _raise_sequences(self, source):
-        """Let no number be given out again that a row of the dump has. Never back: that would not be undone with the rest."""
+        """Let no number be given out again that a row of the dump has, nor one that was given out here since."""
         here, there = _sequences(self.session, self._here), _sequences(source, self._there)
-        for column, sequence in here.items():
-            last, reached = sequence["last"], there.get(column, sequence)["last"]
-            if reached is not None and (last is None or (reached > last if sequence["rising"] else reached < last)):
-                self.session.query("SELECT setval(%s, %d)" % (quote_literal(quoted_name(sequence)), reached))
+        for column in (column for column in here if column in there):
+            sequence, name = here[column], quoted_name(here[column])
+            if sequence["ours"]:  # whose owner writes it anew, as it is: nobody else takes a number meanwhile, and it goes back with the rest
+                self.session.execute("ALTER SEQUENCE %s INCREMENT %d" % (name, sequence["step"]))
+            wanted = _state(source, there[column])
+            if sequence["step"] * (_next(wanted, sequence["step"]) - _next(_state(self.session, sequence), sequence["step"])) > 0:
+                self.session.query("SELECT setval(%s, %d, %s)" % (quote_literal(name), wanted["last_value"], wanted["is_called"]))
 
     def _without_keys(self):
         """Drop the foreign keys from and to the tables; return them."""
@@ -206,6 +209,16 @@ def _sequences(session, described):
     """{(schema, table, column): sequence} of the sequences that belong to columns of tables."""
     tables = {table["oid"]: table for table in described.values()}
     return {(tables[row["oid"]]["schema"], tables[row["oid"]]["name"], row["column"]): row for row in session.query(SEQUENCES % _oids(described))}
+
+
+def _state(session, sequence):
+    """Where a sequence is: {last_value, is_called}. What pg_sequence_last_value() tells is nothing of one that was set and not called since."""
+    return session.query("SELECT last_value, is_called FROM %s" % quoted_name(sequence))[0]
+
+
+def _next(state, step):
+    """The number that comes next, whatever the bounds."""
+    return state["last_value"] + step * state["is_called"]
 
 
 def _of(key):

@@ -16,7 +16,7 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import drop
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
@@ -105,8 +105,9 @@ class Restore:
                 raise SlipwayError("There is no database %s to put in place." % quote_ident(self.place.ready), untouched="Nothing was changed.",
                                    hint="A restore with swap=false leaves it.")
             if found[self.place.ready] is not False:
-                raise SlipwayError("Database %s was not closed by Slipway, so no restore has left it." % quote_ident(self.place.ready),
-                                   untouched="Nothing was changed.", hint="Rename it, or drop it.")
+                raise SlipwayError("No restore by role %s has left database %s." % (
+                    quote_ident(session.query("SELECT session_user AS login")[0]["login"]), quote_ident(self.place.ready)), untouched="Nothing was changed.",
+                    hint="If it was another role that has restored it, log in as that one; otherwise rename it, or drop it.")
             left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.ready]
             self._raise_findings(problems(session, self.database, look(session, self.database), may_lack=True) + self._in_the_way(left, found))
             result = _nothing_but(changed=True, restored=":ready", leftovers=left,
@@ -246,26 +247,35 @@ class Restore:
         try:
             yield
         except SlipwayError as error:
-            lost = isinstance(error, PostgresError) and error.sqlstate == LOST
-            hint = error.hint
-            if not self.wishes.keep_failed:
-                self._drop_made(session)
-            if self.wishes.keep_failed or lost:
-                hint = " ".join(filter(None, [hint, "Database %s may be left, half restored; remove_leftovers=true drops it." % quote_ident(self.place.new)]))
-            raise SlipwayError(error.message, untouched=self._untouched(error), hint=hint, **error.facts) from None
+            kept = [self.place.new] if self.wishes.keep_failed else []
+            left = kept + self._undropped(session, [name for name in self._made() if name not in kept])
+            raise SlipwayError(error.message, untouched=self._untouched(error), hint=self._naming(error.hint, left), **error.facts) from None
         except BaseException:
-            self._drop_made(session)
+            self._undropped(session, self._made())
             raise
 
     def _untouched(self, error):
         """What was left as it was by an error beside the live database; nothing is said where that may be closed."""
         return None if isinstance(error, MayBeClosed) else "Database %s was not touched." % quote_ident(self.database)
 
-    def _drop_made(self, session):
-        """Drop what this restore has made; the next run names what cannot be dropped."""
-        with contextlib.suppress(PostgresError):
-            for name in (self.place.new, self.place.copy):
+    def _made(self):
+        """Names of the databases that a restore makes beside the live one, and drops when it fails."""
+        return [self.place.new]
+
+    def _undropped(self, session, names):
+        """Drop databases; those of them that may still be there, be it that the session is lost."""
+        left = []
+        for name in names:
+            try:
                 drop(session, name)
+            except PostgresError:
+                left.append(name)
+        return left
+
+    def _naming(self, hint, left):
+        """A hint, and behind it what is left."""
+        return " ".join(filter(None, [hint] + ["Database %s may be left (%s); remove_leftovers=true drops it." % (
+            quote_ident(leftover["database"]), leftover["what"]) for leftover in self.place.leftovers(dict.fromkeys(left))])) or None
 
     @contextlib.contextmanager
     def _timed(self, what):

@@ -30,9 +30,10 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight im
 from ansible_collections.slipway.app.plugins.module_utils._postgres.replacement import Replacement, quoted_name
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
-from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import RELATIONS, Pattern, names, spoken
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import RELATIONS, Pattern, names, places, spoken
 
 PATIENCE = 20  # seconds that a server gets to end a transaction whose session was lost
+STILL_READY = "What was restored is ready still: source=:ready with the tables tries again."
 MANY = 20  # names that are not listed any more in an error
 # Entries of an archive that bring content, or what only content needs. The rest is there for types and domains.
 _NOT_FOR_ROWS = ("TABLE DATA ", "MATERIALIZED VIEW DATA ", "BLOB", "POLICY ", "COMMENT ")
@@ -59,9 +60,9 @@ class PartSource(DumpSource):
     def check(self, restore, new):
         super().check(restore, new)
         asked, _lacking, _found = named(self.dump.manifest, restore.connection.query(RELATIONS, new), self._tables, self._schemas)
-        more = sorted({spoken(table) for table in asked} - {spoken(table) for table in self.manifest["tables"]})
+        more = sorted(places(asked) - places(self.manifest["tables"]))
         if more:
-            raise SlipwayError("The live database lacks partitions that the dump has: %s." % ", ".join(more))
+            raise SlipwayError("The live database lacks partitions that the dump has: %s." % ", ".join("%s.%s" % place for place in more))
 
     def making(self, restore, facts):
         """How the tables are made again that the live database lacks, with what belongs to them."""
@@ -148,6 +149,7 @@ class PartRestore(Restore):
 
         These are the tables, the dump they are from, all tables of it, and what _note_making tells.
         """
+        self._refuse_used(session, self.place.part)
         note = self.place.note(session, self.place.part) if self.place.part in found else None
         try:
             noted = json.loads(note or "")
@@ -160,10 +162,11 @@ class PartRestore(Restore):
     def _require_asked_for(self, ready, tables, schemas):
         """Refuse to put other tables in place than those that are asked for, by patterns as named() has them."""
         asked, _lacking, found = named({"tables": ready["whole"], "excluded_data": []}, self.connection.query(RELATIONS), tables, schemas)
-        if found or set(map(spoken, asked)) != set(map(spoken, ready["tables"])):
-            raise SlipwayError("What is ready to be put in place is %s, and not what is asked for.%s" % (
-                ", ".join(map(spoken, ready["tables"])), "".join(" " + sentence for sentence in found)), untouched="Nothing was changed.",
-                hint="It is put there as a whole: say tables and schemas as for the restore that has made it ready.")
+        self._raise_findings(found)
+        if places(asked) != places(ready["tables"]):
+            raise SlipwayError("What is ready to be put in place is %s, and not what is asked for." % ", ".join(map(spoken, ready["tables"])),
+                               untouched="Nothing was changed.",
+                               hint="It is put there as a whole: say tables and schemas as for the restore that has made it ready.")
 
     def _note_making(self, making):
         """What is noted of how tables are made: which, and where in the new database the rest is kept, for a note can be read by everybody."""
@@ -223,11 +226,16 @@ class PartRestore(Restore):
         try:
             yield
         except SlipwayError as error:
+            left = self._undropped(session, self._copies())
             with contextlib.suppress(PostgresError):
-                drop(session, self.place.copy)
                 close(session, self.place.part)
-            raise SlipwayError(error.message, untouched=self._untouched(error),
-                               hint=error.hint or "What was restored is ready still: source=:ready with the tables tries again.", **error.facts) from None
+            raise SlipwayError(error.message, untouched=self._untouched(error), hint=self._naming(error.hint or STILL_READY, left), **error.facts) from None
+
+    def _made(self):
+        return super()._made() + self._copies()
+
+    def _copies(self):
+        return [self.place.copy] if self.wishes.reversible else []
 
     def _refuse_what_needs_a_swap(self):
         """What is to be done with a database before it is live is not to be done with the live one, nor passed over in silence."""
@@ -245,8 +253,7 @@ class PartRestore(Restore):
         with self._timed("replace"), self.connection.session() as live:
             replacement = Replacement(self.connection, live, tables, name, making)
             with replacement:
-                if name == self.place.part:
-                    self._require_unused(session, facts, live)
+                self._take(session, facts, live, name)
                 replacement.fill(self.watch)
                 # Databases are renamed and commented on by whom preflight looked at, whatever role this one sets for its sessions.
                 live.execute("SET LOCAL ROLE " + quote_ident(facts["role"]))
@@ -254,24 +261,32 @@ class PartRestore(Restore):
                 if self.wishes.reversible:
                     self.place.keep_copy(session, live)
                 number = live.query("SELECT pg_current_xact_id()::text AS number")[0]["number"]
+                session.execute("SELECT 1")  # which was the only one to restore this database all the while, if it is there still
                 try:
                     live.execute("COMMIT")
                 except PostgresError as error:
                     if error.sqlstate != LOST:
                         raise
-                    return replacement.warnings, self._judged(session, number, error)
+                    return replacement.warnings, self._judged(session, number, error, name)
         return replacement.warnings, None
 
-    def _require_unused(self, session, facts, live):
-        """Say that what waits is used, which waits for a killed call that says so still, and refuse where that one came through."""
-        live.execute("SET LOCAL ROLE " + quote_ident(facts["role"]))
-        self.place.used(live)
-        live.execute("RESET ROLE")
-        if self.place.note(session, self.place.part) is None:
-            raise SlipwayError("The rows that waited are in their place already: an earlier call came to its end meanwhile.",
-                               hint="remove_leftovers=true of the next restore drops what is left of it.")
+    def _take(self, session, facts, live, name):
+        """Say of a database that its rows are used; until that is so nobody drops it.
 
-    def _judged(self, session, number, error):
+        This waits for a killed call that says so still, and refuses where that one came through.
+        """
+        live.execute("SET LOCAL ROLE " + quote_ident(facts["role"]))
+        self.place.used(live, name)
+        live.execute("RESET ROLE")
+        self._refuse_used(session, name)
+
+    def _refuse_used(self, session, name):
+        """Never put rows in place once more, over what was written since."""
+        if self.place.is_used(session, name):
+            raise SlipwayError("The rows that waited are in their place already: an earlier call has put them there.", untouched="Nothing was changed.",
+                               hint="The next restore with remove_leftovers=true drops database %s, which is left of it." % quote_ident(name))
+
+    def _judged(self, session, number, error, name):
         """The error to raise when the connection was lost as a transaction was to be committed: it says what the server says of that one."""
         try:
             status = in_another(session, lambda another: _status(another, number))
@@ -279,9 +294,11 @@ class PartRestore(Restore):
             status = None
         if status == "committed":
             return SlipwayError("%s The server had replaced the rows all the same, all of them." % error,
-                                hint="remove_leftovers=true of the next run drops what could not be tidied up.")
+                                hint="remove_leftovers=true of the next restore drops what could not be tidied up.")
         if status == "aborted":
-            return SlipwayError(str(error), untouched="The rows are what they were.", hint="remove_leftovers=true drops what is left of it.")
+            left = self._copies() if name == self.place.part else self._made()
+            return SlipwayError(str(error), untouched="The rows are what they were.",
+                                hint=self._naming(STILL_READY if name == self.place.part else None, left))
         return SlipwayError("%s Whether the rows were replaced is not known: all of them were, or none." % error)
 
     def _analyze(self, tables):

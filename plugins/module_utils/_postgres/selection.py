@@ -111,6 +111,11 @@ def spoken(relation):
     return "%s.%s" % (relation["schema"], relation["name"])
 
 
+def places(relations):
+    """{(schema, name)} of relations, by which they are compared: two can be spoken alike."""
+    return {(relation["schema"], relation["name"]) for relation in relations}
+
+
 def names(relations):
     """[{schema, name}] of relations."""
     return [{"schema": relation["schema"], "name": relation["name"]} for relation in relations]

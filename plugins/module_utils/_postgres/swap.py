@@ -33,12 +33,13 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers im
 
 RESTORING = 0x736C6972  # first key of the advisory lock of who restores a database: "slir"
 PATIENCE = 20  # seconds that a restore point being taken gets to be done, before the swap is given up
-# What a role that has noted something of a database has set for itself in it: a digest of what. Any role may set this one, but only for itself.
+# What a role that has noted something of a database has set for itself in it: a digest of what, and behind that what it had set before.
+# Any role may set this one, but only for itself.
 NOTED = "application_name"
-NOTE = """
-SELECT %s AS note, (SELECT setconfig FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
-                    WHERE s.setdatabase = d.oid AND r.rolname = session_user) AS settings
-FROM pg_database d WHERE d.datname = %s"""
+NOTED_BY_US = """(SELECT substr(setting, %d) FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) setting
+ WHERE s.setdatabase = d.oid AND r.rolname = session_user AND starts_with(setting, '%s='))""" % (len(NOTED) + 2, NOTED)
+READY = ":ready"  # what is noted of a whole database, whose comment is that of the one it is to be
+USED = "its rows are in their place"  # the comment of what waited, and waits no more
 WAY = {":pre": ":post", ":post": ":pre"}  # what the live database becomes when we go there
 
 
@@ -59,12 +60,15 @@ class Place:
     def found(self, session):
         """{name: whether it lets connections in} of the live database and those beside it, as far as they are there.
 
-        It is None of one that is closed, but not by Slipway.
+        It is None of one that is closed, but not by Slipway, and of a __ready that no restore of who asks has made so.
         """
         ours = (self.database, *self.passing, self.pre, self.post)
         rows = session.query("SELECT d.datname AS name, %s AS open FROM pg_database d WHERE d.datname IN (%s)"
                              % (OPEN, ", ".join(quote_literal(name) for name in ours)))
-        return {row["name"]: row["open"] for row in rows}
+        found = {row["name"]: row["open"] for row in rows}
+        if found.get(self.ready) is False and not self._is_noted(self._told(session, self.ready)["noted"], READY):
+            found[self.ready] = None  # whoever may create databases can give one this name, and that comment
+        return found
 
     def take(self, session):
         """Be the only one to restore this database for as long as the session lives."""
@@ -79,7 +83,10 @@ class Place:
 
     def leftovers(self, found):
         """Databases that a restore which did not end has left, and what they are."""
-        what = {self.new: "half restored, worth nothing", self.ready: "restored, and never put in its place, which source=:ready does",
+        ready = "restored, and never put in its place, which source=:ready does"
+        if found.get(self.ready) is not False:
+            ready = "not what a restore of this login has made ready, whatever it is called"
+        what = {self.new: "half restored, worth nothing", self.ready: ready,
                 self.part: "some tables, restored, which source=:ready puts in their place unless it was done",
                 self.copy: "a copy of what was live, made to go back to", self.old: "what was to be dropped after an earlier restore"}
         return [{"database": name, "what": what[name]} for name in what if name in found]
@@ -112,16 +119,28 @@ class Place:
     def set_ready(self, session, name, note=None):
         """Say of the new database that it is whole, by this name and with this note, and close it until it is put in its place. Everybody can read a note."""
         if note is not None:
-            session.execute("COMMENT ON DATABASE %s IS %s" % (quote_ident(self.new), quote_literal(note)), "SET ROLE NONE",
-                            "ALTER ROLE SESSION_USER IN DATABASE %s SET %s = %s" % (
-                                quote_ident(self.new), NOTED, quote_literal(self._digest(note))), "RESET ROLE")
+            session.execute("COMMENT ON DATABASE %s IS %s" % (quote_ident(self.new), quote_literal(note)))
+        former = self._told(session, self.new)["noted"]
+        session.execute(_noting(self.new, self._digest(note or READY) + ("" if former is None else " " + former)))
         close(session, self.new)
         alone(session, [rename(self.new, name)], self.new)
 
     def note(self, session, name):
         """What was noted of a database that is ready for this place, by nobody but who asks: its owner may comment on it, but not set it for others."""
-        rows = session.query(NOTE % (COMMENT, quote_literal(name)))
-        return next((row["note"] for row in rows if "%s=%s" % (NOTED, self._digest(row["note"] or "")) in (row["settings"] or [])), None)
+        told = self._told(session, name)
+        return told["comment"] if self._is_noted(told["noted"], told["comment"] or "") else None
+
+    def is_used(self, session, name):
+        """Whether the rows of a database beside are in their place already, and only it was not dropped."""
+        return self._told(session, name)["comment"] == USED
+
+    def _told(self, session, name):
+        """{comment, noted} of a database, null where there is none."""
+        return session.query("SELECT %s AS comment, %s AS noted FROM (SELECT) o LEFT JOIN pg_database d ON d.datname = %s" % (
+            COMMENT, NOTED_BY_US, quote_literal(name)))[0]
+
+    def _is_noted(self, noted, note):
+        return (noted or "").startswith(self._digest(note))
 
     def _digest(self, note):
         return "slipway ready " + hashlib.sha256(("%s\0%s" % (self.database, note)).encode("utf-8")).hexdigest()[:40]
@@ -132,7 +151,8 @@ class Place:
         Returns the names dropped, and a sentence for each that could not be: what is live is live all the same.
         """
         found = self.found(session)
-        moves = []
+        former = self._told(session, name)["noted"][len(self._digest(READY)):]
+        moves = [_noting(name, former[1:] if former else None)]
         if reversible and self.pre in found and self.database in found:
             moves.append(rename(self.pre, self.old))
         if self.database in found:
@@ -159,9 +179,9 @@ class Place:
         alone(session, ["SELECT"], self.pre, self.copy)  # they are closed, so nobody comes any more
         live.execute(*moves, rename(self.copy, self.pre))
 
-    def used(self, live):
-        """Say, in the transaction of a session in the live database, that what was noted of __part is no longer so: its rows are in place with the rest."""
-        live.execute("COMMENT ON DATABASE %s IS NULL" % quote_ident(self.part))
+    def used(self, live, name):
+        """Say of a database beside, in the transaction of a session in the live one, that its rows are in their place. What was noted of it is no longer so."""
+        live.execute("COMMENT ON DATABASE %s IS %s" % (quote_ident(name), quote_literal(USED)))
 
     def discard_older(self, session):
         """Drop the ways back that were there before keep_copy; as swap returns what was dropped."""
@@ -233,3 +253,9 @@ class Place:
         self._take_turn_to_swap(session)  # what was lost may be at its last statement still
         self.reopen(session, self.found(session))
         return self.found(session)
+
+
+def _noting(name, value):
+    """The statement by which who has logged in notes something of a database, or nothing any more."""
+    return together("SET ROLE NONE", "ALTER ROLE SESSION_USER IN DATABASE %s %s" % (
+        quote_ident(name), "RESET " + NOTED if value is None else "SET %s = %s" % (NOTED, quote_literal(value))), "RESET ROLE")
