@@ -117,6 +117,7 @@ def test_sequences_that_were_set_count_from_there(postgres, tmp_path, monkeypatc
             "nextval(pg_get_serial_sequence('public.many', '%s'))" % name for name in "abcd"), "shop").split("|")]
 
     down = "int GENERATED ALWAYS AS IDENTITY (INCREMENT -1)"
+
     def put_at(*changes):
         postgres.sql("SELECT " + ", ".join("setval(pg_get_serial_sequence('public.many', '%s'), %s)" % change for change in zip("abcd", changes)), "shop")
 
@@ -156,6 +157,7 @@ def test_nobody_takes_a_number_while_sequences_are_looked_at(postgres, dump, mon
     send = Session._send
     monkeypatch.setattr(Session, "_send", taking)
     part(postgres, dump, "customers", "sales")
+
 
 def test_there_is_a_way_back(postgres, dump):
     postgres.sql("COMMENT ON DATABASE shop IS 'ours'; CREATE DATABASE shop__pre OWNER shop; CREATE DATABASE shop__post OWNER shop;"
