@@ -163,7 +163,7 @@ def test_programs_that_fail_to_start_are_an_error_with_their_logs(driver, define
 
 
 def test_a_program_whose_health_is_proven_need_not_show_that_it_stays_up(driver, define):
-    brief = define("web", "sleep 0.8")
+    brief = define("web", "sleep 0.5")
     driver.start([brief], 10, [False] + FOREVER)
     driver.stop(["web"])
     with pytest.raises(SlipwayError, match="The service web does not stay up"):

@@ -61,7 +61,18 @@ def scan(directory, build, shared):
                 visit(path)
 
     visit("")
-    return found
+    return _with_sources(found)
+
+
+def _with_sources(paths):
+    """The paths without bytecode whose source is not among them: it would tell what was to stay out."""
+    there = set(paths)
+
+    def source(path):
+        folder, name = posixpath.split(path)
+        return posixpath.join(posixpath.dirname(folder), name.partition(".")[0] + ".py")
+
+    return [path for path in paths if not path.endswith(".pyc") or source(path) in there]
 
 
 def split(paths, prefixes):

@@ -19,10 +19,12 @@ UPDATE django_site SET domain = {site_domain}, name = left({site_domain}, 50);
 END $do$"""
 
 # Bytecode is valid for as long as its source has that hash: patches change sources, and no time of a file is kept in a package.
-# The same for the same sources: nothing of the folder, and of sets no order that differs with every process. Not from the
-# checkout, whose modules could have names of Python's own. A file that cannot be compiled, such as a test of somebody's parser, is
-# named, and no reason to have no package.
-BYTECODE = ["sh", "-c", 'cd / && PYTHONHASHSEED=0 PYTHONPYCACHEPREFIX= "$0" -m compileall -q -f -r 99 --invalidation-mode checked-hash'
+# The same for the same sources: nothing that build commands have left, nothing of the folder, and of sets no order that differs with
+# every process (before Python 3.11 None is hashed by its address, so that is to be the same as well). Not from the checkout, whose
+# modules could have names of Python's own. A file that cannot be compiled, such as a test of somebody's parser, is named, and no
+# reason to have no package.
+BYTECODE = ["sh", "-c", 'find . -name "*.pyc" -delete; cd / && PYTHONHASHSEED=0 PYTHONPYCACHEPREFIX='
+                        ' $(setarch -R true 2> /dev/null && echo setarch -R) "$0" -m compileall -q -f -r 99 --invalidation-mode checked-hash'
                         ' -d . "$OLDPWD" || true', "{python}"]
 
 DJANGO = {

@@ -91,10 +91,10 @@ def nothing_left(store):
 def test_a_django_project_has_its_bytecode_with_it(tmp_path, store):
     """Valid for these sources and no others; the same in every build; and in the layers of the sources."""
     slipway = ("application: shop\nprofile: django\nlayers: {dependencies: [vendor]}\n"
-               "build: {commands: [[mv, third, vendor], ['{python}', -m, compileall, -q, vendor]]}")
+               "build: {commands: [[mv, third, vendor], ['{python}', -m, compileall, -q, vendor], [rm, vendor/gone.py]], exclude: [secret.py]}")
     repository = shop(tmp_path / "repository", slipway=slipway, **{
         "third/x.py": "def f(one):\n    return one in {'a', 'b', 'c', one.d}\n", "token.py": "raise SystemExit", "pkg/types.py": "",
-        "pkg/broken.py": "def"})
+        "pkg/broken.py": "def", "third/gone.py": "", "secret.py": "KEY = 1"})
     result = build(repository.path, "1.0.0", NAME, store)
     tag = sys.implementation.cache_tag
     found = layer_names(store, result["digest"])

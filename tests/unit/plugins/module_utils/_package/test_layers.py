@@ -46,9 +46,10 @@ def test_version_control_caches_shared_paths_and_patterns_are_left_out(tmp_path)
 
 
 def test_what_is_left_out_by_itself_can_be_asked_for(tmp_path):
-    tree = make(tmp_path, {"pkg/__pycache__/x.pyc": "", "pkg/__pycache__/y.tmp": "", "pkg/.cache/z": ""})
-    paths = scan(tree, {"exclude": ["*.tmp"], "include": ["__pycache__", "*.pyc"]}, set())
-    assert paths == ["pkg", "pkg/__pycache__", "pkg/__pycache__/x.pyc"]
+    tree = make(tmp_path, {"pkg/__pycache__/x.tag.pyc": "", "pkg/x.py": "", "pkg/__pycache__/y.tmp": "", "pkg/.cache/z": "",
+                           "pkg/secret.py": "", "pkg/__pycache__/secret.tag.pyc": ""})
+    paths = scan(tree, {"exclude": ["*.tmp", "secret.py"], "include": ["__pycache__", "*.pyc"]}, set())
+    assert paths == ["pkg", "pkg/__pycache__", "pkg/__pycache__/x.tag.pyc", "pkg/x.py"]
 
 
 def test_every_path_has_one_layer_and_the_longest_prefix_wins():
