@@ -18,8 +18,8 @@ import yaml
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, expand_text
 from ansible_collections.slipway.app.tests.hosts.conftest import hosts_lab as lab  # the demo has a lab too
 
-# What the lab's inventory says beyond what everybody has to: the demo's wheels, and what is so by default or by slipway.yml.
-OF_THE_LAB = {"slipway_build_environment", "slipway_user", "slipway_variables"}
+# What the lab's inventory says beyond what everybody has to: the demo's wheels, and what is so by default.
+OF_THE_LAB = {"slipway_build_environment", "slipway_user"}
 GIVEN = {"root": "/srv/shop", "release": "/srv/shop/releases/1", "shared": "/srv/shop/shared", "python": "/usr/bin/python3", "namespace": "1"}
 
 
@@ -52,7 +52,7 @@ def test_the_inventory_says_what_the_one_says_that_molecule_deploys_with(example
 
 def test_every_command_of_the_example_can_be_run_with_its_inventory(example):
     config = effective({"base": example[0], "overlays": {}}, "prod")
-    variables = dict(config["variables"], **GIVEN)
+    variables = dict(config["variables"], **GIVEN, **example[1]["all"]["vars"]["slipway_variables"])
     commands = [command for kind in ("install", "migrate", "check", "warm") for command in config["commands"][kind]]
     build = [command for kind in ("commands", "assets", "finish") for command in config["build"][kind]]
     for command in commands + [service["command"] for service in config["services"].values()] + build:
