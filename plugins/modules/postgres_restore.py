@@ -95,7 +95,7 @@ options:
         which nobody can use these tables. Whatever fails or is killed leaves every row as it was.
       - Columns must be the same as in the dump; more are allowed where they can be without a value. Every foreign key of the tables, and of
         others to them, is made again and so checked in the transaction. Triggers do not fire. Sequences of the columns go forward to where
-        the dump had them, never back. Those that the role owns do so in the transaction as well.
+        the dump had them, never back. Those that the role owns do so in the transaction as well; others it has to be allowed to read and to set.
       - With O(reversible=true) the whole live database is copied before, closed for as long as that takes, and kept as V(:pre).
       - With O(swap=false) they are made ready only, and a call with O(source=:ready) replaces the rows.
       - O(properties) is not regarded. O(pre_swap_sql) and O(pre_swap_hooks) are refused, those of a config as well.

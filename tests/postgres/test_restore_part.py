@@ -154,9 +154,28 @@ def test_nobody_takes_a_number_while_sequences_are_looked_at(postgres, dump, mon
                 send(other, "SELECT nextval('public.sales_id_seq')")
         return answer
 
+    postgres.connection().execute("SELECT setval('public.sales_id_seq', 3)")
     send = Session._send
     monkeypatch.setattr(Session, "_send", taking)
     part(postgres, dump, "customers", "sales")
+
+
+def test_who_has_taken_a_number_is_not_waited_for_where_none_is_lacking(postgres, dump):
+    with postgres.connection().session() as application:
+        application.execute("BEGIN")
+        application.query("SELECT nextval('public.sales_id_seq')")
+        part(postgres, dump, "customers", "sales")
+
+
+def test_a_sequence_of_a_partitioned_table_is_raised_too(postgres, tmp_path):
+    postgres.connection().execute(
+        "CREATE TABLE public.visits (id int GENERATED ALWAYS AS IDENTITY, at int) PARTITION BY RANGE (at);"
+        "CREATE TABLE public.visits_1 PARTITION OF public.visits FOR VALUES FROM (0) TO (10);"
+        "INSERT INTO public.visits (at) VALUES (1), (2), (3)")
+    dump = dumped(postgres, tmp_path)
+    postgres.connection().execute("TRUNCATE public.visits RESTART IDENTITY")
+    part(postgres, dump, "visits")
+    assert postgres.sql("INSERT INTO public.visits (at) VALUES (4) RETURNING id", "shop") == "4"
 
 
 def test_there_is_a_way_back(postgres, dump):

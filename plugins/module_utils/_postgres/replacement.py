@@ -37,13 +37,16 @@ SELECT tgrelid::bigint AS oid, tgname AS name, tgenabled AS enabled FROM pg_trig
 WHERE tgrelid IN (%s) AND NOT tgisinternal AND tgenabled <> 'D' ORDER BY 1, 2"""
 ENABLING = {"O": "ENABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 
-# Sequences that belong to a column.
+# Sequences that belong to a column of tables, or of what these are partitions of: there they belong to the topmost one alone.
 SEQUENCES = """
-SELECT d.refobjid::bigint AS oid, a.attname AS column, n.nspname AS schema, c.relname AS name, s.seqincrement AS step,
+SELECT tn.nspname AS table_schema, t.relname AS table, a.attname AS column, n.nspname AS schema, c.relname AS name, s.seqincrement AS step,
        pg_has_role(c.relowner, 'USAGE') AS ours
 FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid WHERE d.refobjid IN (%s)"""
+JOIN pg_class t ON t.oid = d.refobjid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE t.oid IN (SELECT o FROM unnest(ARRAY[%(oids)s]::oid[]) o UNION SELECT relid FROM unnest(ARRAY[%(oids)s]::oid[]) o, pg_partition_ancestors(o))
+ORDER BY 1, 2, 3"""
 
 # Materialized views that read the tables, be it through others.
 STALE = """
@@ -141,12 +144,18 @@ class Replacement:
         """Let no number be given out again that a row of the dump has, nor one that was given out here since."""
         here, there = _sequences(self.session, self._here), _sequences(source, self._there)
         for column in (column for column in here if column in there):
-            sequence, name = here[column], quoted_name(here[column])
+            sequence, name, wanted = here[column], quoted_name(here[column]), _state(source, there[column])
+            if not self._is_behind(sequence, wanted):
+                continue  # nor is it locked: who has taken a number may wait for a table that we have
             if sequence["ours"]:  # whose owner writes it anew, as it is: nobody else takes a number meanwhile, and it goes back with the rest
                 self.session.execute("ALTER SEQUENCE %s INCREMENT %d" % (name, sequence["step"]))
-            wanted = _state(source, there[column])
-            if sequence["step"] * (_next(wanted, sequence["step"]) - _next(_state(self.session, sequence), sequence["step"])) > 0:
+            if self._is_behind(sequence, wanted):
                 self.session.query("SELECT setval(%s, %d, %s)" % (quote_literal(name), wanted["last_value"], wanted["is_called"]))
+
+    def _is_behind(self, sequence, wanted):
+        """Whether a sequence would give out a number before the one that comes next in a state of the same sequence elsewhere."""
+        step = sequence["step"]
+        return step * (_next(wanted, step) - _next(_state(self.session, sequence), step)) > 0
 
     def _without_keys(self):
         """Drop the foreign keys from and to the tables; return them."""
@@ -207,8 +216,7 @@ def _oids(described):
 
 def _sequences(session, described):
     """{(schema, table, column): sequence} of the sequences that belong to columns of tables."""
-    tables = {table["oid"]: table for table in described.values()}
-    return {(tables[row["oid"]]["schema"], tables[row["oid"]]["name"], row["column"]): row for row in session.query(SEQUENCES % _oids(described))}
+    return {(row["table_schema"], row["table"], row["column"]): row for row in session.query(SEQUENCES % {"oids": _oids(described)})}
 
 
 def _state(session, sequence):

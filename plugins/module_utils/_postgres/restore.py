@@ -104,7 +104,10 @@ class Restore:
             if self.place.ready not in found:
                 raise SlipwayError("There is no database %s to put in place." % quote_ident(self.place.ready), untouched="Nothing was changed.",
                                    hint="A restore with swap=false leaves it.")
-            if found[self.place.ready] is not False:
+            if found[self.place.ready]:
+                raise SlipwayError("Database %s lets connections in, so it may be no more what a restore has left." % quote_ident(self.place.ready),
+                                   untouched="Nothing was changed.", hint="Rename it, or drop it.")
+            if found[self.place.ready] is None:
                 raise SlipwayError("No restore by role %s has left database %s." % (
                     quote_ident(session.query("SELECT session_user AS login")[0]["login"]), quote_ident(self.place.ready)), untouched="Nothing was changed.",
                     hint="If it was another role that has restored it, log in as that one; otherwise rename it, or drop it.")

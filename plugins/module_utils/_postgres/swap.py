@@ -85,7 +85,7 @@ class Place:
         """Databases that a restore which did not end has left, and what they are."""
         ready = "restored, and never put in its place, which source=:ready does"
         if found.get(self.ready) is not False:
-            ready = "not what a restore of this login has made ready, whatever it is called"
+            ready = "not what a restore of this login has made ready and closed, whatever it is called"
         what = {self.new: "half restored, worth nothing", self.ready: ready,
                 self.part: "some tables, restored, which source=:ready puts in their place unless it was done",
                 self.copy: "a copy of what was live, made to go back to", self.old: "what was to be dropped after an earlier restore"}
