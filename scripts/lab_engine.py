@@ -69,8 +69,8 @@ def _install(*packages):
         said = docker("version", check=False).stderr if shutil.which("docker") else "there is no docker command."
         workspace.fail("the lab needs a Docker engine, which only root on Debian or Ubuntu can install here: " + said)
     print("slipway: installing %s" % ", ".join(packages), flush=True)
-    command = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "install", "--yes", "--no-install-recommends",
-               *packages]
+    command = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=9", "install", "--yes",
+               "--no-install-recommends", *packages]
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     if _quietly(command, env=environment).returncode:  # the lists of packages may be missing or too old
         _quietly(["apt-get", "-qq", "update"])

@@ -29,6 +29,9 @@ COLLECTIONS = ROOT / ".build" / "collections"
 # Of other people, as galaxy.yml asks for them; users get them from Galaxy.
 DEPENDENCIES = ROOT / ".build" / "dependencies"
 DEPENDED_ON = ("community.crypto", "community.general", "community.postgresql")
+# An index that is away for a minute ends no run of half an hour: pip's own five tries are over in seconds.
+for _tries in ("PIP_RETRIES", "UV_HTTP_RETRIES"):
+    os.environ.setdefault(_tries, "9")
 
 
 def fail(message):
