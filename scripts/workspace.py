@@ -152,9 +152,9 @@ def environment(python, **extra):
 
 
 def pythons():
-    """{"3.12": path, ...}: the Pythons of this machine that really run, pyenv's unselected ones among them."""
+    """{"3.12": path, ...}: the Pythons of this machine that really run, the distribution's first, pyenv's unselected ones too."""
     pyenv = os.environ.get("PYENV_ROOT", os.path.expanduser("~/.pyenv"))
-    folders = sorted(glob.glob(os.path.join(glob.escape(pyenv), "versions", "*", "bin")))
+    folders = ["/usr/bin", *sorted(glob.glob(os.path.join(glob.escape(pyenv), "versions", "*", "bin")))]
     found = {}
     for folder in folders + os.environ.get("PATH", os.defpath).split(os.pathsep):
         for path in glob.glob(os.path.join(glob.escape(folder), "python3.*[0-9]")):
