@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -41,3 +42,18 @@ def test_several_environments_in_one_run_are_refused(tmp_path, second, more, wor
                           cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) is (words is None), done.stdout
     assert (words or "") % {"folder": tmp_path} in done.stdout
+
+
+def said(path):
+    """The names that a person may give with -e: those that a file asks for, and that are of no role and no inventory."""
+    asked = re.findall(r"(?<![\w.|])([a-z_]+)(?: \| default\(| is (?:not )?defined)", path.read_text(encoding="utf-8"))
+    return {name for name in asked if not name.startswith(("ansible_", "slipway_", "database_", "patch_", "operation_", "registry_"))}
+
+
+def test_the_readme_names_all_that_a_playbook_can_be_told(repository):
+    table = re.findall(r"^\| `slipway\.app\.(\w+)` \|[^|]*\|([^|]*\|[^|]*)\|$", (repository.root / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    told = {name: set(re.findall(r"`(\w+)`", words)) for name, words in table}
+    of_builds = said(repository.root / "roles/package/defaults/main.yml")
+    asked = {path.stem: said(path) | (of_builds if "package_reference:" in path.read_text(encoding="utf-8") else set())
+             for path in (repository.root / "playbooks").glob("*.yml")}
+    assert told == asked

@@ -24,10 +24,16 @@ GIVEN = {"root": "/srv/shop", "release": "/srv/shop/releases/1", "shared": "/srv
 
 
 @pytest.fixture(scope="module")
-def example(repository):
-    """slipway.yml, the inventory to deploy with, and what provision wants beside it, of the README."""
+def blocks(repository):
+    """slipway.yml, the inventory to deploy with, and what provision wants beside it, as they stand in the README."""
     text = (repository.root / "README.md").read_text(encoding="utf-8")
-    return [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text[text.index("## For your own application"):], re.DOTALL)[:3]]
+    assert all("`%s`" % name in text for name in ("inventories/prod/hosts.yml", "inventories/prod/provision.yml", "inventories/prod/group_vars/all/vault.yml"))
+    return re.findall(r"```yaml\n(.*?)```", text[text.index("## For your own application"):], re.DOTALL)[:3]
+
+
+@pytest.fixture(scope="module")
+def example(blocks):
+    return [yaml.safe_load(block) for block in blocks]
 
 
 @pytest.fixture
@@ -61,18 +67,19 @@ def test_every_command_of_the_example_can_be_run_with_its_inventory(example):
         assert "{" not in expand_text(text, variables)
 
 
-@pytest.mark.parametrize(("playbooks", "inventories"), [(("deploy", "upgrade"), 1), (("provision", "deploy", "upgrade"), 2)], ids=["there", "bare"])
-def test_the_playbooks_find_nothing_missing_in_the_example(example, repository, tmp_path, playbooks, inventories):
-    """Their first plays are run, which need no host."""
-    inventory = {}
-    for part in example[1:1 + inventories]:  # one file, as its reader would write it
-        inventory = {**inventory, **part, "all": {"vars": {**inventory.get("all", {}).get("vars", {}), **part["all"]["vars"]}}}
-    (tmp_path / "inventory.json").write_text(json.dumps(inventory), encoding="utf-8")
-    vaulted = sorted(set(re.findall(r"{{ (vault_\w+) }}", json.dumps(inventory))))
+@pytest.mark.parametrize(("playbooks", "files"), [(("deploy", "upgrade"), 1), (("provision", "deploy", "upgrade"), 2)], ids=["there", "bare"])
+def test_the_playbooks_find_nothing_missing_in_the_example(blocks, repository, tmp_path, playbooks, files):
+    """Their first plays are run, which need no host, with the files of an inventory that the README names."""
+    folder = tmp_path / "inventories" / "prod"
+    for name, block in list(zip(("hosts.yml", "provision.yml"), blocks[1:]))[:files]:
+        (folder / "group_vars" / "all").mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(block, encoding="utf-8")
+    vaulted = sorted(set(re.findall(r"{{ (vault_\w+) }}", "".join(blocks[1:]))))
+    (folder / "group_vars" / "all" / "vault.yml").write_text(json.dumps(dict.fromkeys(vaulted, "x")), encoding="utf-8")
     first = [repository.yaml("playbooks/%s.yml" % name)[0] for name in playbooks]
     assert all(play["hosts"] == "localhost" for play in first)
     (tmp_path / "first.json").write_text(json.dumps(first), encoding="utf-8")
-    done = subprocess.run([str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory.json", "first.json", "-e", "reference=1.0.0",
-                           *(word for name in vaulted for word in ("-e", name + "=x"))],
+    done = subprocess.run([str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventories/prod", "first.json", "-e", "reference=1.0.0"],
                           cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stdout.count("Check the inventory]") >= len(playbooks), done.stdout + done.stderr
+    assert "duplicate" not in done.stderr.lower()
