@@ -122,6 +122,16 @@ def test_a_stream_into_what_is_live_keeps_what_is_the_targets(postgres, other):
     assert orders(other) == OLD
 
 
+def test_null_in_an_array_stays_null_in_a_stream(postgres, other):
+    postgres.connection().execute("CREATE TABLE public.tags AS SELECT ARRAY['x', NULL] AS tags")
+    other.sql("ALTER ROLE shop SET array_nulls = off")
+    try:
+        copied(other, origin(postgres, local=False), database="shop")
+    finally:
+        other.sql("ALTER ROLE shop RESET array_nulls")
+    assert other.sql("SELECT tags[2] IS NULL FROM public.tags", "shop") == "t"
+
+
 NAMES = [("template", 'Shop "one" of it\'s', "käse 日本"), ("stream", 'Käse "日本" of it\'s', 'a b="c\'\\'), ("stream", "$(touch x) --", "d" * 63)]
 
 

@@ -73,6 +73,17 @@ def test_thousands_of_tables(postgres, tmp_path):
     assert postgres.sql('SELECT id FROM "Table 5000"', "shop") == "5000" and estimated(postgres, "Table 4999") == 1
 
 
+def test_null_in_an_array_stays_null_whatever_a_role_has_set(postgres, tmp_path):
+    postgres.connection().execute("CREATE TABLE public.tags AS SELECT ARRAY['x', NULL] AS tags")
+    dump = dumped(postgres, tmp_path)
+    postgres.sql("ALTER ROLE shop SET array_nulls = off")
+    try:
+        restore(postgres, DumpSource(dump, postgres.bin_dir))
+    finally:
+        postgres.sql("ALTER ROLE shop RESET array_nulls")
+    assert postgres.sql("SELECT tags[2] IS NULL FROM public.tags", "shop") == "t"
+
+
 def test_the_target_keeps_what_is_its_own(rich, tmp_path):
     dump = dumped(rich, tmp_path, roles=["shop", "guest", "somebody"])
     rich.sql('GRANT SELECT ON "My Schema".empty TO guest; CREATE TABLE app.later (id int); ALTER TABLE app.later OWNER TO shop;'

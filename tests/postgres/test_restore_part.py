@@ -12,11 +12,11 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import resto
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import STOPPED, PostgresError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
-from ansible_collections.slipway.app.tests.postgres import parts, test_restore
+from ansible_collections.slipway.app.tests.postgres import test_restore
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
-from ansible_collections.slipway.app.tests.postgres.parts import BROKEN, MENDED, part, state
+from ansible_collections.slipway.app.tests.postgres.parts import BROKEN, MENDED, dump, part, state
 
-dump = parts.dump
+__all__ = ["dump"]  # a fixture
 
 
 def test_only_the_rows_of_the_named_table_come_back(postgres, dump):

@@ -13,12 +13,12 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, PostgresError, Session
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import MayBeClosed, Place
-from ansible_collections.slipway.app.tests.postgres import parts, test_restore_crash
+from ansible_collections.slipway.app.tests.postgres import test_restore_crash
 from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child
-from ansible_collections.slipway.app.tests.postgres.parts import BROKEN, MENDED, commit_refused, part, put, state
+from ansible_collections.slipway.app.tests.postgres.parts import BROKEN, MENDED, commit_refused, dump, part, put, state
 from ansible_collections.slipway.app.tests.selection import long_but
 
-dump = parts.dump
+__all__ = ["dump"]  # a fixture
 kill_at = test_restore_crash.kill_at
 
 

@@ -13,13 +13,13 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres import making
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore
-from ansible_collections.slipway.app.tests.postgres import parts, test_restore, test_restore_crash
+from ansible_collections.slipway.app.tests.postgres import test_restore, test_restore_crash
 from ansible_collections.slipway.app.tests.postgres.crashes import in_child
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
-from ansible_collections.slipway.app.tests.postgres.parts import MENDED, commit_refused, part, put, state
+from ansible_collections.slipway.app.tests.postgres.parts import MENDED, commit_refused, dump, part, put, state
 from ansible_collections.slipway.app.tests.selection import long_but
 
-dump = parts.dump
+__all__ = ["dump"]  # a fixture
 kill_at = test_restore_crash.kill_at
 
 

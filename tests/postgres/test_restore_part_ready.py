@@ -16,12 +16,12 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
-from ansible_collections.slipway.app.tests.postgres import parts, test_restore_crash
+from ansible_collections.slipway.app.tests.postgres import test_restore_crash
 from ansible_collections.slipway.app.tests.postgres.crashes import in_child
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
-from ansible_collections.slipway.app.tests.postgres.parts import BROKEN, MENDED, part, put, state
+from ansible_collections.slipway.app.tests.postgres.parts import BROKEN, MENDED, dump, part, put, state
 
-dump = parts.dump
+__all__ = ["dump"]  # a fixture
 kill_at = test_restore_crash.kill_at
 
 

@@ -9,11 +9,10 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, Session
-from ansible_collections.slipway.app.tests.postgres import parts
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
-from ansible_collections.slipway.app.tests.postgres.parts import commit_refused, part
+from ansible_collections.slipway.app.tests.postgres.parts import commit_refused, dump, part
 
-dump = parts.dump
+__all__ = ["dump"]  # a fixture
 
 
 def test_a_sequence_never_goes_back_and_gives_no_number_twice(postgres, dump):

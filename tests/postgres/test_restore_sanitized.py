@@ -11,7 +11,7 @@ import pathlib
 import pytest
 
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD
-from ansible_collections.slipway.app.tests.postgres.test_sanitize import SECRET, refused, rules_of, sanitized, small, store
+from ansible_collections.slipway.app.tests.postgres.sanitizing import SECRET, refused, rules_of, sanitized, small, store
 
 __all__ = ["small", "store"]  # fixtures
 

@@ -1,133 +1,27 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sanitized dumps of a real shop, what stock pg_restore makes of them, and what the server has seen of the key."""
+"""Sanitized dumps of a real shop, what stock pg_restore makes of them, and what rules are refused."""
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import json
 import os
 import pathlib
 import re
-import signal
-import subprocess
-import threading
 
 import pytest
 import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
-from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import dump as sanitize_dump
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.toc import Toc
-from ansible_collections.slipway.app.tests.postgres import bouncer
-from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY, Cluster
-from ansible_collections.slipway.app.tests.postgres.crashes import in_child
+from ansible_collections.slipway.app.tests.postgres.sanitizing import (
+    KEPT, RULES, SECRET, changed, customer, newest, reader, refused, restored, rules_of, sanitized, schema_of, shop,
+    small, store, text_of)
 
-SECRET = "a key that no list of processes and no log may show"  # of this file alone: others give theirs to playbooks as an argument
-RULES = {"tables": {
-    "app.*": {"columns": {"email": "email"}},
-    "app.customer": {"columns": {
-        "first_name": "first_name", "last_name": {"rule": "last_name", "locale": "de"}, "phone": "phone",
-        "birth": {"rule": "date", "entity": "id", "domain": "customer"},
-        "iban": "iban", "ip": "inet", "token": "uuid", "code": {"rule": "hash", "length": 20}, "note": "text", "tags": {"rule": "array", "of": "hash"},
-        "address": {"rule": "json", "paths": {"street": "street", "geo.name": "hash", "plan": "keep"}}, "home": None,
-        "salary": "number", "visits": {"rule": "number", "bucket": 10}, "seen": {"rule": "date", "days": 30}, "secret": "empty",
-        "id": "keep", "parent": "keep"}},
-    'app."Bestellung Ü"': {"columns": {'"Nr."': "keep", "customer": "keep", "total": "keep", "order": "keep"}},
-    "app.visit": {"columns": {"day": "keep", "who": {"rule": "last_name", "locale": "de"}}},
-    "app.session": "truncate", "app.hen": "keep", "app.egg": "keep", "app.empty": "keep"}}
-
-
-@pytest.fixture
-def shop(postgres):
-    """The owner's connection to the shop with the personal data."""
-    postgres.drop_all()
-    postgres.sql("CREATE DATABASE shop OWNER shop")
-    return fill(postgres)
-
-
-def fill(server):
-    """Make the shop in a server's database "shop"; its owner's connection."""
-    connection = server.connection()
-    subprocess.run([server.psql, "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", "shop", "-f", str(pathlib.Path(__file__).with_name("personal.sql"))],
-                   env=connection.environment(), check=True, stdout=subprocess.DEVNULL)
-    return connection
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store(str(tmp_path / "dumps"))
-
-
-@pytest.fixture
-def reader(postgres, shop):
-    """A connection of a role that may do nothing but read."""
-    let_read(shop)
-    return postgres.connection("guest")
-
-
-def let_read(shop):
-    for what in ("USAGE ON SCHEMA app", "SELECT ON ALL TABLES IN SCHEMA app", "SELECT ON ALL SEQUENCES IN SCHEMA app"):
-        shop.execute("GRANT %s TO guest" % what)
-
-
-def sanitized(connection, store, rules=None, check=False, secret=SECRET, report=None, **options):
-    wish = Wish("here", config="sanitized", sanitizing=Sanitizing(RULES if rules is None else rules, secret), **dict({"environment": "uat"}, **options))
-    return dump(connection, store, wish, check=check, report=report)
-
-
-def newest(store):
-    whole = store.open(store.newest("here"))
-    whole.verify()
-    return whole
-
-
-def restored(postgres, whole, name="copy"):
-    """A connection to a fresh database that stock pg_restore made of a dump, stopping at the first error."""
-    postgres.sql("CREATE DATABASE %s OWNER shop TEMPLATE template0 ENCODING '%s' LOCALE 'C'" % (quote_ident(name), whole.manifest["encoding"]))
-    connection = postgres.connection(database=name)
-    subprocess.run([os.path.join(postgres.bin_dir, "pg_restore"), "--exit-on-error", "--jobs=2", "--dbname=" + connection.conninfo(name),
-                    whole.archive], env=connection.environment(), check=True)
-    return connection
-
-
-def schema_of(postgres, connection):
-    """The schema as pg_dump writes it, but for the key that differs each time."""
-    text = subprocess.run([os.path.join(postgres.bin_dir, "pg_dump"), "--schema-only", connection.conninfo(connection.login_db)],
-                          env=connection.environment(), check=True, capture_output=True, text=True).stdout
-    return re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)
-
-
-def text_of(postgres, whole):
-    """All that pg_restore reads in a dump, as text."""
-    text = subprocess.run([os.path.join(postgres.bin_dir, "pg_restore"), "--file=-", whole.archive], check=True, capture_output=True, text=True).stdout
-    return re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)
-
-
-def changed(**tables):
-    """The rules with others for tables of schema app; None takes a table out."""
-    rules = copy.deepcopy(RULES)
-    for name, said in tables.items():
-        rules["tables"]["app." + name] = said
-        if said is None:
-            del rules["tables"]["app." + name]
-    return rules
-
-
-def customer(**columns):
-    """The rules with others for columns of app.customer."""
-    return changed(customer={"columns": dict(RULES["tables"]["app.customer"]["columns"], **columns)})
-
-
-KEPT = {  # what of each table is to be as it was
-    "app.customer": "id, parent, address ->> 'plan', tags[2:3], note IS NULL, length(note), first_name IS NULL, extract(hour FROM seen), secret IS NULL",
-    'app."Bestellung Ü"': '"Nr.", customer, total, "order"', "app.visit": "day", "app.hen": "id, egg", "app.egg": "id, hen"}
+__all__ = ["reader", "shop", "small", "store"]  # fixtures
 PLAUSIBLE = """
 SELECT count(*) FILTER (WHERE email::text !~ '^u[0-9a-f]{20}@example.invalid$') AS email, count(DISTINCT email) AS emails,
     count(*) FILTER (WHERE phone::text !~ '^\\+1 555 \\d{3} \\d{4}$') AS phone, count(DISTINCT phone) > 2900 AS phones,
@@ -285,25 +179,6 @@ def test_a_column_that_nobody_decided_on_stops_it(shop, store):
     assert result["sanitized"]["policy"] == "scan"
 
 
-@pytest.fixture
-def small(postgres):
-    """The owner's connection to an empty database."""
-    postgres.drop_all()
-    postgres.sql("CREATE DATABASE shop OWNER shop")
-    return postgres.connection()
-
-
-def rules_of(text):
-    return {"tables": yaml.safe_load(text)}
-
-
-def refused(connection, store, rules, *words):
-    with pytest.raises(SlipwayError) as error:
-        sanitized(connection, store, rules, check=True)
-    for word in words:
-        assert word in str(error.value), word
-
-
 def test_the_example_of_the_guide_does_what_the_guide_says(postgres, small, store):
     guide = (pathlib.Path(__file__).parents[2] / "docs/docsite/rst/guide_sanitized.rst").read_text(encoding="utf-8")
     block = yaml.safe_load(re.search(r"code-block:: yaml\n\n((?:    .*\n|\n)+)", guide).group(1))
@@ -365,97 +240,6 @@ def test_what_a_restore_would_stop_at_is_found_before(postgres, small, store):
     assert there.query("SELECT count(*) AS n FROM public.visit v JOIN public.person p ON p.id = v.who AND p.mail = v.mail AND p.mail !~ '@'") == [{"n": 20}]
 
 
-def test_a_raw_value_that_is_left_somewhere_stops_it(shop, store):
-    everybody = " ".join("Raw%d@mail.example" % number for number in range(1, 3001))
-    leaks = [("UPDATE app.customer SET address = jsonb_set(address, '{plan}', to_jsonb('call ' || split_part(email::text, '@', 1)))",
-              "app.customer.address"),
-             ("UPDATE app.\"Bestellung Ü\" SET \"order\" = (SELECT note FROM app.customer c WHERE c.id = customer)", "app.Bestellung Ü.order"),
-             ("COMMENT ON TABLE app.hen IS 'ask %s'" % everybody, "the schema")]
-    for statement, where in leaks:
-        shop.execute(statement)
-        with pytest.raises(SlipwayError, match="Raw values were found") as error:
-            sanitized(shop, store)
-        assert "in %s" % where in str(error.value) and "mail.example" not in str(error.value) and "rawnote" not in str(error.value).lower()
-        assert store.list() == [] and store.leftovers() == []
-        shop.execute("UPDATE app.customer SET address = '{}'; UPDATE app.\"Bestellung Ü\" SET \"order\" = 'x'")
-    # Letters beyond ASCII have a case, too.
-    shop.execute("UPDATE app.customer SET last_name = 'RÄWÖHLERÜ', note = 'call RÄWÖHLERÜ'")
-    with pytest.raises(SlipwayError, match="of app.customer.last_name in app.customer.note"):
-        sanitized(shop, store, customer(note="keep"))
-    shop.execute("UPDATE app.customer SET last_name = 'xx'")
-    shop.execute("UPDATE app.customer SET first_name = 'raw-12345', note = 'raw-12345'")
-    with pytest.raises(SlipwayError, match="of app.customer.note in app.customer.first_name"):
-        sanitized(shop, store, customer(first_name="keep"))
-    accepted = ["app.customer.first_name", "the schema"]
-    told = sanitized(shop, store, dict(customer(first_name="keep"), residue={"accept": accepted}))["sanitized"]["residue"]
-    assert told["accepted"] == accepted  # a package may say so: who has the dump is to know
-
-
-def test_known_passwords_and_placeholders_of_an_earlier_dump_are_no_raw_values(postgres, small, store):
-    small.execute("""CREATE TABLE public.login (id int, password varchar(128), photo text, scan bytea);
-        INSERT INTO public.login VALUES (1, 'pbkdf2_sha256$600000$rawsalt12345$rawdigest12345', '/9j/4AAQSkZJRgABAQAAAQABAAD/rawrawraw1/raw', '\\x0102'),
-            (2, '', NULL, NULL)""")
-    rules = rules_of("""login: {columns: {id: keep, password: {rule: password, hasher: pbkdf2_sha256}, photo: {rule: attachment, kind: jpeg},
-                                scan: {rule: attachment, kind: pdf}}}""")
-    residue = sanitized(small, store, rules)["sanitized"]["residue"]
-    assert residue["columns"] == 2 and residue["values"] == 5  # all but what hashes and pictures of all have in common
-    there = restored(postgres, newest(store))
-    query = "SELECT left(password, 21) AS password, left(photo, 20) AS photo, convert_from(substr(scan, 1, 5), 'UTF8') AS scan FROM public.login ORDER BY id"
-    assert there.query(query) == [{"password": "pbkdf2_sha256$600000$", "photo": "/9j/4AAQSkZJRgABAQAA", "scan": "%PDF-"},
-                                  {"password": "", "photo": None, "scan": None}]
-    assert sanitized(there, store, rules)["sanitized"]["residue"]["values"] == 0
-
-
-def test_what_is_no_row_does_not_leak_either(postgres, shop, store):
-    admin = postgres.connection(postgres.superuser)
-    admin.execute("""CREATE EXTENSION postgres_fdw;
-        CREATE SERVER elsewhere FOREIGN DATA WRAPPER postgres_fdw;
-        CREATE USER MAPPING FOR shop SERVER elsewhere OPTIONS (user 'x', password 'rawpassword');
-        CREATE FOREIGN TABLE app.far (mail text) SERVER elsewhere;
-        SELECT lo_from_bytea(0, 'raw object');
-        ALTER DATABASE shop SET app.token = 'rawtoken';
-        COMMENT ON DATABASE shop IS 'raw comment'""")
-    admin.execute("CREATE SUBSCRIPTION follower CONNECTION 'host=127.0.0.1 port=1 password=rawpassword' PUBLICATION p "
-                  "WITH (connect = false, slot_name = NONE)")
-    try:
-        with pytest.raises(SlipwayError, match="large objects"):
-            sanitized(admin, store)
-        with pytest.raises(SlipwayError, match="foreign server"):
-            sanitized(admin, store, dict(changed(far="keep"), large_objects="drop"))
-        result = sanitized(admin, store, dict(RULES, large_objects="drop"))
-        whole = newest(store)
-        text = "".join(pathlib.Path(whole.archive, "toc.dat").read_bytes().decode("latin-1").split("\0"))
-        assert "raw" not in (text + text_of(postgres, whole) + json.dumps(whole.manifest)).lower()
-        assert "BLOB" not in text and "elsewhere" in text and "passwords" in " ".join(result["warnings"])
-    finally:
-        admin.execute("DROP SUBSCRIPTION follower")
-
-
-def test_rows_that_pg_dump_has_read_all_the_same_are_refused(monkeypatch, shop, store):
-    real = sanitize_dump.dumps.arguments
-    monkeypatch.setattr(sanitize_dump.dumps, "arguments", lambda wish, settled, clients, excluded, _data, *more: real(
-        wish, settled, clients, excluded, [], *more))
-    with pytest.raises(SlipwayError, match="pg_dump has read what it was told not to: TABLE DATA"):
-        sanitized(shop, store)
-    assert store.list() == [] and store.leftovers() == []
-
-
-def test_a_pooler_never_hears_the_key(monkeypatch, postgres, small, store, tmp_path):
-    sent, having = [], Connection.having
-    monkeypatch.setattr(Connection, "having", lambda connection, name, value: sent.append(name) or having(connection, name, value))
-    try:
-        with bouncer.running(str(REPOSITORY / ".cache"), tmp_path, postgres, "shop", PASSWORD, 3) as port:
-            through = Connection(**dict(vars(small), login_port=port))
-            assert through.query("SELECT 1 AS n") == [{"n": 1}]
-            for check in (True, False):
-                with pytest.raises(SlipwayError, match="connect to the server itself"):
-                    sanitized(through, store, {}, check=check)
-    except bouncer.registry_server.ServerError as error:
-        pytest.skip(str(error))
-    assert sent == ["slipway.probe"] * 2  # a pooler writes what it refuses into its log
-    assert store.list() == store.leftovers() == []
-
-
 def test_a_table_that_changes_while_it_begins(monkeypatch, shop, store):
     real = sanitize_dump._lock
     for statement in ("ALTER TABLE app.customer RENAME phone TO email2", "ALTER TABLE app.customer ADD more text", "TRUNCATE app.session"):
@@ -466,132 +250,6 @@ def test_a_table_that_changes_while_it_begins(monkeypatch, shop, store):
         shop.execute({"ALTER TABLE app.customer RENAME phone TO email2": "ALTER TABLE app.customer RENAME email2 TO phone",
                       "ALTER TABLE app.customer ADD more text": "ALTER TABLE app.customer DROP more"}.get(statement, "SELECT 1"))
     assert store.list() == [] and store.leftovers() == []
-
-
-def limits_of_writer():
-    """What the kernel says of the process of ours that writes rows."""
-    for path in pathlib.Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            ours = "\nPPid:\t%d\n" % os.getpid() in (path / "status").read_text(encoding="utf-8")
-            if ours and b"sanitize.writer" in (path / "cmdline").read_bytes():
-                return (path / "limits").read_text(encoding="utf-8")
-    return ""
-
-
-def test_nothing_is_left_when_it_is_cut(postgres, shop, store):
-    limits = []
-
-    def cut(_phase, **_state):
-        limits.append(limits_of_writer())
-        postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE 'COPY (SELECT%'")
-
-    def die(_phase, **_state):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    shop.execute("INSERT INTO app.session SELECT g::text, repeat('x', 1000) FROM generate_series(1, 30000) g")
-    rules = changed(session={"columns": {"id": "hash", "data": "text"}})
-    with pytest.raises(SlipwayError, match="The rows could not be written: table app") as error:
-        sanitized(shop, store, rules, report=cut, jobs=1)
-    assert re.search(r"Max core file size +0 +0 ", limits[0])  # raw values and the key are in its memory
-    assert "nothing of it is left" in error.value.untouched and store.leftovers() == [] == store.list()
-    assert in_child(lambda: sanitized(shop, store, rules, report=die, jobs=1)) is False
-    assert store.list() == [] and len(store.leftovers()) == 1
-    # What had secrets in it once is among what is known to be left.
-    assert len(list(pathlib.Path(store.location).glob("**/slipway-schema-*/archive/toc.dat"))) == 1
-    sanitized(shop, store, rules)
-    assert len(store.list()) == 1 and store.leftovers() == [] == list(pathlib.Path(store.location).glob("**/slipway-schema-*"))
-
-
-LOUD = {"log_statement": "all", "log_min_duration_statement": 0, "log_connections": "on", "log_disconnections": "on", "log_duration": "on",
-        "log_parameter_max_length": -1, "log_parameter_max_length_on_error": -1, "log_replication_commands": "on", "log_min_messages": "debug2",
-        "debug_print_plan": "on", "log_line_prefix": "%m %a ", "track_activity_query_size": 65536,
-        "shared_preload_libraries": "pg_stat_statements, auto_explain", "auto_explain.log_min_duration": 0, "auto_explain.log_verbose": "on",
-        "pg_stat_statements.track_utility": "on"}
-
-
-def processes():
-    """The arguments of all processes of this machine, as anybody can read them."""
-    found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            found.append(path.read_bytes().decode("utf-8", "replace").replace("\0", " "))
-    return "\n".join(found)
-
-
-@contextlib.contextmanager
-def looking(primary):
-    """[what all processes were started with, what all sessions of a Cluster said last], of all moments of a block."""
-    seen, over = [], threading.Event()
-
-    def look():
-        with primary.connection(primary.superuser).session() as session:
-            while not over.wait(0.001):
-                seen.append(processes())
-                seen.append(json.dumps(session.query("SELECT * FROM pg_stat_activity")))
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()
-
-
-def standby_of(primary, folder, bin_dir):
-    """A standby of a Cluster, started."""
-    standby = Cluster(str(folder), bin_dir, settings={"fsync": "off", "hot_standby": "on"})
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(standby.home)
-    environment = dict(os.environ, **primary.variables())
-    primary.sql("ALTER ROLE %s REPLICATION" % primary.superuser)
-    subprocess.run([os.path.join(primary.bin_dir, "pg_basebackup"), "-D", standby.data_dir, "-R", "-X", "stream", "-c", "fast", "--no-sync"],
-                   env=environment, check=True, cwd="/", **primary._demote)
-    auto = pathlib.Path(standby.data_dir, "postgresql.auto.conf")
-    standby.settings["primary_conninfo"] = re.search(r"^primary_conninfo = '(.*)'$", auto.read_text(encoding="utf-8"), re.MULTILINE).group(1).replace("''", "'")
-    standby.password = primary.password
-    return standby.start()
-
-
-def test_no_server_sees_the_key_and_a_standby_will_do(tmp_path, bin_dir, server, store):
-    """server is not used but for psql on PATH: a primary that writes down all it can, and a standby of it."""
-    primary = Cluster(str(tmp_path / "primary"), bin_dir, settings=dict(
-        {"fsync": "off", "autovacuum": "off", "hot_standby": "on", "max_wal_senders": 3}, **LOUD)).start()
-    standby = None
-    try:
-        for statement in ("CREATE ROLE shop LOGIN PASSWORD '%s'" % PASSWORD, "CREATE ROLE guest LOGIN PASSWORD '%s'" % PASSWORD,
-                          "CREATE EXTENSION pg_stat_statements", "CREATE DATABASE shop OWNER shop"):
-            primary.sql(statement)
-        let_read(fill(primary))
-        rules = changed(customer=dict(RULES["tables"]["app.customer"], where="id % 3 = 0", sample=900, orphans=None), visit=dict(
-            RULES["tables"]["app.visit"], where="day < now()"), egg={"columns": {"*": "keep"}, "where": "id > 1"})
-        with looking(primary) as seen:
-            # Who looks on sees only a part of what happens; on a busy machine that can be too little.
-            for _turn in range(9):
-                sanitized(primary.connection(), store, rules, jobs=2)
-                if any("COPY (" in what for what in seen) and any("writer" in what for what in seen):
-                    break
-            else:
-                pytest.fail("nothing was seen of it")
-        seen.append(json.dumps(primary.connection(primary.superuser, "postgres").query("SELECT query FROM public.pg_stat_statements")))
-        seen.append(pathlib.Path(primary.log_file).read_text(encoding="utf-8", errors="replace"))
-        key = Sanitizing(RULES, SECRET).key
-        for what in seen:
-            for secret in (SECRET, key.setting[:128], key.setting[128:], key.setting[:64]):
-                assert secret not in what
-        # What could have shown it has been looked at.
-        assert "slipway.sanitize_key" in seen[-2] and "slipway.sanitize_key" in seen[-1] and "pg_export_snapshot" in seen[-1]
-        standby = standby_of(primary, tmp_path / "standby", bin_dir)
-        assert standby.sql("SELECT pg_is_in_recovery()") == "t"
-        sanitized(standby.connection("guest"), store, rules)
-        first, second = [store.open(key) for key in (store.list()[0], store.list()[-1])]
-        assert text_of(primary, first) == text_of(primary, second) and "@example.invalid" in text_of(primary, first)
-        rows = {table["name"]: table["rows"] for table in second.manifest["tables"]}
-        assert rows["customer"] == 900 and 0 < rows["Bestellung Ü"] < 2000 and rows["hen"] == rows["egg"] == 0
-    finally:
-        if standby:
-            standby.remove()
-        primary.remove()
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])

@@ -132,17 +132,17 @@ class DumpSource:
         if restore.wishes.properties == "target":
             argv += ["--no-owner", "--no-acl", "--role=" + facts["new_owner"]]
         reader = _Reader(facts["major"], self.manifest, restore.watch, jobs == 1)
-        rc = self._pour(restore, argv, reader)
+        rc = self._pour(argv, _reading(restore.connection, session), reader)
         reader.end()
         self.ignored = reader.ignored
         if not reader.fine(rc):
             said = redact(reader.last, [restore.connection.login_password])
             raise SlipwayError("pg_restore ended with %d: %s" % (rc, said or "it said nothing."))
 
-    def _pour(self, restore, argv, reader):
-        """Run pg_restore as argv says, with reader listening; its exit status."""
+    def _pour(self, argv, environment, reader):
+        """Run pg_restore as argv and environment say, with reader listening; its exit status."""
         with file_with(self._asked_for) as listed:
-            return follow(argv + ["--use-list=" + listed, self.dump.archive], reader.hear, restore.connection.environment())
+            return follow(argv + ["--use-list=" + listed, self.dump.archive], reader.hear, environment)
 
     def check(self, restore, new):
         """Compare the number of rows of each table with the manifest; a difference is an error."""
@@ -315,6 +315,12 @@ class _Reader:
 def _is_superuser(session, role):
     rows = session.query("SELECT rolsuper AS super FROM pg_roles WHERE rolname = %s" % quote_literal(role))
     return bool(rows and rows[0]["super"])
+
+
+def _reading(connection, session):
+    """The environment of pg_restore. An archive has NULL in arrays, and a role or a server may have set that it is read as a text there."""
+    as_text = session.query("SELECT current_setting('array_nulls') = 'off' AS is_so")[0]["is_so"]
+    return (connection.having("array_nulls", "on") if as_text else connection).environment()
 
 
 def _creating(new, facts, manifest):

@@ -76,20 +76,20 @@ class StreamSource(DumpSource):
 
     # Filling
 
-    def _pour(self, restore, argv, reader):
+    def _pour(self, argv, environment, reader):
         """As for a dump, but that pg_dump writes it meanwhile; its rows are counted in the same snapshot."""
         with self.origin.session() as session, tempfile.TemporaryFile() as errors:
             snapshot = dumps.begin(session)
             facts = session.query(dumps.LOOK)[0]
             selection = Selection(session, (), ())
             counting = dumps.Counting(self.origin, snapshot, selection, facts["standby"])
-            dump_argv, environment = self.dumping("--snapshot=" + snapshot)
-            with started(dump_argv, environment, stdout=subprocess.PIPE, stderr=errors) as dump:
+            dump_argv, dump_environment = self.dumping("--snapshot=" + snapshot)
+            with started(dump_argv, dump_environment, stdout=subprocess.PIPE, stderr=errors) as dump:
                 pipe = _Pipe(dump, lambda: self._judge_dump(dump, errors, selection))
                 listing = pipe.read_contents(self._clients)
                 with contextlib.ExitStack() as stack:
                     listed = stack.enter_context(file_with(chosen(listing, self._superuser)[0]))
-                    restoring = stack.enter_context(started(argv + ["--use-list=" + listed], restore.connection.environment(),
+                    restoring = stack.enter_context(started(argv + ["--use-list=" + listed], environment,
                                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
                     stack.enter_context(counting)  # a thread, so it begins when the programs have
                     rc = pipe.pass_on(restoring, reader)
