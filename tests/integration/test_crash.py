@@ -25,6 +25,7 @@ from client import Client  # noqa: E402
 
 from ansible_collections.slipway.app.tests.integration.crashes import (  # noqa: E402
     detached, kill_tree, last_operation, live, locks, wait_for_record, wait_until)
+from ansible_collections.slipway.app.tests.integration.packages import derive  # noqa: E402
 from ansible_collections.slipway.app.tests.integration.two_hosts import TwoHosts  # noqa: E402
 from ansible_collections.slipway.app.tests.selection import long_but  # noqa: E402
 
@@ -49,10 +50,10 @@ EVERY_TIME = [("app2", "drain", "begin"), ("app1", "migrate", "begin"), ("app2",
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory, stock):
-    """The shop with 1.1.0 live, one consumer stopped by hand, and many more versions in its store."""
+    """The shop with 1.1.0 live, one consumer stopped by hand, and many more versions in its repository."""
     with TwoHosts(tmp_path_factory.mktemp("crash") / "lab") as lab:
-        first, *_others = stock(lab, "1.1.0", *repository.extra_versions(lab.repository, len(POINTS)))
-        lab.deploy(first)
+        repository.extra_versions(lab.repository, len(POINTS))
+        lab.deploy(*stock(lab, "1.1.0"))
         yield lab
 
 
@@ -60,6 +61,7 @@ def shop(tmp_path_factory, stock):
 def test_killed_controller(shop, state, changes, host, step, event):
     before, started = live(shop), detached(shop)
     version = "1.1.%d" % (int(before.rpartition(".")[2]) + 1)
+    derive(shop, "shop:1.1.0", version)
     begun = time.monotonic()
     client = Client({name: shop.address(name) for name in shop.apps}, rate=3).start()
     try:
