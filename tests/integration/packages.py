@@ -88,7 +88,7 @@ def _write_source(work):
     """Write the layer of what is in no other; what its package says of it."""
     tree = work + "/checkout"
     config = effective(read_documents(tree))
-    for command in config["build"]["finish"]:
+    for command in config["build"]["compile"]:
         subprocess.run(expand(command, {"python": sys.executable}), cwd=tree, check=True)
     owned = layers.split(layers.scan(tree, config["build"], set(config["shared"])), config["layers"])
     return dict(layers.write(tree, owned[layers.SOURCE], work + "/" + layers.SOURCE), name=layers.SOURCE)

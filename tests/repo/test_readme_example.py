@@ -60,7 +60,7 @@ def test_every_command_of_the_example_can_be_run_with_its_inventory(example):
     config = effective({"base": example[0], "overlays": {}}, "prod")
     variables = dict(config["variables"], **GIVEN, **example[1]["all"]["vars"]["slipway_variables"])
     commands = [command for kind in ("install", "migrate", "check", "warm") for command in config["commands"][kind]]
-    build = [command for kind in ("commands", "assets", "finish") for command in config["build"][kind]]
+    build = [command for kind in ("commands", "assets", "compile") for command in config["build"][kind]]
     for command in commands + [service["command"] for service in config["services"].values()] + build:
         assert expand(command, variables)
     for text in [config["health"]["url"], *config["environment"].values()]:

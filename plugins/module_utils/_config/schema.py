@@ -32,14 +32,6 @@ PLACES = {"web": "app", "websocket": "app", "consumer": "consumer", "cron": "lea
 # may change it.
 BASE_ONLY = ("application", "profile", "profile_version", "profile_flow", "build", "layers", "shared", "writable")
 
-# Left out everywhere unless build.include names it, in the notation of build.exclude: version control, and what tools make again by
-# themselves.
-EXCLUDED = (
-    ".git", ".hg", ".svn",
-    "__pycache__", "*.pyc", "*.pyo", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox", ".nox",
-    ".cache", ".npm", ".parcel-cache", ".sass-cache", ".DS_Store",
-)
-
 NAME = ("[a-z][a-z0-9_-]*", "a name of lower-case letters, digits, '-' and '_', beginning with a letter")
 VERSION = (r"\d+\.\d+", "the first two numbers of a version, in quotes")
 PLACEHOLDER = ("[A-Za-z_][A-Za-z0-9_]*", "the name of a placeholder: letters, digits and '_'")
@@ -64,9 +56,8 @@ SCHEMA = Group({
     "build": Group({
         "commands": ListOf(Command()),
         "assets": ListOf(Command()),  # these can be skipped
-        "finish": ListOf(Command()),  # these come last, with or without assets
+        "compile": ListOf(Command()),  # these come last, with or without assets; no bytecode is in a package but theirs
         "exclude": ListOf(Text()),
-        "include": ListOf(Text(choices=EXCLUDED)),
     }),
     # Paths that get a layer of their own; everything else is the layer "source".
     "layers": Group({

@@ -13,7 +13,7 @@ import time
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, read_documents
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
-from ansible_collections.slipway.app.plugins.module_utils._package import artifact, git, layers
+from ansible_collections.slipway.app.plugins.module_utils._package import artifact, bytecode, git, layers
 
 UNTOUCHED = "No package was written."
 
@@ -128,8 +128,7 @@ def _run_commands(config, assets, tree, work, commit, environment):
     env = dict(os.environ, TMPDIR=temporary, SOURCE_DATE_EPOCH=str(commit.time))
     env.update(environment)
     printed = []
-    build = config["build"]
-    for command in build["commands"] + (build["assets"] if assets else []) + build["finish"]:
+    for command in _commands(config["build"], assets, tree):
         argv = expand(command, dict(config["variables"], python=sys.executable))
         done = run(argv, cwd=tree, env=env, timeout=config["timeouts"]["build"], dies_with_us=True)
         text = git.public(redact(done.stdout + done.stderr, environment.values()))
@@ -139,6 +138,14 @@ def _run_commands(config, assets, tree, work, commit, environment):
             raise SlipwayError("The build command '%s' %s:\n%s\n" % (line, _ending(done), tail(text) or "(no output)"),
                                untouched=UNTOUCHED, output="".join(printed))
     return "".join(printed)
+
+
+def _commands(build, assets, tree):
+    """The build commands one after the other; those that compile find a checkout without bytecode."""
+    yield from build["commands"] + (build["assets"] if assets else [])
+    if build["compile"]:
+        bytecode.remove(tree)
+        yield from build["compile"]
 
 
 def _ending(done):

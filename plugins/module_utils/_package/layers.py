@@ -25,9 +25,15 @@ import stat
 import tarfile
 import zlib
 
-from ansible_collections.slipway.app.plugins.module_utils._config.schema import EXCLUDED
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._package import bytecode
 
+# Left out everywhere, in the notation of build.exclude: version control, and what tools make again by themselves.
+EXCLUDED = (
+    ".git", ".hg", ".svn",
+    "*.pyo", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox", ".nox",
+    ".cache", ".npm", ".parcel-cache", ".sass-cache", ".DS_Store",
+)
 RESERVED = ".slipway"  # at the top of a release it is Slipway's own
 SOURCE = "source"  # the layer of everything that is in no other
 LEVEL = 6  # of gzip: higher costs much time for few bytes
@@ -40,9 +46,9 @@ def scan(directory, build, shared):
     """The relative paths of everything that belongs into the package, folders before what is in them.
 
     build is that group of slipway.yml. Its exclude are patterns: without a slash for a name at any depth, with one for a path
-    from the top; its include are those of EXCLUDED that are none here. shared are paths.
+    from the top. shared are paths.
     """
-    excluded = [pattern for pattern in EXCLUDED if pattern not in build["include"]] + build["exclude"]
+    excluded = [*EXCLUDED, *build["exclude"], *(() if build["compile"] else bytecode.PATTERNS)]
     patterns = [pattern.strip("/").split("/") if "/" in pattern.rstrip("/") else ["**", pattern.rstrip("/")]
                 for pattern in excluded]
     found = []
@@ -61,18 +67,7 @@ def scan(directory, build, shared):
                 visit(path)
 
     visit("")
-    return _with_sources(found)
-
-
-def _with_sources(paths):
-    """The paths without bytecode whose source is not among them: it would tell what was to stay out."""
-    there = set(paths)
-
-    def source(path):
-        folder, name = posixpath.split(path)
-        return posixpath.join(posixpath.dirname(folder), name.partition(".")[0] + ".py")
-
-    return [path for path in paths if not path.endswith(".pyc") or source(path) in there]
+    return bytecode.with_sources(directory, found)
 
 
 def split(paths, prefixes):

@@ -19,19 +19,31 @@ UPDATE django_site SET domain = {site_domain}, name = left({site_domain}, 50);
 END $do$"""
 
 # Bytecode is valid for as long as its source has that hash: patches change sources, and no time of a file is kept in a package.
-# The same for the same sources: nothing that build commands have left, nothing of the folder, and of sets no order that differs with
-# every process (before Python 3.11 None is hashed by its address, so that is to be the same as well). Not from the checkout, whose
-# modules could have names of Python's own. A file that cannot be compiled, such as a test of somebody's parser, is named, and no
-# reason to have no package.
-BYTECODE = ["sh", "-c", 'find . -name "*.pyc" -delete; cd / && PYTHONHASHSEED=0 PYTHONPYCACHEPREFIX='
-                        ' $(setarch -R true 2> /dev/null && echo setarch -R) "$0" -m compileall -q -f -r 99 --invalidation-mode checked-hash'
-                        ' -d . "$OLDPWD" || true', "{python}"]
+# A file that cannot be compiled, such as a test of somebody's parser, is named, and no reason to have no package. All else is one,
+# a full disk too, which Python's own compileall tells with the exit status of such a file.
+COMPILE = """
+import os, py_compile, sys
+top, checked = sys.argv[1], py_compile.PycInvalidationMode.CHECKED_HASH
+for folder, folders, names in os.walk(top):
+    folders.sort()
+    for path in (os.path.join(folder, name) for name in sorted(names) if name.endswith(".py")):
+        try:
+            if os.path.isfile(path):
+                py_compile.compile(path, dfile=os.path.relpath(path, top), doraise=True, invalidation_mode=checked)
+        except py_compile.PyCompileError as error:
+            print(error.file, error, file=sys.stderr)
+"""
+# The same for the same sources: nothing of the folder, and of sets no order that differs with every process (before Python 3.11
+# None is hashed by its address, so that is to be the same as well). Not from the checkout, whose modules could have names of
+# Python's own.
+BYTECODE = ["sh", "-c", 'cd / && PYTHONHASHSEED=0 PYTHONPYCACHEPREFIX= $(setarch -R true 2> /dev/null && echo setarch -R)'
+                        ' "$0" -c "$1" "$OLDPWD"', "{python}", COMPILE]
 
 DJANGO = {
     "variables": {"site_domain": ""},
     # What Python makes of the sources is made once, for all hosts, and no program of the application may change it. Each would
     # make it anew where root unpacks releases, in three quarters of the time that it takes to start.
-    "build": {"finish": [BYTECODE], "include": ["__pycache__", "*.pyc"]},
+    "build": {"compile": [BYTECODE]},
     "commands": {
         "install": ["{python} manage.py migrate --noinput"],
         "migrate": ["{python} manage.py migrate --noinput"],

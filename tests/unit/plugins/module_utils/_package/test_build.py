@@ -91,20 +91,49 @@ def nothing_left(store):
 def test_a_django_project_has_its_bytecode_with_it(tmp_path, store):
     """Valid for these sources and no others; the same in every build; and in the layers of the sources."""
     slipway = ("application: shop\nprofile: django\nlayers: {dependencies: [vendor]}\n"
-               "build: {commands: [[mv, third, vendor], ['{python}', -m, compileall, -q, vendor], [rm, vendor/gone.py]], exclude: [secret.py]}")
+               "build: {commands: [[mv, third, vendor], ['{python}', -m, compileall, -q, vendor], [rm, vendor/gone.py], [ln, -s, gone, vendor/link.py]],"
+               " exclude: [settings.local.py, 'hidden/*.py', link.py]}")
     repository = shop(tmp_path / "repository", slipway=slipway, **{
         "third/x.py": "def f(one):\n    return one in {'a', 'b', 'c', one.d}\n", "token.py": "raise SystemExit", "pkg/types.py": "",
-        "pkg/broken.py": "def", "third/gone.py": "", "secret.py": "KEY = 1"})
+        "pkg/broken.py": "def", "third/gone.py": "", "settings.py": "", "settings.local.py": "KEY = 1", "hidden/x.py": "KEY = 2",
+        "pkg/__pycache__/token.tag.pyc": ""})
     result = build(repository.path, "1.0.0", NAME, store)
     tag = sys.implementation.cache_tag
     found = layer_names(store, result["digest"])
-    assert [name for name in found["dependencies"] if name.endswith("pyc")] == ["vendor/__pycache__/x.%s.pyc" % tag]
-    assert [name for name in found["source"] if name.endswith("pyc")] == [
-        folder + "__pycache__/%s.%s.pyc" % (name, tag) for folder, name in (("", "app"), ("", "token"), ("pkg/", "types"))]
+    assert [name for name in found["dependencies"] if "pyc" in name] == ["vendor/__pycache__", "vendor/__pycache__/x.%s.pyc" % tag]
+    assert [name for name in found["source"] if "pyc" in name] == [
+        "__pycache__", *("__pycache__/%s.%s.pyc" % (name, tag) for name in ("app", "settings", "token")),
+        "pkg/__pycache__", "pkg/__pycache__/types.%s.pyc" % tag]
     assert "pkg/broken.py" in result["output"]
     shutil.copytree(repository.path, tmp_path / "elsewhere" / "copy")
     again = build(str(tmp_path / "elsewhere" / "copy"), "1.0.0", NAME, open_store(str(tmp_path / "another")))
     assert again["digest"] == result["digest"]
+
+
+@pytest.mark.parametrize("own, bytecode", [("[['{python}', -m, compileall, -q, lib]]", ["lib/__pycache__", "lib/__pycache__/y.%s.pyc"]), ("[]", [])])
+def test_a_package_has_the_bytecode_of_those_who_are_to_compile_and_no_other(tmp_path, own, bytecode):
+    """What programs compile for themselves holds the time of the checkout."""
+    repository = shop(tmp_path / "repository", **{"pkg/x.py": "", "lib/y.py": "", "slipway": (
+        "application: shop\nprofile: django\nbuild: {commands: [['{python}', -c, 'import pkg.x, lib.y']], compile: %s}" % own)})
+    digests = set()
+    for name in ("one", "two"):
+        store = open_store(str(tmp_path / name))
+        digests.add(build(repository.path, "1.0.0", NAME, store, environment={"PYTHONDONTWRITEBYTECODE": ""})["digest"])
+        time.sleep(1.1)  # whole seconds are what bytecode knows
+    assert len(digests) == 1
+    tag = sys.implementation.cache_tag
+    assert [name for name in layer_names(store, *digests)["source"] if "pyc" in name] == [name.replace("%s", tag) for name in bytecode]
+
+
+@pytest.mark.parametrize("fails", ["kill -9 $$", "exec /gone", "shift; ulimit -f 0; exec \"$@\""], ids=["killed", "gone", "full"])
+def test_bytecode_is_whole_or_there_is_no_package(tmp_path, store, fails):
+    """In the place of setarch, a program by which Python is run with what goes wrong."""
+    (tmp_path / "setarch").write_text('#!/bin/sh\n[ "$2" = true ] && exit\n%s\n' % fails, encoding="utf-8")
+    (tmp_path / "setarch").chmod(0o755)
+    repository = shop(tmp_path / "repository", slipway="application: shop\nprofile: django\n")
+    with pytest.raises(SlipwayError, match="The build command 'sh -c"):
+        build(repository.path, "1.0.0", NAME, store, environment={"PATH": "%s:%s" % (tmp_path, os.environ["PATH"])})
+    assert nothing_left(store)
 
 
 def test_a_package_holds_what_it_should_in_its_layers(repository, store):

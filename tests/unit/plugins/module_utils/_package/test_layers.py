@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._package.layers import EPOCH, SPAN, scan, split, write
 
-ALL = {"exclude": [], "include": []}
+ALL = {"exclude": [], "compile": []}
 
 
 def make(folder, files):
@@ -40,16 +40,45 @@ def test_version_control_caches_shared_paths_and_patterns_are_left_out(tmp_path)
         "pkg/__pycache__/x.pyc": "", "pkg/x.py": "", ".pytest_cache/v": "", "web/.cache/y": "",
         "media/photo": "", "web/media/logo": "", "docs/a.md": "", "docs/a.txt": "", "docs/deep/b.md": "",
         "tests/x": "", "web/tests/x": "", "notes.tmp": "", "web/notes.tmp": ""})
-    paths = scan(tree, {"exclude": ["docs/*.md", "/tests/", "*.tmp"], "include": []}, {"media"})
+    paths = scan(tree, {"exclude": ["docs/*.md", "/tests/", "*.tmp"], "compile": []}, {"media"})
     assert paths == [".gitignore", "app.py", "docs", "docs/a.txt", "docs/deep", "docs/deep/b.md", "pkg", "pkg/x.py",
                      "sub", "web", "web/media", "web/media/logo", "web/tests", "web/tests/x"]
 
 
-def test_what_is_left_out_by_itself_can_be_asked_for(tmp_path):
-    tree = make(tmp_path, {"pkg/__pycache__/x.tag.pyc": "", "pkg/x.py": "", "pkg/__pycache__/y.tmp": "", "pkg/.cache/z": "",
-                           "pkg/secret.py": "", "pkg/__pycache__/secret.tag.pyc": ""})
-    paths = scan(tree, {"exclude": ["*.tmp", "secret.py"], "include": ["__pycache__", "*.pyc"]}, set())
-    assert paths == ["pkg", "pkg/__pycache__", "pkg/__pycache__/x.tag.pyc", "pkg/x.py"]
+@pytest.mark.parametrize("sources, excluded, made, kept", [
+    ("x.py", [], "__pycache__/x.tag.pyc", True),
+    ("pkg/x.py", [], "pkg/__pycache__/x.tag.opt-2.pyc", True),
+    ("pkg/x.y.py", [], "pkg/__pycache__/x.y.tag.pyc", True),
+    ("pkg/x.opt-1.py", [], "pkg/__pycache__/x.opt-1.tag.pyc", True),
+    ("pkg/x.py", ["*.opt-?.pyc"], "pkg/__pycache__/x.tag.opt-2.pyc", False),
+    ("pkg/x.py pkg/x.y.py", ["x.y.py"], "pkg/__pycache__/x.y.tag.pyc", False),
+    ("pkg/x.py pkg/x.y.py", ["x.y.py"], "pkg/__pycache__/x.y.tag.opt-1.pyc", False),
+    ("pkg/x.py", ["pkg/x.py"], "pkg/__pycache__/x.tag.pyc", False),
+    ("pkg/x.py", ["pkg"], "pkg/__pycache__/x.tag.pyc", False),
+    ("x.py", [], "pkg/__pycache__/x.tag.pyc", False),
+    ("x.py pkg/x.py", [], "pkg/x.pyc", False),
+    ("x.py pkg/x.py", [], "pkg/x.tag.pyc", False),
+    ("x.py", [], "__pycache__/x.pyc", False),
+    ("x.py", [], "__pycache__/x.tag.pyc.140000", False),
+    ("x.py", [], "__pycache__/x.f-1.tag.nbi", False),
+    ("x.py", [], "__pycache__/deep/x.tag.pyc", False),
+    ("x.py __pycache__/x.py", [], "__pycache__/__pycache__/x.tag.pyc", False),
+    ("x.py", [], "old.pyc/x.txt", False),
+])
+def test_of_what_was_compiled_a_package_has_what_its_sources_are_in(tmp_path, sources, excluded, made, kept):
+    """No other tells what is to stay out; and where nothing compiles there is none."""
+    tree = make(tmp_path, dict.fromkeys([made, *sources.split()], ""))
+    plain = scan(tree, {"exclude": excluded, "compile": []}, set())
+    assert [path for path in plain if "pyc" in path] == []
+    more = [os.path.dirname(made), made] if kept else []
+    assert sorted(scan(tree, {"exclude": excluded, "compile": ["true"]}, set())) == sorted(plain + more)
+
+
+def test_bytecode_of_a_link_stays_out(tmp_path):
+    """What it leads to may have to."""
+    tree = make(tmp_path, {"__pycache__/x.tag.pyc": "", "secret.py": ""})
+    os.symlink("secret.py", os.path.join(tree, "x.py"))
+    assert scan(tree, {"exclude": ["secret.py"], "compile": ["true"]}, set()) == ["x.py"]
 
 
 def test_every_path_has_one_layer_and_the_longest_prefix_wins():
