@@ -94,8 +94,14 @@ options:
         restored into a database beside the live one and counted there. Then they replace those of the live tables in one transaction, in
         which nobody can use these tables. Whatever fails or is killed leaves every row as it was.
       - Columns must be the same as in the dump; more are allowed where they can be without a value. Every foreign key of the tables, and of
-        others to them, is made again and so checked in the transaction. Triggers do not fire. Sequences of the columns go forward to where
-        the dump had them, never back. Those that the role owns do so in the transaction as well; others it has to be allowed to read and to set.
+        others to them, is made again and so checked in the transaction. Triggers do not fire.
+      - Sequences go forward to where the dump had them, never back. They are those that belong to a column of the tables, or of what these are
+        partitions of, and those that its default names (C(nextval)). One that only the application knows stays where it is.
+      - They go forward one after the other, before the tables are locked, and stay there when the restore fails, which leaves a gap in
+        the numbers. Each that is behind, or that gives its sessions several numbers in advance (C(CACHE)), waits at most 30 seconds for
+        transactions that have taken a number of it; who wants one of it waits so long, too. Sequences that are not behind are not locked.
+      - A sequence that the role does not own it has to be allowed to read and to set. It waits for nobody then; but numbers that a session
+        has in advance remain to it, and one that is taken in that very moment may come twice.
       - With O(reversible=true) the whole live database is copied before, closed for as long as that takes, and kept as V(:pre).
       - With O(swap=false) they are made ready only, and a call with O(source=:ready) replaces the rows.
       - O(properties) is not regarded. O(pre_swap_sql) and O(pre_swap_hooks) are refused, those of a config as well.

@@ -28,7 +28,7 @@ LARGE_OBJECTS = b"BLOBS"  # the kind of entry whose file is a list of files
 _LIST = re.compile(r"blobs.*\.toc")  # what such a list is called; pg_restore before 17 takes blobs.toc, whatever the entry says
 # What a table has: entries that name it, and such that need one of it and can belong to nothing else.
 _NAMING = (b"DEFAULT", b"CONSTRAINT", b"CHECK CONSTRAINT", b"FK CONSTRAINT", b"TRIGGER", b"RULE", b"POLICY", b"ROW SECURITY")
-_NEEDING = (b"SEQUENCE", b"SEQUENCE OWNED BY", b"INDEX", b"INDEX ATTACH", b"TABLE ATTACH", b"STATISTICS", b"COMMENT")
+_NEEDING = (b"SEQUENCE", b"SEQUENCE OWNED BY", b"SEQUENCE SET", b"INDEX", b"INDEX ATTACH", b"TABLE ATTACH", b"STATISTICS", b"COMMENT")
 _LISTED = re.compile(rb"[0-9]{1,10} ([A-Za-z0-9_.-]{1,200})\n?")
 
 

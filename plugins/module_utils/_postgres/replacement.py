@@ -10,6 +10,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import READ_AS_WRITTEN, UNTIMED, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import COUNTED_AT_ONCE, count_rows
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sequences import raising
 
 FOREIGN_KEY = "23503"  # SQLSTATE foreign_key_violation
 
@@ -37,17 +38,6 @@ SELECT tgrelid::bigint AS oid, tgname AS name, tgenabled AS enabled FROM pg_trig
 WHERE tgrelid IN (%s) AND NOT tgisinternal AND tgenabled <> 'D' ORDER BY 1, 2"""
 ENABLING = {"O": "ENABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 
-# Sequences that belong to a column of tables, or of what these are partitions of: there they belong to the topmost one alone.
-SEQUENCES = """
-SELECT tn.nspname AS table_schema, t.relname AS table, a.attname AS column, n.nspname AS schema, c.relname AS name, s.seqincrement AS step,
-       pg_has_role(c.relowner, 'USAGE') AS ours
-FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-JOIN pg_class t ON t.oid = d.refobjid JOIN pg_namespace tn ON tn.oid = t.relnamespace
-JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-WHERE t.oid IN (SELECT o FROM unnest(ARRAY[%(oids)s]::oid[]) o UNION SELECT relid FROM unnest(ARRAY[%(oids)s]::oid[]) o, pg_partition_ancestors(o))
-ORDER BY 1, 2, 3"""
-
 # Materialized views that read the tables, be it through others.
 STALE = """
 WITH RECURSIVE r AS (
@@ -62,7 +52,7 @@ class Replacement:
     """Tables ({schema, name, rows}) of the database of a session, which get their rows from another database of the server.
 
     Those that are lacking are made by a Making. A block around what is done with it is one transaction. It is for the block
-    to commit it; otherwise all is as it was.
+    to commit it; otherwise all is as it was, but for sequences.
     """
 
     def __init__(self, connection, session, tables, source, making):
@@ -72,6 +62,7 @@ class Replacement:
         self.tables = tables
         self.making = making
         self.warnings = []
+        self.raised = False  # whether sequences have gone forward, which stays so
         self._here = {}
         self._there = {}
 
@@ -86,12 +77,11 @@ class Replacement:
     def compare(self):
         """Refuse tables that are defined otherwise or cannot be made, before anything is locked for long; nothing comes of it."""
         with self.connection.session() as here, self.connection.session(self.source) as there:
-            here.execute("BEGIN")
-            self.making.make(here)
-            self._compare(here, there)
+            self._try(here, there)
 
     def fill(self, watch):
         """Replace all rows, and prove what has come of it."""
+        self._raise_sequences()
         quoted = [quoted_name(table) for table in self.tables]
         there = [quoted_name(table) for table in self.tables if not self.making.lacks(table)]
         if there:
@@ -99,7 +89,6 @@ class Replacement:
         self.making.make(self.session)
         with self.connection.session(self.source) as source:
             self._compare(self.session, source)
-            self._raise_sequences(source)
         keys = self._without_keys()
         triggers = self._without_triggers()
         self.session.execute(*READ_AS_WRITTEN, "TRUNCATE ONLY %s" % ", ONLY ".join(quoted))
@@ -115,7 +104,7 @@ class Replacement:
             self.warnings.append("%s was made again. Foreign keys of other tables to it, views of it and privileges on it were not." % spoken(table))
 
     def _oids(self):
-        return _oids(self._here)
+        return ", ".join(str(table["oid"]) for table in self._here.values())
 
     def _described(self, session):
         """{(schema, name): {oid, columns}} of the tables, as far as there are any in the database of a session."""
@@ -140,22 +129,25 @@ class Replacement:
             raise SlipwayError("The live database has other definitions than the dump: %s." % "; ".join(wrong),
                                hint="Bring it to the state of the dump, or restore the whole dump with swap=false and take the rows from there.")
 
-    def _raise_sequences(self, source):
-        """Let no number be given out again that a row of the dump has, nor one that was given out here since."""
-        here, there = _sequences(self.session, self._here), _sequences(source, self._there)
-        for column in (column for column in here if column in there):
-            sequence, name, wanted = here[column], quoted_name(here[column]), _state(source, there[column])
-            if not self._is_behind(sequence, wanted):
-                continue  # nor is it locked: who has taken a number may wait for a table that we have
-            if sequence["ours"]:  # whose owner writes it anew, as it is: nobody else takes a number meanwhile, and it goes back with the rest
-                self.session.execute("ALTER SEQUENCE %s INCREMENT %d" % (name, sequence["step"]))
-            if self._is_behind(sequence, wanted):
-                self.session.query("SELECT setval(%s, %d, %s)" % (quote_literal(name), wanted["last_value"], wanted["is_called"]))
+    def _try(self, here, there):
+        """Make and compare tables in a transaction of a session, which is left open."""
+        here.execute("BEGIN")
+        self.making.make(here)
+        self._compare(here, there)
 
-    def _is_behind(self, sequence, wanted):
-        """Whether a sequence would give out a number before the one that comes next in a state of the same sequence elsewhere."""
-        step = sequence["step"]
-        return step * (_next(wanted, step) - _next(_state(self.session, sequence), step)) > 0
+    def _raise_sequences(self):
+        """Let no number be given out again that a row of the dump has.
+
+        Each sequence is raised in a transaction of its own, before the tables are locked: who has taken a number of it, and
+        goes on to one of them, would wait for us as we wait for him. When nothing comes of the rows, that leaves a gap.
+        """
+        with self.connection.session() as here, self.connection.session(self.source) as there:
+            self._try(here, there)
+            statements = raising(here, self._here.values(), there, self._there.values())
+            here.execute("ROLLBACK")
+            for statement in statements:
+                self.raised = True
+                here.execute(statement)
 
     def _without_keys(self):
         """Drop the foreign keys from and to the tables; return them."""
@@ -208,25 +200,6 @@ class Replacement:
 def quoted_name(relation):
     """The name of {schema, name} for SQL."""
     return "%s.%s" % (quote_ident(relation["schema"]), quote_ident(relation["name"]))
-
-
-def _oids(described):
-    return ", ".join(str(table["oid"]) for table in described.values())
-
-
-def _sequences(session, described):
-    """{(schema, table, column): sequence} of the sequences that belong to columns of tables."""
-    return {(row["table_schema"], row["table"], row["column"]): row for row in session.query(SEQUENCES % {"oids": _oids(described)})}
-
-
-def _state(session, sequence):
-    """Where a sequence is: {last_value, is_called}. What pg_sequence_last_value() tells is nothing of one that was set and not called since."""
-    return session.query("SELECT last_value, is_called FROM %s" % quoted_name(sequence))[0]
-
-
-def _next(state, step):
-    """The number that comes next, whatever the bounds."""
-    return state["last_value"] + step * state["is_called"]
 
 
 def _of(key):

@@ -31,6 +31,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.replacement 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import RELATIONS, Pattern, names, places, spoken
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sequences import refused
 
 PATIENCE = 20  # seconds that a server gets to end a transaction whose session was lost
 STILL_READY = "What was restored is ready still: source=:ready with the tables tries again."
@@ -53,7 +54,7 @@ class PartSource(DumpSource):
     def problems(self, restore, session, facts):
         if not facts["oid"]:
             return ["There is no database %s to restore tables into." % quote_ident(restore.database)]
-        chosen, self.lacking, found = named(self.manifest, restore.connection.query(RELATIONS), self._tables, self._schemas)
+        chosen, self.lacking, found = named_here(restore.connection, self.manifest, self._tables, self._schemas)
         self.manifest = dict(self.manifest, tables=chosen)  # the only ones that are restored, watched and counted
         return found or super().problems(restore, session, facts)  # the dump is not brought here for a slip of the pen
 
@@ -93,6 +94,8 @@ class PartSource(DumpSource):
 
 class PartRestore(Restore):
     """A restore of a PartSource into the connection's login_db, which is not swapped."""
+
+    _replacement = None  # of the live rows, when it has come so far
 
     def run(self, source, check=False):
         """Replace the rows of the tables, or without swap have them ready beside, and return the result."""
@@ -161,7 +164,7 @@ class PartRestore(Restore):
 
     def _require_asked_for(self, ready, tables, schemas):
         """Refuse to put other tables in place than those that are asked for, by patterns as named() has them."""
-        asked, _lacking, found = named({"tables": ready["whole"], "excluded_data": []}, self.connection.query(RELATIONS), tables, schemas)
+        asked, _lacking, found = named_here(self.connection, {"tables": ready["whole"], "excluded_data": []}, tables, schemas)
         self._raise_findings(found)
         if places(asked) != places(ready["tables"]):
             raise SlipwayError("What is ready to be put in place is %s, and not what is asked for." % ", ".join(map(spoken, ready["tables"])),
@@ -245,13 +248,19 @@ class PartRestore(Restore):
                 raise SlipwayError("Tables are restored into the live database itself, where %s has no meaning." % option,
                                    untouched="Nothing was changed.", hint=hint)
 
+    def _untouched(self, error):
+        untouched = super()._untouched(error)
+        if untouched and self._replacement and self._replacement.raised:
+            return "Database %s was not touched, but for sequences, which have gone forward." % quote_ident(self.database)
+        return untouched
+
     def _replace(self, session, facts, tables, name, making):
         """Replace the rows in the live database by those of a database of this name.
 
         Returns warnings, and the error to be raised when the connection was lost as the end was asked for.
         """
         with self._timed("replace"), self.connection.session() as live:
-            replacement = Replacement(self.connection, live, tables, name, making)
+            self._replacement = replacement = Replacement(self.connection, live, tables, name, making)
             with replacement:
                 self._take(session, facts, live, name)
                 replacement.fill(self.watch)
@@ -326,6 +335,14 @@ def _entry(line):
     """The id of a line of an archive's list, and what stands there of the entry."""
     number, text = re.fullmatch(r"(\d+); \d+ \d+ (.*)", line).groups()
     return int(number), text
+
+
+def named_here(connection, manifest, tables, schemas):
+    """As named(), of the live database: where all that is there can be replaced, what it counts by has to be settable as well."""
+    here = connection.query(RELATIONS)
+    asked, lacking, found = named(manifest, here, tables, schemas)
+    wanted = places(asked)
+    return asked, lacking, found + refused(connection, [relation for relation in here if (relation["schema"], relation["name"]) in wanted])
 
 
 def named(manifest, here, tables, schemas):
