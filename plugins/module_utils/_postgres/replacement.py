@@ -62,7 +62,7 @@ class Replacement:
         self.tables = tables
         self.making = making
         self.warnings = []
-        self.raised = False  # whether sequences have gone forward, which stays so
+        self.raised = False  # whether sequences may have gone forward, which stays so
         self._here = {}
         self._there = {}
 
@@ -130,7 +130,7 @@ class Replacement:
                                hint="Bring it to the state of the dump, or restore the whole dump with swap=false and take the rows from there.")
 
     def _try(self, here, there):
-        """Make and compare tables in a transaction of a session, which is left open."""
+        """Make the tables in a transaction that the session here is left in, and compare them."""
         here.execute("BEGIN")
         self.making.make(here)
         self._compare(here, there)

@@ -251,7 +251,7 @@ class PartRestore(Restore):
     def _untouched(self, error):
         untouched = super()._untouched(error)
         if untouched and self._replacement and self._replacement.raised:
-            return "Database %s was not touched, but for sequences, which have gone forward." % quote_ident(self.database)
+            return "Database %s was not touched, but for sequences, which may have gone forward." % quote_ident(self.database)
         return untouched
 
     def _replace(self, session, facts, tables, name, making):
@@ -338,7 +338,7 @@ def _entry(line):
 
 
 def named_here(connection, manifest, tables, schemas):
-    """As named(), of the live database: where all that is there can be replaced, what it counts by has to be settable as well."""
+    """As named(), with the relations of the live database; sequences that could not be raised stand against it, too."""
     here = connection.query(RELATIONS)
     asked, lacking, found = named(manifest, here, tables, schemas)
     wanted = places(asked)

@@ -44,11 +44,12 @@ def raising(here, tables_here, there, tables_there):
     there_by_column = collections.defaultdict(list)
     for sequence in _counting(there, tables_there):
         there_by_column[sequence["column"]].append(sequence)
-    statements = {}  # of several columns, one is enough
+    pairs = {}  # by names: several columns, say of partitions, may count by one sequence
     for sequence in _counting(here, tables_here):
         others = there_by_column[sequence["column"]]
         for other in [other for other in others if other["name"] == sequence["name"]] or others:
-            statements[_raising(here, sequence, there.query("SELECT last_value, is_called FROM " + other["name"])[0])] = None
+            pairs[sequence["name"], other["name"]] = sequence
+    statements = [_raising(here, sequence, there.query("SELECT last_value, is_called FROM " + other)[0]) for (_name, other), sequence in pairs.items()]
     return [statement for statement in statements if statement]
 
 
