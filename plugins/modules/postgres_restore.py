@@ -96,7 +96,8 @@ options:
       - Columns must be the same as in the dump; more are allowed where they can be without a value. Every foreign key of the tables, and of
         others to them, is made again and so checked in the transaction. Triggers do not fire.
       - Sequences go forward to where the dump had them, never back. They are those that belong to a column of the tables, or of what these are
-        partitions of, and those that its default names (C(nextval)). One that only the application knows stays where it is.
+        partitions of, and those that its default calls by C(nextval), as PostgreSQL knows of them. One that only a function or the application
+        knows stays where it is.
       - They go forward one after the other, before the tables are locked, and stay there when the restore fails, which leaves a gap in
         the numbers. Each that is behind, or that gives its sessions several numbers in advance (C(CACHE)), waits at most 30 seconds for
         transactions that have taken a number of it; who wants one of it waits so long, too. Sequences that are not behind are not locked.

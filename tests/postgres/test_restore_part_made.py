@@ -104,6 +104,18 @@ def test_a_table_is_made_again_as_it_was_whatever_the_database_says_of_texts(pos
     assert test_restore.as_text(postgres, "shop") == before
 
 
+def test_null_in_an_array_of_a_definition_stays_null(postgres, tmp_path):
+    postgres.connection().execute("CREATE TABLE public.codes (tags text[] DEFAULT '{NULL,a}')")
+    made = dumped(postgres, tmp_path / "codes")
+    postgres.connection().execute("DROP TABLE public.codes")
+    postgres.sql("ALTER ROLE shop SET array_nulls = off")
+    try:
+        part(postgres, made, "codes")
+    finally:
+        postgres.sql("ALTER ROLE shop RESET array_nulls")
+    assert postgres.sql("INSERT INTO public.codes DEFAULT VALUES RETURNING tags[1] IS NULL", "shop") == "t"
+
+
 ODD = ['app."Order ""Lines"" 日本"', 'app."line\nbreak"', "app.room", "app.event_2", "app.secret", "app.hen", "app.egg",
        '"My Schema".nothing', '"My Schema".empty']
 

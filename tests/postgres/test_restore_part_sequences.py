@@ -128,6 +128,26 @@ def test_who_has_taken_a_number_and_goes_on_to_the_table_is_waited_for(postgres,
     assert postgres.sql(VISIT % 2 + " RETURNING id", "shop") == "4"
 
 
+def test_he_is_waited_for_whatever_limits_a_role_has(postgres, visits):
+    if int(postgres.sql("SHOW server_version_num")) < 170000:
+        pytest.skip("a server before 17 has no limit for transactions")
+    postgres.sql("ALTER ROLE shop SET transaction_timeout = '500ms'")
+    try:
+        with postgres.connection().session() as application:
+            application.execute("SET transaction_timeout = 0", "BEGIN", VISIT % 2)
+            threading.Timer(1.5, application.execute, ["COMMIT"]).start()
+            part(postgres, visits, "visits_1")
+    finally:
+        postgres.sql("ALTER ROLE shop RESET transaction_timeout")
+    assert postgres.sql("SELECT count(*) FROM public.visits_1", "shop") == "2"
+
+
+def test_a_sequence_that_is_begun_anew_at_the_last_moment_is_raised_again(postgres, visits, before):
+    before("LOCK TABLE", lambda: postgres.sql("TRUNCATE public.visits RESTART IDENTITY", "shop"))
+    part(postgres, visits, "visits")
+    assert postgres.sql(VISIT % 2 + " RETURNING id", "shop") == "4"
+
+
 def test_who_has_taken_a_number_is_not_waited_for_where_none_is_lacking(postgres, dump):
     with postgres.connection().session() as application:
         application.execute("BEGIN")
@@ -178,6 +198,16 @@ def test_a_partition_that_is_made_again_counts_by_a_sequence_that_is_there(postg
     before("TRUNCATE", visit)
     part(postgres, dump, "visits_1")
     assert postgres.sql("SELECT count(*), count(DISTINCT id) FROM public.visits", "shop") == "3|3"
+
+
+def test_a_sequence_that_the_role_may_not_set_is_said_of_a_partition_that_is_gone_too(postgres, tmp_path):
+    postgres.sql("CREATE SEQUENCE public.numbers; GRANT USAGE, SELECT ON SEQUENCE public.numbers TO shop; SET ROLE shop;"
+                 "CREATE TABLE public.parted (id int DEFAULT nextval('public.numbers'), at int) PARTITION BY LIST (at);"
+                 "CREATE TABLE public.parted_1 PARTITION OF public.parted FOR VALUES IN (1)", "shop")
+    dump = dumped(postgres, tmp_path)
+    postgres.connection().execute("DROP TABLE public.parted_1")
+    with pytest.raises(SlipwayError, match="GRANT SELECT, UPDATE ON SEQUENCE public.numbers TO shop.*not touched"):
+        part(postgres, dump, "parted_1")
 
 
 @pytest.mark.parametrize("cache", [1, 50])

@@ -12,7 +12,7 @@ import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import run, tail
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import SETTINGS, UNTIMED, PostgresError, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import READ_AS_WRITTEN, SETTINGS, UNTIMED, PostgresError, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import file_with
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
@@ -62,7 +62,7 @@ class Making:
         if not self.tables:
             return
         try:
-            session.execute(self._statement())
+            session.execute(*READ_AS_WRITTEN, self._statement())
         except PostgresError as error:
             said = _STATEMENT.split(error.message)[0]
             raise PostgresError("%s cannot be made again: %s" % (", ".join(map(spoken, self.tables)), said), error.sqlstate) from None

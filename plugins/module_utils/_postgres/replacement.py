@@ -10,7 +10,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import READ_AS_WRITTEN, UNTIMED, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import COUNTED_AT_ONCE, count_rows
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sequences import raising
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sequences import raising, refused
 
 FOREIGN_KEY = "23503"  # SQLSTATE foreign_key_violation
 
@@ -78,6 +78,9 @@ class Replacement:
         """Refuse tables that are defined otherwise or cannot be made, before anything is locked for long; nothing comes of it."""
         with self.connection.session() as here, self.connection.session(self.source) as there:
             self._try(here, there)
+            found = refused(here, self._here.values())
+            if found:
+                raise SlipwayError("; ".join(found) + ".")
 
     def fill(self, watch):
         """Replace all rows, and prove what has come of it."""
@@ -89,6 +92,8 @@ class Replacement:
         self.making.make(self.session)
         with self.connection.session(self.source) as source:
             self._compare(self.session, source)
+            # Who has begun one anew while we waited for the tables (TRUNCATE ... RESTART IDENTITY); its numbers in store went with it.
+            self.session.execute(*raising(self.session, self._here.values(), source, self._there.values(), anew=False))
         keys = self._without_keys()
         triggers = self._without_triggers()
         self.session.execute(*READ_AS_WRITTEN, "TRUNCATE ONLY %s" % ", ONLY ".join(quoted))
@@ -131,6 +136,7 @@ class Replacement:
 
     def _try(self, here, there):
         """Make the tables in a transaction that the session here is left in, and compare them."""
+        here.query(UNTIMED)
         here.execute("BEGIN")
         self.making.make(here)
         self._compare(here, there)

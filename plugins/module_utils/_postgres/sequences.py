@@ -35,11 +35,11 @@ def refused(session, tables):
                    " lets it." % sequence for sequence in _counting(session, tables) if not sequence["allowed"]})
 
 
-def raising(here, tables_here, there, tables_there):
+def raising(here, tables_here, there, tables_there, anew=True):
     """The statements, each for a sequence of tables ({oid}) here, after which none gives out a number that those of the same names have there.
 
     A sequence is written anew by its owner, as it is: nobody else takes a number meanwhile, and no session has any in store (CACHE)
-    afterwards. Who does not own it can do neither, but look and set it in one statement.
+    afterwards. Who does not own it can do neither, but look and set it in one statement, as all are without anew.
     """
     there_by_column = collections.defaultdict(list)
     for sequence in _counting(there, tables_there):
@@ -49,11 +49,12 @@ def raising(here, tables_here, there, tables_there):
         others = there_by_column[sequence["column"]]
         for other in [other for other in others if other["name"] == sequence["name"]] or others:
             pairs[sequence["name"], other["name"]] = sequence
-    statements = [_raising(here, sequence, there.query("SELECT last_value, is_called FROM " + other)[0]) for (_name, other), sequence in pairs.items()]
+    statements = [_raising(here, sequence, there.query("SELECT last_value, is_called FROM " + other)[0], anew and sequence["ours"])
+                  for (_name, other), sequence in pairs.items()]
     return [statement for statement in statements if statement]
 
 
-def _raising(session, sequence, wanted):
+def _raising(session, sequence, wanted, anew):
     """The statement that raises a sequence to the state {last_value, is_called}, or an empty one where there is nothing to do.
 
     pg_sequence_last_value() would tell nothing of a sequence that was set and not called since.
@@ -63,7 +64,7 @@ def _raising(session, sequence, wanted):
     behind = "FROM %s WHERE (%d - last_value::numeric - (%d) * is_called::int) * (%d) > 0" % (name, comes, step, step)
     is_behind = session.query("SELECT last_value " + behind)
     parts = []
-    if sequence["ours"] and (is_behind or sequence["cached"]):
+    if anew and (is_behind or sequence["cached"]):
         parts.append("ALTER SEQUENCE IF EXISTS %s INCREMENT %d" % (name, step))  # one that comes with its table is not there yet
     if is_behind:
         parts.append("SELECT setval(%s, %d, %s) %s" % (quote_literal(name), wanted["last_value"], wanted["is_called"], behind))
