@@ -19,10 +19,11 @@ UPDATE django_site SET domain = {site_domain}, name = left({site_domain}, 50);
 END $do$"""
 
 # Bytecode is valid for as long as its source has that hash: patches change sources, and no time of a file is kept in a package.
-# A file that cannot be compiled, such as a test of somebody's parser, is named, and no reason to have no package. All else is one,
-# a full disk too, which Python's own compileall tells with the exit status of such a file.
+# A file that cannot be compiled, such as a test of somebody's parser, or that has its bytecode where this user may not write, is
+# named, and no reason to have no package. All else is one, a full disk too, which Python's own compileall tells with the exit
+# status of such a file.
 COMPILE = """
-import os, py_compile, sys
+import errno, os, py_compile, sys
 top, checked = sys.argv[1], py_compile.PycInvalidationMode.CHECKED_HASH
 for folder, folders, names in os.walk(top):
     folders.sort()
@@ -30,14 +31,17 @@ for folder, folders, names in os.walk(top):
         try:
             if os.path.isfile(path):
                 py_compile.compile(path, dfile=os.path.relpath(path, top), doraise=True, invalidation_mode=checked)
-        except py_compile.PyCompileError as error:
-            print(error.file, error, file=sys.stderr)
+        except (py_compile.PyCompileError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in (errno.EACCES, errno.ENAMETOOLONG):
+                raise
+            print(path, error, file=sys.stderr)
 """
 # The same for the same sources: nothing of the folder, and of sets no order that differs with every process (before Python 3.11
-# None is hashed by its address, so that is to be the same as well). Not from the checkout, whose modules could have names of
+# None is hashed by its address, so that is to be the same as well); and nothing that only some machines have Python import at its
+# start, or set for it, for what is known already is written otherwise. Not from the checkout, whose modules could have names of
 # Python's own.
-BYTECODE = ["sh", "-c", 'cd / && PYTHONHASHSEED=0 PYTHONPYCACHEPREFIX= $(setarch -R true 2> /dev/null && echo setarch -R)'
-                        ' "$0" -c "$1" "$OLDPWD"', "{python}", COMPILE]
+BYTECODE = ["sh", "-c", 'cd / && unset PYTHONPATH PYTHONOPTIMIZE PYTHONWARNINGS PYTHONPYCACHEPREFIX && PYTHONHASHSEED=0'
+                        ' $(setarch -R true 2> /dev/null && echo setarch -R) "$0" -S -c "$1" "$OLDPWD"', "{python}", COMPILE]
 
 DJANGO = {
     "variables": {"site_domain": ""},

@@ -125,6 +125,13 @@ def test_a_package_has_the_bytecode_of_those_who_are_to_compile_and_no_other(tmp
     assert [name for name in layer_names(store, *digests)["source"] if "pyc" in name] == [name.replace("%s", tag) for name in bytecode]
 
 
+def test_bytecode_is_not_of_the_machine_that_builds(tmp_path, store):
+    (tmp_path / "sitecustomize.py").write_text("raise SystemExit('what this machine has Python do at its start')", encoding="utf-8")
+    repository = shop(tmp_path / "repository", slipway="application: shop\nprofile: django\n", **{"x" * 245 + ".py": ""})
+    result = build(repository.path, "1.0.0", NAME, store, environment={"PYTHONPATH": str(tmp_path)})
+    assert "File name too long" in result["output"] and [name for name in layer_names(store, result["digest"])["source"] if "app." in name and "pyc" in name]
+
+
 @pytest.mark.parametrize("fails", ["kill -9 $$", "exec /gone", "shift; ulimit -f 0; exec \"$@\""], ids=["killed", "gone", "full"])
 def test_bytecode_is_whole_or_there_is_no_package(tmp_path, store, fails):
     """In the place of setarch, a program by which Python is run with what goes wrong."""
