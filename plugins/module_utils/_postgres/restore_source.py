@@ -261,6 +261,7 @@ class _Reader:
         self._major = major
         self._watch = watch
         self._alone = alone
+        self._left_out = manifest["excluded"] + manifest["excluded_data"]
         self._sizes = {}
         for table in manifest["tables"]:
             name = ("%(schema)s.%(name)s" if alone else "%(name)s") % table
@@ -306,7 +307,7 @@ class _Reader:
             return
         reason = error.benign_for(self._major)
         if reason is None:
-            raise SlipwayError("pg_restore cannot restore %s" % error, hint=hint_for(error))
+            raise SlipwayError("pg_restore cannot restore %s" % error, hint=hint_for(error, self._left_out))
         if error.text not in self._known:  # each job says it once more
             self._known.add(error.text)
             self.ignored.append({"error": str(error), "reason": reason})
