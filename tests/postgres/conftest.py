@@ -110,8 +110,9 @@ def playbooks(postgres, tmp_path):
             "slipway_database": {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": PASSWORD,
                                  "login_db": "shop"}}, **more)
         (tmp_path / "hosts").write_text("[app]\nhost\n", encoding="utf-8")
+        (tmp_path / "variables.json").write_text(json.dumps(variables), encoding="utf-8")
         done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-v", "-i", "hosts", *["slipway.app." + name for name in names], *options,
-                               "-e", json.dumps(variables)], cwd=tmp_path, capture_output=True, text=True, check=False)
+                               "-e", "@variables.json"], cwd=tmp_path, capture_output=True, text=True, check=False)
         assert PASSWORD not in done.stdout + done.stderr
         return done
 
