@@ -167,5 +167,5 @@ def _why_not(entry, superuser):
 def hint_for(error, left_out=()):
     """What to do about an error, or None; left_out are tables that a dump lacks, or lacks the rows of."""
     if left_out and _LACKING.search(error.text):
-        return "The dump was made without these tables, or their rows, and something in it refers to them: %s." % listed(left_out)
+        return "The dump was made without these tables, or their rows, which something in it may refer to: %s." % listed(left_out)
     return next((hint for text, hint in HINTS if re.search(text, error.text)), None)
