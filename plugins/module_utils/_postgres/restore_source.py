@@ -261,7 +261,6 @@ class _Reader:
         self._major = major
         self._watch = watch
         self._alone = alone
-        self._left_out = manifest["excluded"] + manifest["excluded_data"]
         self._sizes = {}
         for table in manifest["tables"]:
             name = ("%(schema)s.%(name)s" if alone else "%(name)s") % table
@@ -270,6 +269,7 @@ class _Reader:
         self._table, self._size, self._passed = "", 0, 0  # what one alone is at: all of it, and what has come to it
         self._known = set()
         self.ignored = []
+        self._left_out = manifest["excluded"] + manifest["excluded_data"]
         self.last = ""
 
     def hear(self, line):
