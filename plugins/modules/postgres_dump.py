@@ -117,11 +117,16 @@ options:
       - A pattern is V([schema.]name) with V(*) for any characters and V(?) for any one. Upper case means lower case as in SQL, but for
         what stands in double quotes, which is meant to the letter. Without a schema it means all schemas.
       - The partitions of a table that is left out are left out with it.
+      - What refers to such a table, be it a foreign key or a view, cannot be made without it, so the whole database cannot be restored. Of foreign
+        keys a warning says so, and M(slipway.app.postgres_restore) refuses such a dump; some of its tables can be restored. Leave out what
+        refers to it as well.
     type: list
     elements: str
   exclude_table_data:
     description:
-      - Patterns of tables that are dumped without their rows. With O(sanitize) a foreign key to one keeps the dump from being made, unless C(orphans) of the
+      - Patterns of tables that are dumped without their rows. Where rows of a table that is dumped with its rows refer to one by a foreign key,
+        the whole database cannot be restored, as with O(exclude_tables).
+      - With O(sanitize) a foreign key to one keeps the dump from being made, unless C(orphans) of the
         table that refers says what becomes of its rows.
     type: list
     elements: str

@@ -251,7 +251,7 @@ local:
       type: int
       sample: 1508900000
     sessions:
-      description: How many sessions are in it. It cannot be copied as long as there are any.
+      description: How many sessions are in it. As long as there are any, a restore from it is a stream, and the server does not copy it by itself.
       type: int
       sample: 0
 others:

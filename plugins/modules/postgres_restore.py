@@ -46,7 +46,8 @@ options:
       - The key of a dump, C(<instance>/<database>/<config>/<timestamp>), or the beginning of keys; of those below it the newest is taken.
       - A beginning with dumps of several databases below it is refused, and so is one without the name of a database, where the dump is not
         of O(login_db). A dump from which tables or rows were left out (RV(excluded), RV(excluded_data)) is only taken for the whole
-        database when its config is named, here or as O(config), or its whole key.
+        database when its config is named, here or as O(config), or its whole key. Where a foreign key in it needs what was left out, it is
+        not taken for the whole database at all.
       - A sanitized dump is only taken, for the whole database or for some tables, when its config is named or its whole key, and in V(prod), or
         where O(environment) does not say which it is, only when its whole key is.
       - V(:pre) is what was live before the last restore with O(reversible=true), and V(:post) what was live before going back to it.
@@ -529,6 +530,8 @@ def from_dump(params, restore, check):
     """Restore the dump, or some of it, that the parameters name; the result."""
     dump = dump_from(params)
     some = parts(params)
+    if not some:
+        dump_choice.require_restorable(dump)
     restore.wishes.after_restore, warnings = dump_choice.after_restore(dump, params["after_restore"], not some)
     if some:
         source = PartSource(dump, params["bin_dir"], params["tables"], params["schemas"], check)

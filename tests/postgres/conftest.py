@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import signal
@@ -97,6 +98,25 @@ def postgres(server):
         INSERT INTO public.orders (note) SELECT 'order ' || g FROM generate_series(1, 1000) g;
         INSERT INTO public.django_migrations VALUES (1, '0001_initial')""")
     return server
+
+
+@pytest.fixture
+def playbooks(postgres, tmp_path):
+    """playbooks(names, *options, **variables) -> the CompletedProcess of a run of these playbooks, one after the other, on one host."""
+    def run(names, *options, **more):
+        variables = dict({
+            "ansible_connection": "local", "ansible_python_interpreter": sys.executable, "slipway_environment": "uat",
+            "slipway_root": str(tmp_path / "shop"), "slipway_dump_store": str(tmp_path / "dumps"), "slipway_postgres_bin_dir": postgres.bin_dir,
+            "slipway_database": {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": PASSWORD,
+                                 "login_db": "shop"}}, **more)
+        (tmp_path / "hosts").write_text("[app]\nhost\n", encoding="utf-8")
+        (tmp_path / "variables.json").write_text(json.dumps(variables), encoding="utf-8")
+        done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-v", "-i", "hosts", *["slipway.app." + name for name in names], *options,
+                               "-e", "@variables.json"], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert PASSWORD not in done.stdout + done.stderr
+        return done
+
+    return run
 
 
 @pytest.fixture

@@ -49,7 +49,6 @@ def test_it_is_shown_of_a_host_over_ssh(postgres, over_ssh, folder):
 
 
 @needs_root
-@pytest.mark.long
 def test_it_is_shown_of_what_another_user_does(postgres, folder):
     shown(postgres, dict(HERE, **OTHER), folder)
 

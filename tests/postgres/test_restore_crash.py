@@ -23,7 +23,8 @@ from ansible_collections.slipway.app.tests.selection import long_but
 OLD, WHOLE = 10, 1000
 send = Session._send
 # Each step of a reversible restore over an earlier one, by the statement it begins with.
-STEPS = ["pg_try_advisory_lock(1936484722", "CREATE DATABASE", "SELECT n.nspname", "ANALYZE", "pg_try_advisory_lock(1936484720",
+STEPS = ["pg_try_advisory_lock(1936484722", "CREATE DATABASE", "SELECT n.nspname", "ANALYZE", 'IN DATABASE "shop__new" SET',
+         'DATABASE "shop__new" ALLOW_CONNECTIONS false', 'RENAME TO "shop__ready"', "pg_try_advisory_lock(1936484720",
          'DATABASE "shop" ALLOW_CONNECTIONS false', "pg_terminate_backend", 'RENAME TO "shop__pre"', "DROP DATABASE"]
 
 

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
+from ansible_collections.slipway.app.tests.selection import long_but
 
 CONFIGS = {"safe": {"reversible": True, "pre_swap_hooks": ["psql -Xqc 'DELETE FROM public.orders WHERE id > 500'"], "exclude_tables": ["x"]}}
 
@@ -110,6 +111,41 @@ def test_another_database_of_the_server_is_copied_under_the_guards_of_copies(pos
     with postgres.connection(database="another").session():  # it is in use, so it is streamed, one table after the other
         done = restored(jobs=3, **there)
     assert done["restored"] == ":another" and done["checked"] == 1
+
+
+REFERS = "CREATE TABLE public.kept (id int PRIMARY KEY); CREATE TABLE public.refers (id int REFERENCES public.kept (id))%s"
+ROWS = "; INSERT INTO public.kept VALUES (1); INSERT INTO public.refers VALUES (%s)"
+PARTED = (" PARTITION BY LIST (id); CREATE TABLE public.one PARTITION OF public.refers FOR VALUES IN (1);"
+          "CREATE TABLE public.rest PARTITION OF public.refers DEFAULT%s")
+LACKING = "Foreign key refers_id_fkey of table public.refers needs rows of table public.kept, which are left out."
+
+
+@pytest.mark.parametrize("sql, left_out, lacking", long_but([
+    (REFERS % ROWS % 1, {"exclude_table_data": ["kept"]}, True), (REFERS % ROWS % "NULL", {"exclude_table_data": ["kept"]}, False),
+    (REFERS % ROWS % 1, {"exclude_table_data": ["kept", "refers"]}, False), (REFERS % "", {"exclude_tables": ["kept"]}, True),
+    (REFERS % ROWS % 1, {"exclude_tables": ["kept", "refers"]}, False),
+    (REFERS % ROWS % 1, {"exclude_tables": ["kept"], "exclude_table_data": ["refers"]}, True),
+    (REFERS % (ROWS % 1 + "; ALTER TABLE public.refers DROP CONSTRAINT refers_id_fkey, ADD FOREIGN KEY (id) REFERENCES public.kept NOT VALID"),
+     {"exclude_table_data": ["kept"]}, False),
+    (REFERS % PARTED % ROWS % 1, {"exclude_table_data": ["kept"]}, True),
+    (REFERS % PARTED % ROWS % 1, {"exclude_table_data": ["kept", "one"]}, False)],
+    (REFERS % ROWS % 1, {"exclude_table_data": ["kept"]}, True)))
+def test_what_no_restore_can_make_is_known_before(postgres, restored, tmp_path, sql, left_out, lacking):
+    """And what is not said to be so is restored."""
+    postgres.connection().execute(sql)
+    store = FolderStore(str(tmp_path))
+    made = dump(postgres.connection(), store, Wish("here", jobs=2, bin_dir=postgres.bin_dir, **left_out))
+    assert bool(lacking) == any(LACKING in warning for warning in made["warnings"])
+    for check in (True, False):
+        result = restored(check, source=made["key"])
+        assert result.get("failed", False) is lacking and (not lacking or LACKING in result["msg"] and LACKING in result["findings"]), result
+    assert postgres.databases() == {"shop"}
+    if lacking:  # as a manifest of before says nothing of it
+        path = tmp_path / made["key"] / "manifest.json"
+        manifest = json.loads(path.read_text())
+        del manifest["needed"]
+        path.write_text(json.dumps(manifest))
+        assert "or their rows, which something in it may refer to: public.kept" in restored(source=made["key"])["msg"]
 
 
 def test_what_others_have_at_the_names_of_what_is_kept_is_not_dropped(postgres, restored):

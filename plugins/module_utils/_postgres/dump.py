@@ -109,7 +109,7 @@ def dump(connection, store, wish, check=False, report=None):
         clients = programs.for_dump(facts["server_version"], wish.bin_dir)
         settled = (wish.sanitizing or compression).settle(wish.compression, clients)
         if check:
-            selection = Selection(session, wish.exclude_tables, wish.exclude_table_data)
+            selection = Selection(session, wish.exclude_tables, wish.exclude_table_data, bool(wish.sanitizing))
             manifest, warnings = _manifest(facts, clients, wish, settled, selection), selection.warnings
             if wish.sanitizing:
                 manifest["sanitized"] = wish.sanitizing.check(connection, selection, facts)
@@ -146,7 +146,7 @@ def _written(connection, part, wish, clients, settled, report):
     with connection.session() as session:
         snapshot = begin(session)
         facts = session.query(LOOK)[0]
-        selection = Selection(session, wish.exclude_tables, wish.exclude_table_data)
+        selection = Selection(session, wish.exclude_tables, wish.exclude_table_data, bool(wish.sanitizing))
         manifest = dict(_manifest(facts, clients, wish, settled, selection), started=started)
         manifest["roles"] = [row["name"] for row in session.query(ROLES)]
         manifest["outside"] = outside(session, facts["database"])
@@ -354,7 +354,7 @@ def _manifest(facts, clients, wish, settled, selection):
     """The manifest as far as it is known before the dump."""
     options = {"config": wish.config, "exclude_tables": list(wish.exclude_tables), "exclude_table_data": list(wish.exclude_table_data),
                "pre_dump_hooks": [argv[0] for argv in wish.hooks if argv]}
-    return dict(content(facts, clients, selection), format=manifests.FORMAT, jobs=wish.jobs, compression=settled, who=wish.who,
+    return dict(content(facts, clients, selection), needed=selection.needed, format=manifests.FORMAT, jobs=wish.jobs, compression=settled, who=wish.who,
                 environment=wish.environment, options=options, slipway=manifests.SLIPWAY)
 
 

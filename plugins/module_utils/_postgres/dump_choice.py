@@ -12,9 +12,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.databases im
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import SAFE
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG, PARTS, Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.manifest import environment_of
-from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
-
-MANY = 20  # names that are not all said any more
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import listed, needed
 
 
 def choose(store, wanted, database, config=NO_CONFIG, whole=True, environment=None):
@@ -43,6 +41,15 @@ def choose(store, wanted, database, config=NO_CONFIG, whole=True, environment=No
     if dump.manifest.get("sanitized"):
         _require_masked_meant(wanted, key, meant, environment)
     return dump
+
+
+def require_restorable(dump):
+    """Refuse a dump that no whole database can be made of, since foreign keys in it need what was left out."""
+    found = needed(dump.manifest.get("needed", []))
+    if found:
+        raise SlipwayError("The whole database cannot be restored from %s: %s" % (dump.key, " ".join(found)), untouched="Nothing was changed.",
+                           hint="Some of its tables can (tables, schemas). Another dump leaves out the rows of all tables that refer, too, or none of these.",
+                           findings=found)
 
 
 def _require_masked_meant(wanted, key, meant, environment):
@@ -127,9 +134,3 @@ def after_restore(dump, wanted, whole=True):
     if texts and not (wanted and whole):
         return [], ["The SQL that the rules of the dump ask for is not run: %s." % "; ".join(texts)]
     return texts, []
-
-
-def listed(tables):
-    """The names of tables, as far as there are not too many."""
-    more = ", and %d more" % (len(tables) - MANY) if len(tables) > MANY else ""
-    return ", ".join(map(spoken, tables[:MANY])) + more

@@ -92,6 +92,8 @@ FIELDS = {
 LATER = {
     # What was asked for; of hooks only which programs they were, since their arguments may be secrets.
     "options": _dict_of(config=_text, exclude_tables=_list_of(_text), exclude_table_data=_list_of(_text), pre_dump_hooks=_list_of(_text)),
+    # Foreign keys that no restore of the whole database can make, since they need what was left out.
+    "needed": _list_of(_dict_of(key=_text, table=_dict_of(schema=_text, name=_text), of=_dict_of(schema=_text, name=_text))),
     "icu_rules": _optional(_text),
     "environment": _optional(_text),  # that the database belongs to, as whoever dumped it has named it; None: it was not named
     "system": _optional(_text),  # the identifier that a server and its standbys have in common, of a sanitized dump

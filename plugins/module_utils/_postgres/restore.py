@@ -134,7 +134,8 @@ class Restore:
             if there not in found:
                 if back not in found:
                     raise SlipwayError("There is no database %s to go to." % quote_ident(there), untouched="Nothing was changed.",
-                                       hint="It is kept when a restore is reversible, until the next restore.")
+                                       hint="It is kept when %s, until the next restore." % (
+                                           "a restore is reversible" if where == ":pre" else "the database goes back to :pre"))
                 result["changed"] = found.get(self.database) is False  # it is open again
                 return result
             if back in found:

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import OLDEST
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import listed
+
 NEWEST = 99
 
 # Entries of an archive that are never asked of the server: their kind, which of them, for whom, and why.
@@ -34,16 +37,16 @@ LEFT_OUT = (
 # Errors known to be harmless: their text, the command they answer, the majors of the server that say them, and why.
 BENIGN = (
     {"text": r'unrecognized configuration parameter "transaction_timeout"', "command": r"SET transaction_timeout = 0;",
-     "since": 10, "until": 16,
+     "since": OLDEST, "until": 16,
      "reason": "pg_restore 17 and later turns off a timeout that servers before 17 do not have"},
     {"text": r'schema "public" already exists', "command": r"CREATE SCHEMA public;",
-     "since": 10, "until": NEWEST,
+     "since": OLDEST, "until": NEWEST,
      "reason": "an archive of pg_dump before 15 can ask for the schema that every database has from the beginning"},
     {"text": r"must be owner of schema public", "command": r"COMMENT ON SCHEMA public IS ",
-     "since": 10, "until": NEWEST,
+     "since": OLDEST, "until": NEWEST,
      "reason": "the comment that every schema public has; since PostgreSQL 15 the schema belongs to the database's owner"},
     {"text": r"must be owner of extension \S+", "command": r"COMMENT ON EXTENSION ",
-     "since": 10, "until": NEWEST,
+     "since": OLDEST, "until": NEWEST,
      "reason": "the comment of an extension comes with the extension"},
 )
 
@@ -57,6 +60,9 @@ HINTS = (
     (r"No space left on device|could not extend file", "The disk of the server is full; what was restored is dropped again."),
     (r"unsupported version", "The archive was written by a newer pg_dump: install the client of that version on this host."),
 )
+
+# What the server says when what was left out of a dump is wanted.
+_LACKING = re.compile(r'violates foreign key constraint|relation "[^"]*" does not exist')
 
 _BEGINS = re.compile(r"pg_restore: (?:error|fatal): (?P<text>.*)", re.DOTALL)
 # Several jobs write to one pipe, each message in pieces: one can begin in the middle of another, and what it says be torn.
@@ -158,6 +164,8 @@ def _why_not(entry, superuser):
     return None
 
 
-def hint_for(error):
-    """What to do about an error, or None."""
+def hint_for(error, left_out=()):
+    """What to do about an error, or None; left_out are tables that a dump lacks, or lacks the rows of."""
+    if left_out and _LACKING.search(error.text):
+        return "The dump was made without these tables, or their rows, which something in it may refer to: %s." % listed(left_out)
     return next((hint for text, hint in HINTS if re.search(text, error.text)), None)

@@ -269,6 +269,7 @@ class _Reader:
         self._table, self._size, self._passed = "", 0, 0  # what one alone is at: all of it, and what has come to it
         self._known = set()
         self.ignored = []
+        self._left_out = manifest["excluded"] + manifest["excluded_data"]
         self.last = ""
 
     def hear(self, line):
@@ -306,7 +307,7 @@ class _Reader:
             return
         reason = error.benign_for(self._major)
         if reason is None:
-            raise SlipwayError("pg_restore cannot restore %s" % error, hint=hint_for(error))
+            raise SlipwayError("pg_restore cannot restore %s" % error, hint=hint_for(error, self._left_out))
         if error.text not in self._known:  # each job says it once more
             self._known.add(error.text)
             self.ignored.append({"error": str(error), "reason": reason})

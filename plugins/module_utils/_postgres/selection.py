@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
 
 # Everything that pg_dump takes for a table where it is to leave one out.
 RELATIONS = """
@@ -21,9 +22,19 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
 ORDER BY 2, 3"""
 
+MANY = 20  # names that are not all said any more
+
+# Foreign keys to what is left out. Those that the server has not checked ("valid" is false) are not checked by a restore, either.
+# On a standby nobody can read unlogged tables, which pg_dump leaves empty.
 REFERENCES = """
-SELECT conname AS name, conrelid::bigint AS source, confrelid::bigint AS target
-FROM pg_constraint WHERE contype = 'f' AND conparentid = 0 AND confrelid IN (%s) AND conrelid NOT IN (%s) ORDER BY 1"""
+SELECT k.conname AS name, k.conrelid::bigint AS source, k.confrelid::bigint AS target,
+       k.convalidated AND NOT (c.relpersistence = 'u' AND pg_is_in_recovery()) AS valid,
+       (SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)) AS columns
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+WHERE k.contype = 'f' AND k.conparentid = 0 AND k.confrelid IN (%s) ORDER BY 1, 2"""
+
+# Whether any row that is dumped refers to one: a foreign key with a NULL in it does not.
+REFERRING = "SELECT EXISTS (SELECT FROM %s%s.%s WHERE %s AND tableoid NOT IN (%s)) AS it"
 
 
 class Pattern:
@@ -52,9 +63,13 @@ class Pattern:
 
 
 class Selection:
-    """The relations of a database: excluded are those left out, excluded_data those whose rows are; warnings say what is odd."""
+    """The relations of a database: excluded are those left out, excluded_data those whose rows are; warnings say what is odd.
 
-    def __init__(self, session, exclude_tables, exclude_table_data):
+    needed are the foreign keys that no restore can make, since they refer to what is left out: [{key, table, of}], two of which are {schema, name}.
+    With by_rules it is up to the rules of a sanitized dump which rows refer to any.
+    """
+
+    def __init__(self, session, exclude_tables, exclude_table_data, by_rules=False):
         self.warnings = []
         self._relations = {relation["oid"]: relation for relation in session.query(RELATIONS)}
         self.excluded = self._matching(exclude_tables)
@@ -66,7 +81,8 @@ class Selection:
                              key=lambda table: -table["bytes"])
         empty = {relation["oid"] for relation in self.excluded_data}
         self.with_rows = [table for table in self.tables if table["oid"] not in empty]
-        self._look_at_references(session)
+        self.needed = list(self._needed(session, out, {} if by_rules else empty))
+        self.warnings += ["%s The whole database cannot be restored from the dump." % sentence for sentence in needed(self.needed)]
 
     @property
     def relations(self):
@@ -89,17 +105,30 @@ class Selection:
             yield relation["oid"]
             relation = self._relations.get(relation["partition_of"])
 
-    def _look_at_references(self, session):
-        out = [relation["oid"] for relation in self.excluded + self.excluded_data]
-        if not out:
+    def _needed(self, session, out, empty):
+        """The foreign keys of what is dumped to what is not: to tables in out, and to those in empty where rows refer to any."""
+        if not (out or empty):
             return
-        listed = ", ".join(map(str, out))
-        for key in session.query(REFERENCES % (listed, listed)):
+        for key in session.query(REFERENCES % ", ".join(map(str, [*out, *empty]))):
             source, target = self._relations.get(key["source"]), self._relations.get(key["target"])
-            if source and target:
-                self.warnings.append(
-                    "Foreign key %s of table %s refers to table %s, which is left out: a restore will not be able to make it where rows refer to any."
-                    % (key["name"], spoken(source), spoken(target)))
+            if source and target and source["oid"] not in out and (target["oid"] in out or self._refers(session, source, key, empty, out)):
+                yield {"key": key["name"], "table": names([source])[0], "of": names([target])[0]}
+
+    @staticmethod
+    def _refers(session, source, key, empty, out):
+        """Whether a row that is dumped refers by a foreign key to any."""
+        if not key["valid"] or source["oid"] in empty:
+            return False
+        return session.query(REFERRING % (
+            "" if source["kind"] == "p" else "ONLY ", quote_ident(source["schema"]), quote_ident(source["name"]),
+            " AND ".join("%s IS NOT NULL" % quote_ident(column) for column in key["columns"]), ", ".join(map(str, [*out, *empty]))))[0]["it"]
+
+
+def needed(keys):
+    """A sentence for each foreign key that needs what is left out, as Selection.needed has them, as far as there are not too many."""
+    more = ["%d more foreign keys need what is left out." % (len(keys) - MANY)] if len(keys) > MANY else []
+    return ["Foreign key %s of table %s needs rows of table %s, which are left out." % (
+        key["key"], spoken(key["table"]), spoken(key["of"])) for key in keys[:MANY]] + more
 
 
 def exactly(relation):
@@ -119,3 +148,9 @@ def places(relations):
 def names(relations):
     """[{schema, name}] of relations."""
     return [{"schema": relation["schema"], "name": relation["name"]} for relation in relations]
+
+
+def listed(relations):
+    """The names of relations, as far as there are not too many."""
+    more = ", and %d more" % (len(relations) - MANY) if len(relations) > MANY else ""
+    return ", ".join(map(spoken, relations[:MANY])) + more

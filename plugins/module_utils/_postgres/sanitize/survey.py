@@ -39,7 +39,7 @@ def survey(connection, document, below, environment, gather, exclude_tables=(), 
         session.query("SELECT set_config('%s', %s, false)" % (SETTING, quote_literal(sanitizing.key.setting)))
         session.execute(*writer.SETTINGS, dumps.BEGIN)
         facts = session.query(dumps.LOOK)[0]
-        selection = Selection(session, exclude_tables, exclude_table_data)
+        selection = Selection(session, exclude_tables, exclude_table_data, by_rules=True)
         plan = Plan(session, sanitizing.rules, sanitizing.policy, selection, facts)
         result = {"policy": sanitizing.policy, "problems": plan.problems}
         if RULES in gather:

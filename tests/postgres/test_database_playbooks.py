@@ -1,0 +1,42 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks of databases, as a user calls them who has a database and no application; the host is this machine."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def notes(postgres):
+    return {row["note"] for row in postgres.connection().query("SELECT note FROM public.orders")}
+
+
+def test_jobs_and_hooks_are_said_with_the_playbook(postgres, playbooks):
+    done = playbooks(["database_dump", "database_list", "database_restore"], "-vvv", source="uat/shop", jobs=3, verify=True,
+                     pre_dump_hooks="psql -Xqc \"UPDATE public.orders SET note = 'dumped, here'\"",
+                     pre_swap_hooks=[["psql", "-Xqc", "INSERT INTO public.orders (id, note) VALUES (1001, 'hook')"]],
+                     pre_swap_sql=["UPDATE public.orders SET note = 'sql' WHERE id = 1", "UPDATE public.orders SET note = 'more' WHERE id = 2"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert notes(postgres) == {"dumped, here", "hook", "sql", "more"}
+    asked = [line.split()[1].rstrip(",") for line in done.stdout.splitlines() if line.strip().startswith(('"jobs": ', '"verify": '))]
+    assert set(asked) == {"3", "true"}, asked
+
+
+@pytest.mark.long
+def test_a_clean_copy_is_restored_again_and_again(postgres, playbooks):
+    clean = {"source": ":shop_clean", "source_environment": "uat"}
+    for playbook, more in (("database_copy", {"target": "shop_clean"}), ("database_restore", clean), ("database_restore", clean)):
+        done = playbooks([playbook], **more)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "spoiled" not in notes(postgres)
+        postgres.connection().execute("UPDATE public.orders SET note = 'spoiled'")
+    assert postgres.databases() == {"shop", "shop_clean"}
+
+
+@pytest.mark.long
+def test_it_is_said_what_is_live_where_there_is_nowhere_to_go(postgres, playbooks):
+    done = playbooks(["database_dump", "database_restore", "database_reverse"], source="uat/shop", reversible=True, to="post")
+    assert done.returncode == 0 and "shop: nothing was changed; what was restored last is live. :post is there only after -e to=pre" in done.stdout, done.stdout
+    done = playbooks(["database_reverse", "database_reverse"])
+    assert done.returncode == 0 and "shop: nothing was changed; what was live before the last restore is live again" in done.stdout, done.stdout
