@@ -55,6 +55,10 @@ options:
       - V(stream) lets pg_dump write into pg_restore.
       - V(auto) takes V(template) where O(source) is on the same server, may be blocked, and nobody is in it, and where a copy can be what
         O(properties) asks for; otherwise V(stream). RV(because) says why.
+      - With O(properties=target), a copy from a template can not be what a live database is where O(source) has another owner, encoding,
+        locale or tablespace, where objects in it belong to other roles than its owner, or where a role has privileges in it that has
+        none in the live database. So what the database is afterwards does not depend on who was in O(source).
+      - A stream reads all that is in O(source), so the connecting role must be allowed to.
       - V(auto) where neither call nor config says it.
     type: str
     choices: [auto, template, stream]
@@ -64,7 +68,7 @@ options:
     type: bool
   bin_dir:
     description:
-      - Folder of the client programs pg_dump and pg_restore, for a stream. Without it, those of the folders of Debian's and Red Hat's packages
+      - Folder of the client programs pg_dump and pg_restore. Without it, those of the folders of Debian's and Red Hat's packages
         and of C(PATH) are looked at, and the oldest version is taken that suits the servers.
     type: path
   config:
@@ -97,7 +101,8 @@ options:
         privileges they had. Where there is no database yet, the connecting role owns it; encoding, locale, settings and comment are those
         of the source.
       - V(dump) means those of the source. Its roles must be there, and the connecting role must be allowed to give them what is theirs.
-      - In a copy from a template, what is in the database has the owners and privileges that it has in the source.
+      - A copy from a template has the privileges of O(source) on what is in it, and gets those of the live database beside them. A role that
+        has privileges in both can do afterwards what it can do in either.
       - V(target) where neither call nor config says it.
     type: str
     choices: [target, dump]
@@ -162,7 +167,8 @@ options:
       - Without it, the playbook shows a line every few seconds all the same.
     type: path
 requirements:
-  - For a stream pg_dump and pg_restore on the host the module runs on, of the major version of the source's server or a later one.
+  - pg_dump and pg_restore on the host the module runs on, of the major version of the source's server or a later one. Only a copy from a
+    template that replaces nothing, or with O(properties=dump), does without.
 notes:
   - The role needs C(CREATEDB), and must own O(login_db) or be a member of the role that does. To copy from a template it must own O(source),
     too.

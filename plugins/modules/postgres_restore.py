@@ -245,6 +245,8 @@ options:
   progress:
     description:
       - A file to write the progress to, about every second and each time as a whole. It is removed in the end.
+      - While rows come, they are told in bytes. Indexes, keys and materialized views, which are made after them and can take as long, are a
+        phase of its own without any, C(indexes and keys), in which they are counted.
       - Without it, the playbook shows a line every few seconds all the same.
     type: path
 notes:

@@ -101,6 +101,73 @@ def test_a_template_that_cannot_be_is_refused(postgres):
     assert copied(postgres, origin(postgres, environment="prod", allow_block=True), "template")["way"] == "template"
 
 
+@pytest.fixture
+def away(server):
+    """A tablespace beside the usual one."""
+    server.sql("SET allow_in_place_tablespaces = on; CREATE TABLESPACE away LOCATION ''; GRANT CREATE ON TABLESPACE away TO shop")
+    yield "away"
+    server.drop_all()
+    server.sql("DROP TABLESPACE away")
+
+
+def kept_by(server):
+    """What the database test has of its own."""
+    return server.sql("SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype, datlocprovider, datlocale, dattablespace"
+                      " FROM pg_database WHERE datname = 'test'")
+
+
+UNLIKE = [("ENCODING LATIN1", "encoding LATIN1 and the target UTF8"), ("LC_COLLATE 'C.utf8'", "collation C.utf8 and the target C"),
+          ("LC_CTYPE 'C.utf8'", "character type C.utf8 and the target C"), ("TABLESPACE away", "tablespace away and the target pg_default"),
+          ("LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'", "locale provider builtin and the target libc")]
+
+
+@pytest.mark.parametrize("options, because", long_but(UNLIKE, UNLIKE[1]))
+def test_what_is_the_targets_does_not_hang_on_who_is_in_the_source(postgres, away, options, because):
+    postgres.sql("CREATE DATABASE test OWNER shop; CREATE DATABASE other OWNER shop TEMPLATE template0 " + options)
+    postgres.connection(database="other").execute("CREATE TABLE public.orders AS SELECT g AS id FROM generate_series(1, %d) g" % OLD)
+    with pytest.raises(SlipwayError, match="cannot be copied from a template: the source has the " + because):
+        copied(postgres, origin(postgres, database="other"), "template")
+    before = kept_by(postgres)
+    result = copied(postgres, origin(postgres, database="other"))
+    assert (result["way"], kept_by(postgres)) == ("stream", before) and because in result["because"]
+    assert orders(postgres, "test") == OLD
+    result = copied(postgres, origin(postgres, database="other"), properties="dump")
+    assert result["way"] == "template" and kept_by(postgres) != before
+
+
+def test_a_copy_from_a_template_has_the_privileges_of_what_was_live(postgres):
+    postgres.sql("CREATE DATABASE test OWNER shop TEMPLATE shop")
+    postgres.connection(database="test").execute("""
+        GRANT SELECT ON public.orders TO guest; CREATE TABLE public.gone (); GRANT ALL ON public.gone TO guest;
+        ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO guest""")
+    assert copied(postgres, origin(postgres))["way"] == "template"
+    postgres.connection(database="test").execute("CREATE TABLE public.new ()")
+    readable = "SELECT has_table_privilege('guest', '%s', 'SELECT')"
+    assert [postgres.sql(readable % table, "test") for table in ("orders", "new", "django_migrations")] == ["t", "t", "f"]
+
+
+@pytest.mark.parametrize("statement, because", [
+    ("GRANT SELECT ON public.orders TO guest", "role guest has privileges in the source and none in the target"),
+    ("ALTER TABLE public.orders OWNER TO guest", "objects in the source belong to role guest")])
+def test_a_role_that_is_of_the_source_only_gets_nothing_by_a_template(postgres, statement, because):
+    postgres.sql("CREATE DATABASE test OWNER shop")
+    postgres.sql(statement, "shop")
+    source = Origin(postgres.connection("postgres"), True, "dev")
+    with pytest.raises(SlipwayError, match=because):
+        copied(postgres, source, "template", user="postgres")
+    result = copied(postgres, source, user="postgres")
+    assert (result["way"], result["because"]) == ("stream", because)
+    assert postgres.sql("SELECT has_table_privilege('guest', 'orders', 'SELECT')", "test") == "f"
+    assert copied(postgres, source, user="postgres", properties="dump")["way"] == "template"
+
+
+def test_without_programs_that_read_its_privileges_nothing_live_is_replaced_by_a_template(postgres, tmp_path):
+    postgres.sql("CREATE DATABASE test OWNER shop")
+    with pytest.raises(SlipwayError, match="privileges inside the database, .* no PostgreSQL client"):
+        copy(Restore(postgres.connection(database="test"), Wishes()), origin(postgres), "template", str(tmp_path))
+    assert copy(Restore(postgres.connection(database="fresh"), Wishes()), origin(postgres), "template", str(tmp_path))["way"] == "template"
+
+
 def test_a_stream_brings_everything_from_server_to_server(rich, other):
     rich.sql("ALTER DATABASE shop SET search_path = app, public; REVOKE CONNECT ON DATABASE shop FROM PUBLIC")
     result = copied(other, origin(rich, local=False), user="postgres", properties="dump", database="new")

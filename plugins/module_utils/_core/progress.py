@@ -21,7 +21,8 @@ NOTHING = {"phase": "", "table": "", "bytes": 0, "total_bytes": 0}
 class Progress:
     """Call it as often as you like: progress("restore", table="public.orders", bytes=1000, total_bytes=9000).
 
-    Every part but the phase may be left out; bytes are 0 where they are not known. Without a path nothing is written.
+    Every part but the phase may be left out; bytes are 0 where they are not known. Where things are counted instead, item is which
+    of how many items it is. Without a path nothing is written.
     """
 
     def __init__(self, path=None):
@@ -58,6 +59,8 @@ def line(state, seconds):
     """What a progress file says after so many seconds of its phase, as one line for people."""
     state = dict(NOTHING, **state)
     words = [state["phase"], state["table"]]
+    if state.get("items"):
+        words.append("%d of %d" % (state["item"], state["items"]))
     done, total = state["bytes"], state["total_bytes"]
     if not total:
         words.append("for %s" % duration(seconds))

@@ -26,6 +26,19 @@ SERVER = "SELECT system_identifier::text AS number FROM pg_control_system()"
 # What everybody may ask; a database of another server would have to have the same oid and that server to have begun at the same microsecond.
 ALIKE = "SELECT oid::bigint, pg_postmaster_start_time()::text AS begun FROM pg_database WHERE datname = %s"
 
+# What a copy from a template has from its source, by what it is called.
+PROPERTIES = """
+SELECT pg_get_userbyid(d.datdba) AS owner, pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collation, d.datctype AS "character type",
+       CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END AS "locale provider",
+       coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS locale, to_jsonb(d) ->> 'daticurules' AS "ICU rules",
+       t.spcname AS tablespace
+FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = %s"""
+# Roles that objects of a database belong to, and those that have privileges on objects of it, as far as the server keeps book of them.
+ROLES = """
+SELECT DISTINCT r.rolname AS role, s.deptype = 'o' AS owns
+FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid JOIN pg_roles r ON r.oid = s.refobjid
+WHERE d.datname = %s AND s.refclassid = 'pg_authid'::regclass AND s.deptype IN ('o', 'a') AND r.oid <> d.datdba ORDER BY 2 DESC, 1"""
+
 
 class Origin:
     """The database that is to be copied.
@@ -53,7 +66,7 @@ def copy(restore, origin, way="auto", bin_dir=None, check=False):
         chosen = _choose(restore, origin, way, session)
         before = restore.place.found(session)
     by_template = chosen["way"] == "template"
-    source = CopySource(origin.database) if by_template else StreamSource(origin.connection, origin.local, bin_dir)
+    source = CopySource(origin.database, bin_dir) if by_template else StreamSource(origin.connection, origin.local, bin_dir)
     result = restore.run(source, check)
     if not by_template:
         result["warnings"] += source.warnings
@@ -88,13 +101,12 @@ def _choose(restore, origin, way, session):
         raise SlipwayError("There is no database %s on this server." % quote_ident(origin.database), untouched="Nothing was changed.")
     if way == "stream":
         return _chosen("stream", "it was asked for")
-    against = _against(origin, facts, session)
+    against = _against(origin, facts, session) + _unlike(restore, origin, session)
     if way == "template":
         if against:
             raise SlipwayError("Database %s cannot be copied from a template: %s." % (quote_ident(origin.database), "; ".join(against)),
                                untouched="Nothing was changed.", hint="way=stream copies it as it is used.", findings=against)
         return _chosen("template", "it was asked for", facts)
-    against += _unlike(restore, facts, session)
     return _chosen("stream", against[0]) if against else _chosen("template", "nobody is in the source, which may be blocked", facts)
 
 
@@ -108,12 +120,19 @@ def _against(origin, facts, session):
     return against + [problem.rstrip(".") for problem in problems(session, origin.database, facts)]
 
 
-def _unlike(restore, facts, session):
-    """What a copy from a template would have otherwise than the database it is for."""
-    owner = look(session, restore.database)["owner"]
-    if restore.wishes.properties == "target" and owner not in (None, facts["owner"]):
-        return ["the source belongs to role %s and the target to role %s" % (facts["owner"], owner)]
-    return []
+def _unlike(restore, origin, session):
+    """What a copy from a template would have otherwise than the live database whose it is to be, as parts of a sentence."""
+    source, target = ((session.query(PROPERTIES % quote_literal(database)) or [None])[0] for database in (origin.database, restore.database))
+    if restore.wishes.properties != "target" or target is None:
+        return []
+    if source["owner"] != target["owner"]:
+        return ["the source belongs to role %(owner)s and the target to role " % source + target["owner"]]
+    unlike = ["the source has the %s %s and the target %s" % (what, source[what] or "none", target[what] or "none")
+              for what in source if source[what] != target[what]]
+    roles, known = (session.query(ROLES % quote_literal(database)) for database in (origin.database, restore.database))
+    return unlike + ["objects in the source belong to role %(role)s" % role if role["owns"]
+                     else "role %(role)s has privileges in the source and none in the target" % role
+                     for role in roles if role["owns"] or role not in known]
 
 
 def _chosen(way, because, facts=None):

@@ -11,7 +11,6 @@ import datetime
 import getpass
 import shlex
 import socket
-import threading
 import time
 import uuid
 
@@ -27,9 +26,9 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding imp
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import outside
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import OLDEST
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Selection, exactly, names, spoken
+from ansible_collections.slipway.app.plugins.module_utils._postgres.watching import Beside, Watching, share
 
 AT_ONCE = 50  # tables in one statement
-BEAT = 1  # seconds between two looks at how far pg_dump is
 UNTOUCHED = "No dump was made, and nothing of it is left in the store."
 
 LOOK = """
@@ -60,10 +59,6 @@ ORDER BY 1"""
 # Which of some tables have other files than in the snapshot: emptied or rewritten since, their rows of then are gone.
 MOVED = """
 SELECT c.oid::bigint FROM pg_class c WHERE c.oid IN (%s) AND pg_relation_filenode(c.oid) IS DISTINCT FROM c.relfilenode"""
-
-COPYING = """
-SELECT p.relid::bigint AS oid, p.tuples_processed AS rows
-FROM pg_stat_progress_copy p JOIN pg_stat_activity a USING (pid) WHERE a.application_name = '%s'"""
 
 
 class Wish:
@@ -194,7 +189,7 @@ def _run_pg_dump(connection, clients, argv, encoding, selection, counting, repor
         beside = [counting]
         heard = Heard(selection, lambda: [stack.enter_context(work) for work in beside])
         if report:
-            beside.append(_Watching(connection, environment["PGAPPNAME"], selection, heard, report))
+            beside.append(Watching(connection, connection.login_db, environment["PGAPPNAME"], _HowFar(selection, heard, report)))
         rc = follow(argv + ["--verbose", "--dbname=" + connection.conninfo(connection.login_db)], heard, environment, begun)
         if rc != 0:
             raise SlipwayError("pg_dump %s failed (exit status %d) on %s: %s" % (
@@ -242,22 +237,7 @@ class Heard:
                 self.begun.append(self._tables[text[len(self.BEGUN):-1]])
 
 
-class _Beside:
-    """Something that is done in a thread of its own while pg_dump is at work."""
-
-    def __init__(self):
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True)
-
-    def __enter__(self):
-        self._thread.start()
-
-    def __exit__(self, *_error):
-        self._ended.set()
-        self._thread.join()
-
-
-class Counting(_Beside):
+class Counting(Beside):
     """Count the rows of the tables as the snapshot has them.
 
     In one transaction for a few tables at a time: a server has room for the locks of a limited number of them.
@@ -311,35 +291,27 @@ def moved(session, oids):
     return {row["oid"] for row in session.query(MOVED % ", ".join(map(str, oids)))} if oids else set()
 
 
-class _Watching(_Beside):
-    """Report about every second how far pg_dump is, by the sizes of the tables it is done with and the rows of those it is at."""
+class _HowFar:
+    """Report how far pg_dump is, by the sizes of the tables it is done with and what was copied of those it is at."""
 
-    def __init__(self, connection, name, selection, heard, report):
-        super().__init__()
-        self._connection = connection
-        self._name = name
+    def __init__(self, selection, heard, report):
         self._heard = heard
         self._report = report
         self._total = sum(table["bytes"] for table in selection.with_rows)
         self._most = 0
 
-    def _work(self):
-        with contextlib.suppress(PostgresError, OSError):  # a dump does not fail for want of being watched
-            with self._connection.session() as session:
-                while not self._ended.wait(BEAT):
-                    self._report("dump", **self._look({row["oid"]: row["rows"] for row in session.query(COPYING % self._name)}))
-
-    def _look(self, copying):
+    def __call__(self, copies):
+        copying = {copy["oid"]: copy for copy in copies}
         begun = list(self._heard.begun)
         size, rows = 0, 0
         for table in begun:
-            done = min(1.0, copying[table["oid"]] / max(table["estimate"], 1)) if table["oid"] in copying else 1.0
-            size += int(table["bytes"] * done)
-            rows += copying.get(table["oid"], table["estimate"])
+            copy = copying.get(table["oid"])
+            size += int(table["bytes"] * (share(copy, table["estimate"], table["bytes"]) if copy else 1))
+            rows += copy["rows"] if copy else table["estimate"]
         # A table that was begun this moment is not seen being copied yet, and seems to be done.
         self._most = max(self._most, size)
         at = [spoken(table) for table in begun if table["oid"] in copying]
-        return {"table": at[-1] if at else "", "bytes": self._most, "total_bytes": self._total, "rows": rows}
+        self._report("dump", table=at[-1] if at else "", bytes=self._most, total_bytes=self._total, rows=rows)
 
 
 def content(facts, clients, selection):

@@ -9,20 +9,28 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
+import uuid
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import follow, redact, run, tail
-from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_restore
+from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, for_restore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying
 from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import copy_grants
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import NOTHING, carry_over, give, keep_out
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import ErrorReader, chosen, hint_for
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import places
+from ansible_collections.slipway.app.plugins.module_utils._postgres.watching import Watching, share
 
 COUNTED_AT_ONCE = 200  # tables in one statement
 _FINISHED = re.compile(r"pg_restore: finished item \d+ TABLE DATA (?P<table>.*)")
 _PROCESSING = re.compile(r'pg_restore: processing data for table "(?P<table>.*)"')
+# What comes after the rows and can take as long as they: its lines in a list, and what pg_restore says when it begins one.
+_LATER = "(?:INDEX(?! ATTACH)|CONSTRAINT|FK CONSTRAINT|MATERIALIZED VIEW DATA) "
+_LATER_LISTED = re.compile(r"^\d+; \d+ \d+ " + _LATER, re.MULTILINE)
+_ROWS_LISTED = re.compile(r"^\d+; \d+ \d+ TABLE DATA ", re.MULTILINE)
+_CREATING = re.compile("pg_restore: creating " + _LATER + '"(?P<what>.*)"')
 _POLICY = re.compile(r"\d+; \d+ \d+ POLICY ")
 
 # Which of these tables this role can see all rows of.
@@ -69,8 +77,7 @@ class DumpSource:
         found = []
         try:
             self.removed = self.dump.bring(restore.watch, self._only_look)
-            version = session.query("SELECT current_setting('server_version_num')::int AS n")[0]["n"]
-            self._clients = for_restore(self.manifest["server_version"], self.manifest["client_version"], version, self.bin_dir)
+            self._clients = for_restore(self.manifest["server_version"], self.manifest["client_version"], _version(session), self.bin_dir)
             self._choose(_is_superuser(session, facts["new_owner"]))
         except SlipwayError as error:
             found.append(" ".join(part for part in (error.message, error.hint) if part))
@@ -131,8 +138,12 @@ class DumpSource:
                 "--dbname=" + restore.connection.conninfo(new), *self.options]
         if restore.wishes.properties == "target":
             argv += ["--no-owner", "--no-acl", "--role=" + facts["new_owner"]]
-        reader = _Reader(facts["major"], self.manifest, restore.watch, jobs == 1)
-        rc = self._pour(argv, _reading(restore.connection, session), reader)
+        environment = dict(_reading(restore.connection, session), PGAPPNAME="slipway restore %s" % uuid.uuid4().hex)
+        with contextlib.ExitStack() as beside:
+            # A thread, so it begins when the programs have.
+            reader = _Reader(facts["major"], self.manifest, self._asked_for, restore.watch, jobs == 1, lambda seen: beside.enter_context(
+                Watching(restore.connection, new, environment["PGAPPNAME"], seen)))
+            rc = self._pour(argv, environment, reader)
         reader.end()
         self.ignored = reader.ignored
         if not reader.fine(rc):
@@ -199,11 +210,12 @@ class DumpSource:
 class CopySource:
     """A database of the same server, copied as it is. Nobody may be connected to it."""
 
-    def __init__(self, database):
+    def __init__(self, database, bin_dir=None):
         self.database = database
+        self.bin_dir = bin_dir
         self.name = ":" + database
         self.left_out, self.ignored, self.checked, self.removed = [], [], 0, []
-        self._facts = None
+        self._facts = self._clients = None
 
     def close(self):
         """Nothing was brought here."""
@@ -212,9 +224,15 @@ class CopySource:
         self._facts = look(session, self.database)
         return self._facts["owner"]
 
-    def problems(self, restore, session, _facts):
+    def problems(self, restore, session, facts):
         self._facts = look(session, self.database)
-        return not_itself(restore, self.database) or problems(session, self.database, self._facts)
+        found = not_itself(restore, self.database) or problems(session, self.database, self._facts)
+        if restore.wishes.properties == "target" and facts["oid"]:
+            try:
+                self._clients = for_dump(_version(session), self.bin_dir)
+            except SlipwayError as error:
+                found.append("The privileges inside the database, which the copy is to have, cannot be read: %s" % error)
+        return found
 
     def fill(self, restore, session, facts):
         new = restore.place.new
@@ -231,8 +249,8 @@ class CopySource:
         """A copy by the server itself has all rows."""
 
     def grants(self, restore, new, facts):
-        """A copy has the privileges of what it was copied from, and no owner was changed in it."""
-        return []
+        """A copy has the privileges of what it was copied from; it gets those of the live database beside them."""
+        return copy_grants(self._clients, restore.connection, facts, restore.database, new)
 
     def carry_over(self, restore, session, _facts):
         return carry_over(session, self.database, restore.place.new)
@@ -251,49 +269,75 @@ def not_itself(restore, database):
 
 
 class _Reader:
-    """Listens to pg_restore: stops it at the first error that matters, and says how far it is.
+    """Listens to pg_restore, which is asked for what is listed: stops it at the first error that matters, and says how far it is.
 
-    One that is at work alone says what it begins, others what they have finished, too.
+    One that is at work alone says what it begins, others what they have finished, too. Of the tables that are being copied
+    Watching knows how far they are; begun(seen) is to let it begin, once pg_restore is at work.
     """
 
-    def __init__(self, major, manifest, watch, alone):
+    def __init__(self, major, manifest, listed, watch, alone, begun):
         self._errors = ErrorReader()
         self._major = major
         self._watch = watch
         self._alone = alone
-        self._sizes = {}
-        for table in manifest["tables"]:
-            name = ("%(schema)s.%(name)s" if alone else "%(name)s") % table
-            self._sizes[name] = self._sizes.get(name, 0) + table["bytes"]
+        self._begun = begun
+        without = places(manifest["excluded_data"])
+        self._tables = {_place(table): table for table in manifest["tables"] if _place(table) not in without}
+        self._sizes = {}  # of those that are not done
+        for table in self._tables.values():
+            self._sizes[self._said(table)] = self._sizes.get(self._said(table), 0) + table["bytes"]
         self._done, self._total = 0, sum(self._sizes.values())
-        self._table, self._size, self._passed = "", 0, 0  # what one alone is at: all of it, and what has come to it
+        self._table, self._copied, self._most = "", {}, 0
+        self._rows_left = len(_ROWS_LISTED.findall(listed))
+        self._later, self._item, self._items = "", 0, len(_LATER_LISTED.findall(listed))
         self._known = set()
         self.ignored = []
         self._left_out = manifest["excluded"] + manifest["excluded_data"]
         self.last = ""
 
     def hear(self, line):
+        if self._begun:
+            self._begun(self.seen)
+            self._begun = None
         self._judge(self._errors.feed(line))
         self.last = line or self.last
-        finished, begun = _FINISHED.match(line), _PROCESSING.match(line)
-        if begun or finished:
-            self._table = (begun or finished).group("table")
+        finished, begun, later = _FINISHED.match(line), _PROCESSING.match(line), _CREATING.match(line)
         if finished:
+            self._table = finished.group("table")
+            self._rows_left -= 1
             self._done += self._sizes.pop(self._table, 0)
-        elif begun and self._alone:
-            self._done += self._size
-            self._size, self._passed = self._sizes.pop(self._table, 0), 0
-        if begun or finished:
+        elif begun:
+            if self._alone:
+                self._done += self._sizes.pop(self._table, 0)
+            self._table = begun.group("table")
+        elif later:
+            self._later = later.group("what")
+            self._item += 1
+        if finished or begun or later:
             self._tell()
 
-    def passed(self, size):
-        """So many bytes have been given to the pg_restore that is at work alone."""
-        self._passed += size
-        if self._table:
-            self._tell()
+    def seen(self, copies):
+        """So far are tables that are being copied, as Watching tells it."""
+        copied = {}
+        for copy in copies:
+            table = self._tables.get(_place(copy))
+            if table:
+                size = table["bytes"] * share(copy, table["rows"], table["bytes"])
+                copied[self._said(table)] = copied.get(self._said(table), 0) + int(size)
+        self._copied = copied
+        self._tell()
 
     def _tell(self):
-        self._watch("restore", table=self._table, bytes=self._done + min(self._passed, self._size), total_bytes=self._total)
+        # Several at work make indexes of one table while they copy another, and it is the rows then that tell how far they are.
+        if self._later and (self._alone or not self._rows_left):
+            self._watch("indexes and keys", table=self._later, item=self._item, items=self._items)
+            return
+        self._most = max(self._most, self._done + sum(size for name, size in self._copied.items() if name in self._sizes))
+        self._watch("restore", table=self._table, bytes=self._most, total_bytes=self._total)
+
+    def _said(self, table):
+        """The table as pg_restore names it."""
+        return ("%(schema)s.%(name)s" if self._alone else "%(name)s") % table
 
     def fine(self, rc):
         """Whether a pg_restore that ended with rc came through; with 1 it says that there were errors, and all were harmless."""
@@ -311,6 +355,14 @@ class _Reader:
         if error.text not in self._known:  # each job says it once more
             self._known.add(error.text)
             self.ignored.append({"error": str(error), "reason": reason})
+
+
+def _place(table):
+    return table["schema"], table["name"]
+
+
+def _version(session):
+    return session.query("SELECT current_setting('server_version_num')::int AS n")[0]["n"]
 
 
 def _is_superuser(session, role):

@@ -175,7 +175,7 @@ class _Pipe:
 
         What is wrong at pg_dump's end is raised, and pg_restore killed before it could take what it got for the whole.
         """
-        pump = threading.Thread(target=self._pump, args=(restoring, reader), daemon=True)
+        pump = threading.Thread(target=self._pump, args=(restoring,), daemon=True)
         pump.start()
         try:
             hear(restoring.stdout, reader.hear)
@@ -192,12 +192,11 @@ class _Pipe:
             raise self._error
         return rc
 
-    def _pump(self, restoring, reader):
+    def _pump(self, restoring):
         try:
             restoring.stdin.write(self._head)
             for chunk in self._chunks():
                 restoring.stdin.write(chunk)
-                reader.passed(len(chunk))
             self._judge()
             restoring.stdin.close()
         except BrokenPipeError:  # pg_restore has ended, well or not; pg_dump may have some bytes left that nobody needs

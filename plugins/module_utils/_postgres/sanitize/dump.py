@@ -206,7 +206,7 @@ class _Watch:
                          total_bytes=sum(table.relation["bytes"] for table in self._tables), rows=sum(self.rows.values()))
 
     def _share(self, number):
-        return 1 if number in self._done else min(1, self.rows[number] / max(self._tables[number].relation["estimate"], 1))
+        return 1 if number in self._done else min(1, self.rows[number] / max(self._tables[number].estimate, 1))
 
 
 def _name(table):

@@ -37,6 +37,7 @@ def test_work_goes_on_when_nobody_can_watch(path):
     ({"phase": "analyze"}, 75, "analyze, for 1:15 min"),
     ({"phase": "restore", "table": "orders", "bytes": 250 * 10 ** 6, "total_bytes": 10 ** 9}, 10,
      "restore, orders, 25 %, 250.0 MB of 1.0 GB, 25.0 MB/s, 30 s left"),
+    ({"phase": "indexes and keys", "table": "public.orders_pkey", "item": 3, "items": 12}, 5, "indexes and keys, public.orders_pkey, 3 of 12, for 5 s"),
     ({"phase": "dump", "total_bytes": 2000, "rows": 5}, 10, "dump, 0 %, 0 B of 2.0 kB"),
     ({"phase": "dump", "bytes": 3, "total_bytes": 2}, 0, "dump, 100 %, 3 B of 2 B"),
 ])

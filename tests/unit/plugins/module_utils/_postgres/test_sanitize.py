@@ -15,6 +15,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import manif
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import compressor, dump, masks
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.plan import Table
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import Rules
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import WORDS
 
@@ -146,3 +147,12 @@ def test_a_manifest_says_what_the_proof_did_not_look_at():
     told = {"policy": "strict", "rules": "0" * 64, "key": "k", "emptied": [], "masked": []}
     assert fine(dict(told, residue=proof)) and fine(dict(told, residue=dict(proof, accepted=["public.product.name", "the schema"])))
     assert not fine(dict(told, residue=dict(proof, accepted="public.product.name")))
+
+
+def test_a_table_that_was_never_analyzed_is_not_done_with_its_first_row():
+    told = []
+    table = Table({"schema": "public", "name": "orders", "estimate": 0, "bytes": 1000000}, [])
+    watch = dump._Watch([table], lambda phase, **state: told.append(state["bytes"]))
+    for rows, done in ((1, False), (2, True)):
+        watch({"table": 0, "rows": rows, "done": done})
+    assert 0 < told[0] < 1000 and told[1] == 1000000
