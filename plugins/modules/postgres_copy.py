@@ -56,8 +56,9 @@ options:
       - V(auto) takes V(template) where O(source) is on the same server, may be blocked, and nobody is in it, and where a copy can be what
         O(properties) asks for; otherwise V(stream). RV(because) says why.
       - With O(properties=target), a copy from a template can not be what a live database is where O(source) has another owner, encoding,
-        locale or tablespace, where objects in it belong to other roles than its owner, or where a role has privileges in it that has
-        none in the live database. So what the database is afterwards does not depend on who was in O(source).
+        locale or tablespace.
+      - What is in a copy from a template belongs to whom it belongs to in O(source), and has the privileges it has there, and those that
+        the live database has on it beside them. In a stream all belongs to the owner, with the privileges of the live database alone.
       - A stream reads all that is in O(source), so the connecting role must be allowed to.
       - V(auto) where neither call nor config says it.
     type: str

@@ -209,6 +209,7 @@ options:
   keep_failed:
     description:
       - Whether to keep a database that could not be restored, for you to look into.
+      - With it a dump is restored as well whose foreign keys need what was left out of it. It fails at these keys, when all else is there.
     type: bool
     default: false
   environment:
@@ -532,7 +533,7 @@ def from_dump(params, restore, check):
     """Restore the dump, or some of it, that the parameters name; the result."""
     dump = dump_from(params)
     some = parts(params)
-    if not some:
+    if not some and not restore.wishes.keep_failed:
         dump_choice.require_restorable(dump)
     restore.wishes.after_restore, warnings = dump_choice.after_restore(dump, params["after_restore"], not some)
     if some:
@@ -571,6 +572,9 @@ def refuse_contradictions(params):
         raise SlipwayError("%s is no sanitized dump, and nothing else is wanted (only_sanitized)." % source, untouched="Nothing was changed.")
     if params["application"] and params["application"]["adopt"] and (parts(params) or source in WAY):
         raise SlipwayError("Only a whole database that is restored is made this environment's (adopt).", untouched="Nothing was changed.")
+    if source in WAY and (params["pre_swap_sql"] or params["pre_swap_hooks"]):
+        raise SlipwayError("%s is put in its place as it is, so nothing can be run on it before (pre_swap_sql, pre_swap_hooks)." % source,
+                           untouched="Nothing was changed.")
     if source in UNCHANGED and not params["swap"]:
         raise SlipwayError("%s is put in its place and nothing else, so swap=false has no meaning with it." % source, untouched="Nothing was changed.")
 

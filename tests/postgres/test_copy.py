@@ -146,19 +146,13 @@ def test_a_copy_from_a_template_has_the_privileges_of_what_was_live(postgres):
     assert [postgres.sql(readable % table, "test") for table in ("orders", "new", "django_migrations")] == ["t", "t", "f"]
 
 
-@pytest.mark.parametrize("statement, because", [
-    ("GRANT SELECT ON public.orders TO guest", "role guest has privileges in the source and none in the target"),
-    ("ALTER TABLE public.orders OWNER TO guest", "objects in the source belong to role guest")])
-def test_a_role_that_is_of_the_source_only_gets_nothing_by_a_template(postgres, statement, because):
-    postgres.sql("CREATE DATABASE test OWNER shop")
-    postgres.sql(statement, "shop")
-    source = Origin(postgres.connection("postgres"), True, "dev")
-    with pytest.raises(SlipwayError, match=because):
-        copied(postgres, source, "template", user="postgres")
-    result = copied(postgres, source, user="postgres")
-    assert (result["way"], result["because"]) == ("stream", because)
-    assert postgres.sql("SELECT has_table_privilege('guest', 'orders', 'SELECT')", "test") == "f"
-    assert copied(postgres, source, user="postgres", properties="dump")["way"] == "template"
+def test_a_live_database_whose_privileges_cannot_be_read_is_found_before_anything_is_copied(postgres, monkeypatch):
+    postgres.sql("CREATE DATABASE test OWNER shop TEMPLATE shop")
+    postgres.sql("CREATE TABLE public.theirs (); ALTER TABLE public.theirs OWNER TO guest", "test")
+    monkeypatch.setattr(restore_source, "copying", lambda *_arguments: pytest.fail("it is copied"))
+    with pytest.raises(SlipwayError, match="privileges inside the database cannot be carried over: .*theirs"):
+        copied(postgres, origin(postgres))
+    assert orders(postgres, "test") == WHOLE and postgres.databases() == {"shop", "test"}
 
 
 def test_without_programs_that_read_its_privileges_nothing_live_is_replaced_by_a_template(postgres, tmp_path):

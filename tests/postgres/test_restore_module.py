@@ -44,6 +44,7 @@ def test_a_config_says_what_the_call_does_not(postgres, restored):
 
 
 REFUSED = [
+    ({"source": ":pre", "pre_swap_sql": ["SELECT 1"]}, "put in its place as it is"),
     ({"environment": "prod"}, "confirm=shop says it"),
     ({"environment": None}, "counts as prod"),
     ({"source": "there"}, "There is no dump below there"),
@@ -136,11 +137,15 @@ def test_what_no_restore_can_make_is_known_before(postgres, restored, tmp_path, 
     store = FolderStore(str(tmp_path))
     made = dump(postgres.connection(), store, Wish("here", jobs=2, bin_dir=postgres.bin_dir, **left_out))
     assert bool(lacking) == any(LACKING in warning for warning in made["warnings"])
+    told = dump(postgres.connection(), store, Wish("here", jobs=2, bin_dir=postgres.bin_dir, **left_out), check=True)
+    assert told["warnings"] == made["warnings"]
     for check in (True, False):
         result = restored(check, source=made["key"])
         assert result.get("failed", False) is lacking and (not lacking or LACKING in result["msg"] and LACKING in result["findings"]), result
     assert postgres.databases() == {"shop"}
     if lacking:  # as a manifest of before says nothing of it
+        assert restored(source=made["key"], keep_failed=True)["failed"] and postgres.databases() == {"shop", "shop__new"}
+        postgres.sql('DROP DATABASE "shop__new"')
         path = tmp_path / made["key"] / "manifest.json"
         manifest = json.loads(path.read_text())
         del manifest["needed"]

@@ -11,6 +11,8 @@ is as in a restore: beside the live database, proved, and put in its place by on
 
 from __future__ import annotations
 
+import contextlib
+
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import strategy
@@ -33,11 +35,6 @@ SELECT pg_get_userbyid(d.datdba) AS owner, pg_encoding_to_char(d.encoding) AS en
        coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS locale, to_jsonb(d) ->> 'daticurules' AS "ICU rules",
        t.spcname AS tablespace
 FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname = %s"""
-# Roles that objects of a database belong to, and those that have privileges on objects of it, as far as the server keeps book of them.
-ROLES = """
-SELECT DISTINCT r.rolname AS role, s.deptype = 'o' AS owns
-FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid JOIN pg_roles r ON r.oid = s.refobjid
-WHERE d.datname = %s AND s.refclassid = 'pg_authid'::regclass AND s.deptype IN ('o', 'a') AND r.oid <> d.datdba ORDER BY 2 DESC, 1"""
 
 
 class Origin:
@@ -67,7 +64,8 @@ def copy(restore, origin, way="auto", bin_dir=None, check=False):
         before = restore.place.found(session)
     by_template = chosen["way"] == "template"
     source = CopySource(origin.database, bin_dir) if by_template else StreamSource(origin.connection, origin.local, bin_dir)
-    result = restore.run(source, check)
+    with contextlib.closing(source):
+        result = restore.run(source, check)
     if not by_template:
         result["warnings"] += source.warnings
     return dict(result, diff=_diff(restore, before, source.name), **chosen)
@@ -127,12 +125,8 @@ def _unlike(restore, origin, session):
         return []
     if source["owner"] != target["owner"]:
         return ["the source belongs to role %(owner)s and the target to role " % source + target["owner"]]
-    unlike = ["the source has the %s %s and the target %s" % (what, source[what] or "none", target[what] or "none")
-              for what in source if source[what] != target[what]]
-    roles, known = (session.query(ROLES % quote_literal(database)) for database in (origin.database, restore.database))
-    return unlike + ["objects in the source belong to role %(role)s" % role if role["owns"]
-                     else "role %(role)s has privileges in the source and none in the target" % role
-                     for role in roles if role["owns"] or role not in known]
+    return ["the source has the %s %s and the target %s" % (what, source[what] or "none", target[what] or "none")
+            for what in source if source[what] != target[what]]
 
 
 def _chosen(way, because, facts=None):

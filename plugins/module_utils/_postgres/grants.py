@@ -31,26 +31,58 @@ WHERE a.grantee <> l.lomowner GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
 
 
 def copy_grants(clients, connection, facts, source, target):
-    """Give what is in the target the privileges that the source has; return a sentence for each one that could not be given.
+    """As Grants: read those of the source, and give them to the target."""
+    with Grants(clients, connection, source) as grants:
+        return grants.give(facts, target)
 
-    What is in the source only is passed over. facts have the server's major and new_owner, the role that the target belongs to.
-    Where the privileges cannot be read it is an error: nobody is to be locked out, or let in, by a database without any.
+
+class Grants:
+    """The privileges that a database has, read as a block begins, for another one.
+
+    Where they cannot be read it is an error: nobody is to be locked out, or let in, by a database without any.
     """
-    with tempfile.TemporaryDirectory(prefix="slipway-grants-") as folder:
-        archive, listed = os.path.join(folder, "schema"), os.path.join(folder, "list")
+
+    def __init__(self, clients, connection, source):
+        self._clients = clients
+        self._connection = connection
+        self._source = source
+        self._folder = tempfile.TemporaryDirectory(prefix="slipway-grants-")
+        self._archive, self._listed = (os.path.join(self._folder.name, name) for name in ("schema", "list"))
+
+    def __enter__(self):
+        try:
+            self._read()
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        return self
+
+    def __exit__(self, *_error):
+        self._folder.cleanup()
+
+    def _read(self):
+        clients, connection = self._clients, self._connection
         environment = connection.environment()
         _must(run([clients.pg_dump, "--format=custom", "--schema-only", "--no-password", "--lock-wait-timeout=%ds" % LOCK_TIMEOUT,
-                   "--file=" + archive, "--dbname=" + connection.conninfo(source)], env=environment, dies_with_us=True))
-        lines = _must(run([clients.pg_restore, "--list", archive], env=environment)).stdout.splitlines()
-        with open(listed, "w", encoding="utf-8", errors="surrogateescape") as stream:
+                   "--file=" + self._archive, "--dbname=" + connection.conninfo(self._source)], env=environment, dies_with_us=True))
+        lines = _must(run([clients.pg_restore, "--list", self._archive], env=environment)).stdout.splitlines()
+        with open(self._listed, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write("".join(line + "\n" for line in lines if _PRIVILEGES.match(line)))
-        done = run([clients.pg_restore, "--no-owner", "--no-password", "--role=" + facts["new_owner"], "--use-list=" + listed,
-                    "--dbname=" + connection.conninfo(target), archive], env=environment, dies_with_us=True)
-    errors = read_errors(done.stderr)
-    if done.rc not in (0, 1) or done.rc and not errors:
-        raise _lost(done)
-    lacking = [str(error) for error in errors if not (_GONE.match(error.text) or error.benign_for(facts["major"]))]
-    return ["The new database lacks a privilege of the old one: %s" % lack for lack in lacking + _of_large_objects(connection, facts, source, target)]
+
+    def give(self, facts, target):
+        """Give them to what is in the target; return a sentence for each one that could not be given.
+
+        What is in the source only is passed over. facts have the server's major and new_owner, the role that the target belongs to.
+        """
+        connection = self._connection
+        done = run([self._clients.pg_restore, "--no-owner", "--no-password", "--role=" + facts["new_owner"], "--use-list=" + self._listed,
+                    "--dbname=" + connection.conninfo(target), self._archive], env=connection.environment(), dies_with_us=True)
+        errors = read_errors(done.stderr)
+        if done.rc not in (0, 1) or done.rc and not errors:
+            raise _lost(done)
+        lacking = [str(error) for error in errors if not (_GONE.match(error.text) or error.benign_for(facts["major"]))]
+        return ["The new database lacks a privilege of the old one: %s" % lack
+                for lack in lacking + _of_large_objects(connection, facts, self._source, target)]
 
 
 def _of_large_objects(connection, facts, source, target):

@@ -93,7 +93,9 @@ class Replacement:
         with self.connection.session(self.source) as source:
             self._compare(self.session, source)
             # Who has begun one anew while we waited for the tables (TRUNCATE ... RESTART IDENTITY); its numbers in store went with it.
-            self.session.execute(*raising(self.session, self._here.values(), source, self._there.values(), anew=False))
+            statements = raising(self.session, self._here.values(), source, self._there.values(), anew=False)
+            self.raised = self.raised or bool(statements)
+            self.session.execute(*statements)
         keys = self._without_keys()
         triggers = self._without_triggers()
         self.session.execute(*READ_AS_WRITTEN, "TRUNCATE ONLY %s" % ", ONLY ".join(quoted))

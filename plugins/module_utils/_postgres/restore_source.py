@@ -16,7 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.process import f
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, for_restore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying
-from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import copy_grants
+from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import Grants, copy_grants
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import NOTHING, carry_over, give, keep_out
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import ErrorReader, chosen, hint_for
@@ -215,10 +215,12 @@ class CopySource:
         self.bin_dir = bin_dir
         self.name = ":" + database
         self.left_out, self.ignored, self.checked, self.removed = [], [], 0, []
-        self._facts = self._clients = None
+        self._facts = self._clients = self._grants = None
+        self._read = contextlib.ExitStack()
 
     def close(self):
-        """Nothing was brought here."""
+        """Remove what was read of the live database."""
+        self._read.close()
 
     def owner(self, session):
         self._facts = look(session, self.database)
@@ -237,6 +239,8 @@ class CopySource:
     def fill(self, restore, session, facts):
         new = restore.place.new
         owner = {"owner": facts["new_owner"]}
+        if self._clients:  # before the server copies for hours
+            self._grants = self._read.enter_context(Grants(self._clients, restore.connection, restore.database))
         restore.watch("copy")
         try:
             session.execute(copying(self.database, new, dict(self._facts, connection_limit=-1, **owner)), keep_out(new), allow(new, True))
@@ -248,9 +252,9 @@ class CopySource:
     def check(self, restore, new):
         """A copy by the server itself has all rows."""
 
-    def grants(self, restore, new, facts):
+    def grants(self, _restore, new, facts):
         """A copy has the privileges of what it was copied from; it gets those of the live database beside them."""
-        return copy_grants(self._clients, restore.connection, facts, restore.database, new)
+        return self._grants.give(facts, new) if self._grants else []
 
     def carry_over(self, restore, session, _facts):
         return carry_over(session, self.database, restore.place.new)
