@@ -427,7 +427,7 @@ def fetched_half(key, store, act):
 
 @pytest.mark.parametrize("how, harm", long_but([("killed", False), ("lost the store", False), ("killed", True)], ("lost the store", False)))
 def test_what_was_fetched_is_not_fetched_again_unless_it_is_damaged(postgres, store, bad, options, proxy, monkeypatch, how, harm):
-    postgres.connection().execute(ROWS % 12000)
+    postgres.connection().execute(ROWS % 40000)  # more than the kernel takes in for a reader: what it has is read, wherever it came from
     key = Key.parse(dump(postgres.connection(), store, Wish("uat", compression="none"))["key"])
     if how == "killed":
         again = open_store(store.location, options, os.path.dirname(store.spool.location))
@@ -448,7 +448,7 @@ def test_what_was_fetched_is_not_fetched_again_unless_it_is_damaged(postgres, st
     postgres.connection().execute("DELETE FROM public.orders")
     restore(postgres, store.open(key))
     assert [start for name, start in asked if name == path.name] == [size] + [0] * harm
-    assert orders(postgres) == 13000 and spooled_folders(store) == []
+    assert orders(postgres) == 41000 and spooled_folders(store) == []
 
 
 @pytest.mark.long
