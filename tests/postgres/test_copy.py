@@ -264,15 +264,15 @@ def at_table(monkeypatch, act):
 
 
 def in_the_middle(monkeypatch, act):
-    """Call act() once a megabyte has passed: pg_dump has more than it can get rid of, and pg_restore waits for more."""
-    chunks = stream._Pipe._chunks
+    """Call act() when a megabyte has passed: pg_dump has more than it can get rid of, and pg_restore waits for more."""
+    chunks, left = stream._Pipe._chunks, [act]
 
     def passing(pipe):
         size = 0
         for chunk in chunks(pipe):
             yield chunk
-            if size <= MEGABYTE < size + len(chunk):
-                act()
+            if left and size <= MEGABYTE < size + len(chunk):
+                left.pop()()
             size += len(chunk)
 
     monkeypatch.setattr(stream._Pipe, "_chunks", passing)

@@ -125,7 +125,8 @@ class Selection:
         found = session.query(REFERRING % (
             "" if source["kind"] == "p" else "ONLY ", quote_ident(source["schema"]), quote_ident(source["name"]),
             " AND ".join("%s IS NOT NULL" % quote_ident(column) for column in key["columns"]), ", ".join(map(str, [*out, *empty]))))[0]["it"]
-        session.execute("ROLLBACK TO looking")  # a server has room for a limited number of locks, and who changes a table is not to wait for ours
+        # A server has room for a limited number of locks, and who changes a table is not to wait for ours.
+        session.execute("ROLLBACK TO looking", "RELEASE looking")
         return found
 
 
