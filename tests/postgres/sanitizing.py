@@ -16,7 +16,6 @@ import pytest
 import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
@@ -90,15 +89,6 @@ def newest(store):
     whole = store.open(store.newest("here"))
     whole.verify()
     return whole
-
-
-def restored(postgres, whole, name="copy"):
-    """A connection to a fresh database that stock pg_restore made of a dump, stopping at the first error."""
-    postgres.sql("CREATE DATABASE %s OWNER shop TEMPLATE template0 ENCODING '%s' LOCALE 'C'" % (quote_ident(name), whole.manifest["encoding"]))
-    connection = postgres.connection(database=name)
-    subprocess.run([os.path.join(postgres.bin_dir, "pg_restore"), "--exit-on-error", "--jobs=2", "--dbname=" + connection.conninfo(name),
-                    whole.archive], env=connection.environment(), check=True)
-    return connection
 
 
 def schema_of(postgres, connection):

@@ -24,6 +24,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY, cluster, postgres_server
+from ansible_collections.slipway.app.tests.postgres.dumps import restored
 
 ODD = "It's \"my\" Shöp\\ 100%/.."
 WORLD = """
@@ -72,15 +73,6 @@ def world(postgres):
 @pytest.fixture
 def store(tmp_path):
     return open_store(str(tmp_path / "dumps"))
-
-
-def restored(postgres, whole, name="copy"):
-    """A connection to a fresh database that stock pg_restore made of a dump, stopping at the first error."""
-    postgres.sql("CREATE DATABASE %s OWNER shop TEMPLATE template0 ENCODING '%s' LOCALE 'C'" % (quote_ident(name), whole.manifest["encoding"]))
-    connection = postgres.connection(database=name)
-    subprocess.run([os.path.join(postgres.bin_dir, "pg_restore"), "--exit-on-error", "--jobs=2", "--dbname=" + connection.conninfo(name),
-                    whole.archive], env=connection.environment(), check=True)
-    return connection
 
 
 def counted(manifest):

@@ -17,8 +17,9 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import dump as sanitize_dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.toc import Toc
+from ansible_collections.slipway.app.tests.postgres.dumps import restored
 from ansible_collections.slipway.app.tests.postgres.sanitizing import (
-    KEPT, RULES, SECRET, changed, customer, newest, reader, refused, restored, rules_of, sanitized, schema_of, shop,
+    KEPT, RULES, SECRET, changed, customer, newest, reader, refused, rules_of, sanitized, schema_of, shop,
     small, store, text_of)
 
 __all__ = ["reader", "shop", "small", "store"]  # fixtures

@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.tests.postgres.sanitizing import newest, restored, sanitized
+from ansible_collections.slipway.app.tests.postgres.dumps import restored
+from ansible_collections.slipway.app.tests.postgres.sanitizing import newest, sanitized
 from ansible_collections.slipway.app.tests.postgres.test_subset import small, store
 
 __all__ = ["small", "store"]  # fixtures

@@ -16,7 +16,8 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, Cluster
-from ansible_collections.slipway.app.tests.postgres.sanitizing import KEPT, newest, restored, sanitized, schema_of, standby_of
+from ansible_collections.slipway.app.tests.postgres.dumps import restored
+from ansible_collections.slipway.app.tests.postgres.sanitizing import KEPT, newest, sanitized, schema_of, standby_of
 
 PATIENCE = 120  # seconds
 RAW = ("app.customer", 'app."Bestellung Ü"', "app.visit")  # where each row has something of a person in it

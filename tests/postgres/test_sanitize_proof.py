@@ -22,8 +22,9 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dum
 from ansible_collections.slipway.app.tests.postgres import bouncer
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY, Cluster
 from ansible_collections.slipway.app.tests.postgres.crashes import in_child
+from ansible_collections.slipway.app.tests.postgres.dumps import restored
 from ansible_collections.slipway.app.tests.postgres.sanitizing import (
-    RULES, SECRET, changed, customer, fill, let_read, newest, restored, rules_of, sanitized, shop, small, standby_of,
+    RULES, SECRET, changed, customer, fill, let_read, newest, rules_of, sanitized, shop, small, standby_of,
     store, text_of)
 
 __all__ = ["shop", "small", "store"]  # fixtures

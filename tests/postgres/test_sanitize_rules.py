@@ -21,7 +21,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.survey import survey
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD
-from ansible_collections.slipway.app.tests.postgres.sanitizing import SECRET, changed, newest, restored, shop, small, store, text_of
+from ansible_collections.slipway.app.tests.postgres.dumps import restored
+from ansible_collections.slipway.app.tests.postgres.sanitizing import SECRET, changed, newest, shop, small, store, text_of
 
 __all__ = ["shop", "small", "store"]  # fixtures
 RAW = re.compile(r"\braw\w*", re.IGNORECASE)

@@ -17,7 +17,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize imp
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import subset
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.survey import survey
-from ansible_collections.slipway.app.tests.postgres.sanitizing import SECRET, newest, refused, restored, rules_of, sanitized
+from ansible_collections.slipway.app.tests.postgres.dumps import restored
+from ansible_collections.slipway.app.tests.postgres.sanitizing import SECRET, newest, refused, rules_of, sanitized
 
 
 @pytest.fixture
