@@ -325,14 +325,14 @@ from ansible_collections.slipway.app.plugins.module_utils._core.outcome import f
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
 from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION, migration_by
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
-from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
+from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, TIMEOUTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.copy import Origin, copy
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed, require_confirmed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 
 # Where the source is, as the target is said to be, but for what only a target needs.
-SERVER = {name: option for name, option in POSTGRES_ARGUMENTS.items() if name not in ("login_db", "maintenance_db")}
+SERVER = {name: option for name, option in POSTGRES_ARGUMENTS.items() if name not in ("login_db", "maintenance_db", *TIMEOUTS)}
 
 
 def wishes_from(params, chosen):

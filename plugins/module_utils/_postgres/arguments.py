@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOCK_TIMEOUT, Connection
 from ansible_collections.slipway.app.plugins.module_utils._postgres.service_file import known, read_service
 
 POSTGRES_ARGUMENTS = {
@@ -26,7 +26,10 @@ POSTGRES_ARGUMENTS = {
     "connect_params": {"type": "dict", "default": {}},
     "pg_service": {"type": "str"},
     "pg_service_file": {"type": "path"},
+    "lock_timeout": {"type": "int", "default": LOCK_TIMEOUT},
+    "statement_timeout": {"type": "int", "default": 0},
 }
+TIMEOUTS = ("lock_timeout", "statement_timeout")
 # What libpq calls those of them that a service can have as well.
 SETTINGS = {"host": "login_host", "port": "login_port", "user": "login_user", "password": "login_password", "sslmode": "ssl_mode",
             "sslrootcert": "ca_cert", "sslcert": "ssl_cert", "sslkey": "ssl_key"}
@@ -46,9 +49,12 @@ def connection_from(params):
     if "host" in dict(said, **more):
         settings.pop("hostaddr", None)  # it is that of another host
     settings.update(said, **more)
+    for option in TIMEOUTS:
+        if params[option] < 0:
+            raise _wrong("%s is a number of seconds, or 0 for no limit; %d is none." % (option, params[option]))
     own = {option: settings.pop(setting) for setting, option in SETTINGS.items() if setting in settings}
     return Connection(login_db=params["login_db"], maintenance_db=params["maintenance_db"], session_role=params["session_role"],
-                      settings=settings, **own)
+                      settings=settings, **own, **{option: params[option] for option in TIMEOUTS})
 
 
 def _socket(params):

@@ -21,7 +21,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.process import r
 from ansible_collections.slipway.app.plugins.module_utils._postgres.service_file import VARIABLES
 
 CONNECT_TIMEOUT = 10  # seconds
-LOCK_TIMEOUT = 30  # seconds; whoever holds a lock that long will not let go by itself
+LOCK_TIMEOUT = 30  # seconds, where nobody says others; whoever holds a lock that long will not let go by itself
 # A dead network must not hang a step for ever, however long its statement may take.
 KEEPALIVES = "keepalives_idle=30 keepalives_interval=10 keepalives_count=3"
 EXIT_TIMEOUT = 10000  # milliseconds a session gets to end when told to
@@ -40,8 +40,7 @@ UNTIMED = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'tr
 # Settings of the role or the database must not change what our statements mean.
 SETTINGS = ("SET search_path = pg_catalog, pg_temp", "SET standard_conforming_strings = on", "SET client_min_messages = error",
             "SET row_security = off", "SET default_transaction_read_only = off", "SET synchronous_commit = on",
-            "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
-            "SET lock_timeout = '%ds'" % LOCK_TIMEOUT,
+            "SET idle_in_transaction_session_timeout = 0",
             # The server, too, is to find out that a client's host is gone: until then it would keep the client's locks, by default for hours.
             # Not by tcp_user_timeout: Linux takes a client that only reads slowly for a dead one then.
             "SET tcp_keepalives_idle = 30", "SET tcp_keepalives_interval = 10", "SET tcp_keepalives_count = 3")
@@ -84,10 +83,13 @@ class Connection:
     login_host is a host, or a folder of a Unix socket when it starts with a slash; empty means the default socket.
     login_db is the application's database, maintenance_db the one to stay in while login_db is copied and renamed.
     session_role is the role to be in after the login. settings has what else libpq is told, by the names of service_file.VARIABLES.
+    lock_timeout is how many seconds a lock is waited for, in whichever database; statement_timeout how many a statement may take that
+    creates, renames, closes or drops databases, which is one in maintenance_db: what reads or writes rows takes its time. 0 is for ever.
     """
 
     def __init__(self, login_host="", login_port=5432, login_user="", login_password="", login_db="",
-                 ssl_mode="prefer", ca_cert=None, maintenance_db="postgres", ssl_cert=None, ssl_key=None, session_role=None, settings=None):
+                 ssl_mode="prefer", ca_cert=None, maintenance_db="postgres", ssl_cert=None, ssl_key=None, session_role=None, settings=None,
+                 lock_timeout=LOCK_TIMEOUT, statement_timeout=0):
         self.login_host = login_host
         self.login_port = login_port
         self.login_user = login_user
@@ -100,11 +102,18 @@ class Connection:
         self.ssl_key = ssl_key
         self.session_role = session_role
         self.settings = dict(settings or {})
+        self.lock_timeout = lock_timeout
+        self.statement_timeout = statement_timeout
 
     def having(self, name, value):
         """The same one, whose sessions have a setting that no SQL is to show: it comes with their start."""
         options = "%s -c %s=%s" % (self.settings.get("options", ""), name, value)
         return Connection(**dict(vars(self), settings=dict(self.settings, options=options.strip())))
+
+    def first(self, database):
+        """The statements that a session in a database begins with."""
+        limit = self.statement_timeout if database == self.maintenance_db else 0
+        return (*SETTINGS, "SET lock_timeout = '%ds'" % self.lock_timeout, "SET statement_timeout = '%ds'" % limit)
 
     @contextlib.contextmanager
     def session(self, database=None):
@@ -132,7 +141,7 @@ class Connection:
         psql is given each as a string to send to the server (\\gexec), and reads nothing of it: no quote, comment or backslash
         in it can hide an error or run a program, nor can an encoding that it sets. On its standard input no text is seen in a list of processes.
         """
-        script = ["\\o /dev/null"] + ["%s;" % statement for statement in SETTINGS + ("SET ROLE " + quote_ident(role), "RESET search_path")]
+        script = ["\\o /dev/null"] + ["%s;" % statement for statement in self.first(database) + ("SET ROLE " + quote_ident(role), "RESET search_path")]
         for number, text in enumerate(texts):
             script += [_by_server(text), "\\echo %d" % number]
         script += ["COMMIT;", "\\echo end", ""]  # of what a text has begun
@@ -151,7 +160,8 @@ class Connection:
     def rows(self, what, database):
         """What COPY of a table, or some of its columns, gives out, chunk by chunk, for a session with READ_AS_WRITTEN."""
         untimed = "DO " + quote_literal("BEGIN PERFORM %s; END" % UNTIMED[len("SELECT "):])
-        commands = [word for statement in (*SETTINGS, untimed, *WRITTEN, *READ_AS_WRITTEN, "COPY %s TO STDOUT" % what) for word in ("-c", statement)]
+        statements = (*self.first(database), untimed, *WRITTEN, *READ_AS_WRITTEN, "COPY %s TO STDOUT" % what)
+        commands = [word for statement in statements for word in ("-c", statement)]
         with tempfile.TemporaryFile() as errors, subprocess.Popen(
                 ["psql", "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo(database), *commands],
                 env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True) as process:
@@ -220,7 +230,7 @@ class Session:
                 "The PostgreSQL client psql cannot be started: %s." % error.strerror, LOST,
                 hint="Install it on this host (package postgresql-client on Debian, postgresql on Red Hat).") from error
         try:
-            self.execute("\\; ".join(SETTINGS))  # as one: when the server has much to do, each answer is waited for
+            self.execute("\\; ".join(connection.first(database)))  # as one: when the server has much to do, each answer is waited for
         except BaseException:
             self.close()
             raise

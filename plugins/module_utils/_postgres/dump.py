@@ -20,7 +20,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import clien
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
 from ansible_collections.slipway.app.plugins.module_utils._postgres.configs import split
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import BEGIN, LOCK_TIMEOUT, PostgresError, quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import BEGIN, UNTIMED, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import system_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import encoded
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import outside
@@ -160,7 +160,7 @@ def _written(connection, part, wish, clients, settled, report):
 
 def _dumped(connection, snapshot, selection, facts, part, wish, clients, settled, report):
     """Let pg_dump write the archive of a part as the database is; return {oid: rows} and warnings."""
-    argv = arguments(wish, settled, clients, selection.excluded, selection.excluded_data, snapshot, facts)
+    argv = arguments(connection, wish, settled, clients, selection.excluded, selection.excluded_data, snapshot, facts)
     counting = Counting(connection, snapshot, selection, facts["standby"])
     with part.written(wish.jobs) as begun:
         warnings = _run_pg_dump(connection, clients, argv + [*part.arguments, "--file=" + part.archive], facts["encoding"], selection, counting, report, begun)
@@ -169,15 +169,15 @@ def _dumped(connection, snapshot, selection, facts, part, wish, clients, settled
 
 def begin(session):
     """Begin the transaction of a dump; the id of its snapshot, which others can look at for as long as it lasts."""
-    session.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'")  # from 17 on
+    session.query(UNTIMED)
     session.execute(BEGIN)
     return session.query("SELECT pg_export_snapshot() AS id")[0]["id"]
 
 
-def arguments(wish, settled, clients, excluded, excluded_data, snapshot, facts):
+def arguments(connection, wish, settled, clients, excluded, excluded_data, snapshot, facts):
     """What pg_dump is told, but for where; excluded are relations to leave out, excluded_data those whose rows are."""
     argv = [clients.pg_dump, "--format=directory", "--no-password", "--jobs=%d" % wish.jobs, "--snapshot=" + snapshot,
-            "--lock-wait-timeout=%ds" % LOCK_TIMEOUT, compression.argument(settled, clients)]
+            "--lock-wait-timeout=%ds" % connection.lock_timeout, compression.argument(settled, clients)]
     for option, relations in (("--exclude-table=", excluded), ("--exclude-table-data=", excluded_data)):
         argv += [encoded(option + exactly(relation), facts["encoding"]) for relation in relations]
     return argv

@@ -16,7 +16,7 @@ import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import run, tail
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOCK_TIMEOUT, LOST, PostgresError, quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import read_errors
 
 _PRIVILEGES = re.compile(r"\d+; \d+ \d+ (DEFAULT )?ACL ")
@@ -63,7 +63,7 @@ class Grants:
     def _read(self):
         clients, connection = self._clients, self._connection
         environment = connection.environment()
-        _must(run([clients.pg_dump, "--format=custom", "--schema-only", "--no-password", "--lock-wait-timeout=%ds" % LOCK_TIMEOUT,
+        _must(run([clients.pg_dump, "--format=custom", "--schema-only", "--no-password", "--lock-wait-timeout=%ds" % connection.lock_timeout,
                    "--file=" + self._archive, "--dbname=" + connection.conninfo(self._source)], env=environment, dies_with_us=True))
         lines = _must(run([clients.pg_restore, "--list", self._archive], env=environment)).stdout.splitlines()
         with open(self._listed, "w", encoding="utf-8", errors="surrogateescape") as stream:

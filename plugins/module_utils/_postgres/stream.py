@@ -22,7 +22,6 @@ from ansible_collections.slipway.app.plugins.module_utils._core.process import h
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, spoken
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOCK_TIMEOUT
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import chosen
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource, file_with, not_itself
@@ -66,7 +65,7 @@ class StreamSource(DumpSource):
     def dumping(self, *options):
         """The arguments and the environment of pg_dump, to which options say what and where."""
         environment = dict(self.origin.environment(), PGAPPNAME="slipway copy %s" % uuid.uuid4().hex, PGCLIENTENCODING=self._written_in)
-        return [self._dumper.pg_dump, "--format=custom", "--no-password", "--lock-wait-timeout=%ds" % LOCK_TIMEOUT,
+        return [self._dumper.pg_dump, "--format=custom", "--no-password", "--lock-wait-timeout=%ds" % self.origin.lock_timeout,
                 compression.argument("none", self._dumper), "--dbname=" + self.origin.conninfo(self.origin.login_db)] + list(options), environment
 
     def dump_error(self, rc, said):

@@ -102,7 +102,7 @@ class Sanitizing:
             _lock(session, selection.with_rows)
             _require_unchanged(connection, session, selection.with_rows)
             foreign, warnings = self._of_extensions(session)
-            arguments = dumps.arguments(wish, settled, clients, selection.excluded, selection.excluded_data + selection.with_rows + foreign,
+            arguments = dumps.arguments(connection, wish, settled, clients, selection.excluded, selection.excluded_data + selection.with_rows + foreign,
                                         snapshot, facts)
             # One job: for next to no rows each of them would have a session of its own.
             arguments += ["--no-blobs", "--no-subscriptions", "--jobs=1"] + (["--no-statistics"] if clients.major >= 18 else [])
