@@ -48,7 +48,7 @@ def copy_tree(target):
 
 
 def import_pythons():
-    """Of the Pythons here that ansible-test knows, the oldest, ours and the newest: what all of them import, those between do.
+    """Of the Pythons here that ansible-test knows, the oldest and the newest: what both of them import, those between do.
 
     What is no Python at all for one of the others, the test compile finds.
     """
@@ -57,8 +57,7 @@ def import_pythons():
     known = subprocess.run([python, "-c", asked], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
     there = workspace.pythons()
     here = [version for version in known if version in there]
-    ours = "%d.%d" % sys.version_info[:2]
-    return list(dict.fromkeys([*here[:1], *(version for version in here if version == ours), *here[-1:]]))
+    return list(dict.fromkeys([*here[:1], *here[-1:]]))
 
 
 def whole():

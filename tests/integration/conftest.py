@@ -22,10 +22,10 @@ from lab import Lab  # noqa: E402
 from ansible_collections.slipway.app.tests import artifact  # noqa: E402
 from ansible_collections.slipway.app.tests.integration import packages  # noqa: E402
 from ansible_collections.slipway.app.tests.integration.aftermath import secrets_in  # noqa: E402
-from ansible_collections.slipway.app.tests.integration.two_hosts import QUICK  # noqa: E402
+from ansible_collections.slipway.app.tests.integration.two_hosts import QUICK, TwoHosts  # noqa: E402
 
-# Files whose tests share a lab, and so a worker; a file that is not named has the lab of this one.
-LABS = ("test_crash", "test_modes", "test_refusals", "test_upgrade_undone")
+# Files whose tests have a lab of their own, or two_hosts, and so a worker; a file that is not named has the shop of this one.
+LABS = {"test_modes": "modes", "test_refusals": "refusals", "test_upgrade_undone": "two_hosts", "test_upgrade_when_killed": "two_hosts"}
 # Tables that the application's clock writes while nobody does anything.
 RESTLESS = ("shop_dailytotal", "procrastinate_")
 
@@ -35,7 +35,7 @@ class _ByLab(LoadScopeScheduling):
 
     def _split_scope(self, nodeid):
         name = Path(nodeid.partition("::")[0]).stem
-        return name if name in LABS else "shop"
+        return LABS.get(name, "shop")
 
 
 def pytest_xdist_make_scheduler(config, log):
@@ -53,6 +53,14 @@ def shop(tmp_path_factory):
     collections = artifact.installed(artifact.built(folder), tmp_path_factory.mktemp("elsewhere"))
     with Lab(tmp_path_factory.mktemp("shop") / "a lab", collections=collections, settings=QUICK) as lab:
         _deploy(lab)
+        yield lab
+
+
+@pytest.fixture(scope="session")
+def two_hosts(tmp_path_factory, stock):
+    """The shop on two hosts with 1.1.0 live, one consumer stopped by hand; test_upgrade_when_killed.py, the last, moves on from it."""
+    with TwoHosts(tmp_path_factory.mktemp("two") / "lab") as lab:
+        lab.deploy(*stock(lab, "1.1.0"))
         yield lab
 
 

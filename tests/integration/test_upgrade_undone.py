@@ -24,7 +24,6 @@ from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag impo
 from ansible_collections.slipway.app.tests.integration.aftermath import came_back, everything_is, place, told
 from ansible_collections.slipway.app.tests.integration.crashes import kill_tree, locks, wait_for_record
 from ansible_collections.slipway.app.tests.integration.packages import commit, derive
-from ansible_collections.slipway.app.tests.integration.two_hosts import TwoHosts
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -35,11 +34,9 @@ BACK = (("app1", "assess"), ("app2", "quiesce"), ("app1", "restore"), ("app2", "
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory, stock):
+def shop(two_hosts):
     """The shop with 1.1.0 live, one consumer stopped by hand."""
-    with TwoHosts(tmp_path_factory.mktemp("undone") / "lab") as lab:
-        lab.deploy(*stock(lab, "1.1.0"))
-        yield lab
+    return two_hosts
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +107,7 @@ def test_the_controller_dies_at_every_step_of_the_way_back(shop, halfway, state,
     everything_is(shop, "1.1.0", shop.services)
 
 
+@pytest.mark.long
 def test_a_migration_that_hangs(shop, hanging, run, state, changes):
     before = state(shop)
     result = run(shop, "upgrade", package=hanging)

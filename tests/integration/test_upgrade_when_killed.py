@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The controller dies at every journaled step of an upgrade; one recover, and everything is as it should be.
 
-The steps of the way back have their turn in test_upgrade_undone.py.
+The steps of the way back have their turn in test_upgrade_undone.py, in the same lab before this: here it moves on.
 
 Each run upgrades to one more version while a client places orders, kills the whole process tree of ansible-playbook
 when a record appears in a journal, runs recover, and looks from outside.
@@ -26,7 +26,6 @@ from client import Client  # noqa: E402
 from ansible_collections.slipway.app.tests.integration.crashes import (  # noqa: E402
     detached, kill_tree, last_operation, live, locks, wait_for_record, wait_until)
 from ansible_collections.slipway.app.tests.integration.packages import derive  # noqa: E402
-from ansible_collections.slipway.app.tests.integration.two_hosts import TwoHosts  # noqa: E402
 from ansible_collections.slipway.app.tests.selection import long_but  # noqa: E402
 
 pytestmark = pytest.mark.timeout(600)
@@ -44,17 +43,15 @@ POINTS = [
     ("app2", "open", "begin"),
     ("app1", "finish", "begin"),
 ]
-# Of these every run has those after which it is decided otherwise what is right to do.
-EVERY_TIME = [("app2", "drain", "begin"), ("app1", "migrate", "begin"), ("app2", "open", "begin")]
+# Of these every run has that at which it is hardest to see what is right to do: a migration that nobody waits for.
+EVERY_TIME = [("app1", "migrate", "begin")]
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory, stock):
+def shop(two_hosts):
     """The shop with 1.1.0 live, one consumer stopped by hand, and many more versions in its repository."""
-    with TwoHosts(tmp_path_factory.mktemp("crash") / "lab") as lab:
-        repository.extra_versions(lab.repository, len(POINTS))
-        lab.deploy(*stock(lab, "1.1.0"))
-        yield lab
+    repository.extra_versions(two_hosts.repository, len(POINTS))
+    return two_hosts
 
 
 @pytest.mark.parametrize(("host", "step", "event"), long_but(POINTS, *EVERY_TIME), ids=["-".join(point[1:]) for point in POINTS])
