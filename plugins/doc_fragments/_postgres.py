@@ -91,14 +91,15 @@ options:
     type: path
   lock_timeout:
     description:
-      - Seconds that a statement waits for a lock which somebody else holds, in whichever database, then it fails; V(0) for ever.
-      - While it waits, others who want the same table wait behind it.
+      - Seconds that a statement waits for a lock which somebody else holds, then it fails; V(0) for ever. While it waits, others who want the
+        same table wait behind it.
+      - For a database as a whole, as a swap needs it, at most 30 seconds are waited. What brings it back to its clients has all of these.
     type: int
     default: 30
   statement_timeout:
     description:
-      - Seconds after which a statement fails that creates, copies, renames, closes or drops databases; V(0) for no limit.
-      - What reads or writes rows, as dumps and restores do, has no limit.
+      - Seconds after which the server gives up a copy of a whole database, clients being refused meanwhile or not; V(0) for no limit.
+      - All else takes its time, above all what reads or writes rows, as dumps and restores do.
     type: int
     default: 0
 requirements:
@@ -122,7 +123,7 @@ ModuleDocFragment.DATABASE = _inside("database", "How to reach the application's
 ModuleDocFragment.REQUIRED_DATABASE = ModuleDocFragment.DATABASE.replace("    suboptions:", "    required: true\n    suboptions:", 1)
 ModuleDocFragment.SOURCE_SERVER = _inside("source_server", (
     "How to reach the server of O(source), where that is another one than that of O(login_db). The module connects to both of them from the "
-    "host it runs on."), "login_db", "maintenance_db", "lock_timeout", "statement_timeout")
+    "host it runs on. O(lock_timeout) holds there, too."), "login_db", "maintenance_db", "lock_timeout", "statement_timeout")
 ModuleDocFragment.TARGET = _inside("target", (
     "How to reach the database whose place the dump is made for. Nothing is dumped when it cannot be reached from the host the module runs on, when "
     "a restore would be refused there for what an earlier one has left (unless C(remove_leftovers) is true) or for want of rights, or when it is "

@@ -209,7 +209,9 @@ options:
   keep_failed:
     description:
       - Whether to keep a database that could not be restored, for you to look into.
-      - With it a dump is restored as well whose foreign keys need what was left out of it. It fails at these keys, when all else is there.
+      - With it a dump is restored as well whose foreign keys need what was left out of it. It fails at the
+        first of these keys, when all rows of tables are there. What comes behind it is not - other foreign keys, policies of row security, rows of
+        materialized views, privileges - so look into that database, and do not work with it.
     type: bool
     default: false
   environment:

@@ -45,9 +45,9 @@ def pytest_xdist_make_scheduler(config, log):
 class Cluster(postgres_server.Server):
     """A server whose files need not survive a failing machine, with short cuts for tests."""
 
-    def connection(self, user="shop", database="shop"):
+    def connection(self, user="shop", database="shop", **more):
         password = self.password if user == self.superuser else PASSWORD
-        return Connection("127.0.0.1", self.port, user, password, database)
+        return Connection("127.0.0.1", self.port, user, password, database, **more)
 
     def databases(self):
         """Names of the databases that are not the server's own."""

@@ -13,21 +13,15 @@ import psycopg
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_point
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, PostgresError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 
-LIMITS = "SELECT current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS statement"
 BRIEF = 20  # seconds; far less than is waited where nothing is said, and time enough on a busy machine
-
-
-def patient(postgres, **seconds):
-    """The owner's connection, who waits that long."""
-    return Connection(**dict(vars(postgres.connection()), **seconds))
 
 
 @contextlib.contextmanager
@@ -39,41 +33,52 @@ def holding(postgres, statement, database="shop"):
         session.rollback()
 
 
-def test_they_hold_where_databases_are_worked_on_and_rows_have_no_limit(postgres):
-    asked = {database: patient(postgres, lock_timeout=2, statement_timeout=3).query(LIMITS, database)[0] for database in ("postgres", "shop")}
-    assert asked == {"postgres": {"lock": "2s", "statement": "3s"}, "shop": {"lock": "2s", "statement": "0"}}
-    assert postgres.connection().query(LIMITS, "postgres") == [{"lock": "30s", "statement": "0"}]
-    with pytest.raises(PostgresError, match="statement timeout"):
-        patient(postgres, statement_timeout=1).execute("SELECT pg_sleep(60)", "postgres")
+@pytest.mark.parametrize("said, in_ours, in_another", [({}, "30s", "30s"), ({"lock_timeout": 2}, "2s", "2s"), ({"lock_timeout": 90}, "90s", "30s"),
+                                                       ({"lock_timeout": 0}, "0", "30s")], ids=["nothing", "less", "more", "for ever"])
+def test_where_clients_may_be_refused_nobody_waits_long(postgres, said, in_ours, in_another):
+    connection = postgres.connection(statement_timeout=1, **said)
+    assert [connection.query("SELECT current_setting('lock_timeout') AS it, pg_sleep(1.2)", database)[0]["it"] for database in (
+        "shop", "postgres")] == [in_ours, in_another]
 
 
 def test_a_dump_does_not_wait_for_ever_for_a_table(postgres, tmp_path):
     postgres.connection().execute("CREATE TABLE public.busy (n int)")
     begun = time.monotonic()
     with holding(postgres, "LOCK TABLE public.busy"), pytest.raises(SlipwayError, match="busy|timeout"):
-        dump(patient(postgres, lock_timeout=1), FolderStore(str(tmp_path)), Wish("here", jobs=1, bin_dir=postgres.bin_dir))
+        dump(postgres.connection(lock_timeout=1), FolderStore(str(tmp_path)), Wish("here", jobs=1, bin_dir=postgres.bin_dir))
     assert time.monotonic() - begun < BRIEF
     assert [name for _folder, _folders, names in os.walk(tmp_path) for name in names if name == "manifest.json"] == []
 
 
-@pytest.mark.parametrize("limit", ["lock_timeout", "statement_timeout"])
-def test_a_swap_that_cannot_have_the_database_leaves_it_as_it_was(postgres, tmp_path, limit):
+def test_a_swap_that_cannot_have_the_database_leaves_it_as_it_was(postgres, tmp_path):
     """Somebody describes the database and does not come to an end: nobody can rename it meanwhile."""
     postgres.connection().execute("CREATE TABLE public.later (n int)")
     whole = dumped(postgres, tmp_path)
     postgres.connection().execute("INSERT INTO public.later VALUES (1)")
+    restorer = Restore(postgres.connection(lock_timeout=1), Wishes(jobs=1))
     begun = time.monotonic()
-    with holding(postgres, "COMMENT ON DATABASE shop IS 'not yet'", "postgres"), pytest.raises(SlipwayError, match="timeout"):
-        Restore(patient(postgres, **{limit: 1}), Wishes(jobs=1)).run(DumpSource(whole))
+    with holding(postgres, "COMMENT ON DATABASE shop IS 'not yet'", "postgres"), pytest.raises(SlipwayError, match="lock timeout.* accepts connections"):
+        restorer.run(DumpSource(whole))
     assert time.monotonic() - begun < BRIEF
     assert postgres.connection().query("SELECT n FROM public.later") == [{"n": 1}]
-    Restore(patient(postgres, **{limit: 1}), Wishes(jobs=1, remove_leftovers=True)).run(DumpSource(whole))
+    restorer.put_in_place()
     assert postgres.connection().query("SELECT n FROM public.later") == []
     assert postgres.databases() == {"shop"}
 
 
+def test_a_copy_by_the_server_that_takes_too_long_is_given_up(postgres, monkeypatch):
+    """No database here is large enough for it: the server sleeps instead."""
+    monkeypatch.setattr(restore_point, "copying", lambda *_database: "SELECT pg_sleep(600)")
+    postgres.connection().execute("CREATE TABLE public.there AS SELECT 1 AS n")
+    with pytest.raises(SlipwayError, match="statement timeout.* accepts connections"):
+        restore_point.RestorePoint(postgres.connection(statement_timeout=2), "shop", "before").present()
+    assert postgres.connection().query("SELECT n FROM public.there") == [{"n": 1}]
+    assert postgres.databases() == {"shop"}
+
+
+@pytest.mark.parametrize("seconds", [-1, 2147484])
 @pytest.mark.parametrize("option", ["lock_timeout", "statement_timeout"])
-def test_a_number_that_is_none_of_seconds(option):
-    params = dict({name: spec.get("default") for name, spec in POSTGRES_ARGUMENTS.items()}, login_db="shop", **{option: -1})
-    with pytest.raises(SlipwayError, match="%s is a number of seconds, or 0 for no limit; -1 is none" % option):
+def test_a_number_that_is_none_of_seconds(option, seconds):
+    params = dict({name: spec.get("default") for name, spec in POSTGRES_ARGUMENTS.items()}, login_db="shop", **{option: seconds})
+    with pytest.raises(SlipwayError, match="%s is a number of seconds, at most 2147483, or 0 for no limit; %d is none" % (option, seconds)):
         connection_from(params)

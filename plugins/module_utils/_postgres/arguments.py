@@ -30,6 +30,7 @@ POSTGRES_ARGUMENTS = {
     "statement_timeout": {"type": "int", "default": 0},
 }
 TIMEOUTS = ("lock_timeout", "statement_timeout")
+MOST = (2 ** 31 - 1) // 1000  # seconds; the server counts milliseconds
 # What libpq calls those of them that a service can have as well.
 SETTINGS = {"host": "login_host", "port": "login_port", "user": "login_user", "password": "login_password", "sslmode": "ssl_mode",
             "sslrootcert": "ca_cert", "sslcert": "ssl_cert", "sslkey": "ssl_key"}
@@ -50,8 +51,8 @@ def connection_from(params):
         settings.pop("hostaddr", None)  # it is that of another host
     settings.update(said, **more)
     for option in TIMEOUTS:
-        if params[option] < 0:
-            raise _wrong("%s is a number of seconds, or 0 for no limit; %d is none." % (option, params[option]))
+        if not 0 <= params[option] <= MOST:
+            raise _wrong("%s is a number of seconds, at most %d, or 0 for no limit; %d is none." % (option, MOST, params[option]))
     own = {option: settings.pop(setting) for setting, option in SETTINGS.items() if setting in settings}
     return Connection(login_db=params["login_db"], maintenance_db=params["maintenance_db"], session_role=params["session_role"],
                       settings=settings, **own, **{option: params[option] for option in TIMEOUTS})

@@ -40,10 +40,11 @@ UNTIMED = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'tr
 # Settings of the role or the database must not change what our statements mean.
 SETTINGS = ("SET search_path = pg_catalog, pg_temp", "SET standard_conforming_strings = on", "SET client_min_messages = error",
             "SET row_security = off", "SET default_transaction_read_only = off", "SET synchronous_commit = on",
-            "SET idle_in_transaction_session_timeout = 0",
+            "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
             # The server, too, is to find out that a client's host is gone: until then it would keep the client's locks, by default for hours.
             # Not by tcp_user_timeout: Linux takes a client that only reads slowly for a dead one then.
             "SET tcp_keepalives_idle = 30", "SET tcp_keepalives_interval = 10", "SET tcp_keepalives_count = 3")
+PATIENT = "SET lock_timeout = '%ds'" % LOCK_TIMEOUT  # for what brings a database back to its clients, however soon all else is to give up
 # How values are written, as pg_dump has it: nothing of them is lost, and any server reads them as they were.
 WRITTEN = ("SET datestyle = ISO", "SET intervalstyle = postgres", "SET extra_float_digits = 3")
 READ_AS_WRITTEN = ("SET lc_monetary = 'C'", "SET xmloption = content", "SET array_nulls = on")  # to be set where they are written and where they are read
@@ -83,8 +84,8 @@ class Connection:
     login_host is a host, or a folder of a Unix socket when it starts with a slash; empty means the default socket.
     login_db is the application's database, maintenance_db the one to stay in while login_db is copied and renamed.
     session_role is the role to be in after the login. settings has what else libpq is told, by the names of service_file.VARIABLES.
-    lock_timeout is how many seconds a lock is waited for, in whichever database; statement_timeout how many a statement may take that
-    creates, renames, closes or drops databases, which is one in maintenance_db: what reads or writes rows takes its time. 0 is for ever.
+    lock_timeout is how many seconds a lock is waited for, 0 for ever; but in maintenance_db, where clients may be refused meanwhile, LOCK_TIMEOUT
+    at most. statement_timeout is how many the server may be at a copy of a database, 0 for any number; see databases.in_time.
     """
 
     def __init__(self, login_host="", login_port=5432, login_user="", login_password="", login_db="",
@@ -112,8 +113,10 @@ class Connection:
 
     def first(self, database):
         """The statements that a session in a database begins with."""
-        limit = self.statement_timeout if database == self.maintenance_db else 0
-        return (*SETTINGS, "SET lock_timeout = '%ds'" % self.lock_timeout, "SET statement_timeout = '%ds'" % limit)
+        seconds = self.lock_timeout
+        if database == self.maintenance_db != self.login_db:
+            seconds = min(seconds or LOCK_TIMEOUT, LOCK_TIMEOUT)
+        return (*SETTINGS, "SET lock_timeout = '%ds'" % seconds)
 
     @contextlib.contextmanager
     def session(self, database=None):

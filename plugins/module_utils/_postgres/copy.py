@@ -11,8 +11,6 @@ is as in a restore: beside the live database, proved, and put in its place by on
 
 from __future__ import annotations
 
-import contextlib
-
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import strategy
@@ -64,8 +62,7 @@ def copy(restore, origin, way="auto", bin_dir=None, check=False):
         before = restore.place.found(session)
     by_template = chosen["way"] == "template"
     source = CopySource(origin.database, bin_dir) if by_template else StreamSource(origin.connection, origin.local, bin_dir)
-    with contextlib.closing(source):
-        result = restore.run(source, check)
+    result = restore.run(source, check)
     if not by_template:
         result["warnings"] += source.warnings
     return dict(result, diff=_diff(restore, before, source.name), **chosen)

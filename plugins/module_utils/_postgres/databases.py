@@ -12,6 +12,7 @@ not a setting of Slipway's own: only a superuser may make one.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import time
@@ -153,6 +154,21 @@ def closed_by_somebody(database):
 
 def rename(old, new):
     return "ALTER DATABASE %s RENAME TO %s" % (quote_ident(old), quote_ident(new))
+
+
+@contextlib.contextmanager
+def in_time(session):
+    """While the block runs, a statement of the session may take the seconds of statement_timeout, if there are any."""
+    seconds = session.connection.statement_timeout
+    if not seconds:
+        yield
+        return
+    session.execute("SET statement_timeout = '%ds'" % seconds)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(PostgresError):  # the session was lost, which the block has said
+            session.execute("SET statement_timeout = 0")
 
 
 def copying(source, copy, facts):

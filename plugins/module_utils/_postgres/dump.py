@@ -104,7 +104,8 @@ def dump(connection, store, wish, check=False, report=None):
         clients = programs.for_dump(facts["server_version"], wish.bin_dir)
         settled = (wish.sanitizing or compression).settle(wish.compression, clients)
         if check:
-            session.execute("BEGIN")  # what is looked at for a moment is let go of within it
+            session.query(UNTIMED)
+            session.execute(BEGIN)  # what is looked at for a moment is let go of within it
             selection = Selection(session, wish.exclude_tables, wish.exclude_table_data, bool(wish.sanitizing))
             manifest, warnings = _manifest(facts, clients, wish, settled, selection), selection.warnings
             if wish.sanitizing:

@@ -48,8 +48,8 @@ def require_restorable(dump):
     found = needed(dump.manifest.get("needed", []))
     if found:
         raise SlipwayError("The whole database cannot be restored from %s: %s" % (dump.key, " ".join(found)), untouched="Nothing was changed.",
-                           hint="Some of its tables can (tables, schemas), and with keep_failed=true all but these keys are left in a database of"
-                                " their own. Another dump leaves out the rows of all tables that refer, too, or none of these.",
+                           hint="Some of its tables can (tables, schemas), and with keep_failed=true its rows are left in a database of their own"
+                                " when it fails at the first of these keys. Another dump leaves out the rows of all tables that refer, too, or none of these.",
                            findings=found)
 
 

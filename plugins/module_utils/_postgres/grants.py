@@ -15,7 +15,7 @@ import re
 import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import run, tail
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import read_errors
 
@@ -37,7 +37,7 @@ def copy_grants(clients, connection, facts, source, target):
 
 
 class Grants:
-    """The privileges that a database has, read as a block begins, for another one.
+    """The privileges that a database has, read as a block begins (but those of large objects, which are as they are when given), for another one.
 
     Where they cannot be read it is an error: nobody is to be locked out, or let in, by a database without any.
     """
@@ -64,8 +64,8 @@ class Grants:
         clients, connection = self._clients, self._connection
         environment = connection.environment()
         _must(run([clients.pg_dump, "--format=custom", "--schema-only", "--no-password", "--lock-wait-timeout=%ds" % connection.lock_timeout,
-                   "--file=" + self._archive, "--dbname=" + connection.conninfo(self._source)], env=environment, dies_with_us=True))
-        lines = _must(run([clients.pg_restore, "--list", self._archive], env=environment)).stdout.splitlines()
+                   "--file=" + self._archive, "--dbname=" + connection.conninfo(self._source)], env=environment, dies_with_us=True), connection)
+        lines = _must(run([clients.pg_restore, "--list", self._archive], env=environment), connection).stdout.splitlines()
         with open(self._listed, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write("".join(line + "\n" for line in lines if _PRIVILEGES.match(line)))
 
@@ -79,7 +79,7 @@ class Grants:
                     "--dbname=" + connection.conninfo(target), self._archive], env=connection.environment(), dies_with_us=True)
         errors = read_errors(done.stderr)
         if done.rc not in (0, 1) or done.rc and not errors:
-            raise _lost(done)
+            raise _lost(done, connection)
         lacking = [str(error) for error in errors if not (_GONE.match(error.text) or error.benign_for(facts["major"]))]
         return ["The new database lacks a privilege of the old one: %s" % lack
                 for lack in lacking + _of_large_objects(connection, facts, self._source, target)]
@@ -109,13 +109,13 @@ def _of_large_objects(connection, facts, source, target):
     return lacking
 
 
-def _must(done):
+def _must(done, connection):
     """What a program said that came through."""
     if not done.ok:
-        raise _lost(done)
+        raise _lost(done, connection)
     return done
 
 
-def _lost(done):
-    return SlipwayError("The privileges inside the database cannot be carried over: %s" % (tail(done.stderr, 5) or "%s ended with %d." % (
-        os.path.basename(done.argv[0]), done.rc)))
+def _lost(done, connection):
+    return SlipwayError("The privileges inside the database cannot be carried over: %s" % (
+        redact(tail(done.stderr, 5), [connection.login_password]) or "%s ended with %d." % (os.path.basename(done.argv[0]), done.rc)))

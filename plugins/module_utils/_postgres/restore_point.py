@@ -22,9 +22,9 @@ import re
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PATIENT, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import (
-    OPEN, SWAPPING, allow, alone, close, closed_by_somebody, copying, drop, fit, in_another, insist_on_turn, rename)
+    OPEN, SWAPPING, allow, alone, close, closed_by_somebody, copying, drop, fit, in_another, in_time, insist_on_turn, rename)
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 
@@ -76,7 +76,8 @@ class RestorePoint:
             begun = time.monotonic()
             with self._undone_on_error(session):
                 close(session, self.database)
-                alone(session, [copying(self.database, self.part, facts)], self.database)
+                with in_time(session):
+                    alone(session, [copying(self.database, self.part, facts)], self.database)
                 warnings = carry_over(session, self.database, self.part)
                 session.transaction(rename(self.part, self.copy), allow(self.database, True))
             return _result(True, before, "present", facts["size"], time.monotonic() - begun, warnings)
@@ -180,11 +181,19 @@ class RestorePoint:
             if error.sqlstate == LOST:
                 error = SlipwayError(str(error), hint=self._settled(session))
             else:
-                session.execute(allow(self.database, True))
-                drop(session, self.part)
-                error = SlipwayError(str(error), untouched="Database %s is as it was and accepts connections."
-                                     % quote_ident(self.database))
+                error = self._as_before(session, error)
             raise error from None
+
+    def _as_before(self, session, error):
+        """Open the live database and drop what was half-made after an error; that error, with how things stand."""
+        live = quote_ident(self.database)
+        try:
+            session.execute(PATIENT, allow(self.database, True))
+        except PostgresError:
+            return SlipwayError(str(error), hint="Database %s may refuse connections until this is run again or recovered." % live)
+        with contextlib.suppress(PostgresError):  # it stays, as after a crash: the next call finds and drops it
+            drop(session, self.part)
+        return SlipwayError(str(error), untouched="Database %s is as it was and accepts connections." % live)
 
     def _settled(self, lost):
         """Open the live database in another session than the one that was lost, and say how things stand."""
@@ -209,7 +218,7 @@ class RestorePoint:
     def _open(self, session, status):
         closed = status["open"] is False
         if closed:
-            session.execute(allow(self.database, True))
+            session.execute(PATIENT, allow(self.database, True))
         return closed
 
 

@@ -15,7 +15,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.process import follow, redact, run, tail
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, for_restore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying, in_time
 from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import Grants, copy_grants
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import NOTHING, carry_over, give, keep_out
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
@@ -215,12 +215,7 @@ class CopySource:
         self.bin_dir = bin_dir
         self.name = ":" + database
         self.left_out, self.ignored, self.checked, self.removed = [], [], 0, []
-        self._facts = self._clients = self._grants = None
-        self._read = contextlib.ExitStack()
-
-    def close(self):
-        """Remove what was read of the live database."""
-        self._read.close()
+        self._facts = self._clients = None
 
     def owner(self, session):
         self._facts = look(session, self.database)
@@ -239,11 +234,14 @@ class CopySource:
     def fill(self, restore, session, facts):
         new = restore.place.new
         owner = {"owner": facts["new_owner"]}
-        if self._clients:  # before the server copies for hours
-            self._grants = self._read.enter_context(Grants(self._clients, restore.connection, restore.database))
+        if self._clients:
+            with Grants(self._clients, restore.connection, restore.database):
+                pass  # they can be read: seen before the server copies for hours, and read again after it
         restore.watch("copy")
         try:
-            session.execute(copying(self.database, new, dict(self._facts, connection_limit=-1, **owner)), keep_out(new), allow(new, True))
+            with in_time(session):
+                session.execute(copying(self.database, new, dict(self._facts, connection_limit=-1, **owner)))
+            session.execute(keep_out(new), allow(new, True))
         except PostgresError as error:
             if error.sqlstate != IN_USE:
                 raise
@@ -252,9 +250,9 @@ class CopySource:
     def check(self, restore, new):
         """A copy by the server itself has all rows."""
 
-    def grants(self, _restore, new, facts):
+    def grants(self, restore, new, facts):
         """A copy has the privileges of what it was copied from; it gets those of the live database beside them."""
-        return self._grants.give(facts, new) if self._grants else []
+        return copy_grants(self._clients, restore.connection, facts, restore.database, new) if self._clients else []
 
     def carry_over(self, restore, session, _facts):
         return carry_over(session, self.database, restore.place.new)

@@ -133,9 +133,6 @@ class _Schema:
             raise self.source.dump_error(done.rc, tail(done.stderr, 3))
         return []
 
-    def close(self):
-        """Nothing of it is left where it was looked at."""
-
 
 class _Pipe:
     """Between a pg_dump that writes an archive and the pg_restore that reads it.

@@ -26,9 +26,10 @@ import contextlib
 import hashlib
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PATIENT, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import (
-    COMMENT, MARK, OPEN, SWAPPING, allow, alone, close, closed_by_somebody, copying, drop, fit, in_another, leave_turn, rename, take_turn, together)
+    COMMENT, MARK, OPEN, SWAPPING, allow, alone, close, closed_by_somebody, copying, drop, fit, in_another, in_time, leave_turn, rename,
+    take_turn, together)
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 
 RESTORING = 0x736C6972  # first key of the advisory lock of who restores a database: "slir"
@@ -167,7 +168,8 @@ class Place:
         self._take_turn_to_swap(session)
         with self._open_on_error(session):
             close(session, self.database)
-            alone(session, [copying(self.database, self.copy, facts)], self.database)
+            with in_time(session):
+                alone(session, [copying(self.database, self.copy, facts)], self.database)
             session.execute(allow(self.database, True))
         lacking = carry_over(session, self.database, self.copy)
         close(session, self.copy)  # it was made closed, and is kept so: now that can be seen
@@ -250,6 +252,7 @@ class Place:
 
     def _reopened(self, session):
         """What there is of the place, when nobody is at a swap any more and the live database is open."""
+        session.execute(PATIENT)
         self._take_turn_to_swap(session)  # what was lost may be at its last statement still
         self.reopen(session, self.found(session))
         return self.found(session)
