@@ -93,12 +93,12 @@ options:
     description:
       - Seconds that a statement waits for a lock which somebody else holds, then it fails; V(0) for ever. While it waits, others who want the
         same table wait behind it.
-      - For a database as a whole, as a swap needs it, at most 30 seconds are waited. What brings it back to its clients has all of these.
+      - A swap waits at most 30 seconds for a database as a whole. What brings it back to its clients has all of these.
     type: int
     default: 30
   statement_timeout:
     description:
-      - Seconds after which the server gives up a copy of a whole database, clients being refused meanwhile or not; V(0) for no limit.
+      - Seconds after which the server gives up a copy of a whole database; V(0) for no limit. Those that it waits for sessions in it to end count.
       - All else takes its time, above all what reads or writes rows, as dumps and restores do.
     type: int
     default: 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 
 import psycopg
@@ -15,10 +16,12 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_point
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import close
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 
 BRIEF = 20  # seconds; far less than is waited where nothing is said, and time enough on a busy machine
@@ -29,7 +32,7 @@ def holding(postgres, statement, database="shop"):
     """Somebody is in the middle of a transaction with a statement."""
     with psycopg.connect(host="127.0.0.1", port=postgres.port, user=postgres.superuser, password=postgres.password, dbname=database) as session:
         session.execute(statement)
-        yield
+        yield session
         session.rollback()
 
 
@@ -74,6 +77,23 @@ def test_a_copy_by_the_server_that_takes_too_long_is_given_up(postgres, monkeypa
         restore_point.RestorePoint(postgres.connection(statement_timeout=2), "shop", "before").present()
     assert postgres.connection().query("SELECT n FROM public.there") == [{"n": 1}]
     assert postgres.databases() == {"shop"}
+
+
+def test_what_a_killed_call_left_closed_is_opened_however_soon_all_else_gives_up(postgres):
+    with postgres.connection().session("postgres") as session:
+        close(session, "shop")
+    hasty = postgres.connection(lock_timeout=1)
+    with holding(postgres, "COMMENT ON DATABASE shop IS 'not yet'", "postgres") as somebody:
+        threading.Timer(3, somebody.rollback).start()
+        assert restore_point.RestorePoint(hasty, "shop", "before").reopen()
+    with hasty.session("postgres") as session:
+        close(session, "shop")
+        place = Place("shop")
+        with holding(postgres, "COMMENT ON DATABASE shop IS 'not yet'", "postgres") as somebody:
+            threading.Timer(3, somebody.rollback).start()
+            assert place.reopen(session, place.found(session))
+        assert session.query("SELECT current_setting('lock_timeout') AS it") == [{"it": "1s"}]
+    assert postgres.connection().query("SELECT 1 AS n") == [{"n": 1}]
 
 
 @pytest.mark.parametrize("seconds", [-1, 2147484])

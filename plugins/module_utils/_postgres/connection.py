@@ -113,10 +113,14 @@ class Connection:
 
     def first(self, database):
         """The statements that a session in a database begins with."""
+        return (*SETTINGS, self.patience(database))
+
+    def patience(self, database):
+        """The statement by which a session in a database waits for locks as long as was said."""
         seconds = self.lock_timeout
         if database == self.maintenance_db != self.login_db:
             seconds = min(seconds or LOCK_TIMEOUT, LOCK_TIMEOUT)
-        return (*SETTINGS, "SET lock_timeout = '%ds'" % seconds)
+        return "SET lock_timeout = '%ds'" % seconds
 
     @contextlib.contextmanager
     def session(self, database=None):

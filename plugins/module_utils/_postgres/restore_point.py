@@ -29,6 +29,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers im
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 
 NAME = re.compile(r"(?!part_|failed_)[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+MAY_BE_CLOSED = "Database %s may refuse connections until this is run again or recovered."
 
 
 def left(connection, database, names):
@@ -78,6 +79,7 @@ class RestorePoint:
                 close(session, self.database)
                 with in_time(session):
                     alone(session, [copying(self.database, self.part, facts)], self.database)
+                session.execute(PATIENT)  # what took the server long is not given up for a moment
                 warnings = carry_over(session, self.database, self.part)
                 session.transaction(rename(self.part, self.copy), allow(self.database, True))
             return _result(True, before, "present", facts["size"], time.monotonic() - begun, warnings)
@@ -189,18 +191,21 @@ class RestorePoint:
         live = quote_ident(self.database)
         try:
             session.execute(PATIENT, allow(self.database, True))
-        except PostgresError:
-            return SlipwayError(str(error), hint="Database %s may refuse connections until this is run again or recovered." % live)
-        with contextlib.suppress(PostgresError):  # it stays, as after a crash: the next call finds and drops it
+        except PostgresError as again:
+            return SlipwayError(str(error), hint=self._settled(session) if again.sqlstate == LOST else MAY_BE_CLOSED % live)
+        try:
             drop(session, self.part)
-        return SlipwayError(str(error), untouched="Database %s is as it was and accepts connections." % live)
+            hint = None
+        except PostgresError:  # as after a crash
+            hint = "What there is of the copy, database %s, may be left: state=absent drops it." % quote_ident(self.part)
+        return SlipwayError(str(error), untouched="Database %s is as it was and accepts connections." % live, hint=hint)
 
     def _settled(self, lost):
         """Open the live database in another session than the one that was lost, and say how things stand."""
         try:
             state = in_another(lost, self._opened_again)["state"]
         except SlipwayError:
-            return "Database %s may refuse connections until this is run again or recovered." % quote_ident(self.database)
+            return MAY_BE_CLOSED % quote_ident(self.database)
         return "Database %s accepts connections, and restore point %s of it is %s." % (quote_ident(self.database), self.name, {
             "restored": "what is live now; what was live before is kept as %s" % quote_ident(self.failed),
             "present": "there, beside what was live all the time"}.get(state, "not there"))

@@ -17,8 +17,7 @@ SELECT c.oid::bigint, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
        row_security_active(c.oid) AS guarded,
        CASE WHEN c.relkind = 'r' THEN pg_table_size(c.oid) ELSE 0 END AS bytes, greatest(c.reltuples, 0)::bigint AS estimate,
        (SELECT inhparent::bigint FROM pg_inherits WHERE inhrelid = c.oid AND c.relispartition) AS partition_of,
-       EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e') AS of_extension,
-       EXISTS (SELECT FROM pg_extension e WHERE c.oid = ANY (e.extconfig)) AS filled
+       EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e') AS of_extension
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
 ORDER BY 2, 3"""
@@ -112,10 +111,8 @@ class Selection:
             return
         for key in session.query(REFERENCES % ", ".join(map(str, [*out, *empty]))):
             source, target = self._relations.get(key["source"]), self._relations.get(key["target"])
-            if not source or not target or source["of_extension"]:
-                continue
-            if target["of_extension"] and (target["oid"] in out or not target["filled"]):
-                continue  # an extension brings its tables along, and their rows but for those that others have put into some of them
+            if not source or not target or source["of_extension"] or target["of_extension"]:
+                continue  # an extension brings its tables and their rows along (but for rows that others have put into some of them)
             if source["oid"] not in out and (target["oid"] in out or self._refers(session, source, key, empty, out)):
                 yield {"key": key["name"], "table": names([source])[0], "of": names([target])[0]}
 

@@ -113,7 +113,7 @@ class Place:
         self._take_turn_to_swap(session)
         closed = self.found(session).get(self.database) is False
         if closed:
-            session.execute(allow(self.database, True))
+            session.execute(PATIENT, allow(self.database, True), session.connection.patience(session.database))
         leave_turn(session, self.database, SWAPPING)
         return closed
 
@@ -170,6 +170,7 @@ class Place:
             close(session, self.database)
             with in_time(session):
                 alone(session, [copying(self.database, self.copy, facts)], self.database)
+            session.execute(PATIENT)  # what took the server long is not given up for a moment; only what is closed is worked on after it
             session.execute(allow(self.database, True))
         lacking = carry_over(session, self.database, self.copy)
         close(session, self.copy)  # it was made closed, and is kept so: now that can be seen
@@ -252,7 +253,6 @@ class Place:
 
     def _reopened(self, session):
         """What there is of the place, when nobody is at a swap any more and the live database is open."""
-        session.execute(PATIENT)
         self._take_turn_to_swap(session)  # what was lost may be at its last statement still
         self.reopen(session, self.found(session))
         return self.found(session)
