@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_a_table_whose_rows_are_coming_counts(slow, way, tmp_path):
 def test_a_table_that_was_never_analyzed_is_not_done_at_once(postgres, monkeypatch, tmp_path):
     """pg_dump is stopped in the middle of it until something was told."""
     postgres.connection().execute("CREATE TABLE public.wide AS SELECT repeat(md5(g::text), 30) FROM generate_series(1, 40000) g")
-    programs, states = [], []
+    programs, states, server = [], [], postgres.connection()
 
     class Heard(dumps.Heard):
         def __call__(self, line):
@@ -77,10 +78,14 @@ def test_a_table_that_was_never_analyzed_is_not_done_at_once(postgres, monkeypat
             if line.endswith('dumping contents of table "public.wide"'):
                 (program,) = map(int, subprocess.check_output(["pgrep", "-x", "-P", str(os.getpid()), "pg_dump"]).split())
                 os.kill(program, signal.SIGSTOP)
+                while not server.query("SELECT FROM pg_stat_progress_copy WHERE bytes_processed > 0"):  # it says so before it asks for the rows
+                    os.kill(program, signal.SIGCONT)
+                    time.sleep(0.001)
+                    os.kill(program, signal.SIGSTOP)
                 programs.append(program)
 
     def report(phase, **state):
-        if programs and state["table"]:  # what was looked at before is told of no table
+        if programs and state["table"]:  # what was looked at before is of no table
             states.append(dict(state, phase=phase))
             os.kill(programs.pop(), signal.SIGCONT)
 

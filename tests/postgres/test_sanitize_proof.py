@@ -98,8 +98,8 @@ def test_what_is_no_row_does_not_leak_either(postgres, shop, store):
 
 def test_rows_that_pg_dump_has_read_all_the_same_are_refused(monkeypatch, shop, store):
     real = sanitize_dump.dumps.arguments
-    monkeypatch.setattr(sanitize_dump.dumps, "arguments", lambda wish, settled, clients, excluded, _data, *more: real(
-        wish, settled, clients, excluded, [], *more))
+    monkeypatch.setattr(sanitize_dump.dumps, "arguments", lambda connection, wish, settled, clients, excluded, _data, *more: real(
+        connection, wish, settled, clients, excluded, [], *more))
     with pytest.raises(SlipwayError, match="pg_dump has read what it was told not to: TABLE DATA"):
         sanitized(shop, store)
     assert store.list() == [] and store.leftovers() == []
