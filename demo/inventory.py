@@ -53,6 +53,7 @@ def _common(lab):
         "ansible_python_interpreter": sys.executable,
         "slipway_application": lab.application,
         "slipway_environment": lab.environment,
+        "slipway_service_driver": "supervisor",
         "slipway_store": str(lab.store),
         "slipway_repository": str(lab.repository),
         "slipway_python": sys.executable,

@@ -361,7 +361,6 @@ class Lab:
             "slipway_root": ROOT,
             "slipway_user": "shop",
             "slipway_server_name": "shop.test",
-            "slipway_service_driver": "systemd",
             "slipway_repository": self.repository,
             "slipway_build_environment": {
                 "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "file://%s/wheels" % SHOP, "PIP_NO_CACHE_DIR": "1",

@@ -19,7 +19,7 @@ options:
         O(root). The module has to be run as root, so with C(become).
     type: str
     choices: [supervisor, systemd]
-    default: supervisor
+    default: systemd
   supervisor_socket:
     description:
       - Unix socket on which C(supervisord) listens; the user of this task must be allowed to use it.

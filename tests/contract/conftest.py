@@ -96,6 +96,7 @@ class World:
         params = {
             "root": self.root,
             "roles": ["app", "consumer", "leader"],
+            "driver": "supervisor",
             "supervisor_socket": daemon.socket,
             "supervisor_conf_dir": daemon.conf_dir,
         }

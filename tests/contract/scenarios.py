@@ -282,6 +282,7 @@ def operation_step_preflight(world):
         "store": world.store,
         "database": world.postgres(),
         "environment_variables": {"TOKEN": "swordfish-never-shown"},
+        "driver": "supervisor",
         "supervisor_socket": daemon.socket,
         "supervisor_conf_dir": daemon.conf_dir,
     }

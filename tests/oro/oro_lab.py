@@ -147,7 +147,7 @@ class OroLab(hosts_lab.Lab):
     def _application(self):
         password = self.secrets["database"]
         shop = super()._application()
-        kept = ("slipway_environment", "slipway_service_driver", "slipway_repository")
+        kept = ("slipway_environment", "slipway_repository")
         return {
             **{name: shop[name] for name in kept},
             # By its address, and trusted by a file in the same place everywhere: so that this machine may relay packages.

@@ -49,7 +49,7 @@ def test_made_listed_restored_refreshed_and_removed(postgres, prod, playbooks, t
         web = {"kind": "web", "command": script("trap 'rm ../../ran; exit' TERM; touch ../../ran; while :; do sleep 0.1; done")}
         Application(tmp_path / "shop").release({"web": web}, adopt=ADOPT)
         (tmp_path / "shop" / "shared").mkdir()
-        service = {"slipway_supervisor_socket": daemon.socket, "slipway_supervisor_conf_dir": daemon.conf_dir}
+        service = {"slipway_service_driver": "supervisor", "slipway_supervisor_socket": daemon.socket, "slipway_supervisor_conf_dir": daemon.conf_dir}
         done = playbooks(["service_start", "sanitized_create", "sanitized_list", "sanitized_restore", "sanitized_delete", "environment_refresh"],
                          config="people", source="uat/shop", prefix="uat/shop", keep=0, server="prod", migrate=False, after_restore=True,
                          slipway_copy_servers=prod, slipway_allow_dump=True, **service)

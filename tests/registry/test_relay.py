@@ -107,7 +107,7 @@ def test_an_operation_is_relayed_where_the_host_finds_no_way_to_the_registry(
     world = World(tmp_path / "world", run_module, server)
     try:
         step = dict(options, kind="deploy", package="shop:1.0.0", application="shop", environment="prod", root=world.root,
-                    database=world.postgres(), supervisor_socket=world.supervisor.socket,
+                    database=world.postgres(), driver="supervisor", supervisor_socket=world.supervisor.socket,
                     supervisor_conf_dir=world.supervisor.conf_dir)
         dummy, (found, staged) = play(
             [{"slipway.app.operation_step": dict(step, step="preflight"), "register": "operation_step_result"},

@@ -20,20 +20,24 @@ from ansible_collections.slipway.app.tests.hosts.conftest import hosts_lab as la
 
 # What the lab's inventory says beyond what everybody has to: the demo's wheels, and what is so by default.
 OF_THE_LAB = {"slipway_build_environment", "slipway_user"}
+# Where the README says that its blocks go; the last two are for provision only.
+VARIABLES = "inventories/prod/group_vars/all/"
+FILES = ("slipway.yml", "inventories/prod/hosts.yml", VARIABLES + "application.yml", "inventories/prod/provision.yml", VARIABLES + "provision.yml")
+VAULT = VARIABLES + "vault.yml"
 GIVEN = {"root": "/srv/shop", "release": "/srv/shop/releases/1", "shared": "/srv/shop/shared", "python": "/usr/bin/python3", "namespace": "1"}
 
 
 @pytest.fixture(scope="module")
 def blocks(repository):
-    """slipway.yml, the inventory to deploy with, and what provision wants beside it, as they stand in the README."""
+    """{file: text} of slipway.yml, the inventory to deploy with, and what provision wants beside it, as they stand in the README."""
     text = (repository.root / "README.md").read_text(encoding="utf-8")
-    assert all("`%s`" % name in text for name in ("inventories/prod/hosts.yml", "inventories/prod/provision.yml", "inventories/prod/group_vars/all/vault.yml"))
-    return re.findall(r"```yaml\n(.*?)```", text[text.index("## For your own application"):], re.DOTALL)[:3]
+    assert all("`%s`" % name in text for name in (*FILES, VAULT))
+    return dict(zip(FILES, re.findall(r"```yaml\n(.*?)```", text[text.index("## For your own application"):], re.DOTALL)))
 
 
 @pytest.fixture(scope="module")
 def example(blocks):
-    return [yaml.safe_load(block) for block in blocks]
+    return [yaml.safe_load(block) for block in blocks.values()]
 
 
 @pytest.fixture
@@ -46,19 +50,19 @@ def of_the_lab(tmp_path, monkeypatch):
 
 
 def test_the_inventory_says_what_the_one_says_that_molecule_deploys_with(example, of_the_lab):
-    _slipway, hosts, more = example
-    ours = dict(hosts["all"]["vars"], **more["all"]["vars"])
+    _slipway, hosts, variables, more, provision = example
+    ours = dict(variables, **provision)
     assert {name for name in ours if name.startswith("slipway_")} == set(of_the_lab) - OF_THE_LAB
-    # provision installs systemd's units only, and units are root's.
-    assert ours["slipway_service_driver"] == of_the_lab["slipway_service_driver"] == "systemd" and ours["ansible_become"] is True
+    # Services are systemd's where nothing else is said, and its units are root's.
+    assert ours["ansible_become"] is True
     for name in ("slipway_store_auth", "slipway_database"):
         assert set(ours[name]) == set(of_the_lab[name]) - {"login_port"}, name
-    assert {*hosts, *more} == {"all", "app", "consumer", "database", "balancer", "build"}
+    assert {*hosts, *more} == {"app", "consumer", "database", "balancer", "build"}
 
 
 def test_every_command_of_the_example_can_be_run_with_its_inventory(example):
     config = effective({"base": example[0], "overlays": {}}, "prod")
-    variables = dict(config["variables"], **GIVEN, **example[1]["all"]["vars"]["slipway_variables"])
+    variables = dict(config["variables"], **GIVEN, **example[2]["slipway_variables"])
     commands = [command for kind in ("install", "migrate", "check", "warm") for command in config["commands"][kind]]
     build = [command for kind in ("commands", "assets", "compile") for command in config["build"][kind]]
     for command in commands + [service["command"] for service in config["services"].values()] + build:
@@ -67,15 +71,18 @@ def test_every_command_of_the_example_can_be_run_with_its_inventory(example):
         assert "{" not in expand_text(text, variables)
 
 
-@pytest.mark.parametrize(("playbooks", "files"), [(("deploy", "upgrade"), 1), (("provision", "deploy", "upgrade"), 2)], ids=["there", "bare"])
+def test_ten_lines_of_inventory_will_do(blocks):
+    assert sum(len(blocks[name].splitlines()) for name in FILES[1:3]) == 10
+
+
+@pytest.mark.parametrize(("playbooks", "files"), [(("deploy", "upgrade"), FILES[1:3]), (("provision", "deploy", "upgrade"), FILES[1:])], ids=["there", "bare"])
 def test_the_playbooks_find_nothing_missing_in_the_example(blocks, repository, tmp_path, playbooks, files):
     """Their first plays are run, which need no host, with the files of an inventory that the README names."""
-    folder = tmp_path / "inventories" / "prod"
-    for name, block in list(zip(("hosts.yml", "provision.yml"), blocks[1:]))[:files]:
-        (folder / "group_vars" / "all").mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(block, encoding="utf-8")
-    vaulted = sorted(set(re.findall(r"{{ (vault_\w+) }}", "".join(blocks[1:]))))
-    (folder / "group_vars" / "all" / "vault.yml").write_text(json.dumps(dict.fromkeys(vaulted, "x")), encoding="utf-8")
+    (tmp_path / VARIABLES).mkdir(parents=True)
+    for name in files:
+        (tmp_path / name).write_text(blocks[name], encoding="utf-8")
+    vaulted = sorted(set(re.findall(r"{{ (vault_\w+) }}", "".join(blocks.values()))))
+    (tmp_path / VAULT).write_text(json.dumps(dict.fromkeys(vaulted, "x")), encoding="utf-8")
     first = [repository.yaml("playbooks/%s.yml" % name)[0] for name in playbooks]
     assert all(play["hosts"] == "localhost" for play in first)
     (tmp_path / "first.json").write_text(json.dumps(first), encoding="utf-8")

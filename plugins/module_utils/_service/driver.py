@@ -25,7 +25,7 @@ DRIVERS = {"supervisor": _supervisor, "systemd": _systemd}
 
 # Documented in the fragment slipway.app._service.
 DRIVER_ARGUMENTS = {
-    "driver": {"type": "str", "choices": sorted(DRIVERS), "default": "supervisor"},
+    "driver": {"type": "str", "choices": sorted(DRIVERS), "default": "systemd"},
     "supervisor_socket": {"type": "path", "default": "/run/supervisor.sock"},
     "supervisor_conf_dir": {"type": "path", "default": "/etc/supervisor/conf.d"},
 }
@@ -33,4 +33,4 @@ DRIVER_ARGUMENTS = {
 
 def open_driver(options):
     """The driver that a module's options ask for."""
-    return DRIVERS[options.get("driver") or "supervisor"](options)
+    return DRIVERS[options["driver"]](options)

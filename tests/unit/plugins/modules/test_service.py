@@ -23,7 +23,7 @@ def service(run_module, application, supervisord):
     """service(state, ...) runs the module, service.info(...) tells {name: service}; in a path with odd characters."""
 
     def options(more):
-        return dict({"root": application.root, "supervisor_socket": supervisord.socket,
+        return dict({"root": application.root, "driver": "supervisor", "supervisor_socket": supervisord.socket,
                      "supervisor_conf_dir": supervisord.conf_dir, "roles": ["app", "consumer", "leader"]}, **more)
 
     def run(state, check=False, **more):

@@ -21,7 +21,7 @@ HANGING = "trap '' TERM; sleep 600 & echo $! > \"$OUT.child\"; while :; do sleep
 
 
 def driver_of(application, supervisord):
-    return open_driver({"root": application.root, "supervisor_socket": supervisord.socket,
+    return open_driver({"root": application.root, "driver": "supervisor", "supervisor_socket": supervisord.socket,
                         "supervisor_conf_dir": supervisord.conf_dir})
 
 
@@ -193,7 +193,7 @@ def test_removed_programs_are_gone(driver, define, supervisord):
 def test_programs_of_others_are_neither_seen_nor_touched(driver, define, supervisord, tmp_path):
     driver.start([define("web")], 10)
     (tmp_path / "other").mkdir()
-    other = open_driver({"root": str(tmp_path / "other"), "supervisor_socket": supervisord.socket,
+    other = open_driver({"root": str(tmp_path / "other"), "driver": "supervisor", "supervisor_socket": supervisord.socket,
                          "supervisor_conf_dir": supervisord.conf_dir})
     assert other.status() == {}
     other.stop(["web", "somebody-elses"])
@@ -202,18 +202,18 @@ def test_programs_of_others_are_neither_seen_nor_touched(driver, define, supervi
 
 
 def test_supervisord_that_is_not_there_is_named(application):
-    driver = open_driver({"root": application.root, "supervisor_socket": "/tmp/no-such.sock",
+    driver = open_driver({"root": application.root, "driver": "supervisor", "supervisor_socket": "/tmp/no-such.sock",
                           "supervisor_conf_dir": "/tmp"})
     with pytest.raises(SlipwayError, match="supervisord does not answer at /tmp/no-such.sock: No such file"):
         driver.status()
 
 
 def test_a_folder_that_supervisord_does_not_include_is_named(application, supervisord, define, tmp_path):
-    driver = open_driver({"root": application.root, "supervisor_socket": supervisord.socket,
+    driver = open_driver({"root": application.root, "driver": "supervisor", "supervisor_socket": supervisord.socket,
                           "supervisor_conf_dir": str(tmp_path)})
     with pytest.raises(SlipwayError, match="does not read .*files = .*conf"):
         driver.start([define("web")], 10)
-    spaced = open_driver({"root": application.root, "supervisor_socket": supervisord.socket, "supervisor_conf_dir": "/etc/two  words"})
+    spaced = open_driver({"root": application.root, "driver": "supervisor", "supervisor_socket": supervisord.socket, "supervisor_conf_dir": "/etc/two  words"})
     with pytest.raises(SlipwayError, match=r"cannot be written to.*files = /etc/two\?\?words/\*.conf"):
         spaced.check([define("web")])
 
@@ -221,7 +221,7 @@ def test_a_folder_that_supervisord_does_not_include_is_named(application, superv
 def test_paths_that_supervisord_cannot_take_are_refused(supervisord, define, tmp_path):
     root = tmp_path / "shop ;1"
     root.mkdir()
-    driver = open_driver({"root": str(root), "supervisor_socket": supervisord.socket,
+    driver = open_driver({"root": str(root), "driver": "supervisor", "supervisor_socket": supervisord.socket,
                           "supervisor_conf_dir": supervisord.conf_dir})
     with pytest.raises(SlipwayError, match="cannot work with the path"):
         driver.start([define("web")], 10)
