@@ -68,11 +68,17 @@ def _checked(bin_dir):
     return bin_dir
 
 
+def major(bin_dir):
+    """The major version of the programs in a folder, a number."""
+    said = subprocess.run([os.path.join(bin_dir, "postgres"), "--version"], capture_output=True, text=True, check=True).stdout
+    return int(re.search(r"\d+", said).group())
+
+
 def _from_machine():
-    def major(path):
+    def numbers(path):
         return [int(number) for number in re.findall(r"\d+", path)]
 
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=major, reverse=True)
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=numbers, reverse=True)
     on_path = shutil.which("postgres")
     if on_path:
         found.append(os.path.dirname(os.path.realpath(on_path)))
@@ -173,7 +179,7 @@ class Server:
             return self
         self._init()
         fixed = self.port is not None
-        for attempt in range(5):
+        for _attempt in range(5):
             self.port = self.port if fixed else _free_port()
             self._configure()
             done = self._run("pg_ctl", "-D", self.data_dir, "-l", self.log_file, "-w", "-t", "60", "start")

@@ -15,7 +15,7 @@ import sys
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
@@ -23,6 +23,8 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 import postgres_server  # noqa: E402  (scripts is no package)
 
 PASSWORD = "no secret"
+SERVERS_OWN = "('postgres', 'template0', 'template1')"
+DROP_ALL = "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database WHERE datname NOT IN " + SERVERS_OWN + " \\gexec\n"
 
 
 # Files whose tests share more servers than the one that every worker has, and so a worker.
@@ -52,7 +54,7 @@ class Cluster(postgres_server.Server):
     def databases(self):
         """Names of the databases that are not the server's own."""
         rows = self.connection(self.superuser, "postgres").query(
-            "SELECT datname AS name FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')")
+            "SELECT datname AS name FROM pg_database WHERE datname NOT IN " + SERVERS_OWN)
         return {row["name"] for row in rows}
 
     def kill_backend(self, pid):
@@ -60,13 +62,21 @@ class Cluster(postgres_server.Server):
         os.kill(pid, signal.SIGKILL)
 
     def drop_all(self):
-        for name in self.databases():
-            self.sql("DROP DATABASE %s WITH (FORCE)" % quote_ident(name))
+        self.sql(DROP_ALL)
+
+    def start_over(self, script=""):
+        """Leave nothing but an empty database "shop" of role "shop", and run a script in it as that role; one psql does it all."""
+        self.sql(DROP_ALL + "CREATE DATABASE shop OWNER shop;\n\\connect shop\nSET SESSION AUTHORIZATION shop;\n" + script)
 
 
 def cluster(directory, bin_dir):
-    return Cluster(str(directory), bin_dir, settings={
-        "fsync": "off", "max_prepared_transactions": 5, "autovacuum": "off", "max_connections": 60, "max_locks_per_transaction": 128}).start()
+    """A Cluster that runs. Each psql works the proof of its password out anew, thousands of rounds of it: here one will do."""
+    settings = {"fsync": "off", "max_prepared_transactions": 5, "autovacuum": "off", "max_connections": 60, "max_locks_per_transaction": 128}
+    if postgres_server.major(bin_dir) >= 16:
+        settings["scram_iterations"] = 1
+    made = Cluster(str(directory), bin_dir, settings=settings).start()
+    made.sql("ALTER ROLE %s PASSWORD '%s'" % (made.superuser, made.password))
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -90,9 +100,7 @@ def server(tmp_path_factory, bin_dir):
 @pytest.fixture
 def postgres(server):
     """The server with a fresh database "shop" of role "shop": 1000 orders, and migrations recorded in a table."""
-    server.drop_all()
-    server.sql("CREATE DATABASE shop OWNER shop")
-    server.connection().execute("""
+    server.start_over("""
         CREATE TABLE public.orders (id serial PRIMARY KEY, note text);
         CREATE TABLE public.django_migrations (id int PRIMARY KEY, name text);
         INSERT INTO public.orders (note) SELECT 'order ' || g FROM generate_series(1, 1000) g;
@@ -120,12 +128,7 @@ def playbooks(postgres, tmp_path):
 
 
 @pytest.fixture
-def rich(postgres):
+def rich(server):
     """The server with a database that has one of everything."""
-    postgres.drop_all()
-    postgres.sql("CREATE DATABASE shop OWNER shop")
-    rich_sql = pathlib.Path(__file__).with_name("rich.sql").read_text(encoding="utf-8")
-    done = subprocess.run([postgres.psql, "-XqAt", "-v", "ON_ERROR_STOP=1"], input=rich_sql, capture_output=True, text=True, check=False,
-                          env=postgres.connection().environment() | {"PGDATABASE": "shop"})
-    assert done.returncode == 0, done.stderr
-    return postgres
+    server.start_over(pathlib.Path(__file__).with_name("rich.sql").read_text(encoding="utf-8"))
+    return server

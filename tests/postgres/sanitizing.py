@@ -55,8 +55,7 @@ def let_read(shop):
 @pytest.fixture
 def shop(postgres):
     """The owner's connection to the shop with the personal data."""
-    postgres.drop_all()
-    postgres.sql("CREATE DATABASE shop OWNER shop")
+    postgres.start_over()
     return fill(postgres)
 
 
@@ -75,8 +74,7 @@ def reader(postgres, shop):
 @pytest.fixture
 def small(postgres):
     """The owner's connection to an empty database."""
-    postgres.drop_all()
-    postgres.sql("CREATE DATABASE shop OWNER shop")
+    postgres.start_over()
     return postgres.connection()
 
 

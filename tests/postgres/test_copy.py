@@ -42,8 +42,7 @@ def other_server(tmp_path_factory, bin_dir, server):
 @pytest.fixture
 def other(other_server):
     """The other server with a database "shop" that has few orders."""
-    other_server.drop_all()
-    other_server.sql("CREATE DATABASE shop OWNER shop")
+    other_server.start_over()
     other_server.connection().execute("CREATE TABLE public.orders AS SELECT g AS id FROM generate_series(1, %d) g" % OLD)
     return other_server
 

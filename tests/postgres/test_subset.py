@@ -29,8 +29,7 @@ def store(tmp_path):
 @pytest.fixture
 def small(postgres):
     """The owner's connection to an empty database, in which nobody else has a right."""
-    postgres.drop_all()
-    postgres.sql("CREATE DATABASE shop OWNER shop")
+    postgres.start_over()
     return postgres.connection()
 
 
