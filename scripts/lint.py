@@ -46,6 +46,7 @@ GATES = {
                                     "--validate-collection-refs", "self", COLLECTION)],
     "docs-site": docs_site,
     "changelog": lambda: [module("antsibull_changelog", "lint")],
+    "ruff": lambda: [module("ruff", "check", "--config", ".config/ruff.toml", "--no-cache", "--quiet")],
     "yamllint": lambda: [module("yamllint", "--strict", ".")],
     "licences": lambda: [[workspace.VENV / "bin" / "python", "scripts/licences.py"]],
 }
