@@ -120,7 +120,7 @@ GIVEN = {"application": "shop", "environment": "prod", "root": "/srv/shop", "sto
 
 def test_options_are_what_the_module_would_see():
     params = validated(GIVEN)
-    assert (params["keep_releases"], params["driver"], params["database"]["login_port"]) == (2, "supervisor", 5432)
+    assert (params["keep_releases"], params["driver"], params["database"]["login_port"]) == (2, "systemd", 5432)
     with pytest.raises(AnsibleError, match="environment"):
         validated(dict(GIVEN, environment="nowhere"))
 
