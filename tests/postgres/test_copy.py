@@ -145,6 +145,19 @@ def test_a_copy_from_a_template_has_the_privileges_of_what_was_live(postgres):
     assert [postgres.sql(readable % table, "test") for table in ("orders", "new", "django_migrations")] == ["t", "t", "f"]
 
 
+def test_privileges_that_a_template_does_not_let_the_owner_give_are_named(postgres):
+    """What is the source's own stays beside them, and is no matter."""
+    postgres.sql("CREATE DATABASE test OWNER shop TEMPLATE shop")
+    for database in ("shop", "test"):
+        postgres.sql("CREATE TABLE public.theirs (); CREATE FUNCTION public.one() RETURNS int LANGUAGE sql AS 'SELECT 1'", database)
+    postgres.connection().execute("GRANT SELECT ON public.orders TO guest")
+    postgres.sql("GRANT EXECUTE ON FUNCTION public.one() TO guest WITH GRANT OPTION; ALTER TABLE public.theirs OWNER TO shop;"
+                 "GRANT SELECT, UPDATE ON public.theirs TO guest", "test")
+    result = copied(postgres, origin(postgres), "template")
+    assert result["warnings"] == ["The new database lacks privileges of the old one: %s." % lacking for lacking in (
+        'EXECUTE, EXECUTE WITH GRANT OPTION of "guest" on function public.one()', 'SELECT, UPDATE of "guest" on table public.theirs')]
+
+
 def test_a_live_database_whose_privileges_cannot_be_read_is_found_before_anything_is_copied(postgres, monkeypatch):
     postgres.sql("CREATE DATABASE test OWNER shop TEMPLATE shop")
     postgres.sql("CREATE TABLE public.theirs (); ALTER TABLE public.theirs OWNER TO guest", "test")

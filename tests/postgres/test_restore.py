@@ -102,6 +102,17 @@ def test_the_target_keeps_what_is_its_own(rich, tmp_path):
         (SELECT lomacl FROM pg_largeobject_metadata WHERE oid = 4711)""", "shop") == "t|f||{shop}|{shop=rw/shop,guest=r*/shop}"
 
 
+def test_privileges_that_its_owner_may_not_give_or_take_away_are_named(postgres, tmp_path):
+    """The server only warns of them, and pg_restore does not tell: functions of a trusted extension are the superuser's."""
+    postgres.connection().execute("CREATE EXTENSION citext SCHEMA public")
+    dump = dumped(postgres, tmp_path)
+    function = "public.citext_eq(public.citext,public.citext)"
+    postgres.sql("GRANT EXECUTE ON FUNCTION %s TO guest; REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC" % (function, function), "shop")
+    assert restore(postgres, DumpSource(dump, postgres.bin_dir))["warnings"] == [
+        'The new database lacks privileges of the old one: EXECUTE of "guest" on function %s.' % function,
+        "The new database has privileges that the old one has not: EXECUTE of everybody on function %s." % function]
+
+
 def test_a_database_whose_grants_cannot_be_read_is_not_replaced(postgres, dump):
     """Somebody rewrites a table: pg_dump waits for its lock, and gives up."""
     before = postgres.databases()

@@ -5,7 +5,8 @@
 """The privileges inside a database (on schemas, tables, functions and their defaults), from one database to another.
 
 pg_dump writes the statements and pg_restore runs them, so that no kind of object is forgotten here. Large objects alone
-are none of a schema: pg_dump would write their content as well.
+are none of a schema: pg_dump would write their content as well. What came of it is asked of both databases: of a privilege that
+a role may not give, the server only warns, in its own language, and pg_restore keeps that to itself.
 """
 
 from __future__ import annotations
@@ -20,8 +21,31 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import read_errors
 
 _PRIVILEGES = re.compile(r"\d+; \d+ \d+ (DEFAULT )?ACL ")
-_GONE = re.compile(r".*does not exist", re.DOTALL)
 AT_ONCE = 1000  # large objects in one statement
+NAMED = 5  # objects in one sentence
+
+# Who but its owner may do what with which object, by what the server itself calls objects; of those that initdb makes (below
+# 16384, FirstNormalObjectId), all whose privileges were ever said.
+HELD = """
+SELECT what.type, what.identity, held.object < 16384 AS initial, pg_get_userbyid(held.owner) AS owner, (
+    SELECT coalesce(json_agg(json_build_array(CASE a.grantee WHEN 0 THEN '' ELSE pg_get_userbyid(a.grantee) END, a.privilege_type, a.is_grantable)), '[]')
+    FROM aclexplode(coalesce(held.acl, acldefault(held.kind, held.owner))) a WHERE a.grantee <> held.owner) AS given
+FROM (
+    SELECT 'pg_namespace'::regclass AS class, oid::bigint AS object, 0 AS part, nspowner AS owner, nspacl AS acl, 'n'::"char" AS kind
+    FROM pg_namespace WHERE nspname !~ '^pg_(temp|toast)'
+    UNION ALL SELECT 'pg_class'::regclass, oid::bigint, 0, relowner, relacl, CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char"
+    FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    UNION ALL SELECT 'pg_class'::regclass, attrelid::bigint, attnum, relowner, attacl, 'c'::"char"
+    FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE attacl IS NOT NULL AND NOT attisdropped
+    UNION ALL SELECT 'pg_proc'::regclass, oid::bigint, 0, proowner, proacl, 'f'::"char" FROM pg_proc
+    UNION ALL SELECT 'pg_type'::regclass, oid::bigint, 0, typowner, typacl, 'T'::"char"
+    FROM pg_type WHERE NOT (typtype = 'b' AND typcategory = 'A') AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = typrelid AND relkind <> 'c')
+    UNION ALL SELECT 'pg_language'::regclass, oid::bigint, 0, lanowner, lanacl, 'l'::"char" FROM pg_language
+    UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid::bigint, 0, fdwowner, fdwacl, 'F'::"char" FROM pg_foreign_data_wrapper
+    UNION ALL SELECT 'pg_foreign_server'::regclass, oid::bigint, 0, srvowner, srvacl, 'S'::"char" FROM pg_foreign_server
+    UNION ALL SELECT 'pg_default_acl'::regclass, oid::bigint, 0, defaclrole, defaclacl, 'r'::"char" FROM pg_default_acl
+) held, LATERAL pg_identify_object(held.class, held.object::oid, held.part) what
+WHERE held.object >= 16384 OR held.acl IS NOT NULL ORDER BY 1, 2"""
 
 # Who but the owners may do what with which large objects.
 LARGE_OBJECTS = """
@@ -30,10 +54,10 @@ FROM pg_largeobject_metadata l, aclexplode(l.lomacl) a LEFT JOIN pg_roles g ON g
 WHERE a.grantee <> l.lomowner GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
 
 
-def copy_grants(clients, connection, facts, source, target):
+def copy_grants(clients, connection, facts, source, target, beside=False):
     """As Grants: read those of the source, and give them to the target."""
     with Grants(clients, connection, source) as grants:
-        return grants.give(facts, target)
+        return grants.give(facts, target, beside)
 
 
 class Grants:
@@ -69,20 +93,60 @@ class Grants:
         with open(self._listed, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write("".join(line + "\n" for line in lines if _PRIVILEGES.match(line)))
 
-    def give(self, facts, target):
-        """Give them to what is in the target; return a sentence for each one that could not be given.
+    def give(self, facts, target, beside=False):
+        """Give them to what is in the target; return sentences on those that could not be given, or not be taken away.
 
-        What is in the source only is passed over. facts have the server's major and new_owner, the role that the target belongs to.
+        What is in the source only is passed over. facts have new_owner, the role that the target belongs to. beside: the target
+        has some of its own, which stay.
         """
         connection = self._connection
         done = run([self._clients.pg_restore, "--no-owner", "--no-password", "--role=" + facts["new_owner"], "--use-list=" + self._listed,
                     "--dbname=" + connection.conninfo(target), self._archive], env=connection.environment(), dies_with_us=True)
-        errors = read_errors(done.stderr)
-        if done.rc not in (0, 1) or done.rc and not errors:
+        if done.rc not in (0, 1) or done.rc and not read_errors(done.stderr):
             raise _lost(done, connection)
-        lacking = [str(error) for error in errors if not (_GONE.match(error.text) or error.benign_for(facts["major"]))]
-        return ["The new database lacks a privilege of the old one: %s" % lack
-                for lack in lacking + _of_large_objects(connection, facts, self._source, target)]
+        old, new = (_held(connection, database) for database in (self._source, target))
+        objects = [key for key in old if key in new or old[key].initial]
+        said = _sentences("The new database lacks privileges of the old one: %s.", {key: old[key].beyond(new.get(key)) for key in objects})
+        if not beside:
+            said += _sentences("The new database has privileges that the old one has not: %s.", {
+                key: new[key].beyond(old[key]) for key in objects if key in new})
+        return said + ["The new database lacks a privilege of the old one: %s" % lack
+                       for lack in _of_large_objects(connection, facts, self._source, target)]
+
+
+class _Held:
+    """The privileges on one object, {(role, or "" for everybody; privilege)}, its owner, and whether initdb made it."""
+
+    def __init__(self, row):
+        self.owner, self.initial = row["owner"], row["initial"]
+        self.given = {(role, privilege) for role, privilege, _grantable in row["given"]}
+        self.given |= {(role, privilege + " WITH GRANT OPTION") for role, privilege, grantable in row["given"] if grantable}
+
+    def beyond(self, other):
+        """Those that are not among the other's; its owner needs none. None: it is as initdb made it, where everybody has what is said of none."""
+        if other is None:
+            return {(role, privilege) for role, privilege in self.given if role}
+        return {(role, privilege) for role, privilege in self.given - other.given if role != other.owner}
+
+
+def _held(connection, database):
+    """{(what it is, its name): _Held} of the objects of a database."""
+    with connection.session(database) as session:
+        return {(row["type"], row["identity"]): _Held(row) for row in session.query(HELD)}
+
+
+def _sentences(sentence, found):
+    """A sentence for each role and what it may do, with the objects, of {object: {(role, privilege)}}."""
+    objects = {}
+    for (kind, name), held in found.items():
+        for role in {role for role, _privilege in held}:
+            words = ", ".join(sorted(privilege for whose, privilege in held if whose == role))
+            objects.setdefault((role, words), []).append("%s %s" % (kind, name))
+    said = []
+    for (role, words), names in sorted(objects.items()):
+        more = " and %d more" % (len(names) - NAMED) if len(names) > NAMED else ""
+        said.append(sentence % ("%s of %s on %s%s" % (words, quote_ident(role) if role else "everybody", ", ".join(names[:NAMED]), more)))
+    return said
 
 
 def _of_large_objects(connection, facts, source, target):

@@ -252,7 +252,7 @@ class CopySource:
 
     def grants(self, restore, new, facts):
         """A copy has the privileges of what it was copied from; it gets those of the live database beside them."""
-        return copy_grants(self._clients, restore.connection, facts, restore.database, new) if self._clients else []
+        return copy_grants(self._clients, restore.connection, facts, restore.database, new, beside=True) if self._clients else []
 
     def carry_over(self, restore, session, _facts):
         return carry_over(session, self.database, restore.place.new)
