@@ -149,13 +149,22 @@ def test_privileges_that_a_template_does_not_let_the_owner_give_are_named(postgr
     """What is the source's own stays beside them, and is no matter."""
     postgres.sql("CREATE DATABASE test OWNER shop TEMPLATE shop")
     for database in ("shop", "test"):
-        postgres.sql("CREATE TABLE public.theirs (); CREATE FUNCTION public.one() RETURNS int LANGUAGE sql AS 'SELECT 1'", database)
+        postgres.sql("CREATE TABLE public.theirs (a int, b int); CREATE TABLE public.more (a int);"
+                     "CREATE FUNCTION public.one() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE SCHEMA app", database)
     postgres.connection().execute("GRANT SELECT ON public.orders TO guest")
-    postgres.sql("GRANT EXECUTE ON FUNCTION public.one() TO guest WITH GRANT OPTION; ALTER TABLE public.theirs OWNER TO shop;"
-                 "GRANT SELECT, UPDATE ON public.theirs TO guest", "test")
+    postgres.sql("""
+        CREATE TABLE public.gone (a int);
+        ALTER TABLE public.theirs OWNER TO shop; ALTER TABLE public.more OWNER TO shop; ALTER TABLE public.gone OWNER TO shop;
+        GRANT EXECUTE ON FUNCTION public.one() TO guest WITH GRANT OPTION;
+        GRANT UPDATE ON public.orders TO guest; GRANT SELECT, UPDATE ON public.theirs TO guest;
+        GRANT UPDATE (a) ON public.more TO guest; GRANT SELECT (a) ON public.gone TO guest;
+        ALTER DEFAULT PRIVILEGES FOR ROLE guest IN SCHEMA app GRANT SELECT ON TABLES TO shop;
+        ALTER DEFAULT PRIVILEGES FOR ROLE guest GRANT USAGE ON SCHEMAS TO shop""", "test")
     result = copied(postgres, origin(postgres), "template")
     assert result["warnings"] == ["The new database lacks privileges of the old one: %s." % lacking for lacking in (
-        'EXECUTE, EXECUTE WITH GRANT OPTION of "guest" on function public.one()', 'SELECT, UPDATE of "guest" on table public.theirs')]
+        'EXECUTE WITH GRANT OPTION of "guest" on function public.one()', 'SELECT, UPDATE of "guest" on table public.theirs',
+        'UPDATE of "guest" on table column public.more.a', 'SELECT of "shop" on default acl for role guest in schema app on tables',
+        'USAGE of "shop" on default acl for role guest on schemas')]
 
 
 def test_a_live_database_whose_privileges_cannot_be_read_is_found_before_anything_is_copied(postgres, monkeypatch):

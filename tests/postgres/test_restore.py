@@ -108,9 +108,10 @@ def test_privileges_that_its_owner_may_not_give_or_take_away_are_named(postgres,
     dump = dumped(postgres, tmp_path)
     function = "public.citext_eq(public.citext,public.citext)"
     postgres.sql("GRANT EXECUTE ON FUNCTION %s TO guest; REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC" % (function, function), "shop")
+    postgres.sql("REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC", "shop")
     assert restore(postgres, DumpSource(dump, postgres.bin_dir))["warnings"] == [
-        'The new database lacks privileges of the old one: EXECUTE of "guest" on function %s.' % function,
-        "The new database has privileges that the old one has not: EXECUTE of everybody on function %s." % function]
+        "The new database has privileges that the old one has not: EXECUTE of everybody on function %s." % function,
+        "The new database has privileges that the old one has not: USAGE of everybody on language plpgsql."]
 
 
 def test_a_database_whose_grants_cannot_be_read_is_not_replaced(postgres, dump):

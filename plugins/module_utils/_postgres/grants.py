@@ -22,30 +22,39 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_erro
 
 _PRIVILEGES = re.compile(r"\d+; \d+ \d+ (DEFAULT )?ACL ")
 AT_ONCE = 1000  # large objects in one statement
-NAMED = 5  # objects in one sentence
+NAMED, SAID = 5, 20  # objects in one sentence, and sentences
 
-# Who but its owner may do what with which object, by what the server itself calls objects; of those that initdb makes (below
-# 16384, FirstNormalObjectId), all whose privileges were ever said.
+# Who but the owner holds a list of privileges, as [role, or "" for everybody; privilege; whether it may be handed on].
+_HOLDERS = """(
+    SELECT coalesce(json_agg(json_build_array(coalesce(r.rolname, ''), a.privilege_type, a.is_grantable)), '[]')
+    FROM aclexplode(%s) a LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE a.grantee <> held.owner AND (a.grantee = 0 OR r.oid IS NOT NULL))"""
+# Who may do what with which object, and what would be so if nothing were said; what the object is part of, and whether every database
+# has it (initdb makes those below 16384, FirstNormalObjectId: all whose privileges were ever said). Named as the server names them.
 HELD = """
-SELECT what.type, what.identity, held.object < 16384 AS initial, pg_get_userbyid(held.owner) AS owner, (
-    SELECT coalesce(json_agg(json_build_array(CASE a.grantee WHEN 0 THEN '' ELSE pg_get_userbyid(a.grantee) END, a.privilege_type, a.is_grantable)), '[]')
-    FROM aclexplode(coalesce(held.acl, acldefault(held.kind, held.owner))) a WHERE a.grantee <> held.owner) AS given
+SELECT what.type || ' ' || what.identity AS name, coalesce(whole.type || ' ' || whole.identity, '') AS within, held.everywhere,
+    pg_get_userbyid(held.owner) AS owner, """ + _HOLDERS % "coalesce(held.acl, acldefault(held.kind, held.owner))" + """ AS given,
+    """ + _HOLDERS % "acldefault(held.kind, held.owner)" + """ AS unsaid
 FROM (
-    SELECT 'pg_namespace'::regclass AS class, oid::bigint AS object, 0 AS part, nspowner AS owner, nspacl AS acl, 'n'::"char" AS kind
+    SELECT 'pg_namespace'::regclass AS class, oid::bigint AS object, 0 AS part, nspowner AS owner, nspacl AS acl, 'n'::"char" AS kind,
+        NULL::regclass AS whole, 0::oid AS within, oid::bigint < 16384 AS everywhere
     FROM pg_namespace WHERE nspname !~ '^pg_(temp|toast)'
-    UNION ALL SELECT 'pg_class'::regclass, oid::bigint, 0, relowner, relacl, CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char"
-    FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
-    UNION ALL SELECT 'pg_class'::regclass, attrelid::bigint, attnum, relowner, attacl, 'c'::"char"
-    FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE attacl IS NOT NULL AND NOT attisdropped
-    UNION ALL SELECT 'pg_proc'::regclass, oid::bigint, 0, proowner, proacl, 'f'::"char" FROM pg_proc
-    UNION ALL SELECT 'pg_type'::regclass, oid::bigint, 0, typowner, typacl, 'T'::"char"
+    UNION ALL SELECT 'pg_class'::regclass, oid::bigint, 0, relowner, relacl, CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char",
+        NULL, 0, oid::bigint < 16384
+    FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND relpersistence <> 't'
+    UNION ALL SELECT 'pg_class'::regclass, attrelid::bigint, attnum, relowner, attacl, 'c'::"char", 'pg_class'::regclass, attrelid, attrelid::bigint < 16384
+    FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE attacl IS NOT NULL AND NOT attisdropped AND relpersistence <> 't'
+    UNION ALL SELECT 'pg_proc'::regclass, oid::bigint, 0, proowner, proacl, 'f'::"char", NULL, 0, oid::bigint < 16384 FROM pg_proc
+    UNION ALL SELECT 'pg_type'::regclass, oid::bigint, 0, typowner, typacl, 'T'::"char", NULL, 0, oid::bigint < 16384
     FROM pg_type WHERE NOT (typtype = 'b' AND typcategory = 'A') AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = typrelid AND relkind <> 'c')
-    UNION ALL SELECT 'pg_language'::regclass, oid::bigint, 0, lanowner, lanacl, 'l'::"char" FROM pg_language
-    UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid::bigint, 0, fdwowner, fdwacl, 'F'::"char" FROM pg_foreign_data_wrapper
-    UNION ALL SELECT 'pg_foreign_server'::regclass, oid::bigint, 0, srvowner, srvacl, 'S'::"char" FROM pg_foreign_server
-    UNION ALL SELECT 'pg_default_acl'::regclass, oid::bigint, 0, defaclrole, defaclacl, 'r'::"char" FROM pg_default_acl
-) held, LATERAL pg_identify_object(held.class, held.object::oid, held.part) what
-WHERE held.object >= 16384 OR held.acl IS NOT NULL ORDER BY 1, 2"""
+    UNION ALL SELECT 'pg_language'::regclass, oid::bigint, 0, lanowner, lanacl, 'l'::"char", NULL, 0, oid::bigint < 16384 FROM pg_language
+    UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid::bigint, 0, fdwowner, fdwacl, 'F'::"char", NULL, 0, false FROM pg_foreign_data_wrapper
+    UNION ALL SELECT 'pg_foreign_server'::regclass, oid::bigint, 0, srvowner, srvacl, 'S'::"char", NULL, 0, false FROM pg_foreign_server
+    UNION ALL SELECT 'pg_default_acl'::regclass, oid::bigint, 0, defaclrole, defaclacl,
+        CASE WHEN defaclnamespace <> 0 THEN 'c' WHEN defaclobjtype = 'S' THEN 's' ELSE defaclobjtype END::"char",  -- a schema's add to the others
+        CASE WHEN defaclnamespace <> 0 THEN 'pg_namespace'::regclass END, defaclnamespace, defaclnamespace = 0 FROM pg_default_acl
+) held CROSS JOIN LATERAL pg_identify_object(held.class, held.object::oid, held.part) what
+LEFT JOIN LATERAL pg_identify_object(held.whole, held.within, 0) whole ON held.within <> 0
+WHERE (held.object >= 16384 OR held.acl IS NOT NULL) AND what.identity IS NOT NULL ORDER BY 1"""
 
 # Who but the owners may do what with which large objects.
 LARGE_OBJECTS = """
@@ -104,49 +113,59 @@ class Grants:
                     "--dbname=" + connection.conninfo(target), self._archive], env=connection.environment(), dies_with_us=True)
         if done.rc not in (0, 1) or done.rc and not read_errors(done.stderr):
             raise _lost(done, connection)
-        old, new = (_held(connection, database) for database in (self._source, target))
-        objects = [key for key in old if key in new or old[key].initial]
-        said = _sentences("The new database lacks privileges of the old one: %s.", {key: old[key].beyond(new.get(key)) for key in objects})
-        if not beside:
-            said += _sentences("The new database has privileges that the old one has not: %s.", {
-                key: new[key].beyond(old[key]) for key in objects if key in new})
+        said = self._compared(target, beside)
         return said + ["The new database lacks a privilege of the old one: %s" % lack
                        for lack in _of_large_objects(connection, facts, self._source, target)]
 
+    def _compared(self, target, beside):
+        """Sentences on what of the source is lacking in the target, or is there too much; also where that cannot be said."""
+        try:
+            old, new = (_objects(self._connection, database) for database in (self._source, target))
+        except (PostgresError, UnicodeDecodeError) as error:
+            if getattr(error, "sqlstate", None) == LOST:
+                raise
+            return ["The privileges of the old database and of the new one could not be compared: %s" % error]
+        lacking, more = {}, {}
+        for name, row in old.items():
+            if name in new or row["everywhere"] or row["within"] in new:
+                there = new.get(name) or dict(row, given=row["unsaid"])
+                before, after = (_Held(one["owner"], one["given"]) for one in (row, there))
+                lacking[name], more[name] = before.beyond(after), set() if beside else after.beyond(before)
+        return (_sentences("The new database lacks privileges of the old one: %s.", lacking)
+                + _sentences("The new database has privileges that the old one has not: %s.", more))
+
 
 class _Held:
-    """The privileges on one object, {(role, or "" for everybody; privilege)}, its owner, and whether initdb made it."""
+    """The privileges on one object, {(role, or "" for everybody; privilege)}, and its owner, who needs none."""
 
-    def __init__(self, row):
-        self.owner, self.initial = row["owner"], row["initial"]
-        self.given = {(role, privilege) for role, privilege, _grantable in row["given"]}
-        self.given |= {(role, privilege + " WITH GRANT OPTION") for role, privilege, grantable in row["given"] if grantable}
+    def __init__(self, owner, holders):
+        self.owner = owner
+        self.given = {(role, privilege) for role, privilege, _grantable in holders}
+        self.given |= {(role, privilege + " WITH GRANT OPTION") for role, privilege, grantable in holders if grantable}
 
     def beyond(self, other):
-        """Those that are not among the other's; its owner needs none. None: it is as initdb made it, where everybody has what is said of none."""
-        if other is None:
-            return {(role, privilege) for role, privilege in self.given if role}
-        return {(role, privilege) for role, privilege in self.given - other.given if role != other.owner}
+        """Those that a role has not by the other's, neither for itself nor as everybody."""
+        return {(role, privilege) for role, privilege in self.given - other.given if role != other.owner and ("", privilege) not in other.given}
 
 
-def _held(connection, database):
-    """{(what it is, its name): _Held} of the objects of a database."""
+def _objects(connection, database):
+    """{name: the row of HELD} of the objects of a database."""
     with connection.session(database) as session:
-        return {(row["type"], row["identity"]): _Held(row) for row in session.query(HELD)}
+        return {row["name"]: row for row in session.query(HELD)}
 
 
 def _sentences(sentence, found):
     """A sentence for each role and what it may do, with the objects, of {object: {(role, privilege)}}."""
     objects = {}
-    for (kind, name), held in found.items():
+    for name, held in found.items():
         for role in {role for role, _privilege in held}:
             words = ", ".join(sorted(privilege for whose, privilege in held if whose == role))
-            objects.setdefault((role, words), []).append("%s %s" % (kind, name))
+            objects.setdefault((role, words), []).append(name)
     said = []
     for (role, words), names in sorted(objects.items()):
         more = " and %d more" % (len(names) - NAMED) if len(names) > NAMED else ""
         said.append(sentence % ("%s of %s on %s%s" % (words, quote_ident(role) if role else "everybody", ", ".join(names[:NAMED]), more)))
-    return said
+    return said[:SAID] + ([sentence % ("%d more such groups" % (len(said) - SAID))] if len(said) > SAID else [])
 
 
 def _of_large_objects(connection, facts, source, target):
