@@ -62,7 +62,7 @@ def test_the_inventory_says_what_the_one_says_that_molecule_deploys_with(example
 
 def test_every_command_of_the_example_can_be_run_with_its_inventory(example):
     config = effective({"base": example[0], "overlays": {}}, "prod")
-    variables = dict(config["variables"], **GIVEN, **example[2]["slipway_variables"])
+    variables = dict(config["variables"], **GIVEN)
     commands = [command for kind in ("install", "migrate", "check", "warm") for command in config["commands"][kind]]
     build = [command for kind in ("commands", "assets", "compile") for command in config["build"][kind]]
     for command in commands + [service["command"] for service in config["services"].values()] + build:
