@@ -44,7 +44,7 @@ molecule: ## bare hosts are provisioned, deployed to, upgraded, broken and looke
 recovery-matrix: ## upgrades broken in every step in every way, and recovered; goes on where it was (Docker); ARGS="rolling --anew"
 	@$(PYTHON) scripts/matrix.py $(ARGS)
 
-lint: ## ansible-test sanity, ansible-lint, docs, changelog, YAML, licences; ARGS="docs" runs the named gates
+lint: ## ansible-test sanity, ansible-lint, ruff, docs, changelog, YAML, licences; ARGS="docs" runs the named gates
 	@$(PYTHON) scripts/lint.py $(ARGS)
 
 build: ## the collection's artifact, in dist/

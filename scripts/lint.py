@@ -14,6 +14,8 @@ import time
 import workspace
 
 DOCS = workspace.CACHE / "docs"
+# The rest is for users, and pylint's.
+RUFF = ("benchmarks", "demo", "molecule", "scripts", "tests")
 COLLECTION = workspace.COLLECTIONS / "ansible_collections" / "slipway" / "app"
 
 
@@ -46,7 +48,7 @@ GATES = {
                                     "--validate-collection-refs", "self", COLLECTION)],
     "docs-site": docs_site,
     "changelog": lambda: [module("antsibull_changelog", "lint")],
-    "ruff": lambda: [module("ruff", "check", "--config", ".config/ruff.toml", "--no-cache", "--quiet")],
+    "ruff": lambda: [module("ruff", "check", "--config", ".config/ruff.toml", "--no-cache", "--quiet", *RUFF)],
     "yamllint": lambda: [module("yamllint", "--strict", ".")],
     "licences": lambda: [[workspace.VENV / "bin" / "python", "scripts/licences.py"]],
 }
