@@ -214,7 +214,8 @@ class Systemd(Driver):
         done = run(["systemctl", "--no-ask-password", verb, *arguments], timeout=_TIMEOUT)
         if not done.ok and not may_fail:
             raise SlipwayError("systemctl %s failed: %s" % (verb, tail(done.stderr, 5) or "it did not answer in time"),
-                               hint="Only root can tell the system's manager what to do: use become."
+                               hint="Only root can tell the system's manager what to do: use become. Or let supervisord run the services "
+                                    "(slipway_service_driver: supervisor)."
                                     if os.geteuid() else None)
         return done.stdout
 
