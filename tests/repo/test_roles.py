@@ -140,3 +140,9 @@ def test_the_role_operation_is_used_without_a_condition_and_without_a_second_loo
                  for role in [task.get("ansible.builtin." + way, {})] if role.get("name") == "slipway.app.operation"]
     assert len(uses) == 4
     assert [(task["name"], role) for task, role in uses if "when" in task or role.get("rolespec_validate") is not False] == []
+
+
+def test_no_keyword_keeps_a_task_from_becoming_another_user(repository):
+    """An inventory that says ansible_become, as the README's does, wins over it; a task's own ansible_become does not lose."""
+    files = [path for folder in ("roles", "playbooks") for path in repository.under(folder) if path.suffix == ".yml"]
+    assert files and [path.name for path in files if re.search(r"^\s*become: (false|no)\b", path.read_text(encoding="utf-8"), re.MULTILINE)] == []
