@@ -69,7 +69,7 @@ def test_a_table_whose_rows_are_coming_counts(slow, way, tmp_path):
 
 def test_a_table_that_was_never_analyzed_is_not_done_at_once(postgres, monkeypatch, tmp_path):
     """pg_dump is stopped in the middle of it until something was told."""
-    postgres.connection().execute("CREATE TABLE public.wide AS SELECT repeat(md5(g::text), 30) FROM generate_series(1, 40000) g")
+    postgres.connection().execute("CREATE TABLE public.wide AS SELECT repeat(md5(g::text), 30) FROM generate_series(1, 80000) g")
     programs, states, server = [], [], postgres.connection()
 
     class Heard(dumps.Heard):
@@ -91,4 +91,4 @@ def test_a_table_that_was_never_analyzed_is_not_done_at_once(postgres, monkeypat
 
     monkeypatch.setattr(dumps, "Heard", Heard)
     dumps.dump(postgres.connection(), FolderStore(str(tmp_path)), dumps.Wish("here", jobs=1, bin_dir=postgres.bin_dir), report=report)
-    assert states[0]["table"] == "public.wide" and 0 < states[0]["bytes"] < 0.9 * states[0]["total_bytes"]
+    assert states[0]["table"] == "public.wide" and 0 < states[0]["bytes"] < states[0]["total_bytes"]
