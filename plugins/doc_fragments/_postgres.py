@@ -93,6 +93,8 @@ options:
     description:
       - Seconds that a statement waits for a lock which somebody else holds, then it fails; V(0) for ever. While it waits, others who want the
         same table wait behind it.
+      - An error for a table that somebody else keeps to himself names the table and who that is.
+      - A restore reads the privileges of the live database when the rows are there. For that it waits as long as the restore took, if that is longer.
       - A swap waits at most 30 seconds for a database as a whole. What brings it back to its clients has all of these.
     type: int
     default: 30

@@ -114,6 +114,12 @@ contained:
   description: Whether the release contains the patch by itself, so that nothing was applied.
   returned: success
   type: bool
+interrupted:
+  description:
+    - Whether some of the release's files may be changed and others not, which the next run of this module takes back.
+    - Without this in its result, a failed module has not come to its end, and all of the patch may be there.
+  returned: failure
+  type: bool
 restart_needed:
   description: Whether files were changed under running services, which have to be restarted to load them.
   returned: success
@@ -190,9 +196,17 @@ def main():
     try:
         module.exit_json(**run(module.params, module.check_mode))
     except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
+        module.fail_json(msg=str(error), interrupted=False, **error.facts)
     except OSError as error:
-        module.fail_json(msg="The release cannot be changed: %s. What was begun is taken back by the next run." % error)
+        module.fail_json(msg="The release cannot be changed: %s. What was begun is taken back by the next run." % error,
+                         interrupted=_interrupted(module.params["root"]))
+
+
+def _interrupted(root):
+    try:
+        return open_patches(root).interrupted()
+    except (OSError, SlipwayError):
+        return True
 
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ options:
       - Sequences go forward to where the dump had them, never back. They are those that belong to a column of the tables, or of what these are
         partitions of, and those that its default calls by C(nextval), as PostgreSQL knows of them. One that only a function or the application
         knows stays where it is.
+      - Large objects are not rows and do not come back. A table that may name some of the dump's is told as a warning.
       - They go forward one after the other, before the tables are locked, and stay there when the restore fails, which leaves a gap in
         the numbers. Each that is behind, or that gives its sessions several numbers in advance (C(CACHE)), waits at most 30 seconds for
         transactions that have taken a number of it; who wants one of it waits so long, too. Sequences that are not behind are not locked.
@@ -139,6 +140,8 @@ options:
       - So it is with settings (C(ALTER DATABASE ... SET)), comment, connection limit and the privileges on the database itself, which the
         manifest of a dump has. Older dumps do not have them, and those of the database that is replaced are taken. What cannot be given, such
         as a privilege of a role that is not there, is a warning.
+      - Tablespaces inside the database are those of the dump. With V(target), where the server lacks one of them or the owner may not use it, all of
+        the dump comes into the tablespace of the database itself, which RV(left_out) tells. With V(dump) that is refused before anything is done.
       - V(target) where neither call nor config says it.
     type: str
     choices: [target, dump]

@@ -26,7 +26,8 @@ from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.da
 
 pytestmark = pytest.mark.timeout(900)
 
-# A connection that is lost when the host has the patch and its answer is on the way: for good, or once.
+# A connection that is lost when the host has the patch and its answer is on the way: for good, or once; or the module
+# crashes then, of which Ansible says so in JSON from 2.19 on, and before in what it takes out of no JSON.
 LOSES = '''
 import os
 from ansible.errors import AnsibleConnectionFailure
@@ -46,6 +47,9 @@ class Connection(Local):
         if os.path.exists("lost"):
             raise AnsibleConnectionFailure("it is lost")
         done = super().exec_command(*arguments, **options)
+        if os.path.exists("crash") and os.path.exists("consumer1/current/news.txt"):
+            os.unlink("crash")
+            return 1, b'{"failed": true, "msg": "Out of memory", "exception": "Traceback"}', b""
         for name, then in (("once", "found"), ("for good", "lost")):
             if os.path.exists(name) and os.path.exists("consumer1/current/news.txt"):
                 os.rename(name, then)
@@ -185,6 +189,10 @@ def test_a_host_that_fails_at_the_last_moment_and_it_is_applied_nowhere(shop, tm
     (tmp_path / "once").touch()
     failed = play("patch_apply", "news.patch")
     assert failed.returncode != 0 and "was taken back where it had been applied" in told(failed.stdout) and "it was lost" in told(failed.stdout)
+    assert there() == [] and lock.holder() is None
+    (tmp_path / "crash").touch()
+    failed = play("patch_apply", "news.patch")
+    assert failed.returncode != 0 and "was taken back where it had been applied" in told(failed.stdout) and "Out of memory" in failed.stdout
     assert there() == [] and lock.holder() is None
     (tmp_path / "for good").touch()
     failed = play("patch_apply", "news.patch")

@@ -38,7 +38,7 @@ def play(tmp_path):
 def test_nothing_is_put_in_its_place_unless_all_hosts_have_stopped_their_services(play):
     """Ansible alone would go on with the first host."""
     with running_daemon() as daemon:
-        output = play("restore", database_source=":ready", database_migrate=False,
+        output = play("restore", database_configs={"back": {"source": ":ready"}}, database_config="back", database_migrate=False,
                       slipway_service_driver="supervisor", slipway_supervisor_socket=daemon.socket, slipway_supervisor_conf_dir=daemon.conf_dir)
     assert "Services may run on second, so what was restored is not put in its place" in output, output
     assert "database : Restore the database]" not in output

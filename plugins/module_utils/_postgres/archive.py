@@ -65,6 +65,11 @@ def rows_of(folder, tables):
     return {entry.id for entry in _entries(os.path.join(folder, CONTENTS)) if entry.kind == b"TABLE DATA" and (entry.schema, entry.tag) in tables}
 
 
+def tablespaces(folder):
+    """The names of the tablespaces, other than the database's own, that things of an archive in a folder are in, in bytes of its encoding."""
+    return {entry.tablespace for entry in _entries(os.path.join(folder, CONTENTS))} - {b""}
+
+
 def belonging(folder, tables, schemas):
     """The ids of those entries of an archive in a folder that make tables {(schema, name)} as they were, but for rows and privileges.
 
@@ -101,7 +106,7 @@ def _spoken(data):
     return repr(data[:100].decode("utf-8", "backslashreplace"))
 
 
-_Entry = collections.namedtuple("_Entry", "id kind schema tag needs file")  # numbers are ints, all else bytes; needs has ids
+_Entry = collections.namedtuple("_Entry", "id kind schema tag tablespace needs file")  # numbers are ints, all else bytes; needs has ids
 
 
 def _entries(path):
@@ -118,12 +123,13 @@ def _entries(path):
             contents.integer()
             contents.skip(3)  # definition, drop, copy
             schema = contents.text(WIDEST)
-            contents.skip(1 + (version >= (1, 14, 0)))  # tablespace, table access method
+            tablespace = contents.text()
+            contents.skip(version >= (1, 14, 0))  # table access method
             if version >= (1, 16, 0):
                 contents.integer()
             contents.skip(2)  # owner, with oids
             needs = set(iter(contents.need, None))
-            yield _Entry(identity, kind, schema, tag, needs, contents.text())
+            yield _Entry(identity, kind, schema, tag, tablespace, needs, contents.text())
 
 
 class _Contents:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shutil
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import run, tail
@@ -74,6 +75,14 @@ def find(bin_dir=None):
         raise SlipwayError("There is no PostgreSQL client on this host.", untouched="Nothing was changed.",
                            hint="Install it (package postgresql-client on Debian, postgresql on Red Hat), or name its folder as bin_dir.")
     return clients
+
+
+def psql():
+    """What to run as psql: in Debian the newest itself, as its wrapper does (a Perl program: 0.066 CPU s for --version instead of 0.012)."""
+    packaged = [path for pattern in FOLDERS for path in glob.glob(os.path.join(pattern, "psql"))]
+    if packaged and os.path.basename(os.path.realpath(shutil.which("psql") or "")) == WRAPPER:
+        return max(packaged, key=lambda path: [int(number) for number in re.findall(r"\d+", path)])
+    return "psql"
 
 
 def for_dump(server_version, bin_dir=None):

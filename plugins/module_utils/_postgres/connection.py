@@ -18,6 +18,7 @@ import uuid
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run
+from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import psql
 from ansible_collections.slipway.app.plugins.module_utils._postgres.service_file import VARIABLES
 
 CONNECT_TIMEOUT = 10  # seconds
@@ -152,7 +153,7 @@ class Connection:
         for number, text in enumerate(texts):
             script += [_by_server(text), "\\echo %d" % number]
         script += ["COMMIT;", "\\echo end", ""]  # of what a text has begun
-        done = run(["psql", "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-d", self.conninfo(database)],
+        done = run([psql(), "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-d", self.conninfo(database)],
                    env=self.environment(), stdin="\n".join(script), dies_with_us=True)
         came = done.stdout.split()
         if done.ok and came[-1:] == ["end"]:
@@ -170,7 +171,7 @@ class Connection:
         statements = (*self.first(database), untimed, *WRITTEN, *READ_AS_WRITTEN, "COPY %s TO STDOUT" % what)
         commands = [word for statement in statements for word in ("-c", statement)]
         with tempfile.TemporaryFile() as errors, subprocess.Popen(
-                ["psql", "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo(database), *commands],
+                [psql(), "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo(database), *commands],
                 env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True) as process:
             yield from iter(lambda: process.stdout.read(CHUNK), b"")
             if process.wait():
@@ -229,7 +230,7 @@ class Session:
         self._errors = tempfile.TemporaryFile()
         try:
             self._process = subprocess.Popen(
-                ["psql", "-X", "-A", "-t", "-q", "-w", "-d", connection.conninfo(database)], env=connection.environment(),
+                [psql(), "-X", "-A", "-t", "-q", "-w", "-d", connection.conninfo(database)], env=connection.environment(),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True)
         except OSError as error:
             self._errors.close()

@@ -19,8 +19,10 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
     EXIT_TIMEOUT, LOST, PostgresError, quote_ident, quote_literal)
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
 LONGEST = 63  # bytes in a name, unless the server was built otherwise
+LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE of it
 IN_USE = "55006"  # SQLSTATE object_in_use
 SWAPPING = 0x736C6970  # first key of the advisory lock of who copies or swaps a database: "slip"
 PATIENCE = 2  # seconds an earlier call gets to end by itself
@@ -52,6 +54,35 @@ HOLDER = """
 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = %d AND l.objid::bigint = %d AND l.objsubid = 2
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+
+# Who keeps everybody else from which tables of the database; the process of a prepared transaction is nobody's.
+LOCKED = """
+SELECT n.nspname AS schema, c.relname AS name, l.pid, a.usename AS role, a.application_name AS program
+FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_stat_activity a USING (pid)
+WHERE l.granted AND l.mode = 'AccessExclusiveLock' AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't'
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1, 2, 3 LIMIT 10"""
+
+
+def in_the_way(connection, database):
+    """Sentences on the tables that nobody else can read now, each with a space before it; none where that cannot be asked."""
+    try:
+        held = connection.query(LOCKED, database)
+    except PostgresError:
+        return ""
+    return "".join(" Table %s is locked by %s." % (spoken(table), 'process %d (user "%s", application "%s")' % (
+        table["pid"], table["role"], table["program"]) if table["pid"] else "a prepared transaction") for table in held)
+
+
+@contextlib.contextmanager
+def naming_who_is_in_the_way(connection):
+    """An error of the block for a lock that came not in time tells who keeps which tables of login_db to himself; PostgreSQL tells neither."""
+    try:
+        yield
+    except PostgresError as error:
+        if error.sqlstate != LOCK_NOT_AVAILABLE:
+            raise
+        raise PostgresError("%s.%s" % (error.message.rstrip("."), in_the_way(connection, connection.login_db)), error.sqlstate,
+                            untouched=error.untouched, hint=error.hint) from error
 
 
 def system_of(connection, database=None):

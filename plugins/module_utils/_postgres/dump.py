@@ -21,7 +21,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import compr
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
 from ansible_collections.slipway.app.plugins.module_utils._postgres.configs import split
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import BEGIN, UNTIMED, PostgresError, quote_ident
-from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import system_of
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import in_the_way, naming_who_is_in_the_way, system_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import encoded
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import outside
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import OLDEST
@@ -36,7 +36,7 @@ SELECT current_setting('server_version_num')::int AS server_version, d.datname A
        pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS "collate", d.datctype AS ctype,
        CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END AS locale_provider,
        coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS icu_locale, to_jsonb(d) ->> 'daticurules' AS icu_rules,
-       pg_get_userbyid(d.datdba) AS owner, pg_database_size(d.oid) AS size,
+       pg_get_userbyid(d.datdba) AS owner, d.datconnlimit AS connection_limit, pg_database_size(d.oid) AS size,
        (SELECT coalesce(json_object_agg(extname, extversion), '{}') FROM pg_extension) AS extensions
 FROM pg_database d WHERE d.datname = current_database()"""
 
@@ -95,6 +95,11 @@ def dump(connection, store, wish, check=False, report=None):
 
     report, where there is one, is a Progress: while pg_dump is at work it is told of table, bytes, total_bytes and rows.
     """
+    with naming_who_is_in_the_way(connection):
+        return _dump(connection, store, wish, check, report)
+
+
+def _dump(connection, store, wish, check, report):
     begun = time.monotonic()
     with connection.session() as session:
         facts = session.query(LOOK)[0]
@@ -162,7 +167,7 @@ def _written(connection, part, wish, clients, settled, report):
 def _dumped(connection, snapshot, selection, facts, part, wish, clients, settled, report):
     """Let pg_dump write the archive of a part as the database is; return {oid: rows} and warnings."""
     argv = arguments(connection, wish, settled, clients, selection.excluded, selection.excluded_data, snapshot, facts)
-    counting = Counting(connection, snapshot, selection, facts["standby"])
+    counting = Counting(connection, snapshot, selection)
     with part.written(wish.jobs) as begun:
         warnings = _run_pg_dump(connection, clients, argv + [*part.arguments, "--file=" + part.archive], facts["encoding"], selection, counting, report, begun)
     return counting.rows, counting.warnings + warnings
@@ -194,11 +199,16 @@ def _run_pg_dump(connection, clients, argv, encoding, selection, counting, repor
             beside.append(Watching(connection, connection.login_db, environment["PGAPPNAME"], _HowFar(selection, heard, report)))
         rc = follow(argv + ["--verbose", "--dbname=" + connection.conninfo(connection.login_db)], heard, environment, begun)
         if rc != 0:
-            raise SlipwayError("pg_dump %s failed (exit status %d) on %s: %s" % (
-                programs.spoken(clients.version), rc, connection.describe(connection.login_db),
-                redact("; ".join(heard.errors) or "no reason given", [connection.login_password])), untouched=UNTOUCHED)
+            raise failure(connection, clients, rc, "; ".join(heard.errors), untouched=UNTOUCHED)
         counting.finish()
     return heard.warnings
+
+
+def failure(connection, clients, rc, said, untouched=None):
+    """The error of a pg_dump that has failed; who is in its way is named, since it waits for many tables at a time and names them all."""
+    return SlipwayError("pg_dump %s failed (exit status %d) on %s: %s.%s" % (
+        programs.spoken(clients.version), rc, connection.describe(connection.login_db),
+        redact(said or "no reason given", [connection.login_password]).rstrip("."), in_the_way(connection, connection.login_db)), untouched=untouched)
 
 
 class Heard:
@@ -245,14 +255,13 @@ class Counting(Beside):
     In one transaction for a few tables at a time: a server has room for the locks of a limited number of them.
     """
 
-    def __init__(self, connection, snapshot, selection, standby):
+    def __init__(self, connection, snapshot, selection):
         super().__init__()
         self.rows = {}  # by oid
         self.warnings = []
         self._begin = (BEGIN, "SET TRANSACTION SNAPSHOT '%s'" % snapshot)
         self._connection = connection
-        # Rows of unlogged tables are not on a standby.
-        self._tables = {table["oid"]: table for table in selection.with_rows if not (standby and table["unlogged"])}
+        self._tables = {table["oid"]: table for table in selection.with_rows}
         self._moved = set()
 
     def finish(self):

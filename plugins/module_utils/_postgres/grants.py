@@ -18,6 +18,7 @@ import tempfile
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import in_the_way
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import read_errors
 
 _PRIVILEGES = re.compile(r"\d+; \d+ \d+ (DEFAULT )?ACL ")
@@ -96,11 +97,15 @@ class Grants:
     def _read(self):
         clients, connection = self._clients, self._connection
         environment = connection.environment()
-        _must(run([clients.pg_dump, "--format=custom", "--schema-only", "--no-password", "--lock-wait-timeout=%ds" % connection.lock_timeout,
-                   "--file=" + self._archive, "--dbname=" + connection.conninfo(self._source)], env=environment, dies_with_us=True), connection)
-        lines = _must(run([clients.pg_restore, "--list", self._archive], env=environment), connection).stdout.splitlines()
+        dumped = run([clients.pg_dump, "--format=custom", "--schema-only", "--no-password", "--lock-wait-timeout=%ds" % connection.lock_timeout,
+                      "--file=" + self._archive, "--dbname=" + connection.conninfo(self._source)], env=environment, dies_with_us=True)
+        if not dumped.ok:
+            raise _lost(dumped, connection, in_the_way(connection, self._source))
+        listed = run([clients.pg_restore, "--list", self._archive], env=environment)
+        if not listed.ok:
+            raise _lost(listed, connection)
         with open(self._listed, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write("".join(line + "\n" for line in lines if _PRIVILEGES.match(line)))
+            stream.write("".join(line + "\n" for line in listed.stdout.splitlines() if _PRIVILEGES.match(line)))
 
     def give(self, facts, target, beside=False):
         """Give them to what is in the target; return sentences on those that could not be given, or not be taken away.
@@ -192,13 +197,6 @@ def _of_large_objects(connection, facts, source, target):
     return lacking
 
 
-def _must(done, connection):
-    """What a program said that came through."""
-    if not done.ok:
-        raise _lost(done, connection)
-    return done
-
-
-def _lost(done, connection):
-    return SlipwayError("The privileges inside the database cannot be carried over: %s" % (
-        redact(tail(done.stderr, 5), [connection.login_password]) or "%s ended with %d." % (os.path.basename(done.argv[0]), done.rc)))
+def _lost(done, connection, why=""):
+    return SlipwayError("The privileges inside the database cannot be carried over: %s.%s" % (
+        redact(tail(done.stderr, 5), [connection.login_password]).rstrip(".") or "%s ended with %d" % (os.path.basename(done.argv[0]), done.rc), why))

@@ -42,13 +42,12 @@ class Making:
             raise ValueError("no scripts that make tables")
 
     @classmethod
-    def of(cls, archive, lines, pg_restore, tables, role):
-        """The Making of tables by some lines of an archive's list, as a role."""
+    def of(cls, archive, lines, pg_restore, tables):
+        """The Making of tables by some lines of an archive's list; pg_restore is a list of words."""
         # The parent of a partition has its indexes already: those of the partition have to be there when it gets its place below them.
         lines = sorted(lines, key=lambda line: (" TABLE ATTACH " in line) + 2 * (" INDEX ATTACH " in line))
         with file_with("".join(line + "\n" for line in lines)) as listed, tempfile.NamedTemporaryFile(prefix="slipway-restore-") as script:
-            done = run([pg_restore, "--no-owner", "--no-acl", "--role=" + role, "--use-list=" + listed, "--file=" + script.name, archive],
-                       dies_with_us=True)
+            done = run([*pg_restore, "--no-owner", "--no-acl", "--use-list=" + listed, "--file=" + script.name, archive], dies_with_us=True)
             if not done.ok:
                 raise SlipwayError("pg_restore cannot read the archive %s: %s" % (archive, tail(done.stderr, 3)))
             return cls(tables, *_scripts(script.read()))

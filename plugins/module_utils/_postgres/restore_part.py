@@ -24,7 +24,6 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import belonging, rows_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow, close, drop, in_another
-from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import encoded
 from ansible_collections.slipway.app.plugins.module_utils._postgres.making import Making
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.replacement import Replacement, quoted_name
@@ -40,15 +39,24 @@ MANY = 20  # names that are not listed any more in an error
 _NOT_FOR_ROWS = ("TABLE DATA ", "MATERIALIZED VIEW DATA ", "BLOB", "POLICY ", "COMMENT ")
 
 
+# Tables with columns that may be names of large objects: of type oid or of a domain of it, as is the type of the extension lo.
+NAMING_LARGE_OBJECTS = """
+SELECT DISTINCT n.nspname AS schema, c.relname AS name
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_type t ON t.oid = a.atttypid
+WHERE a.attnum > 0 AND NOT a.attisdropped AND 'oid'::regtype IN (t.oid, t.typbasetype) AND c.relkind = 'r' AND n.nspname <> 'pg_catalog' ORDER BY 1, 2"""
+
+
 class PartSource(DumpSource):
     """Some tables of a dump: those that match patterns of tables, as Pattern reads them, and all of schemas that do."""
 
+    takes_privileges = False
     options = ("--section=pre-data", "--section=data")  # constraints and indexes are those of the live tables
 
     def __init__(self, dump, bin_dir, tables, schemas, only_look=False):
         super().__init__(dump, bin_dir, only_look)
         self._tables, self._schemas = tables, schemas
         self.lacking = []  # tables that the live database does not have, but is to have again
+        self.warnings = []
         self._whole_list = []
 
     def problems(self, restore, session, facts):
@@ -64,6 +72,10 @@ class PartSource(DumpSource):
         more = sorted(places(asked) - places(self.manifest["tables"]))
         if more:
             raise SlipwayError("The live database lacks partitions that the dump has: %s." % ", ".join("%s.%s" % place for place in more))
+        if any(_entry(line)[1].startswith("BLOB") for line in self._whole_list):
+            naming = places(restore.connection.query(NAMING_LARGE_OBJECTS, new)) & places(self.manifest["tables"])
+            self.warnings = ["Rows of table %s.%s may name large objects of the dump, which a restore of some tables does not bring back." % place
+                             for place in sorted(naming)]
 
     def making(self, restore, facts):
         """How the tables are made again that the live database lacks, with what belongs to them."""
@@ -72,8 +84,8 @@ class PartSource(DumpSource):
         there = {row["name"] for row in restore.connection.query("SELECT nspname AS name FROM pg_namespace")}
         schemas = {self._encoded(table["schema"]) for table in self.lacking if table["schema"] not in there}
         ours = belonging(self.dump.archive, self._places(self.lacking), schemas)
-        return Making.of(self.dump.archive, [line for line in self._whole_list if _entry(line)[0] in ours], self._clients.pg_restore,
-                         self.lacking, facts["new_owner"])
+        return Making.of(self.dump.archive, [line for line in self._whole_list if _entry(line)[0] in ours],
+                         [self._clients.pg_restore, "--role=" + facts["new_owner"], *self.without_tablespaces], self.lacking)
 
     def _choose(self, superuser):
         super()._choose(superuser)
@@ -87,9 +99,6 @@ class PartSource(DumpSource):
     def _places(self, tables):
         """{(schema, name)} of tables, as they stand in the archive."""
         return {(self._encoded(table["schema"]), self._encoded(table["name"])) for table in tables}
-
-    def _encoded(self, name):
-        return encoded(name, self.dump.manifest["encoding"])
 
 
 class PartRestore(Restore):
@@ -123,7 +132,7 @@ class PartRestore(Restore):
                     self.place.set_ready(session, self.place.part, json.dumps(dict(
                         self._note_making(making), tables=tables, source=source.name, whole=names(source.dump.manifest["tables"]))))
             result = dict(result, ignored=source.ignored, checked=source.checked)
-            return self._finished(session, result, self.place.new, tables, *put)
+            return self._finished(session, result, self.place.new, tables, source.warnings + put[0], put[1])
 
     def put_in_place(self, check=False, tables=(), schemas=()):
         """Replace the rows of the tables that a run without swap has made ready, which are said once more, and return the result."""

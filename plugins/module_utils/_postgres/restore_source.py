@@ -13,17 +13,20 @@ import uuid
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import follow, redact, run, tail
+from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import tablespaces
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, for_restore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying, in_time
+from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import codec, encoded
 from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import Grants, copy_grants
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import NOTHING, carry_over, give, keep_out
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import ErrorReader, chosen, hint_for
-from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import places
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import places, spoken
 from ansible_collections.slipway.app.plugins.module_utils._postgres.watching import Watching, share
 
 COUNTED_AT_ONCE = 200  # tables in one statement
+PROVIDERS = 15  # major from which on a database has a provider of its locale
 _FINISHED = re.compile(r"pg_restore: finished item \d+ TABLE DATA (?P<table>.*)")
 _PROCESSING = re.compile(r'pg_restore: processing data for table "(?P<table>.*)"')
 # What comes after the rows and can take as long as they: its lines in a list, and what pg_restore says when it begins one.
@@ -31,12 +34,25 @@ _LATER = "(?:INDEX(?! ATTACH)|CONSTRAINT|FK CONSTRAINT|MATERIALIZED VIEW DATA) "
 _LATER_LISTED = re.compile(r"^\d+; \d+ \d+ " + _LATER, re.MULTILINE)
 _ROWS_LISTED = re.compile(r"^\d+; \d+ \d+ TABLE DATA ", re.MULTILINE)
 _CREATING = re.compile("pg_restore: creating " + _LATER + '"(?P<what>.*)"')
-_POLICY = re.compile(r"\d+; \d+ \d+ POLICY ")
+_NAMING_ROLES = re.compile(r"\d+; \d+ \d+ (?:POLICY|USER MAPPING) ")
 
 # Which of these tables this role can see all rows of.
 COUNTABLE = """
 SELECT n.nspname AS schema, c.relname AS name, has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid) AS countable
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'm', 'f')"""
+
+# The tablespaces of the server and whether a role may make tables in them; that of the database itself is named in no archive.
+TABLESPACES = "SELECT spcname AS name, has_tablespace_privilege(%s, oid, 'CREATE') AS usable FROM pg_tablespace"
+
+IN_ITS_OWN = "All of the dump comes into the tablespace of the database itself."
+
+# The tables that pg_dump has to lock, but for those that this role may.
+UNREADABLE = """
+SELECT n.nspname AS schema, c.relname AS name, current_user AS role FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT, UPDATE, DELETE, TRUNCATE'))
+  AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+ORDER BY 1, 2 LIMIT 10"""
 
 # The extensions of the server and whether a role that is no superuser may install them in a database of its own.
 AVAILABLE = """
@@ -51,6 +67,8 @@ class DumpSource:
     """
 
     options = ()  # of pg_restore, beside those that all dumps are restored with
+    takes_privileges = True  # of the live database, where the properties are those of the target
+    without_tablespaces = ()  # an option more, where those of the dump are of no use
     in_parallel = True  # whether several tables can be restored at the same time
 
     def __init__(self, dump, bin_dir=None, only_look=False):
@@ -78,10 +96,13 @@ class DumpSource:
         try:
             self.removed = self.dump.bring(restore.watch, self._only_look)
             self._clients = for_restore(self.manifest["server_version"], self.manifest["client_version"], _version(session), self.bin_dir)
-            self._choose(_is_superuser(session, facts["new_owner"]))
+            self._choose(_is_superuser(session, _maker(restore, facts)))
+            found += self._tablespaces(restore, session, facts)
         except SlipwayError as error:
             found.append(" ".join(part for part in (error.message, error.hint) if part))
-        return found + self._roles(restore, session) + self._extensions(session, facts) + self._encoding(restore, facts)
+        if self.takes_privileges and restore.wishes.properties == "target" and facts["open"] and not facts["superuser"]:
+            found += _unreadable(restore)
+        return found + self._roles(restore, session) + self._extensions(session, _maker(restore, facts)) + self._encoding(restore, facts)
 
     def _choose(self, superuser):
         listing = self._run("--list")
@@ -93,15 +114,45 @@ class DumpSource:
         as_dumped = restore.wishes.properties == "dump"
         missing = sorted(set(self.manifest["roles"] + [self.manifest["owner"]] * as_dumped) - here)
         if not as_dumped:
-            # Owners and grants are not taken over; policies name roles all the same.
-            policies = "".join(line + "\n" for line in self._asked_for.splitlines() if _POLICY.match(line))
-            text = self._listed(policies, "--file=-") if policies and missing else ""
+            # Owners and grants are not taken over; policies and user mappings name roles all the same.
+            naming = "".join(line + "\n" for line in self._asked_for.splitlines() if _NAMING_ROLES.match(line))
+            text = self._listed(naming, "--file=-") if naming and missing else ""
             missing = [role for role in missing if re.search(r"(?<!\w)%s(?!\w)" % re.escape(role.replace('"', '""')), text)]
         return ['Role "%s", which the dump needs, is not on this server.' % role for role in missing]
 
-    def _extensions(self, session, facts):
+    def _tablespaces(self, restore, session, facts):
+        """Tablespaces that the dump needs and that cannot be used here; where the properties are those of the target none of the dump is needed then."""
+        asked = self._asked_tablespaces()
+        if not asked:
+            return []
+        maker = _maker(restore, facts)
+        usable = {}
+        for row in session.query(TABLESPACES % quote_literal(maker)):
+            with contextlib.suppress(SlipwayError):  # a name that the archive's encoding cannot have stands in none
+                usable[self._encoded(row["name"])] = row["usable"]
+        found = []
+        for name in sorted(asked):
+            if not usable.get(name):
+                said = name.decode(codec(self.manifest["encoding"]), "replace")
+                found.append((said, 'Tablespace "%s", which the dump needs, %s.' % (
+                    said, 'may not be used by role "%s"' % maker if name in usable else "is not on this server")))
+        if restore.wishes.properties == "dump":
+            return [sentence for _name, sentence in found]
+        if found:
+            self.without_tablespaces = ("--no-tablespaces",)
+            self.left_out = self.left_out + [{"entry": "TABLESPACE - " + name, "reason": sentence + " " + IN_ITS_OWN} for name, sentence in found]
+        return []
+
+    def _asked_tablespaces(self):
+        """The names of the tablespaces that stand in the archive, in bytes of its encoding."""
+        return tablespaces(self.dump.archive)
+
+    def _encoded(self, name):
+        return encoded(name, self.manifest["encoding"])
+
+    def _extensions(self, session, maker):
         available = {row["name"]: row["trusted"] for row in session.query(AVAILABLE)}
-        superuser = _is_superuser(session, facts["new_owner"])
+        superuser = _is_superuser(session, maker)
         left_out = {out["entry"].split()[2] for out in self.left_out if out["entry"].startswith("EXTENSION ")}
         found = []
         for name in sorted(set(self.manifest["extensions"]) - left_out - {"plpgsql"}):
@@ -109,7 +160,7 @@ class DumpSource:
                 found.append('Extension "%s", which the dump needs, is not installed on the server\'s machine.' % name)
             elif not (available[name] or superuser):
                 found.append('Extension "%s", which the dump needs, may only be made by a superuser, and role "%s" is none.'
-                             % (name, facts["new_owner"]))
+                             % (name, maker))
         return found
 
     def _encoding(self, restore, facts):
@@ -135,7 +186,7 @@ class DumpSource:
                         keep_out(new))
         jobs = restore.wishes.jobs if self.in_parallel else 1
         argv = [self._clients.pg_restore, "--verbose", "--no-password", "--jobs=%d" % jobs,
-                "--dbname=" + restore.connection.conninfo(new), *self.options]
+                "--dbname=" + restore.connection.conninfo(new), *self.options, *self.without_tablespaces]
         if restore.wishes.properties == "target":
             argv += ["--no-owner", "--no-acl", "--role=" + facts["new_owner"]]
         environment = dict(_reading(restore.connection, session), PGAPPNAME="slipway restore %s" % uuid.uuid4().hex)
@@ -176,7 +227,7 @@ class DumpSource:
 
     def grants(self, restore, new, facts):
         """Privileges inside the database as the live one has them; what is lacking, as sentences."""
-        return copy_grants(self._clients, restore.connection, facts, restore.database, new)
+        return copy_grants(self._clients, restore.patient(), facts, restore.database, new)
 
     def carry_over(self, restore, session, facts):
         """What stands outside of the database, as the dump says, else as the live one has it. What is lacking, as sentences."""
@@ -252,13 +303,13 @@ class CopySource:
 
     def grants(self, restore, new, facts):
         """A copy has the privileges of what it was copied from; it gets those of the live database beside them."""
-        return copy_grants(self._clients, restore.connection, facts, restore.database, new, beside=True) if self._clients else []
+        return copy_grants(self._clients, restore.patient(), facts, restore.database, new, beside=True) if self._clients else []
 
     def carry_over(self, restore, session, _facts):
         return carry_over(session, self.database, restore.place.new)
 
-    def connection_limit(self, _restore, facts):
-        return facts["connection_limit"]
+    def connection_limit(self, restore, facts):
+        return (self._facts if restore.wishes.properties == "dump" else facts)["connection_limit"]
 
 
 def not_itself(restore, database):
@@ -363,6 +414,17 @@ def _place(table):
     return table["schema"], table["name"]
 
 
+def _maker(restore, facts):
+    """The role that makes what is restored."""
+    return facts["new_owner"] if restore.wishes.properties == "target" else facts["role"]
+
+
+def _unreadable(restore):
+    """Sentences on tables of the live database whose privileges cannot be read when the rows are there, perhaps hours later."""
+    return ['Role "%s" may not read table %s of the live database, so the new one cannot get its privileges.' % (row["role"], spoken(row))
+            for row in restore.connection.query(UNREADABLE)]
+
+
 def _version(session):
     return session.query("SELECT current_setting('server_version_num')::int AS n")[0]["n"]
 
@@ -390,7 +452,9 @@ def _creating(new, facts, manifest):
             facts["encoding"], here["datcollate"], here["datctype"], here.get("datlocale") or here.get("daticulocale"),
             here.get("daticurules"), facts["tablespace"])
     options = [("ENCODING", encoding), ("LC_COLLATE", collate), ("LC_CTYPE", ctype)]
-    if provider != "libc":
+    if provider == "libc" and facts["major"] >= PROVIDERS:  # not that of template0, whatever it is
+        options.append(("LOCALE_PROVIDER", provider))
+    elif provider != "libc":
         options += [("LOCALE_PROVIDER", provider), (provider.upper() + "_LOCALE", locale), ("ICU_RULES", rules)]
     text = " ".join("%s %s" % (name, quote_literal(value)) for name, value in options if value is not None)
     return "CREATE DATABASE %s TEMPLATE template0 OWNER %s %s%s" % (

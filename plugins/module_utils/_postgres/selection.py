@@ -13,7 +13,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 
 # Everything that pg_dump takes for a table where it is to leave one out.
 RELATIONS = """
-SELECT c.oid::bigint, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence = 'u' AS unlogged,
+SELECT c.oid::bigint, n.nspname AS schema, c.relname AS name, c.relkind AS kind, c.relpersistence = 'u' AND pg_is_in_recovery() AS elsewhere,
        row_security_active(c.oid) AS guarded,
        CASE WHEN c.relkind = 'r' THEN pg_table_size(c.oid) ELSE 0 END AS bytes, greatest(c.reltuples, 0)::bigint AS estimate,
        (SELECT inhparent::bigint FROM pg_inherits WHERE inhrelid = c.oid AND c.relispartition) AS partition_of,
@@ -79,6 +79,7 @@ class Selection:
         self.tables = sorted((relation for relation in self._relations.values()
                               if relation["kind"] == "r" and relation["oid"] not in out and not relation["of_extension"]),
                              key=lambda table: -table["bytes"])
+        self._leave_out_what_is_elsewhere()
         empty = {relation["oid"] for relation in self.excluded_data}
         self.with_rows = [table for table in self.tables if table["oid"] not in empty]
         self.needed = list(self._needed(session, out, {} if by_rules else empty))
@@ -98,6 +99,14 @@ class Selection:
             found += matching
         wanted = {relation["oid"] for relation in found}
         return [relation for relation in self._relations.values() if wanted & set(self._lineage(relation))]
+
+    def _leave_out_what_is_elsewhere(self):
+        """The rows of unlogged tables are on the primary only: on a standby pg_dump leaves them out without a word."""
+        known = {relation["oid"] for relation in self.excluded_data}
+        lost = [table for table in self.tables if table["elsewhere"] and table["oid"] not in known]
+        if lost:
+            self.excluded_data += lost
+            self.warnings.append("The server is a standby, which has no rows of unlogged tables: those of %s are left out." % ", ".join(map(spoken, lost)))
 
     def _lineage(self, relation):
         """The oids of a relation and of what it is a partition of: pg_dump would leave out the empty parent only."""

@@ -18,14 +18,21 @@ import threading
 import uuid
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import hear, kill, redact, run, started, tail
+from ansible_collections.slipway.app.plugins.module_utils._core.process import hear, kill, run, started, tail
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, spoken
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import naming_who_is_in_the_way
+from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import encoded
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import chosen
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource, file_with, not_itself
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Selection
+
+# The tablespaces, other than the database's own, that things of a database are in.
+TABLESPACES = """
+SELECT DISTINCT t.spcname AS name FROM pg_class c JOIN pg_tablespace t ON t.oid = c.reltablespace JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'"""
 
 CHUNK = 1024 * 1024  # bytes that are passed on at once, at most
 
@@ -40,12 +47,14 @@ class StreamSource(DumpSource):
         self.local = local
         self.warnings = []
         self._superuser = False
-        with origin.session() as session:
+        with naming_who_is_in_the_way(origin), origin.session() as session:
             facts = session.query(dumps.LOOK)[0]
             self._written_in = facts["encoding"]
             self._dumper = for_dump(facts["server_version"], bin_dir)
             manifest = dumps.content(facts, self._dumper, Selection(session, (), ()))
             manifest["roles"] = [row["name"] for row in session.query(dumps.ROLES)]
+            self._in_tablespaces = {encoded(row["name"], facts["encoding"]) for row in session.query(TABLESPACES)}
+            self._limit = facts["connection_limit"]
         super().__init__(_Schema(self, manifest), bin_dir)
         self.name = (":" if local else "") + origin.login_db
 
@@ -69,9 +78,10 @@ class StreamSource(DumpSource):
                 compression.argument("none", self._dumper), "--dbname=" + self.origin.conninfo(self.origin.login_db)] + list(options), environment
 
     def dump_error(self, rc, said):
-        return SlipwayError("pg_dump %s failed (exit status %d) on %s: %s" % (
-            spoken(self._dumper.version), rc, self.origin.describe(self.origin.login_db),
-            redact(said or "no reason given", [self.origin.login_password])))
+        return dumps.failure(self.origin, self._dumper, rc, said)
+
+    def _asked_tablespaces(self):
+        return self._in_tablespaces
 
     # Filling
 
@@ -81,7 +91,7 @@ class StreamSource(DumpSource):
             snapshot = dumps.begin(session)
             facts = session.query(dumps.LOOK)[0]
             selection = Selection(session, (), ())
-            counting = dumps.Counting(self.origin, snapshot, selection, facts["standby"])
+            counting = dumps.Counting(self.origin, snapshot, selection)
             dump_argv, dump_environment = self.dumping("--snapshot=" + snapshot)
             with started(dump_argv, dump_environment, stdout=subprocess.PIPE, stderr=errors) as dump:
                 pipe = _Pipe(dump, lambda: self._judge_dump(dump, errors, selection))
@@ -98,7 +108,7 @@ class StreamSource(DumpSource):
         self.manifest["tables"] = dumps.content(facts, self._dumper, selection)["tables"]
         for told, table in zip(self.manifest["tables"], selection.tables):
             told["rows"] = counting.rows.get(table["oid"])
-        self.warnings += counting.warnings
+        self.warnings += selection.warnings + counting.warnings
         return rc
 
     def _judge_dump(self, dump, errors, selection):
@@ -110,6 +120,9 @@ class StreamSource(DumpSource):
         if rc:
             raise self.dump_error(rc, "; ".join(heard.errors))
         self.warnings = heard.warnings
+
+    def connection_limit(self, restore, facts):
+        return self._limit if restore.wishes.properties == "dump" else super().connection_limit(restore, facts)
 
     def carry_over(self, restore, session, _facts):
         """What stands outside of the database comes from where it stands."""

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, started
+from ansible_collections.slipway.app.plugins.module_utils._core.process import started
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression, encoding
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import CONTENTS
@@ -107,7 +107,7 @@ class Sanitizing:
             # One job: for next to no rows each of them would have a session of its own.
             arguments += ["--no-blobs", "--no-subscriptions", "--jobs=1"] + (["--no-statistics"] if clients.major >= 18 else [])
             schema = os.path.join(folder, "archive")
-            with _schema(connection, facts["encoding"], arguments, schema, selection) as written:
+            with _schema(connection, clients, facts["encoding"], arguments, schema, selection) as written:
                 plan = self.plan(session, selection, facts)
                 toc, said = written()
             toc.require_no_rows_of({(entry.schema, entry.tag) for entry in toc.tables().values()})
@@ -241,7 +241,7 @@ def _require_unchanged(connection, session, tables):
 
 
 @contextlib.contextmanager
-def _schema(connection, encoding, arguments, folder, selection):
+def _schema(connection, clients, encoding, arguments, folder, selection):
     """Let pg_dump write an archive without rows, in an encoding, into a folder, while the block is at work.
 
     What the block is given waits for it, and returns its Toc, without what has passwords of other servers, and warnings.
@@ -249,18 +249,16 @@ def _schema(connection, encoding, arguments, folder, selection):
     environment = dict(connection.environment(), PGCLIENTENCODING=encoding)
     arguments = arguments + ["--verbose", "--file=" + folder, "--dbname=" + connection.conninfo(connection.login_db)]
     with tempfile.TemporaryFile() as said, started(arguments, environment, stderr=said) as process:
-        yield lambda: _written_schema(connection, process.wait(), said, folder, selection)
+        yield lambda: _written_schema(connection, clients, process.wait(), said, folder, selection)
 
 
-def _written_schema(connection, rc, said, folder, selection):
+def _written_schema(connection, clients, rc, said, folder, selection):
     heard = dumps.Heard(selection, lambda: None)
     said.seek(0)
     for line in said.read().decode("utf-8", "replace").splitlines():
         heard(line)
     if rc:
-        raise SlipwayError("pg_dump failed (exit status %d) on %s: %s" % (
-            rc, connection.describe(connection.login_db), redact("; ".join(heard.errors) or "no reason given", [connection.login_password])),
-            untouched=dumps.UNTOUCHED)
+        raise dumps.failure(connection, clients, rc, "; ".join(heard.errors), untouched=dumps.UNTOUCHED)
     with open(os.path.join(folder, CONTENTS), "rb") as stream:
         toc = Toc(stream.read())
     gone = toc.remove_secrets()

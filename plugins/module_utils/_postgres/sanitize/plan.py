@@ -120,7 +120,7 @@ class Plan:
         self._parents = {}
         for row in session.query(catalog.PARENTS):
             self._parents.setdefault(row["oid"], []).append(row["parent"])
-        relations = [table for table in selection.with_rows if not (facts["standby"] and table["unlogged"])]  # whose rows are not on a standby
+        relations = selection.with_rows
         found = catalog.columns(session, [table["oid"] for table in relations], facts["encoding"])
         self.tables = [Table(table, found[table["oid"]]) for table in relations]
         # What rows may refer to all the same, though nobody masks anything there.

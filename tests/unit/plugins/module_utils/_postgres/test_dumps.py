@@ -335,6 +335,20 @@ def test_no_program_is_asked_twice_and_no_wrapper_at_all(tmp_path, monkeypatch):
     assert [client.version for client in clients.find()] == [160015]
 
 
+def test_psql_is_the_newest_itself_where_a_wrapper_would_look_for_it(tmp_path, monkeypatch):
+    fakes(tmp_path, monkeypatch, "9.6", "14", "16", "path")
+    monkeypatch.setattr(clients, "FOLDERS", (str(tmp_path / "[0-9]*"),))
+    for name in ("9.6", "14", "16", "path"):
+        (tmp_path / name / "psql").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    assert clients.psql() == "psql"  # whose who calls us has put first
+    (tmp_path / "path" / "psql").rename(tmp_path / "path" / "pg_wrapper")
+    (tmp_path / "path" / "psql").symlink_to("pg_wrapper")
+    assert clients.psql() == str(tmp_path / "16" / "psql")
+    monkeypatch.setattr(clients, "FOLDERS", ())
+    assert clients.psql() == "psql"
+
+
 def test_an_older_client_is_refused_with_both_versions(tmp_path, monkeypatch):
     fakes(tmp_path, monkeypatch, "14.23", "15.2")
     with pytest.raises(SlipwayError, match=r"PostgreSQL 17\.11; .* only 14\.23 in .*/14\.23 and 15\.2 in"):
