@@ -119,7 +119,9 @@ def test_a_database_whose_grants_cannot_be_read_is_not_replaced(postgres, dump):
     before = postgres.databases()
     with postgres.connection().session() as session:
         session.execute("BEGIN", "LOCK TABLE public.django_migrations IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(SlipwayError, match=r"privileges inside the database cannot be carried over: .*statement timeout(.|\n)*Table public.django_migrations is locked by process \d+ \(user \"shop\", application \"slipway\"\)"):
+        with pytest.raises(SlipwayError, match=(
+                r'(?s)privileges inside the database cannot be carried over: .*statement timeout.* Table public.django_migrations is locked by process \d+ '
+                r'\(user "shop", application "slipway"\)')):
             Restore(postgres.connection(lock_timeout=1), Wishes()).run(DumpSource(dump))
     assert postgres.databases() == before
 

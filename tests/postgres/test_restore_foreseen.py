@@ -88,7 +88,8 @@ def test_a_tablespace_that_is_not_there_or_not_for_this_role(postgres, fast, tmp
 def test_a_copy_finds_the_tablespaces_of_its_source_and_its_limit(postgres, fast):
     postgres.sql("ALTER DATABASE shop CONNECTION LIMIT 7")
     try:
-        done = copy(Restore(postgres.connection(database="copy"), Wishes(properties="dump")), Origin(postgres.connection(), True, "dev"), "stream", postgres.bin_dir)
+        restorer = Restore(postgres.connection(database="copy"), Wishes(properties="dump"))
+        done = copy(restorer, Origin(postgres.connection(), True, "dev"), "stream", postgres.bin_dir)
         assert done["left_out"] == []
         assert postgres.sql("SELECT datconnlimit FROM pg_database WHERE datname = 'copy'") == "7"
         assert postgres.sql(WHERE, "copy") == "très fast"
@@ -117,8 +118,6 @@ def test_a_provider_of_the_locale_is_not_that_of_the_template(postgres, tmp_path
     finally:
         postgres.sql("UPDATE pg_database SET datlocprovider = 'c', %s = NULL WHERE datname = 'template0'" % (
             "datlocale" if postgres.sql("SELECT count(*) FROM pg_attribute WHERE attname = 'datlocale'") == "1" else "daticulocale"))
-
-
 
 
 @pytest.mark.long
