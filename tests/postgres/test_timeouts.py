@@ -20,6 +20,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.databases im
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
@@ -96,6 +97,18 @@ def test_what_a_killed_call_left_closed_is_opened_however_soon_all_else_gives_up
             assert place.reopen(session, place.found(session))
         assert session.query("SELECT current_setting('lock_timeout') AS it") == [{"it": "1s"}]
     assert postgres.connection().query("SELECT 1 AS n") == [{"n": 1}]
+
+
+def test_rows_in_whose_tables_nobody_can_look_meanwhile_do_not_wait_for_ever_for_a_name(postgres, tmp_path, monkeypatch):
+    whole, waited, keep_copy = dumped(postgres, tmp_path), [], Place.keep_copy
+
+    def looked_at(place, session, live):
+        waited.append(live.query("SELECT current_setting('lock_timeout') AS it")[0]["it"])
+        keep_copy(place, session, live)
+
+    monkeypatch.setattr(Place, "keep_copy", looked_at)
+    PartRestore(postgres.connection(lock_timeout=0), Wishes(reversible=True)).run(PartSource(whole, postgres.bin_dir, ["orders"], []))
+    assert waited == ["30s"]
 
 
 @pytest.mark.parametrize("seconds", [-1, 2147484])

@@ -277,6 +277,7 @@ class PartRestore(Restore):
                 live.execute("SET LOCAL ROLE " + quote_ident(facts["role"]))
                 # The way back is made at the last moment, when nothing but the end is to come; the former one is kept until after it.
                 if self.wishes.reversible:
+                    live.execute(self.connection.patience(self.connection.maintenance_db))  # as for a swap: nobody can use the tables meanwhile
                     self.place.keep_copy(session, live)
                 number = live.query("SELECT pg_current_xact_id()::text AS number")[0]["number"]
                 session.execute("SELECT 1")  # which was the only one to restore this database all the while, if it is there still
