@@ -67,6 +67,7 @@ class Server:
         inner = dict(zip(PARTS, _free_ports(len(PARTS))))
         options += ["-%s.port.grpc=%d" % (part, port) for part, port in inner.items()]
         self._sockets = ["/tmp/seaweedfs-%s-grpc-%d.sock" % (part, port) for part, port in inner.items()]  # wherever TMPDIR is
+        self._sockets.append("/tmp/seaweedfs-filer-%d.sock" % self.ports["filer"])
         return [program, *options, "-s3.port.https=%d" % secure, "-s3.cert.file=" + self.cert[0], "-s3.key.file=" + self.cert[1]]
 
     def _await(self, deadline):
