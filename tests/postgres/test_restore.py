@@ -114,6 +114,16 @@ def test_privileges_that_its_owner_may_not_give_or_take_away_are_named(postgres,
         "The new database has privileges that the old one has not: USAGE of everybody on language plpgsql."]
 
 
+def test_who_owned_something_and_does_no_more_is_named(postgres, tmp_path):
+    postgres.sql("GRANT USAGE, CREATE ON SCHEMA public TO guest; ALTER TABLE public.orders OWNER TO guest;"
+                 "GRANT SELECT ON public.orders, public.orders_id_seq TO shop;"
+                 "ALTER TABLE public.django_migrations OWNER TO postgres; GRANT ALL ON public.django_migrations TO shop", "shop")
+    whole = DumpSource(dumped(postgres, tmp_path), postgres.bin_dir)
+    assert restore(postgres, whole, user="postgres")["warnings"] == [
+        'Role "guest" owned in the old database what role "shop" owns in the new one: sequence public.orders_id_seq, table public.orders.']
+    assert restore(postgres, whole)["warnings"] == []
+
+
 def test_a_database_whose_grants_cannot_be_read_is_not_replaced(postgres, dump):
     """Somebody rewrites a table: pg_dump waits for its lock, and gives up."""
     before = postgres.databases()

@@ -22,6 +22,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.databases im
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import read_errors
 
 _PRIVILEGES = re.compile(r"\d+; \d+ \d+ (DEFAULT )?ACL ")
+OTHERS = 'Role "%s" owned in the old database what role "%s" owns in the new one: %s.'
 AT_ONCE = 1000  # large objects in one statement
 NAMED, SAID = 5, 20  # objects in one sentence, and sentences
 
@@ -29,11 +30,14 @@ NAMED, SAID = 5, 20  # objects in one sentence, and sentences
 _HOLDERS = """(
     SELECT coalesce(json_agg(json_build_array(coalesce(r.rolname, ''), a.privilege_type, a.is_grantable)), '[]')
     FROM aclexplode(%s) a LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE a.grantee <> held.owner AND (a.grantee = 0 OR r.oid IS NOT NULL))"""
-# Who may do what with which object, and what would be so if nothing were said; what the object is part of, and whether every database
+# Who may do what with which object, and what would be so if nothing were said; whether its owner may do all that the database's
+# may; what the object is part of, and whether every database
 # has it (initdb makes those below 16384, FirstNormalObjectId: all whose privileges were ever said). Named as the server names them.
 HELD = """
 SELECT what.type || ' ' || what.identity AS name, coalesce(whole.type || ' ' || whole.identity, '') AS within, held.everywhere,
-    pg_get_userbyid(held.owner) AS owner, """ + _HOLDERS % "coalesce(held.acl, acldefault(held.kind, held.owner))" + """ AS given,
+    pg_get_userbyid(held.owner) AS owner,
+    pg_has_role(held.owner, (SELECT datdba FROM pg_database WHERE datname = current_database()), 'USAGE') AS mighty,
+    """ + _HOLDERS % "coalesce(held.acl, acldefault(held.kind, held.owner))" + """ AS given,
     """ + _HOLDERS % "acldefault(held.kind, held.owner)" + """ AS unsaid
 FROM (
     SELECT 'pg_namespace'::regclass AS class, oid::bigint AS object, 0 AS part, nspowner AS owner, nspacl AS acl, 'n'::"char" AS kind,
@@ -130,13 +134,16 @@ class Grants:
             if getattr(error, "sqlstate", None) == LOST:
                 raise
             return ["The privileges of the old database and of the new one could not be compared: %s" % error]
-        lacking, more = {}, {}
+        lacking, more, others = {}, {}, {}
         for name, row in old.items():
+            if name in new and not row["within"] and not row["mighty"] and row["owner"] != new[name]["owner"]:
+                others.setdefault((row["owner"], new[name]["owner"]), []).append(name)
             if name in new or row["everywhere"] or row["within"] in new:
                 there = new.get(name) or dict(row, given=row["unsaid"])
                 before, after = (_Held(one["owner"], one["given"]) for one in (row, there))
                 lacking[name], more[name] = before.beyond(after), set() if beside else after.beyond(before)
-        return (_sentences("The new database lacks privileges of the old one: %s.", lacking)
+        return ([OTHERS % (*roles, _some(names)) for roles, names in sorted(others.items())]
+                + _sentences("The new database lacks privileges of the old one: %s.", lacking)
                 + _sentences("The new database has privileges that the old one has not: %s.", more))
 
 
@@ -168,9 +175,12 @@ def _sentences(sentence, found):
             objects.setdefault((role, words), []).append(name)
     said = []
     for (role, words), names in sorted(objects.items()):
-        more = " and %d more" % (len(names) - NAMED) if len(names) > NAMED else ""
-        said.append(sentence % ("%s of %s on %s%s" % (words, quote_ident(role) if role else "everybody", ", ".join(names[:NAMED]), more)))
+        said.append(sentence % ("%s of %s on %s" % (words, quote_ident(role) if role else "everybody", _some(names))))
     return said[:SAID] + ([sentence % ("%d more such groups" % (len(said) - SAID))] if len(said) > SAID else [])
+
+
+def _some(names):
+    return ", ".join(names[:NAMED]) + (" and %d more" % (len(names) - NAMED) if len(names) > NAMED else "")
 
 
 def _of_large_objects(connection, facts, source, target):
