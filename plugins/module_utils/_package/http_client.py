@@ -122,12 +122,17 @@ class Client:
         ours = _origin(url) == self._origin  # elsewhere, such as at an upload's own server, nobody needs to know
         key = (right, method not in ("GET", "HEAD"))
         response = self._send(method, url, headers, body, self._authorizations.get(key) if ours else None)
-        if response.code != 401 or not ours:
+        # Who we were sent on to may answer 401 as well, but has no say in who gets to know the password.
+        if response.code != 401 or not ours or not self._is_ours(response):
             return response
         with response:
             challenges = response.headers.get_all("WWW-Authenticate") or []
         self._authorizations[key] = self._answer(challenges)
         return self._send(method, url, headers, body, self._authorizations[key])
+
+    def _is_ours(self, response):
+        """Whether it is the registry that answers, and not somebody it redirects to."""
+        return _origin(response.geturl()) == self._origin
 
     def _send(self, method, url, headers, body, authorization=None):
         headers = dict(headers, **{"User-Agent": "slipway.app"})
@@ -182,7 +187,7 @@ class Client:
 
     def _refusal(self, method, response, right):
         """An error for a status that no other try will change."""
-        if response.code == 401:
+        if response.code == 401 and self._is_ours(response):
             return self._refused()
         said = _said(response)
         if response.code == 403:

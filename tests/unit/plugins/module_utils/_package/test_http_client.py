@@ -164,6 +164,17 @@ def test_credentials_do_not_follow_a_challenge_to_where_others_can_read_them(ser
         get(server, auth=AUTH)
 
 
+@pytest.mark.parametrize("challenge", ['Bearer realm="%s/steal",service="reg"', 'Basic realm="%s"'])
+def test_who_a_registry_redirects_to_has_no_say_in_where_credentials_go(serve, challenge):
+    thief = serve(lambda request: (200, {}, b'{"token": "x"}'))
+    elsewhere = serve(lambda request: (401, {"WWW-Authenticate": challenge % thief.url}, b""))
+    server = serve(lambda request: (307, {"Location": elsewhere.url + "/blob"}, b""))
+    with pytest.raises(SlipwayError, match="answers GET of shop with status 401"):
+        get(server, auth=AUTH)
+    assert thief.asked == []
+    assert len(server.asked) == len(elsewhere.asked) == 1
+
+
 def test_credentials_need_tls_and_a_url_has_none_in_it():
     with pytest.raises(SlipwayError, match="readable for everybody.*They were not sent. Use https"):
         open_store("http://registry.example.com", AUTH)
