@@ -50,19 +50,25 @@ class Relay:
             self._digest = self._store.resolve(name)
 
     def given(self, missing=()):
-        """What the module gets as its option relayed, after the missing layers (descriptors) have been sent to the host."""
+        """What the module gets as its option relayed, after the missing layers (descriptors) have been sent to the host.
+
+        What is missing is the host's answer: it chooses among the layers of its package, of whose size the store's word counts.
+        """
         with _said():
-            manifest = self._store.read_manifest(self._digest)
-            config = self._store.manifest(self._digest)["config"]
-            documents = {self._digest: manifest, config["digest"]: self._store.read_document(config["digest"], config["size"])}
-            folder = self._send(missing) if missing else None
+            manifest = self._store.manifest(self._digest)
+            config = manifest["config"]
+            documents = {self._digest: self._store.read_manifest(self._digest),
+                         config["digest"]: self._store.read_document(config["digest"], config["size"])}
+            asked = {layer["digest"] for layer in missing}
+            layers = [layer for layer in manifest["layers"] if layer["digest"] in asked]
+            folder = self._send(layers) if layers else None
         return {"digest": self._digest, "folder": folder,
                 "documents": {digest: data.decode("utf-8") for digest, data in documents.items()}}
 
-    def _send(self, missing):
+    def _send(self, layers):
         """Put layers into the task's temporary folder on the host; return the folder, which goes when the task ends."""
         with ThreadPoolExecutor(PARALLEL) as executor:
-            paths = list(executor.map(self._store.fetched, missing))
+            paths = list(executor.map(self._store.fetched, layers))
         shell = self._action._connection._shell
         folder = shell.tmpdir or self._action._make_tmp_path()
         sent = [self._action._transfer_file(path, shell.join_path(folder, os.path.basename(path))) for path in paths]
