@@ -16,6 +16,8 @@ description:
   - One commit gives one digest, wherever and whenever it is built, as long as its build commands make the same files.
   - Version control, caches of common tools, the paths in C(shared) and the patterns in C(build.exclude) are left out.
     Symbolic links that leave the package are refused.
+  - Files that Git LFS keeps come with the checkout where git-lfs is installed for the user that builds (C(git lfs install)).
+    A package with pointers in their place is refused.
   - A package that is there already is not built again. A tag that another commit has is left alone
     unless O(force=true).
 requirements:

@@ -159,9 +159,19 @@ def _ending(done):
 def _write_layers(config, tree, work):
     """Write each layer to a file of its name in the workspace; return what the config document says of them."""
     paths = layers.scan(tree, config["build"], set(config["shared"]))
+    _refuse_pointers(git.pointers(tree, paths))
     owned = layers.split(paths, config["layers"])
     return [dict(layers.write(tree, owned[layer], os.path.join(work, layer)), name=layer)
             for layer in sorted(owned)]
+
+
+def _refuse_pointers(paths):
+    """What a package holds must not depend on whether the host that builds has Git LFS."""
+    if paths:
+        raise SlipwayError("Git LFS keeps files of this commit, and the checkout has only pointers to them: %s%s." % (
+            ", ".join(paths[:10]), " and %d more" % (len(paths) - 10) if len(paths) > 10 else ""), untouched=UNTOUCHED,
+            hint="Install git-lfs on the host that builds and run 'git lfs install' there as the user that builds; or name in "
+                 "build.exclude what the package can do without.")
 
 
 def _facts(digest, manifest, written):

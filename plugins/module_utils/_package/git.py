@@ -14,6 +14,7 @@ import difflib
 import os
 import re
 import shutil
+import stat
 import tempfile
 from urllib.parse import unquote
 
@@ -51,6 +52,8 @@ HELPER = ('!say() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$S
 COMMIT_ID = re.compile(r"[0-9a-f]{7,40}\Z")
 FULL_ID = re.compile(r"[0-9a-f]{40}\Z")
 NO_REFERENCE = re.compile(r"^-|[\s\x00-\x1f\x7f~^:?*\[\\]|\.\.|@\{")
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:"  # what Git LFS puts into the repository in place of a file
+POINTER_LIMIT = 1024  # bytes, as its specification says
 EVERYTHING = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
 
 
@@ -119,6 +122,27 @@ def checkout(repository, sha, directory):
     return Commit(sha, int(_must(address, ["show", "--no-patch", "--format=%ct", sha], directory).stdout))
 
 
+def pointers(directory, paths):
+    """Those relative paths of a checkout whose files are still with Git LFS: nobody here has put them in their pointers' place.
+
+    Such a text is a file like any other where .gitattributes does not say that it is LFS's, as among the examples of a test.
+    """
+    found = [path for path in paths if _is_pointer(os.path.join(directory, path))]
+    if not found:
+        return []
+    asked = b"".join(os.fsencode(path) + b"\0" for path in found)
+    answers = _must(Address(directory), ["check-attr", "--stdin", "-z", "filter"], directory, asked).stdout.split("\0")
+    return [path for path, value in zip(found, answers[2::3]) if value == "lfs"]  # each answer: path, "filter", value
+
+
+def _is_pointer(path):
+    there = os.lstat(path)
+    if not stat.S_ISREG(there.st_mode) or there.st_size > POINTER_LIMIT:
+        return False
+    with open(path, "rb") as stream:
+        return stream.read(len(POINTER)) == POINTER
+
+
 def _address(repository):
     """The Address of what a person wrote; what git would take for an option or for a program to start is refused."""
     if not repository or repository.startswith("-") or re.match(r"[A-Za-z0-9+.-]+::", repository) \
@@ -150,7 +174,7 @@ def _is_local(url):
     return url.startswith("file://") or ":" not in url.partition("/")[0]
 
 
-def _git(address, arguments, cwd=None):
+def _git(address, arguments, cwd=None, stdin=None):
     # Submodules from this machine are for repositories from this machine, not for those of a server.
     settings = SETTINGS + ("protocol.file.allow=%s" % ("always" if _is_local(address.url) else "user"),) + address.settings
     argv = ["git"]
@@ -158,7 +182,7 @@ def _git(address, arguments, cwd=None):
         argv += ["-c", setting]
     env = {key: value for key, value in os.environ.items() if key not in FOREIGN}
     env.update(GIT_TERMINAL_PROMPT="0", GIT_ATTR_NOSYSTEM="1", SSH_ASKPASS_REQUIRE="never", LC_ALL="C", **address.environment)
-    return run(argv + arguments, cwd=cwd, env=env, timeout=TIMEOUT)
+    return run(argv + arguments, cwd=cwd, env=env, timeout=TIMEOUT, stdin=stdin)
 
 
 def _failure(address, done):
@@ -167,8 +191,8 @@ def _failure(address, done):
                         hint="Check the address, and what the host that builds may read.")
 
 
-def _must(address, arguments, cwd=None):
-    done = _git(address, arguments, cwd)
+def _must(address, arguments, cwd=None, stdin=None):
+    done = _git(address, arguments, cwd, stdin)
     if not done.ok:
         raise _failure(address, done)
     return done

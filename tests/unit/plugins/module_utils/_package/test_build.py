@@ -192,6 +192,23 @@ def test_submodules_are_packaged_without_git(repository, store, tmp_path):
         ".gitmodules", "inner", "inner/app.py", "inner/slipway.yml"]
 
 
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 6\n" % ("0" * 64)
+
+
+@pytest.mark.parametrize("how, packaged", [
+    ("", None), ("exclude: [logo.png]", []), ("commands: [[cp, app.py, logo.png]]", ["logo.png"])])
+def test_a_file_that_git_lfs_keeps_is_no_file_of_a_package(tmp_path, store, how, packaged):
+    slipway = "application: shop\nprofile: generic\nbuild: {%s}\n" % how  # a command may well bring what LFS keeps
+    repository = shop(tmp_path / "repository", slipway=slipway, **{".gitattributes": "*.png filter=lfs\n", "logo.png": POINTER})
+    if packaged is None:
+        with pytest.raises(SlipwayError, match="only pointers to them: logo.png. No package was written. Install git-lfs"):
+            build(repository.path, "main", NAME, store)
+        assert nothing_left(store)
+    else:
+        digest = build(repository.path, "main", NAME, store)["digest"]
+        assert [name for name in layer_names(store, digest)["source"] if name.endswith(".png")] == packaged
+
+
 def test_a_package_that_is_there_is_not_built_again(repository, store):
     first = build(repository.path, "1.0.0", NAME, store, label="First")
     before = os.stat(os.path.join(store.location, "index.json")).st_mtime_ns

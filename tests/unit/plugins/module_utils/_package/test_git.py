@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._package.git import checkout, public, resolve
+from ansible_collections.slipway.app.plugins.module_utils._package.git import POINTER, checkout, pointers, public, resolve
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._package.git_server import serving
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._package.repositories import Repository
 
@@ -118,6 +118,23 @@ def test_submodules_come_at_their_commits(repository, tmp_path, relative):
     checkout(repository.path, sha, target)
     assert version(os.path.join(target, "outer")) == "outer 1"
     assert version(os.path.join(target, "outer", "deep", "inner")) == "inner 1"
+
+
+def test_what_git_lfs_has_kept_to_itself_is_told_from_texts_that_only_look_like_it(repository, tmp_path):
+    pointer = POINTER.decode() + "0" * 64 + "\nsize 12345\n"
+    inner = Repository(tmp_path / "inner")
+    inner.commit({".gitattributes": "*.mp4 filter=lfs diff=lfs merge=lfs -text\n", "film.mp4": pointer})
+    repository.git("submodule", "--quiet", "add", inner.path, "inner")
+    repository.commit({
+        ".gitattributes": "*.png filter=lfs diff=lfs merge=lfs -text\nsmall.png -filter\n", "web/new\nhäuser.png": pointer,
+        "fetched.png": "pixels", "small.png": pointer, "long.png": pointer + "x" * 1024, "examples/pointer.txt": pointer})
+    os.symlink("web/new\nhäuser.png", os.path.join(repository.path, "link.png"))
+    sha = repository.commit()
+    target = str(tmp_path / "target")
+    checkout(repository.path, sha, target)
+    paths = [os.path.relpath(os.path.join(folder, name), target)
+             for folder, folders, files in os.walk(target) for name in folders + files]
+    assert sorted(pointers(target, paths)) == ["inner/film.mp4", "web/new\nhäuser.png"]
 
 
 def test_a_server_cannot_send_the_builder_to_its_own_disk(repository, tmp_path, git_config):
