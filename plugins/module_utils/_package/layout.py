@@ -167,13 +167,18 @@ class LayoutStore(PackageStore):
             {"schemaVersion": 2, "mediaType": artifact.INDEX, "manifests": entries}), FILE_MODE)
 
     def _is_new(self):
-        """Whether the layout is still to be made; a folder that holds something else is refused."""
+        """Whether the layout is still to be made; a folder that holds something else, or packages already, is refused."""
         if os.path.exists(self._path("oci-layout")):
             return False
         for name in os.listdir(self.location) if os.path.exists(self.location) else []:
             if name not in (PRIVATE, "blobs", "index.json") and not name.startswith(TEMPORARY):
                 raise SlipwayError("%s cannot become a package store: it holds other things, such as %s."
                                    % (self.location, name), untouched="It was left as it is.")
+        if read_json(self._path("index.json"), {}).get("manifests"):
+            raise SlipwayError("%s is not a whole package store: its index.json names packages, but it has no oci-layout." % self.location,
+                               untouched="It was left as it is.",
+                               hint="Wait if somebody is copying it. If not, write the file oci-layout again; all that is in it is %s"
+                                    % json.dumps(LAYOUT))
         return True
 
     def _make(self):

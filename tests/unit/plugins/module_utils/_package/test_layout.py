@@ -238,6 +238,26 @@ def test_a_layout_made_by_another_tool_is_taken_over(store):
         assert len(json.load(stream)["manifests"]) == 2
 
 
+def test_a_store_that_is_half_copied_keeps_its_index(store):
+    digest = publish(store, "shop:1.0.0")
+    layout = os.path.join(store.location, "oci-layout")
+    os.unlink(layout)
+    for attempt in (lambda: store.tag_digest(parse("shop:1.1.0")), lambda: publish(store, "shop:1.1.0")):
+        with pytest.raises(SlipwayError, match="no oci-layout. It was left as it is") as caught:
+            attempt()
+    with open(layout, "w", encoding="utf-8") as stream:
+        stream.write(caught.value.hint.partition("all that is in it is ")[2])
+    assert store.resolve("shop:1.0.0") == digest
+    publish(store, "shop:1.1.0")
+
+
+def test_a_new_store_whose_maker_was_killed_is_made(store):
+    os.makedirs(store.location)
+    with open(os.path.join(store.location, "index.json"), "w", encoding="utf-8") as stream:
+        json.dump({"schemaVersion": 2, "manifests": []}, stream)
+    publish(store, "shop:1.0.0")
+
+
 def test_the_lock_is_not_held_while_somebody_builds(store):
     publish(store, "shop:1.0.0")
     begun = time.monotonic()
