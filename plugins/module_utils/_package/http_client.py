@@ -37,10 +37,10 @@ LIMIT = 16 * 1024 * 1024  # bytes of a JSON document
 PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
-def read_json(response, who):
-    """The JSON object in a response; who names the one who gave it."""
+def as_json(data, who):
+    """The JSON object in the bytes of a response; who names the one who gave it."""
     try:
-        found = json.loads(response.read(LIMIT).decode("utf-8"))
+        found = json.loads(data.decode("utf-8"))
     except ValueError:
         found = None
     if not isinstance(found, dict):
@@ -102,6 +102,19 @@ class Client:
                 if response.code not in TEMPORARY or delay is None:
                     raise self._refusal(method, response, right)
                 time.sleep(_delay(response, delay))
+        raise AssertionError("the last try either returns or raises")
+
+    def read(self, url, right, headers=None, expected=(200,), limit=LIMIT):
+        """The response to a GET, closed, and its whole body; one that is larger than limit comes with more bytes than that.
+
+        A body that breaks off is asked for again. It is for documents, which are small.
+        """
+        for delay in DELAYS + (None,):
+            with self.ask("GET", url, right, headers, expected=expected) as response:
+                try:
+                    return response, _body(response, limit)
+                except NETWORK as error:
+                    self._give_up_or_wait(error, delay)
         raise AssertionError("the last try either returns or raises")
 
     def _give_up_or_wait(self, error, delay):
@@ -172,7 +185,7 @@ class Client:
                               self._basic() if self._username else None)
         with response:
             if response.code == 200:
-                found = read_json(response, "the token server of the registry " + self.base)
+                found = as_json(_body(response, LIMIT), "the token server of the registry " + self.base)
                 return str(found.get("token") or found.get("access_token"))
             if response.code in TEMPORARY:
                 raise OSError("its token server answers %d" % response.code)
@@ -224,6 +237,14 @@ def _tls(auth):
         raise SlipwayError("A certificate file named in store_auth cannot be used: %s." % _words(error),
                            hint="ca_path, client_cert and client_key are files on the machine that asks the registry.") from error
     return context
+
+
+def _body(response, limit):
+    """At most limit bytes and one more of a response."""
+    data = response.read(limit + 1)
+    if response.length and len(data) <= limit:  # asked for a number of bytes, http.client is silent about those that are missing
+        raise http.client.IncompleteRead(data, response.length)
+    return data
 
 
 def _origin(url):

@@ -25,7 +25,7 @@ from urllib.parse import urljoin, urlsplit
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._package import artifact
 from ansible_collections.slipway.app.plugins.module_utils._package.blob import VerifiedReader
-from ansible_collections.slipway.app.plugins.module_utils._package.http_client import DELAYS, NETWORK, Client, read_json
+from ansible_collections.slipway.app.plugins.module_utils._package.http_client import DELAYS, NETWORK, Client, as_json
 from ansible_collections.slipway.app.plugins.module_utils._package.interface import DOCUMENT_LIMIT, PackageStore
 from ansible_collections.slipway.app.plugins.module_utils._package.name import DIGEST, REPOSITORY, PackageName
 from ansible_collections.slipway.app.plugins.module_utils._package.workspace import private_folder, workspace
@@ -99,7 +99,7 @@ class RegistryStore(PackageStore):
         if size is None or size > DOCUMENT_LIMIT:
             raise SlipwayError("Blob %s is too large for a config: %s bytes." % (digest, size))
         with self.open_blob({"digest": digest, "size": size}) as reader:
-            return reader.read(size)
+            return b"".join(iter(lambda: reader.read(CHUNK), b""))  # a connection that breaks ends one piece, not the document
 
     def open_blob(self, descriptor):
         return VerifiedReader(_Download(self, descriptor), descriptor, self.location)
@@ -190,9 +190,11 @@ class RegistryStore(PackageStore):
 
     def _manifest(self, repository, reference):
         """The bytes of a manifest, or None."""
-        with self._ask("GET", repository, "manifests/" + reference, {"Accept": MANIFESTS}, (200, 404)) as response:
-            data = response.read(DOCUMENT_LIMIT + 1) if response.code == 200 else None
-        if data is not None and len(data) > DOCUMENT_LIMIT:
+        response, data = self._client.read(self._url(repository, "manifests/" + reference), self._path(repository),
+                                           {"Accept": MANIFESTS}, (200, 404), DOCUMENT_LIMIT)
+        if response.code == 404:
+            return None
+        if len(data) > DOCUMENT_LIMIT:
             raise SlipwayError("The manifest %s in the package store %s is too large." % (reference, self.location))
         return data
 
@@ -223,14 +225,15 @@ class RegistryStore(PackageStore):
 
     def _pages(self, url, right, key):
         """All items of a list that comes in pages; nothing where there is no such list."""
-        found = []
-        while url:
-            with self._client.ask("GET", url, right, expected=(200, 404)) as response:
-                if response.code == 404:
-                    break
-                found += read_json(response, "the registry " + self.location).get(key) or []
-                more = NEXT.search(response.headers.get("Link") or "")
-                url = urljoin(response.geturl(), more.group(1)) if more else None
+        found, seen, url = [], set(), urljoin(self._client.base, url)
+        while url and url not in seen:  # a registry that names a page twice would do so for ever
+            seen.add(url)
+            response, data = self._client.read(url, right, expected=(200, 404))
+            if response.code == 404:
+                break
+            found += as_json(data, "the registry " + self.location).get(key) or []
+            more = NEXT.search(response.headers.get("Link") or "")
+            url = urljoin(response.geturl(), more.group(1)) if more else None
         return found
 
     def _missing(self, digest):

@@ -257,6 +257,53 @@ def test_a_blob_that_is_not_what_it_should_be_is_damaged(serve, content):
             pass
 
 
+def test_a_config_is_whole_where_the_connection_broke_within_it(serve):
+    content = json.dumps({"a": "b" * 1000}).encode()
+    server = blob_server(serve, content, 400)
+    store = open_store(server.url).of(parse("shop"))
+    assert store.read_document("sha256:" + hashlib.sha256(content).hexdigest(), len(content)) == content
+    assert len(server.asked) > 1
+
+
+BROKEN = {"Content-Length": "1000"}
+
+
+def chunked(request):
+    """Begin an answer whose pieces come with their sizes, and end it within the first one."""
+    request.send_response(200)
+    request.send_header("Transfer-Encoding", "chunked")
+    request.end_headers()
+    request.wfile.write(b"100\r\n{")
+
+
+@pytest.mark.parametrize("chunks", [False, True])
+def test_a_manifest_is_whole_or_asked_for_again(serve, chunks):
+    content = json.dumps({"a": "b" * 1000}).encode()
+
+    def answer(request):
+        if len(server.asked) == 3:
+            return 200, {}, content
+        return chunked(request) if chunks else (200, BROKEN, content[:400])
+
+    server = serve(answer)
+    assert open_store(server.url).tag_digest(parse("shop:1.0.0")) == "sha256:" + hashlib.sha256(content).hexdigest()
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize("read", [lambda store: store.tag_digest(parse("shop:1.0.0")), lambda store: store.list("shop")])
+def test_a_document_that_breaks_off_each_time_is_said(serve, read):
+    server = serve(lambda request: (200, BROKEN, b"{}"))
+    with pytest.raises(SlipwayError, match=r"cannot be reached: IncompleteRead\(2 bytes read, 998 more expected\)"):
+        read(open_store(server.url))
+    assert len(server.asked) == 4
+
+
+def test_a_page_that_leads_to_itself_is_the_last_one(serve):
+    server = serve(lambda request: (200, {"Link": '<%s>; rel="next"' % request.path}, b'{"repositories": []}'))
+    assert open_store(server.url).list() == []
+    assert len(server.asked) == 1
+
+
 def test_tags_come_in_pages(serve):
     pages = {"/v2/team/shop/tags/list?n=1000": (["1"], "</v2/team/shop/tags/list?last=1>; rel=\"next\""),
              "/v2/team/shop/tags/list?last=1": (["2"], None)}
