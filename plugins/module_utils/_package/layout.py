@@ -8,7 +8,7 @@
     blobs/sha256/<hex>         never changed once there
     .slipway/lock              held while anything above changes
     .slipway/incoming.json     blobs that a package brings, until the index names it
-    .slipway/work-*/           a build at work, with a lock of its own; without a holder it is what a crash left
+    .slipway/work-*/           a build at work, see workspace.py
 """
 
 from __future__ import annotations

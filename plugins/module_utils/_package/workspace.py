@@ -4,8 +4,9 @@
 
 """Private folders to build in, and what becomes of those whose builds were killed.
 
-    <folder>/lock        held while the folder is looked through
-    <folder>/work-*/     a build at work, with a lock of its own; without a holder it is what a crash left
+    <folder>/lock            held while the folder is looked through
+    <folder>/work-*/lock     held by a build at work; without a holder it is what a crash left
+    <folder>/work-*/inside   what it builds in
 """
 
 from __future__ import annotations
@@ -38,9 +39,12 @@ def workspace(folder, tidy=lambda: None):
         _sweep(folder)
         path = tempfile.mkdtemp(prefix="work-", dir=folder)
         holder = _flocked(os.path.join(path, "lock"))
+    inside = os.path.join(path, "inside")
     try:
-        yield path
+        os.mkdir(inside)
+        yield inside
     finally:
+        _remove_tree(inside)  # before the lock: until that is gone, no other build takes this for what a crash left
         _remove_tree(path)
         os.close(holder)
 
@@ -51,8 +55,8 @@ def _sweep(folder):
         if name.startswith("work-"):
             try:
                 os.close(_flocked(os.path.join(work, "lock")))
-            except BlockingIOError:
-                continue  # its build is running
+            except (BlockingIOError, FileNotFoundError):
+                continue  # its build is running, or has ended this moment
             _remove_tree(work)
 
 
@@ -73,5 +77,6 @@ def _remove_tree(path):
         for name in names:
             inner = os.path.join(folder, name)
             if not os.path.islink(inner):
-                os.chmod(inner, 0o700)
+                with contextlib.suppress(OSError):  # somebody else removes as well
+                    os.chmod(inner, 0o700)
     shutil.rmtree(path, ignore_errors=True)

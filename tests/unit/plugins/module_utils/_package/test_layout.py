@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -209,6 +210,38 @@ def test_what_a_killed_build_left_goes_with_the_next_one_and_a_living_one_stays(
             build.kill()
             build.wait()
             build.stdout.close()
+
+
+def test_a_build_that_tidies_up_after_itself_keeps_its_lock_until_all_else_is_gone(store, monkeypatch):
+    with store.workspace() as work:
+        os.makedirs(os.path.join(work, "checkout", "src"))
+        there = []
+        rmtree = shutil.rmtree
+
+        def removed(path, **options):
+            rmtree(path, **options)
+            there.append(sorted(os.listdir(os.path.dirname(work))) if os.path.exists(os.path.dirname(work)) else None)
+
+        monkeypatch.setattr(shutil, "rmtree", removed)
+    assert there == [["lock"], None]
+
+
+def test_a_build_is_not_disturbed_by_one_that_ends_while_it_looks(store, monkeypatch):
+    """Another one's folder is gone since it was listed; and one that nobody holds is removed by somebody else at the same time."""
+    publish(store, "shop:1.0.0")
+    private = os.path.join(store.location, ".slipway")
+    os.makedirs(os.path.join(private, "work-left", "inside", "checkout"))
+    listdir, chmod = os.listdir, os.chmod
+    monkeypatch.setattr(os, "listdir", lambda path: listdir(path) + (["work-gone"] if path == private else []))
+
+    def too_late(path, mode, **options):
+        if "work-left" in str(path):
+            shutil.rmtree(path)
+        chmod(path, mode, **options)
+
+    monkeypatch.setattr(os, "chmod", too_late)
+    publish(store, "shop:1.1.0")
+    assert listdir(private) == ["lock"]
 
 
 def test_builds_at_once_all_end_up_in_the_index(store):
