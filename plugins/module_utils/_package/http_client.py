@@ -83,7 +83,7 @@ class Client:
         for handler in handlers:
             self._opener.add_handler(handler)
 
-    def ask(self, method, url, right, headers=None, body=None, expected=(200,)):
+    def ask(self, method, url, right, headers=None, body=None, expected=(200,), timeout=TIMEOUT):
         """The response, whose status is one of the expected ones. To be closed by the caller.
 
         url may be relative to the registry. right names what the authorization is for, such as a repository.
@@ -92,7 +92,7 @@ class Client:
         url = urljoin(self.base, url)
         for delay in DELAYS + (None,):
             try:
-                response = self._authorized(method, url, right, headers or {}, body)
+                response = self._authorized(method, url, right, headers or {}, body, timeout)
             except NETWORK as error:
                 self._give_up_or_wait(error, delay)
                 continue
@@ -130,30 +130,30 @@ class Client:
                                store_unreachable=isinstance(reason, UNREACHABLE) or getattr(reason, "errno", None) in NO_WAY)
         time.sleep(delay)
 
-    def _authorized(self, method, url, right, headers, body):
+    def _authorized(self, method, url, right, headers, body, timeout):
         """Send with the authorization known, and once more with a new one when the registry asks for it."""
         ours = _origin(url) == self._origin  # elsewhere, such as at an upload's own server, nobody needs to know
         key = (right, method not in ("GET", "HEAD"))
-        response = self._send(method, url, headers, body, self._authorizations.get(key) if ours else None)
+        response = self._send(method, url, headers, body, self._authorizations.get(key) if ours else None, timeout)
         # Who we were sent on to may answer 401 as well, but has no say in who gets to know the password.
         if response.code != 401 or not ours or not self._is_ours(response):
             return response
         with response:
             challenges = response.headers.get_all("WWW-Authenticate") or []
         self._authorizations[key] = self._answer(challenges)
-        return self._send(method, url, headers, body, self._authorizations[key])
+        return self._send(method, url, headers, body, self._authorizations[key], timeout)
 
     def _is_ours(self, response):
         """Whether it is the registry that answers, and not somebody it redirects to."""
         return _origin(response.geturl()) == self._origin
 
-    def _send(self, method, url, headers, body, authorization=None):
+    def _send(self, method, url, headers, body, authorization=None, timeout=TIMEOUT):
         headers = dict(headers, **{"User-Agent": "slipway.app"})
         request = urllib.request.Request(url, data=body() if body else None, headers=headers, method=method)
         if authorization:
             request.add_unredirected_header("Authorization", authorization)
         try:
-            return self._opener.open(request, timeout=TIMEOUT)
+            return self._opener.open(request, timeout=timeout)
         except urllib.error.HTTPError as error:
             return error  # a response like any other
 

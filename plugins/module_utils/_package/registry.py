@@ -25,13 +25,14 @@ from urllib.parse import urljoin, urlsplit
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._package import artifact
 from ansible_collections.slipway.app.plugins.module_utils._package.blob import VerifiedReader
-from ansible_collections.slipway.app.plugins.module_utils._package.http_client import DELAYS, NETWORK, Client, as_json
+from ansible_collections.slipway.app.plugins.module_utils._package.http_client import DELAYS, NETWORK, TIMEOUT, Client, as_json
 from ansible_collections.slipway.app.plugins.module_utils._package.interface import DOCUMENT_LIMIT, PackageStore
 from ansible_collections.slipway.app.plugins.module_utils._package.name import DIGEST, REPOSITORY, PackageName
 from ansible_collections.slipway.app.plugins.module_utils._package.workspace import private_folder, workspace
 
 MANIFESTS = ", ".join((artifact.MANIFEST, artifact.INDEX))
 PART = 32 * 1024 * 1024  # bytes of a blob in one request; what reverse proxies refuse is larger as a rule
+COMMIT = 300  # seconds for a registry to put a blob in its place: some copy all of it, within the last request of an upload
 CHUNK = 256 * 1024
 PARALLEL = 4  # requests at the same time
 PAGE = 1000  # tags or repositories that are asked for at once
@@ -149,12 +150,14 @@ class RegistryStore(PackageStore):
 
     def _upload(self, repository, digest, size, content):
         """Put a blob in unless it is there; a session that fails is begun again, for this blob alone."""
-        with self._ask("HEAD", repository, "blobs/" + digest, {}, (200, 404)) as response:
-            if response.code == 200:
-                return
         for delay in DELAYS + (None,):
+            # Each time: a session whose last answer was lost is forgotten, for it has done its work.
+            with self._ask("HEAD", repository, "blobs/" + digest, {}, (200, 404)) as response:
+                if response.code == 200:
+                    return
             try:
-                return self._upload_once(repository, digest, size, content)
+                self._upload_once(repository, digest, size, content)
+                return
             except SlipwayError as error:
                 # 404: the session is forgotten; 416: another part was expected; 400: the bytes were damaged on the way.
                 if delay is None or error.facts.get("status") not in (400, 404, 416):
@@ -169,12 +172,12 @@ class RegistryStore(PackageStore):
             part = functools.partial(content.read, begin, length)
             place = self._session("PATCH", place, repository, (202,), length, part, {
                 "Content-Type": "application/octet-stream", "Content-Range": "%d-%d" % (begin, begin + length - 1)})
-        self._session("PUT", "%s%sdigest=%s" % (place, "&" if "?" in place else "?", digest), repository, (201,), 0)
+        self._session("PUT", "%s%sdigest=%s" % (place, "&" if "?" in place else "?", digest), repository, (201,), 0, timeout=COMMIT)
 
-    def _session(self, method, url, repository, expected, length, body=None, headers=None):
+    def _session(self, method, url, repository, expected, length, body=None, headers=None, timeout=TIMEOUT):
         """One request of an upload; returns where the next one goes."""
         headers = dict(headers or {}, **{"Content-Length": str(length)})
-        with self._client.ask(method, url, self._path(repository), headers, body, expected) as response:
+        with self._client.ask(method, url, self._path(repository), headers, body, expected, timeout) as response:
             return urljoin(response.geturl(), response.headers.get("Location") or "")
 
     # How

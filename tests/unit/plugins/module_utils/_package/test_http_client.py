@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import hashlib
 import http.server
 import json
 import threading
+import urllib.request
 
 import pytest
 
@@ -318,6 +320,37 @@ def test_tags_come_in_pages(serve):
     server = serve(answer)
     assert open_store(server.url + "/team").list("shop") == []
     assert {path for dummy, path, dummy2 in server.asked} == {*pages, "/v2/team/shop/manifests/1", "/v2/team/shop/manifests/2"}
+
+
+def test_a_blob_whose_last_answer_was_lost_is_not_sent_again(serve, tmp_path, monkeypatch):
+    """The session has done its work and is forgotten; the blob is there. And no request but the last one may take minutes."""
+    there, opened = set(), urllib.request.OpenerDirector.open
+    timeouts = collections.defaultdict(set)
+
+    def opening(self, request, data=None, timeout=None):
+        timeouts[request.get_method()].add(timeout)
+        return opened(self, request, data, timeout)
+
+    monkeypatch.setattr(urllib.request.OpenerDirector, "open", opening)
+
+    def answer(request):
+        if request.command == "HEAD":
+            return (200 if request.path.rpartition("/")[2] in there else 404), {}, b""
+        if request.command == "PUT":
+            digest = request.path.rpartition("=")[2]
+            if digest in there:
+                return 404, {}, b""
+            there.add(digest)
+            return None
+        return 202, {"Location": "/v2/shop/blobs/uploads/1"}, b""
+
+    server = serve(answer)
+    content = b"a large layer"
+    (tmp_path / "layer").write_bytes(content)
+    digest = "sha256:" + hashlib.sha256(content).hexdigest()
+    open_store(server.url)._upload("shop", digest, len(content), registry_module._File(str(tmp_path / "layer")))
+    assert [method for method, dummy, dummy2 in server.asked] == ["HEAD", "POST", "PATCH", "PUT", "PUT", "HEAD"]
+    assert timeouts == {"HEAD": {30}, "POST": {30}, "PATCH": {30}, "PUT": {300}}
 
 
 def test_a_web_server_that_is_no_registry_is_said(serve):
