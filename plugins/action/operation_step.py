@@ -32,7 +32,7 @@ CARRIED = ("operation", "decision", "failures", "findings", "found", "survey", "
 RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "shelf", "outcomes", "seconds", "invocation", "warnings", "exception")
 # Options for the controller alone, by the step that asks for them; and those that tell the host about itself.
 ASKED = {
-    "preflight": ("package", "batch", "balancer_status", "fall_seconds", "rise_seconds"),
+    "preflight": ("package", "digest", "batch", "balancer_status", "fall_seconds", "rise_seconds"),
     "start": ("batch", "balancer_status", "fall_seconds", "rise_seconds", "accept_unsafe_mode"),
     "assess": ("takeover", "direction", "accept_loss", "leader_lost"),
 }
@@ -264,7 +264,8 @@ def _plan(step, board, kind, asked):
     """What a step has to know beyond its host: the whole operation, as far as it is known."""
     me = owner(getpass.getuser(), socket.gethostname(), os.getppid())
     if step == "preflight":
-        return {"kind": kind, "package": asked["package"], "mode": board.mode, "balancer": {"status": _asked_balancers(board, asked)}}
+        return {"kind": kind, "package": asked["package"], "digest": asked["digest"], "mode": board.mode,
+                "balancer": {"status": _asked_balancers(board, asked)}}
     if step == "start":
         found = board.reports[board.leader]["found"]
         previous = {host: (report["found"]["current"] or {}).get("id") for host, report in board.reports.items()}

@@ -88,6 +88,9 @@ options:
   package:
     description: The package to deploy, as C(repository:tag) or C(repository@sha256:digest).
     type: str
+  digest:
+    description: What O(package) has to be, where it has just been built. When its tag leads to another package by now, V(preflight) finds it.
+    type: str
   application:
     description: Name of the application; the package must be of this one.
     type: str

@@ -22,6 +22,7 @@ OPERATION_ARGUMENTS = dict(
     accept_unsafe_mode=dict(type="raw", default=""),
     turn=dict(type="int"),
     package=dict(type="str"),
+    digest=dict(type="str"),
     application=dict(type="str", required=True),
     environment=dict(type="str", choices=["dev", "stag", "uat", "prod"], required=True),
     root=dict(type="path", required=True),

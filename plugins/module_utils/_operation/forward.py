@@ -24,7 +24,7 @@ def preflight(site, plan):
     """Find everything that would make the operation fail later; change nothing."""
     from ansible_collections.slipway.app.plugins.module_utils._operation import preflight as checks
 
-    return checks.check(site, plan["kind"], plan["package"], mode_of(plan), plan["balancer"]["status"])
+    return checks.check(site, plan["kind"], plan["package"], mode_of(plan), plan["balancer"]["status"], plan["digest"])
 
 
 def start(site, plan):

@@ -14,6 +14,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.journal imp
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import advice, held
 from ansible_collections.slipway.app.plugins.module_utils._operation.patching import carried, refuse_to_drop
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES
+from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
 from ansible_collections.slipway.app.plugins.module_utils._postgres import preflight as database
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import require_room
@@ -22,10 +23,10 @@ from ansible_collections.slipway.app.plugins.module_utils._release.disk import r
 SETTLING = 10  # seconds in which a balancer may still be about to see that a host is well
 
 
-def check(site, kind, package, mode="maintenance", balancers=()):
+def check(site, kind, package, mode="maintenance", balancers=(), digest=None):
     """{digest, package, current, findings}: what would be deployed here, what is live, and every reason not to begin.
 
-    package is empty before it is built: the rest can be known without it.
+    package is empty before it is built: the rest can be known without it. digest is that of the package where it has just been built.
     """
     if not os.path.isdir(site.root):
         return {"digest": None, "package": package, "current": None, "findings": [
@@ -41,6 +42,9 @@ def check(site, kind, package, mode="maintenance", balancers=()):
         findings.append("The application is already installed on %s (release %s is live): deploying again would empty its "
                         "database. Run the playbook slipway.app.upgrade." % (site.host, current.id))
     candidate = _collect(findings, _package, site, found) if package else None
+    if digest and found["digest"] not in (None, digest):
+        findings.append("%s is another package by now (%s) than the one that was built: somebody else has moved the tag. To go on with "
+                        "what was built, say -e package=%s@%s." % (package, found["digest"], parse(package).repository, digest))
     if candidate and not (current and current.digest == found["digest"]):
         _collect(findings, _stageable, site, found)
         _collect(findings, _runnable, site, candidate)

@@ -12,8 +12,10 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import debugging
-from ansible_collections.slipway.app.plugins.module_utils._operation.preflight import _commands
+from ansible_collections.slipway.app.plugins.module_utils._operation.preflight import _commands, check
+from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import open_runtime
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._release.packages import entry, put_package
 
 COMMANDS = {name: ["run {%s}" % name] for name in ("install", "migrate", "check", "check_upgrade", "warm")}
 
@@ -41,6 +43,24 @@ def lacking(application):
     ("deploy", ["check", "install", "warm"]), ("upgrade", ["check", "check_upgrade", "migrate", "warm"])])
 def test_commands_of_the_operation_are_looked_at(lacking, kind, names):
     assert lacking(kind) == names
+
+
+def test_a_tag_that_was_moved_since_it_was_built_is_found(tmp_path):
+    built, other = (put_package(tmp_path / "store", "shop:main", {"source": [entry("app.py", b"%d" % number)]}) for number in range(2))
+    (tmp_path / "root").mkdir()
+    site = Site({"root": str(tmp_path / "root"), "host": "app1", "roles": ["app"], "environment": "stag", "application": "shop",
+                 "variables": {}, "python": None, "driver": "supervisor", "supervisor_socket": str(tmp_path / "none"),
+                 "supervisor_conf_dir": "", "environment_variables": {}, "database": {}, "store": str(tmp_path / "store"),
+                 "store_auth": None, "relayed": None, "keep_releases": 3})
+
+    def moved(package, digest):
+        found = check(site, "upgrade", package, digest=digest)
+        return found["digest"], [one for one in found["findings"] if "moved the tag" in one]
+
+    assert moved("shop:main", other) == moved("shop:main", "") == (other, [])
+    digest, (finding,) = moved("shop:main", built)
+    assert digest == other and other in finding and finding.endswith("say -e package=shop@%s." % built)
+    assert moved("shop@" + built, built) == (built, [])
 
 
 def test_a_host_without_web_warms_its_caches_only(lacking):
