@@ -50,10 +50,12 @@ class Relay:
             self._digest = self._store.resolve(name)
 
     def given(self, missing=()):
-        """What the module gets as its option relayed, after the missing layers (descriptors) have been sent to the host."""
+        """What the module gets as its option relayed, after the missing layers (descriptors; None: all) have been sent to the host."""
         with _said():
             manifest = self._store.read_manifest(self._digest)
             config = self._store.manifest(self._digest)["config"]
+            if missing is None:
+                missing = self._store.manifest(self._digest)["layers"]
             documents = {self._digest: manifest, config["digest"]: self._store.read_document(config["digest"], config["size"])}
             folder = self._send(missing) if missing else None
         return {"digest": self._digest, "folder": folder,
