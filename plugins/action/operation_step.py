@@ -201,15 +201,18 @@ class ActionModule(ActionBase):
 
     def _relay(self, arguments, found):
         """Bring the host what its steps need of the package, so that it needs no way to the store."""
-        auth = arguments.pop("store_auth", None)
+        auth, decision = arguments.pop("store_auth", None), arguments["decision"] or {}
+        follows = decision.get("direction") == "follow"
+        fetching = decision["fetch"] if follows else [arguments["host"]]
         if "preflight" in arguments["steps"] and arguments["plan"]["package"]:
             relay = Relay(self, arguments["store"], auth, arguments["plan"]["package"])
             arguments["relayed"] = relay.given()
-        elif "stage" in arguments["steps"]:
+        elif "stage" in arguments["steps"] and arguments["host"] in fetching:
             plan = arguments["operation"]["plan"]
             # By the digest that was settled, wherever the tag points by now.
             relay = Relay(self, arguments["store"], auth, "%s@%s" % (parse(plan["package"]).repository, plan["digest"]))
-            arguments["relayed"] = relay.given((found or {}).get("missing") or ())
+            # Of a host that has only to follow, no preflight has found what it lacks.
+            arguments["relayed"] = relay.given(None if follows else (found or {}).get("missing") or ())
 
 
 def _steps(value):

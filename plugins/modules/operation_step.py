@@ -254,7 +254,9 @@ operation:
   returned: on the leader, after start
   type: dict
 decision:
-  description: Direction, whether the database goes back, and the reason.
+  description:
+    - Direction, whether the database goes back, and the reason. With the direction V(follow), which hosts were away when the operation
+      ended, and are brought to what is live.
   returned: on the leader, after assess
   type: dict
 ended:

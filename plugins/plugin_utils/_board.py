@@ -13,12 +13,12 @@ from __future__ import annotations
 import collections.abc
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import (
-    BACK, FORWARD, MODES, STEPS, mode_of, runs_on, steps_of)
+    BACK, FORWARD, LAST, MODES, STEPS, mode_of, runs_on, steps_of)
 from ansible_collections.slipway.app.plugins.plugin_utils._patched import differences
 
 GROUPS = ("app", "consumer")  # the inventory groups whose hosts run the application
 REGISTER = "operation_step_result"  # every step registers its result under this name
-LAST = ("finish", "undo")  # steps that close the operation
+FOLLOW = ("stage", "drain", "close", "activate", "open")  # what brings a host along that was away when the operation ended
 
 
 def hosts_of(groups):
@@ -141,8 +141,20 @@ class Board:
             return "not in this mode"
         if not runs_on(self.mode, step, self.hosts[host]):
             return "not for this host"
-        return (self._why_not_forward(step) if step in FORWARD else self._why_not_back(step, host)) or self._why_wait(
+        if (self.decision or {}).get("direction") == "follow":
+            return self._why_not_follow(step, host, turn)
+        return (self._why_not_forward(step, host) if step in FORWARD else self._why_not_back(step, host)) or self._why_wait(
             step, host, turn)
+
+    def _why_not_follow(self, step, host, turn):
+        """A host that was away follows on its own, whatever becomes of another one; all others have ended."""
+        if turn is not None:
+            return "all hosts at once"
+        follows = host in self.decision["away"] if step in FOLLOW else step == "finish" and (
+            host in self.decision["behind"] or host in self.decision["locks"])
+        if not follows:
+            return "already over"
+        return "an earlier step failed" if any(name == host for name, dummy, dummy2 in self.failures()) else None
 
     def _why_wait(self, step, host, turn):
         """Why it is not this host's turn, or None."""
@@ -163,7 +175,7 @@ class Board:
         batches = self.operation["plan"]["batches"]
         return batches if step in FORWARD else batches[::-1]
 
-    def _why_not_forward(self, step):
+    def _why_not_forward(self, step, host):
         direction = (self.decision or {}).get("direction")
         if self.recovering and step in MODES[self.mode].prepare:
             return "recovering"
@@ -171,8 +183,8 @@ class Board:
             return "nothing was started"
         if step not in ("preflight", "start") and self.operation is None and not self.check_mode:
             return "nothing was started"
-        if direction == "closed":
-            return None if step == "finish" and self.decision["outcome"] == "done" else "already over"
+        if self.recovering and self.operation and host not in self.operation["plan"].get("hosts", self.hosts):
+            return "it had no part in it"
         if direction in ("back", "none"):
             return "going back" if direction == "back" else "nothing was left over"
         if self.failed_forward() or self.failed_back():
@@ -182,10 +194,7 @@ class Board:
     def _why_not_back(self, step, host):
         if step in ("survey", "assess"):
             return self._why_not_asked(step)
-        direction = (self.decision or {}).get("direction")
-        if direction == "closed":
-            return None if step == "undo" and self.decision["outcome"] != "done" else "already over"
-        if direction != "back":
+        if (self.decision or {}).get("direction") != "back":
             return "not going back"
         failed = self.failed_back()
         # Where hosts take turns, those that serve are not to leave for one that cannot return.
@@ -219,8 +228,7 @@ class Board:
 
     def may_go_back(self):
         """Whether a step of the way back may have to run; if not, hosts need not be asked about one after the other."""
-        direction = (self.decision or {}).get("direction")
-        return direction in ("back", "closed") or self._why_not_asked("survey") is None
+        return (self.decision or {}).get("direction") == "back" or self._why_not_asked("survey") is None
 
     def turns(self):
         """[0, 1, ...], one for each batch of hosts that take turns."""
@@ -229,6 +237,13 @@ class Board:
     def lock_is_held(self):
         """Whether somebody held the lock when the leader was asked."""
         return bool((self.reports[self.leader].get("survey") or {}).get("holder"))
+
+    def left_open(self):
+        """{host: operation} of those that a recovery has found open and that are not the one it was about."""
+        mine = (self.operation or {}).get("id") or self.decision.get("closed")
+        found = {host: survey["operation"] for host, survey in self.surveys().items() if survey.get("operation")}
+        return {host: operation["id"] for host, operation in found.items()
+                if operation["outcome"] == "open" and operation["id"] != mine}
 
     def surveys(self):
         return {host: report["survey"] for host, report in self.reports.items() if report.get("survey")}

@@ -50,7 +50,7 @@ class Relay:
             self._digest = self._store.resolve(name)
 
     def given(self, missing=()):
-        """What the module gets as its option relayed, after the missing layers (descriptors) have been sent to the host.
+        """What the module gets as its option relayed, after the missing layers (descriptors; None: all) have been sent to the host.
 
         What is missing is the host's answer: it chooses among the layers of its package, of whose size the store's word counts.
         """
@@ -59,8 +59,8 @@ class Relay:
             config = manifest["config"]
             documents = {self._digest: self._store.read_manifest(self._digest),
                          config["digest"]: self._store.read_document(config["digest"], config["size"])}
-            asked = {layer["digest"] for layer in missing}
-            layers = [layer for layer in manifest["layers"] if layer["digest"] in asked]
+            asked = None if missing is None else {layer["digest"] for layer in missing}
+            layers = [layer for layer in manifest["layers"] if asked is None or layer["digest"] in asked]
             folder = self._send(layers) if layers else None
         return {"digest": self._digest, "folder": folder,
                 "documents": {digest: data.decode("utf-8") for digest, data in documents.items()}}

@@ -91,13 +91,19 @@ def _recovered(board, decision, failures):
                         + [decision.get("reason", "The leader %s cannot be asked." % board.leader),
                            "Mend the cause and run the playbook slipway.app.recover again."])
     if board.check_mode and (direction != "none" or board.lock_is_held()):
-        would = {"none": "The lock would be freed.", "closed": "The last journals would be closed."}
+        would = {"none": "The lock would be freed.", "follow": "Hosts that were away would follow, and what is left would be closed."}
         return "checked", ["Nothing was changed (check mode). %s %s" % (
             would.get(direction, "The operation would go %s." % direction), decision["reason"])]
-    words = {"none": "Nothing to recover.", "closed": "The last journals were closed.", "forward": "The operation was finished."}
+    words = {"none": "Nothing to recover.", "forward": "The operation was finished."}
     if direction == "back":
         words["back"] = "The operation was undone. %s." % _as_before(board.operation, decision["restore"])
+    if direction == "follow":
+        words["follow"] = "Hosts that were away have followed." if decision["away"] else "What was left is closed."
     sentences = [words[direction] + " " + decision["reason"]]
+    left = board.left_open()
+    if left:
+        return "open", sentences + ["Still open: %s. Run the playbook slipway.app.recover once more." % ", ".join(
+            "%s on %s" % (operation, host) for host, operation in sorted(left.items()))]
     differences = board.differently_patched()
     if differences:
         return "patched differently", sentences + ["But hosts have not the same patches:"] + ["- " + text for text in differences]

@@ -151,6 +151,36 @@ def test_a_migration_that_is_killed_and_others_who_come_meanwhile(shop, hanging,
 
 
 @pytest.mark.long
+def test_a_host_comes_back_when_others_have_ended_and_gone_on_without_it(shop, run):
+    """It was killed while it turned its users away; the others had it undone, and another upgrade since."""
+    for number, tag in enumerate(("calm", "calmer"), 61):
+        commit(shop, tag, "1.1.0", "slipway.yml", "expected_seconds: 60", "expected_seconds: %d" % number)
+    calm, calmer = derive(shop, "shop:1.1.0", "calm", "calmer")
+    upgrade = shop.start_playbook("upgrade", package=calm)
+    wait_for_record(shop, "app2", "close", "begin", upgrade)
+    kill_tree(upgrade)
+    hosts = shop.directory / "inventories" / "demo" / "hosts.yml"
+    everybody = hosts.read_text(encoding="utf-8")
+    inventory = yaml.safe_load(everybody)
+    for group in ("app", "consumer"):
+        inventory["all"]["children"][group]["hosts"].pop("app2", None)
+    hosts.write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    for playbook, variables in (("recover", {}), ("upgrade", {"package": calmer})):
+        done = run(shop, playbook, **variables)
+        assert done.rc == 0, done.output
+    hosts.write_text(everybody, encoding="utf-8")
+    refused = run(shop, "upgrade", package="shop:1.1.0")
+    assert refused.rc != 0 and "is still open on app2" in told(refused.output), refused.output
+    recovered = run(shop, "recover")
+    assert recovered.rc == 0 and "had ended (undone) without app2. calmer-" in recovered.output, recovered.output
+    assert check.serves(shop, "1.1.0") + check.services_are(shop, shop.services) == [] and locks(shop) == []
+    assert {os.readlink(str(shop.root(host) / "current")) for host in shop.apps} == {os.readlink(str(shop.root("app1") / "current"))}
+    done = run(shop, "upgrade", package="shop:1.1.0")
+    assert done.rc == 0, done.output
+    everything_is(shop, "1.1.0", shop.services)
+
+
+@pytest.mark.long
 def test_the_host_that_led_is_lost_for_good_and_comes_back_all_the_same(shop, hanging, run):
     """Its controller is killed while its migration hangs, then it is taken out of the inventory: nobody else knows of a migration."""
     order = place(shop, "Grace Hopper")

@@ -60,7 +60,7 @@ def test_a_restore_that_was_not_written_down_is_done_once(postgres, operation):
 
 def recovered(operation, check=False):
     """What recover says on a host whose last operation this is."""
-    return back.assess(operation.site, {"surveys": {"app1": {"operation": operation.summary()}}}, check)
+    return back.assess(operation.site, {"surveys": {"app1": {"operation": operation.summary(), "ended": {}, "holder": None}}}, check)
 
 
 def test_a_restore_point_that_could_not_be_dropped_at_the_end_is_dropped_by_recover(postgres, operation):
@@ -104,7 +104,7 @@ def test_who_stands_in_for_a_lost_leader_goes_by_the_restore_point(postgres, ope
     operation.site.host = "app2"
     follower.begin()
     follower.site.maintenance = SimpleNamespace(status=lambda: {"on": True, "since": "9:00"})
-    follower.site.releases = SimpleNamespace(current=lambda: None)
+    follower.site.releases = SimpleNamespace(current=lambda: None, list=list)
     follower.site.drain = SimpleNamespace(status=lambda: {"on": False})
     with follower.step("close") as outcome:
         outcome["since"] = "9:00"

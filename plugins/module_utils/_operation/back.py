@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation import forward, services
+from ansible_collections.slipway.app.plugins.module_utils._operation import forward, rejoin, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.decide import Decision, decide, refuse_restore
-from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, open_operation, operations, summary
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, ended, open_operation, operations, summary
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, FORWARD, MODES, READING
 from ansible_collections.slipway.app.plugins.module_utils._release.patches import patched
@@ -21,40 +21,41 @@ def survey(site):
     """What this host knows, without changing anything: its operation, its release and patches, its maintenance, its lock.
 
     The operation is the one that is open, else the last one; closed_since is since when it keeps users out here, decided
-    what was decided here about going on or back.
+    what was decided here about going on or back. ended says how all others ended here, releases has the digests of those
+    that are here, live is the one that is.
     """
-    current = site.releases.current()
-    last = open_operation(site.root)
-    if not last:
-        newest = operations(site.root)[:1]
-        last = summary(Journal(site.root, newest[0]).records()) if newest else None
+    live, releases = site.releases.current(), site.releases.list()
+    last = open_operation(site.root) or next(filter(None, (summary(Journal(site.root, name).records()) for name in operations(site.root))), None)
     closed_since = decided = None
     if last:
         closed_since = next((step["data"].get("since") for step in reversed(last["steps"]) if step["step"] == "close"), None)
         decided = next((step["data"] for step in reversed(last["steps"]) if (step["step"], step["outcome"]) == ("assess", "done")), None)
         last["steps"] = [{"step": step["step"], "outcome": step["outcome"]} for step in last["steps"]]
-    return {"operation": last, "current": current.id if current else None, "maintenance": site.maintenance.status(),
-            "closed_since": closed_since, "decided": decided, "drain": site.drain.status(), "holder": site.lock.holder(),
-            "patched": patched(site.root)}
+    return {"operation": last, "ended": ended(site.root), "releases": [release.digest for release in releases],
+            "live": {fact: getattr(live, fact) for fact in ("id", "digest", "package", "reference")} if live else None,
+            "maintenance": site.maintenance.status(), "closed_since": closed_since, "decided": decided, "drain": site.drain.status(),
+            "holder": site.lock.holder(), "patched": patched(site.root)}
 
 
 def assess(site, plan, check=False):
     """Take over the operation, see how its migration ended, and decide: go on or go back.
 
     plan: owner (who recovers), surveys {host: survey}, failed (steps this very run saw failing), crashed (whether it
-    takes up what another run left), takeover, wish, accept_loss, leader_lost. The decision's direction is forward, back, closed (the
-    leader had closed it: the other hosts only follow), or none (nothing was left over).
+    takes up what another run left), takeover, wish, accept_loss, leader_lost. The decision's direction is forward, back, follow (it had
+    ended: hosts that were away follow, see rejoin.py), or none (nothing was left over).
     With check, the decision is the same as far as it can be known now, and nothing is taken over, ended or written.
     """
-    lost = _lost_leader(site, plan)
-    leader = plan["surveys"][site.host]["operation"]
+    surveys = plan["surveys"]
+    left = rejoin.left_behind(site.host, surveys)
+    over = {one.operation["id"] for one in left}
+    lost = _lost_leader(site, plan, over)
+    leader = surveys[site.host]["operation"]
     holder = site.lock.holder()
-    if holder and (not leader or leader["id"] != holder["operation"]):
+    if holder and holder["operation"] not in over | ({leader["id"]} if leader else set()):
         return _release_unbegun(site, holder, plan, check)
-    if not leader:
-        return _nothing("No operation was ever started here.")
-    if leader["outcome"] != "open":
-        return _closed(site, leader, plan["surveys"], check)
+    if not leader or leader["outcome"] != "open" or leader["id"] in over:
+        locks = rejoin.left_locks(site.host, surveys)
+        return _bring_along(site, plan, left[0] if left else None, locks, check) if left or locks else _closed(site, leader, check)
     if "digest" not in leader["plan"]:
         return _abandoned(site, leader, plan, check)
     going_on = _led_by(site.host, leader["plan"], plan["surveys"]) if lost else leader["plan"]
@@ -69,16 +70,17 @@ def assess(site, plan, check=False):
     return {"id": operation.id, "fence": fence, "plan": operation.plan, "decision": decision.as_dict()}
 
 
-def _lost_leader(site, plan):
+def _lost_leader(site, plan, over):
     """The host that led an open operation and is gone for good, where this one is to stand in for it; else None.
 
     Only its leader knows what became of an operation's migration: without the word of a person, nobody else decides about it.
+    over: those that have ended all the same.
     """
     for host in sorted(plan["surveys"]):
         operation = plan["surveys"][host]["operation"]
         hosts = operation["plan"].get("hosts", {}) if operation and operation["outcome"] == "open" else {}
         leaders = [name for name in hosts if "leader" in hosts[name]]
-        if not leaders or site.host in leaders:
+        if not leaders or site.host in leaders or operation["id"] in over:
             continue
         said = "Operation %s, which is open on %s, is led by %s, and only there is it known what became of the database." % (
             operation["id"], host, leaders[0])
@@ -107,17 +109,19 @@ def _abandoned(site, leader, plan, check):
         fence = site.lock.take_over(leader["id"], plan["owner"], force=plan["takeover"])
         Operation(site, leader["id"], fence, leader["plan"]).close("abandoned", "Whoever had started it was gone.")
         site.lock.release(leader["id"])
-    return dict(_nothing("Operation %s (%s) was left open by whoever had started it; it is closed now, and what it was at has to be looked after by "
-                         "hand." % (leader["id"], leader["kind"])), changed=True)
+    told = _nothing("Operation %s (%s) was left open by whoever had started it; it is closed now, and what it was at has to be looked after by "
+                    "hand." % (leader["id"], leader["kind"]))
+    return {"decision": dict(told["decision"], closed=leader["id"]), "changed": True}
 
 
 def _decide(site, operation, plan, lost, check):
     """(the Decision, how the migration ended) from what all hosts say; lost is the leader whose word is not to be had."""
     surveys = [survey for survey in plan["surveys"].values() if survey["operation"] and survey["operation"]["id"] == operation.id]
     states = [step for survey in surveys for step in survey["operation"]["steps"]]
-    if "undone" in {survey["operation"]["outcome"] for survey in surveys} and not plan["surveys"][site.host]["decided"]:
+    ended = {survey["ended"].get(operation.id) for survey in plan["surveys"].values()}
+    if "undone" in ended and not plan["surveys"][site.host]["decided"]:
         if not check:
-            _end_migration(operation)
+            rejoin.end_migration(operation)
         return Decision("back", False, "It had been undone without this host."), None
     going_back = bool({step["step"] for step in states} & (set(BACK) - set(READING)))
     wish = _back_only(plan["wish"]) if going_back else plan["wish"]
@@ -127,7 +131,7 @@ def _decide(site, operation, plan, lost, check):
         return _again(earlier), None
     if lost and {step["step"] for step in states} & _SEEN_TO:
         return Decision("back", False, _BEGUN + "The database had been seen to before hosts went back."), None
-    begun = {step["step"] for step in states} | set(plan["failed"])
+    begun = {step["step"] for step in states} | set(plan["failed"]) | ({"open", "finish"} if "done" in ended else set())
     if lost:
         begun, migration, changes = _without_its_leader(site, operation, begun, lost, check)
     else:
@@ -148,15 +152,6 @@ def _without_its_leader(site, operation, begun, lost, check):
     if not check:
         site.connection().end_sessions(operation.session_name)
     return begun | {"migrate"}, {"state": "lost"}, ["%s, which ran the migration, is lost." % lost]
-
-
-def _end_migration(operation):
-    """Kill what may still run of it: nobody waits for it any more."""
-    number, program = 1, operation.detached("migrate-1")
-    while program.state()["state"] != "absent":
-        program.kill()
-        number += 1
-        program = operation.detached("migrate-%d" % number)
 
 
 def _release_unbegun(site, holder, plan, check):
@@ -182,18 +177,22 @@ def _nothing(reason):
     return {"decision": {"direction": "none", "restore": False, "reason": reason}}
 
 
-def _closed(site, leader, surveys, check):
-    """The leader had closed the operation: free a lock that was left, and let hosts that did not close theirs follow."""
+def _bring_along(site, plan, left, locks, check):
+    """Let hosts follow that were away when an operation ended, and nobody begin another one meanwhile."""
+    name, going_on, decision = rejoin.decided(site.host, left, locks, plan["surveys"], plan["takeover"])
+    if check:
+        return {"decision": decision}
+    fence = site.lock.take_over(name, plan["owner"], force=plan["takeover"])
+    return {"id": name, "fence": fence, "plan": going_on, "decision": decision}
+
+
+def _closed(site, leader, check):
+    """Nothing is open anywhere: free a lock that the last operation has left here."""
+    if not leader:
+        return _nothing("No operation was ever started here.")
     if not check:
         site.lock.release(leader["id"])
-    behind = sorted(host for host, survey in surveys.items()
-                    if survey["operation"] and survey["operation"]["id"] == leader["id"]
-                    and survey["operation"]["outcome"] == "open")
-    if not behind:
-        return _remains(site, "Operation %s had ended (%s)" % (leader["id"], leader["outcome"]), check)
-    return {"id": leader["id"], "fence": site.lock.fence(), "plan": leader["plan"], "decision": {
-        "direction": "closed", "restore": False, "outcome": leader["outcome"],
-        "reason": "The operation had ended (%s); %s had not closed its journal." % (leader["outcome"], ", ".join(behind))}}
+    return _remains(site, "Operation %s had ended (%s)" % (leader["id"], leader["outcome"]), check)
 
 
 def _refuse_loss(operation, plan):

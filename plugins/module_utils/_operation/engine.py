@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._operation import forward
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
-from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, MODES
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, LAST, MODES
 
 _AMONG_USERS = ("record", "advise", "watch", "protect", "close", "open", "renew", "quiesce", "reopen")
+_ALONE = ("stage", "activate", "open", "finish")
 _DECIDED = ("restore", "undo")
 
 
-def _function(step, by_batch):
-    """What a step does. Where users are served all the time, some steps serve their purpose by other means.
+def _function(step, by_batch, follows=False):
+    """What a step does. Where users are served all the time, some steps serve their purpose by other means, as on a host that follows.
 
     The ways that only some operations go are imported by those alone: see site.py.
     """
-    if by_batch and step in _AMONG_USERS:
+    if follows and step in _ALONE:
+        from ansible_collections.slipway.app.plugins.module_utils._operation import rejoin as way
+    elif by_batch and step in _AMONG_USERS:
         from ansible_collections.slipway.app.plugins.module_utils._operation import rolling as way
     elif step in BACK:
         from ansible_collections.slipway.app.plugins.module_utils._operation import back as way
@@ -44,14 +47,19 @@ def run_step(site, step, params, outcomes, check=False):
     given = params["operation"]
     operation = Operation(site, given["id"], given["fence"], given["plan"])
     known = operation.summary()
+    follows = (params["decision"] or {}).get("direction") == "follow"
+    if follows and step == "finish":  # also of who has only kept a lock meanwhile
+        outcomes[step] = _function(step, False, follows)(site, operation, params["decision"])
+        return {"changed": True}
     if step in BACK and not known:
         operation.check_fence()  # this host had not begun: nothing to take back, but it must know who is in charge
+    if not known and step in BACK or known and known["outcome"] != "open":  # or it had closed its journal already
+        if step in LAST and site.leads:
+            site.lock.release(operation.id)
         return {}
-    if known and known["outcome"] != "open":
-        return {}  # this host had closed its journal already
     if step == "watch":
         _function(step, True)(site, operation)
         return {}
     decided = (params["decision"],) if step in _DECIDED else ()
-    outcomes[step] = _function(step, MODES[operation.mode].by_batch)(site, operation, *decided)
+    outcomes[step] = _function(step, MODES[operation.mode].by_batch, follows)(site, operation, *decided)
     return {"changed": True}

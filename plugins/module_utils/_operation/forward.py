@@ -35,7 +35,7 @@ def start(site, plan):
     started = Operation(site, operation, given, plan)
     try:
         started.begin()
-    except SlipwayError:
+    except (SlipwayError, OSError):
         site.lock.release(operation)
         raise
     return {"id": operation, "fence": given, "plan": plan}

@@ -58,19 +58,28 @@ class Journal:
         make_own_dir(os.path.dirname(self.path), 0o700)
         new = not os.path.exists(self.path)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "r+b") as stream:
-            lines = _whole_lines(stream.read())
-            # What a crash left of a last line was never acknowledged to anybody: write over it.
-            stream.seek(sum(len(line) + 1 for line in lines))
-            stream.truncate()
-            record = {"seq": len(lines) + 1, "at": now(), "operation": self.operation, "fence": fence, "host": host,
-                      "step": step, "event": event, "data": data or {},
-                      "previous": hashlib.sha256(lines[-1]).hexdigest() if lines else ""}
-            stream.write(json.dumps(record, sort_keys=True).encode("utf-8") + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        if new:
-            fsync_dir(os.path.dirname(self.path))
+        try:
+            with os.fdopen(descriptor, "r+b") as stream:
+                record = self._write(stream, {"operation": self.operation, "fence": fence, "host": host,
+                                              "step": step, "event": event, "data": data or {}})
+            if new:
+                fsync_dir(os.path.dirname(self.path))
+        except OSError:
+            if new:  # an operation that was never begun has no journal
+                os.unlink(self.path)
+            raise
+        return record
+
+    @staticmethod
+    def _write(stream, facts):
+        lines = _whole_lines(stream.read())
+        # What a crash left of a last line was never acknowledged to anybody: write over it.
+        stream.seek(sum(len(line) + 1 for line in lines))
+        stream.truncate()
+        record = dict(facts, seq=len(lines) + 1, at=now(), previous=hashlib.sha256(lines[-1]).hexdigest() if lines else "")
+        stream.write(json.dumps(record, sort_keys=True).encode("utf-8") + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
         return record
 
     def _lines(self):
@@ -133,6 +142,11 @@ def _closes(record):
     return record is not None and record["step"] == OPERATION and record["event"] != "begin"
 
 
+def _outcome(record):
+    """How an operation ended, by the record that closes it."""
+    return record["data"].get("outcome", record["event"])
+
+
 def summary(records):
     """One operation as people ask for it: who, what, when, how it ended, and seconds per step."""
     if not records:
@@ -151,7 +165,7 @@ def summary(records):
     return {
         "id": first["operation"], "kind": first["data"].get("kind"), "owner": first["data"].get("owner", {}),
         "begun": first["at"], "ended": last["at"] if closed else None,
-        "outcome": last["data"].get("outcome", last["event"]) if closed else "open",
+        "outcome": _outcome(last) if closed else "open",
         "message": last["data"].get("message") if closed else None,
         "seconds": seconds_between(first["at"], last["at"]) if closed else None,
         "fence": last["fence"], "plan": first["data"], "steps": steps}
@@ -165,6 +179,12 @@ def open_operation(root):
         if last and not _closes(last):
             return summary(journal.records())
     return None
+
+
+def ended(root):
+    """{operation: outcome} of all that have ended on this host."""
+    lasts = {operation: Journal(root, operation).last() for operation in operations(root)}
+    return {operation: _outcome(last) for operation, last in lasts.items() if _closes(last)}
 
 
 def prune(root, journals=JOURNALS, outputs=OUTPUTS):

@@ -114,6 +114,7 @@ FORWARD = ("preflight", "start", "stage", "record", "advise", "watch", "drain", 
            "finish")
 BACK = ("survey", "assess", "quiesce", "restore", "reinstate", "reopen", "undo")
 STEPS = FORWARD + BACK
+LAST = ("finish", "undo")  # these close the operation
 
 # Steps that run in check mode too: they change nothing there.
 READING = ("preflight", "survey", "assess")

@@ -209,10 +209,30 @@ def test_recover_of_nothing():
     assert report(board, "recover") == ("done", ["Nothing to recover. No operation was ever started here."])
 
 
-def test_hosts_that_had_not_closed_follow():
-    closed = {"direction": "closed", "outcome": "undone", "restore": False, "reason": "It had ended."}
-    board = _board("recover", app1={"operation": OPERATION, "decision": closed, "survey": {"x": 1}})
-    assert set(_runs(board)) == {"undo"}
+FOLLOW = {"direction": "follow", "outcome": "undone", "restore": False, "reason": "It had ended.", "behind": ["app2", "worker"], "away": ["app2"],
+          "fetch": [], "locks": {"app1": "x"}}
+
+
+def test_hosts_that_were_away_follow_and_the_leader_keeps_the_lock_meanwhile():
+    reports = {"app1": {"operation": OPERATION, "decision": FOLLOW, "survey": {"x": 1}}}
+    board = _board("recover", **reports)
+    assert _runs(board) == {"stage": ["app2"], "drain": ["app2"], "close": ["app2"], "activate": ["app2"], "open": ["app2"],
+                            "finish": ["app1", "app2", "worker"]}
+    assert _runs(board, 0) == {} and not board.may_go_back()
+    assert report(board, "recover") == ("done", ["Hosts that were away have followed. It had ended."])
+    board = _board("recover", app2={"failures": {"activate": "never green"}}, **reports)
+    assert _runs(board) == {"finish": ["app1", "worker"]}
+    assert report(board, "recover")[0] == "open"
+
+
+def test_a_host_that_had_no_part_in_an_operation_does_not_go_on_with_it():
+    """It came back while another operation, begun without it, was open; its own turn is the next run's."""
+    with_some = dict(OPERATION, plan={"hosts": {"app1": ["app", "leader"], "worker": ["consumer"]}})
+    mine, other = ({"operation": {"id": name, "outcome": "open", "steps": []}} for name in (OPERATION["id"], "20251231T000000Z-upgrade-1"))
+    board = _board("recover", app1={"operation": with_some, "decision": FORWARDS, "survey": mine}, app2={"survey": other})
+    assert set(map(tuple, _runs(board).values())) == {("app1", "worker")}
+    ended, sentences = report(board, "recover")
+    assert ended == "open" and "20251231T000000Z-upgrade-1 on app2. Run the playbook slipway.app.recover once more" in sentences[-1]
 
 
 # Where hosts take turns

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from ansible_collections.slipway.app.plugins.action import operation_step
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
 from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._package.test_layout import publish
@@ -61,3 +62,32 @@ def test_a_host_gets_nothing_of_other_packages(tmp_path, given, sent):
 def test_a_host_has_no_say_in_how_large_a_layer_is(tmp_path, given, sent):
     given("shop:1.0.0", [dict(_layer(tmp_path, "shop:1.0.0"), size=2 ** 50)])
     assert sent == [b"shop:1.0.0"]
+
+
+LAYERS = [{"digest": "sha256:1", "size": 3}, {"digest": "sha256:2", "size": 4}]
+MANIFEST = {"config": {"digest": "sha256:0", "size": 2}, "layers": LAYERS}
+
+
+class Sending(Relay):
+    """A relay of a package with two layers; the folder is what it was to send."""
+
+    def __init__(self, *_arguments):
+        self._digest = "sha256:9"
+        self._store = SimpleNamespace(read_manifest=lambda digest: b"{}", manifest=lambda digest: MANIFEST, read_document=lambda digest, size: b"{}")
+
+    def _send(self, missing):
+        return missing
+
+
+@pytest.mark.parametrize(("decision", "found", "sent"), [
+    (None, {"missing": LAYERS[:1]}, LAYERS[:1]),
+    (None, {}, None),
+    ({"direction": "follow", "fetch": ["app2"]}, {}, LAYERS),
+    ({"direction": "follow", "fetch": []}, {}, "nothing is read of the package"),
+])
+def test_who_follows_is_given_all_that_no_preflight_has_looked_for(monkeypatch, decision, found, sent):
+    monkeypatch.setattr(operation_step, "Relay", Sending)
+    arguments = {"steps": ["stage", "drain"], "host": "app2", "store": "/packages", "store_auth": None, "decision": decision,
+                 "operation": {"plan": {"package": "shop:2.0", "digest": "sha256:%064d" % 9}}}
+    operation_step.ActionModule._relay(None, arguments, found)
+    assert (arguments["relayed"]["folder"] if "relayed" in arguments else "nothing is read of the package") == sent

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from types import SimpleNamespace
@@ -13,24 +14,29 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached
-from ansible_collections.slipway.app.plugins.module_utils._operation import back
-from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal
+from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, rejoin
+from ansible_collections.slipway.app.plugins.module_utils._operation.engine import run_step
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, operations
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 
 EARLY, LATE = "20261126T010000Z-upgrade-1", "20261126T020000Z-upgrade-2"
 HOSTS = {"app1": ["app", "leader"], "app2": ["app"]}
-PLAN = {"kind": "upgrade", "digest": "sha256:0", "hosts": HOSTS, "owner": {"user": "ann"}}
+PLAN = {"kind": "upgrade", "digest": "sha256:0", "hosts": HOSTS, "owner": {"user": "ann"}, "previous": {}}
 WISH = {"owner": {"user": "bob"}, "failed": [], "crashed": True, "takeover": True, "wish": "auto", "accept_loss": False,
         "leader_lost": False}
+
+
+OLD, NEW, LATER = ({"id": "%d.0-x" % number, "digest": "sha256:%d" % number, "package": "shop:%d.0" % number, "reference": "%d.0" % number}
+                   for number in (1, 0, 3))
 
 
 def site(tmp_path, host="app1"):
     root = str(tmp_path / host)
     os.makedirs(root, exist_ok=True)
-    off = SimpleNamespace(status=lambda: {"on": False, "since": None})
+    off = SimpleNamespace(status=lambda: {"on": False, "since": None, "held_by": None})
     return SimpleNamespace(root=root, host=host, leads=host == "app1", lock=Lock(root), secrets=list, maintenance=off, drain=off,
-                           releases=SimpleNamespace(current=lambda: None, find=lambda digest: None))
+                           releases=SimpleNamespace(current=lambda: None, list=list, find=lambda digest: None))
 
 
 def begun(where, name, plan=None):
@@ -187,3 +193,174 @@ def test_a_step_of_which_somebody_has_taken_over_notes_no_success(tmp_path):
     with pytest.raises(SlipwayError, match="no longer holds the lock"), operation.step("activate"):
         where.lock.take_over(EARLY, {"user": "bob"}, force=True)
     assert [step["outcome"] for step in operation.summary()["steps"]] == ["fail"]
+
+
+# Hosts that come back when it has ended without them
+
+
+def is_live(where, release, *others):
+    """Let a release be live on a host, with others beside it."""
+    here = [SimpleNamespace(**one) for one in (release, *others) if one]
+    where.releases.current, where.releases.list = lambda: here[0] if release else None, lambda: here
+
+
+def two(tmp_path, live, outcome="undone", plan=None):
+    """(app1, which leads and has ended an operation; app2, which has it open and was in the midst of it)."""
+    plan = plan or dict(PLAN, previous={"app1": OLD["id"], "app2": OLD["id"]})
+    leader, follower = site(tmp_path), site(tmp_path, "app2")
+    begun(leader, EARLY, plan).close(outcome, "")
+    leader.lock.release(EARLY)
+    with begun(follower, EARLY, plan).step("close"):
+        pass
+    is_live(leader, live)
+    is_live(follower, OLD, NEW)
+    return leader, follower
+
+
+@pytest.mark.parametrize(("outcome", "live", "fetch"), [("undone", OLD, []), ("done", NEW, []), ("done", LATER, ["app2"]), ("undone", LATER, ["app2"])])
+@pytest.mark.parametrize("later", [None, LATE, "20261125T010000Z-upgrade-3"], ids=["last", "overtaken", "clock-put-back"])
+def test_a_host_that_was_away_follows_to_what_is_live_by_now_whichever_operation_brought_it(tmp_path, outcome, live, fetch, later):
+    leader, follower = two(tmp_path, live, outcome)
+    if later:
+        begun(leader, later, dict(PLAN, hosts={"app1": ["app", "leader"]})).close("done", "")
+        leader.lock.release(later)
+    assert rejoin.left_behind("app1", {each.host: back.survey(each) for each in (leader, follower)})[0].behind == ["app2"]
+    looked = back.assess(leader, dict(WISH, surveys={each.host: back.survey(each) for each in (leader, follower)}), check=True)
+    assert leader.lock.holder() is None and "id" not in looked
+    told = assess(leader, follower)
+    decision = told["decision"]
+    assert looked["decision"] == decision and (decision["direction"], decision["away"], decision["fetch"]) == ("follow", ["app2"], fetch)
+    assert (told["id"], told["plan"]["digest"], told["plan"]["package"]) == (EARLY, live["digest"], live["package"])
+    assert leader.lock.holder()["operation"] == EARLY, "nobody begins anything meanwhile"
+    assert decision["outcome"] == ("done" if live is NEW else "undone")
+    assert assess(leader, follower)["fence"] > told["fence"], "and when it dies, the next one goes on"
+
+
+def test_a_host_that_had_done_all_but_close_its_journal_is_not_closed_to_users_again(tmp_path):
+    leader, follower = two(tmp_path, NEW, "done")
+    is_live(follower, NEW)
+    for step in ("activate", "open"):
+        with Operation(follower, EARLY, 1, PLAN).step(step):
+            pass
+    decision = assess(leader, follower)["decision"]
+    assert (decision["behind"], decision["away"], decision["outcome"]) == (["app2"], [], "done")
+    follower.drain = SimpleNamespace(status=lambda: {"on": True})
+    assert assess(leader, follower)["decision"]["away"] == ["app2"], "but its balancer sends it nobody"
+
+
+def test_a_leader_that_comes_back_follows_where_a_later_operation_was_without_it(tmp_path):
+    leader, other, third = site(tmp_path), site(tmp_path, "app2"), site(tmp_path, "app3")
+    plan = dict(PLAN, previous={"app1": OLD["id"], "app2": OLD["id"]})
+    begun(leader, EARLY, plan)
+    begun(other, EARLY, plan).close("undone", "app1 was lost.")
+    begun(other, LATE).close("done", "")
+    is_live(leader, OLD)
+    is_live(other, LATER)
+    told = assess(leader, other, third)
+    assert told["decision"]["direction"] == "follow" and told["decision"]["away"] == ["app1"] and told["plan"]["digest"] == LATER["digest"]
+    begun(third, EARLY, plan).close("undone", "")
+    is_live(third, OLD)
+    with pytest.raises(SlipwayError, match="cannot be told what is to be live there: 3.0-x on app2, 1.0-x on app3.*first one of the group app"):
+        assess(leader, other, third)
+
+
+def test_a_former_leader_follows_and_gives_back_the_lock_it_had(tmp_path):
+    """Its upgrade was undone without it, by app2, which leads since."""
+    leader, former = site(tmp_path, "app2"), site(tmp_path)
+    plan = dict(PLAN, previous={"app1": OLD["id"], "app2": OLD["id"]})
+    begun(leader, EARLY, plan).close("undone", "app1 was lost.")
+    begun(former, EARLY, plan)
+    leader.leads, former.leads = True, False
+    is_live(leader, OLD)
+    is_live(former, OLD)
+    with pytest.raises(SlipwayError, match="On app1, which does not lead: .*takeover=true"):
+        assess(leader, former, takeover=False)
+    decision = assess(leader, former)["decision"]
+    assert decision["behind"] == ["app1"] and decision["locks"] == {"app1": EARLY, "app2": EARLY}
+    rejoin.finish(former, Operation(former, EARLY, 2, plan), decision)
+    rejoin.finish(leader, Operation(leader, EARLY, 2, plan), decision)
+    assert former.lock.holder() is None and leader.lock.holder() is None
+    assert back.survey(former)["operation"]["outcome"] == "undone"
+    surveys = {each.host: back.survey(each) for each in (leader, former)}
+    assert rejoin.left_behind("app2", surveys) == [] and rejoin.left_locks("app2", surveys) == {}
+
+
+def test_a_lock_whose_journal_was_moved_away_is_freed(tmp_path):
+    """As the message about a damaged one says; another host has its own still."""
+    where, follower = site(tmp_path), site(tmp_path, "app2")
+    os.unlink(begun(where, EARLY).journal.path)
+    begun(follower, EARLY).close("done", "")
+    assert assess(where, follower)["decision"]["direction"] == "none" and where.lock.holder() is None
+
+
+def test_a_lock_alone_that_is_left_on_a_host_that_does_not_lead_is_freed(tmp_path):
+    """The upgrade asks every host for one."""
+    leader, former = site(tmp_path, "app2"), site(tmp_path)
+    former.lock.acquire(EARLY, {"user": "ann"})
+    told = assess(leader, former)
+    for where in (leader, former):
+        rejoin.finish(where, Operation(where, EARLY, 2, told["plan"]), told["decision"])
+    assert former.lock.holder() is None and leader.lock.holder() is None
+
+
+def test_what_a_person_had_opened_on_a_host_that_led_then_is_closed_too(tmp_path):
+    leader, former = site(tmp_path, "app2"), site(tmp_path)
+    opened = begun(former, "reindex-1", {"kind": "reindex", "owner": {"user": "ann"}})
+    decision = assess(leader, former)["decision"]
+    assert "has to be looked after by hand" in decision["reason"]
+    rejoin.finish(former, opened, decision)
+    assert back.survey(former)["operation"]["outcome"] == "abandoned" and former.lock.holder() is None
+
+
+def test_a_host_that_was_away_while_an_installation_was_undone_goes_back_to_nothing(tmp_path):
+    leader, follower = two(tmp_path, None, plan=dict(PLAN, kind="deploy", previous={"app1": None, "app2": None}))
+    told = assess(leader, follower)
+    assert told["decision"]["direction"] == "back" and leader.lock.holder()
+    for step in ("quiesce", "undo"):
+        run_step(leader, step, {"decision": told["decision"], "operation": told}, {})
+    assert leader.lock.holder() is None, "it was over there"
+    follower = site(tmp_path / "another", "app2")
+    with begun(follower, EARLY, dict(PLAN, previous={"app1": None, "app2": OLD["id"]})).step("close"):
+        pass
+    with pytest.raises(SlipwayError, match="no release on app1"):
+        assess(leader, follower)
+
+
+def test_the_operation_that_can_go_on_goes_on_first(tmp_path):
+    leader, follower = two(tmp_path, OLD)
+    begun(leader, LATE)
+    told = assess(leader, follower)
+    assert (told["id"], told["decision"]["direction"]) == (LATE, "back")
+
+
+def test_what_was_finished_without_the_one_who_led_is_finished_there(tmp_path):
+    leader, other = site(tmp_path), site(tmp_path, "app2")
+    begun(leader, EARLY)
+    begun(other, EARLY).close("done", "")
+    is_live(other, NEW)
+    Journal(other.root, LATE).append("operation", "begin", 1, "app2", PLAN)  # by a clock that went ahead
+    Journal(other.root, LATE).append("operation", "done", 1, "app2", {"outcome": "done"})
+    assert assess(leader, other)["decision"]["direction"] == "forward"
+
+
+def test_an_operation_whose_first_record_found_a_full_disk_has_neither_lock_nor_journal(tmp_path, monkeypatch):
+    where = site(tmp_path)
+    begun(where, EARLY).close("done", "")
+    where.lock.release(EARLY)
+
+    def full(descriptor):
+        if os.readlink("/proc/self/fd/%d" % descriptor).endswith(".jsonl"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            forward.start(where, dict(PLAN, owner={"user": "ann"}))
+    assert where.lock.holder() is None and operations(where.root) == [EARLY]
+
+
+def test_an_empty_journal_is_not_the_last_operation(tmp_path):
+    where = site(tmp_path)
+    begun(where, EARLY).close("done", "")
+    open(Journal(where.root, LATE).path, "wb").close()
+    assert back.survey(where)["operation"]["id"] == EARLY and list(back.survey(where)["ended"]) == [EARLY]

@@ -12,8 +12,9 @@ import time
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, preflight, rolling
+from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, preflight, rejoin, rolling
 from ansible_collections.slipway.app.plugins.module_utils._operation.balancer import DOWN, UP
+from ansible_collections.slipway.app.plugins.module_utils._operation.engine import run_step
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
@@ -254,3 +255,60 @@ def test_users_are_served_all_the_time_only_where_they_are_let_in_and_sent(make,
         (finding,) = findings("source", up)
         assert "in maintenance, turned on by ann" in finding and "slipway.app.maintenance_off" in finding
         assert findings("maintenance", down) == []
+
+
+# A host that comes back when it has ended on the others
+
+
+def follow(host, live, outcome):
+    """What recover lets the host do when it has decided; live: the release, here or not, that the leader has."""
+    leader = {"operation": None, "ended": {host.operation.id: outcome}, "live": {
+        "id": live.id, "digest": live.digest, "package": live.package, "reference": live.reference}}
+    surveys = {"app1": leader, "app2": back.survey(host.site)}
+    (left,) = rejoin.left_behind("app1", surveys)
+    name, plan, decision = rejoin.decided("app1", left, {}, surveys, False)
+    params = {"decision": decision, "operation": {"id": name, "fence": 2, "plan": plan}}
+    assert decision["away"] == ["app2"]
+    for step in ("stage", "drain", "close", "activate", "open", "finish"):
+        run_step(host.site, step, params, {})
+
+
+def is_as(host, release):
+    assert host.site.releases.current().id == release.id and open_operation(host.root) is None
+    assert not host.site.maintenance.status()["on"] and not host.site.drain.status()["on"]
+    assert host.running() == {name: release.reference for name in ("web", "push")}, "the mailer did not run before"
+
+
+@pytest.mark.parametrize(("step", "outcome", "number"), [("drain", "undone", 1), ("close", "done", 2), ("activate", "undone", 1)])
+def test_a_host_that_was_away_runs_what_is_live_with_what_ran_there(host, step, outcome, number):
+    host.site.driver().stop(["mailer"], 5)
+    for name in ("drain", "close", "activate"):
+        getattr(forward, name)(host.site, host.operation)
+        if name == step:
+            break
+    live = host.old if number == 1 else host.new
+    follow(host, live, outcome)
+    is_as(host, live)
+    assert host.operation.summary()["outcome"] == outcome
+
+
+def test_a_host_that_had_left_its_balancer_is_back_and_old_services_of_another_release_are_gone(make, application):
+    host = make(mode="rolling")
+    host.site.driver().stop(["mailer"], 5)
+    application.release(dict(SERVICES, extra={"kind": "consumer", "command": script("exec sleep 600"), "on": "app"}), 3, live=False)
+    newer = host.site.releases.find("sha256:%064d" % 3)
+    rolling.record(host.site, host.operation)
+    rolling.close(host.site, host.operation)
+    host.site.driver().start([one for one in host.site.definitions(newer) if one.name == "extra"], 10)  # by whatever was tried
+    assert host.site.drain.status()["on"]
+    follow(host, host.new, "done")
+    is_as(host, host.new)
+    assert set(host.site.driver().status()) == set(SERVICES)
+
+
+def test_a_release_that_cannot_be_had_is_named_with_where_to_put_it(host):
+    forward.drain(host.site, host.operation)
+    gone = type("Gone", (), {"id": "3.0-000000000003", "digest": "sha256:%064d" % 3, "package": "shop:3.0", "reference": "3.0"})
+    with pytest.raises(SlipwayError, match="shop:3.0, which is live .* is not here.*Copy the folder .*/releases/3.0-000000000000 from"):
+        follow(host, gone, "done")
+    assert open_operation(host.root)["id"] == host.operation.id
