@@ -28,6 +28,14 @@ def test_what_changes_something_changes_one_environment(repository):
     assert lax == READING
 
 
+def test_neither_strategy_nor_task_timeout_of_a_configuration_get_between_the_steps(repository):
+    """By strategy=free a host would go ahead of the one that stops services; a step that is cut off is taken for one that never was."""
+    lax = {path.name: play["name"] for path in (repository.root / "playbooks").glob("*.yml")
+           for play in yaml.safe_load(path.read_text(encoding="utf-8")) if play["hosts"] != "localhost"
+           and (play.get("strategy"), play.get("timeout")) != ("ansible.builtin.linear", None if path.stem in READING else 0)}
+    assert lax == {}
+
+
 @pytest.mark.parametrize("second, more, words", [
     ("uat", {}, "It is several at once (%(folder)s/prod, %(folder)s/uat)"), ("", {}, None), ("uat", {"several_inventories": "yes"}, None),
     ("", {"slipway_environment": "{{ {'a': 'uat', 'b': 'prod'}[inventory_hostname] }}"}, "b of prod; a of uat")])
