@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         dummy, arguments = self.validate_argument_spec(argument_spec={
             "variables": {"type": "list", "elements": "str", "default": []}, "database": {"type": "bool", "default": False},
-            "alone": {"type": "bool", "default": True}})
+            "alone": {"type": "bool", "default": True}, "texts": {"type": "list", "elements": "str", "default": []}})
         if not task_vars["groups"].get("app"):
             findings = ["The inventory has no host in the group app."]
         else:
@@ -36,9 +36,10 @@ class ActionModule(ActionBase):
                 findings += _environments(hosts, task_vars["hostvars"])
             result["hosts"] = hosts
         result.update(changed=False, addresses=_addresses(task_vars["groups"]["all"], task_vars["hostvars"]))
-        if findings:
-            result.update(failed=True, findings=findings, msg="Nothing was changed. The inventory is not complete: "
-                          + " ".join(findings) + " See the README, 'For your own application'.")
+        others = _no_texts({name: self._templar.template(task_vars[name]) for name in arguments["texts"] if name in task_vars})
+        sentences = others + (["The inventory is not complete:", *findings, "See the README, 'For your own application'."] if findings else [])
+        if sentences:
+            result.update(failed=True, findings=others + findings, msg=" ".join(["Nothing was changed.", *sentences]))
         return result
 
 
@@ -54,6 +55,12 @@ def _missing(hosts, hostvars, variables):
         if without:
             findings.append("The variable %s is not set for %s." % (variable, ", ".join(without)))
     return findings
+
+
+def _no_texts(said):
+    """One sentence for each value that would name something else than was written, or nothing."""
+    return ["The variable %s has to be a text and is %s, as YAML makes 1.1 of 1.10, and true of on: put it in quotes." % (name, value)
+            for name, value in said.items() if value is not None and not isinstance(value, str)]
 
 
 def _others(sources, loader):

@@ -11,8 +11,8 @@ short_description: Check that the inventory says all that a playbook of Slipway 
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - Finds an inventory without hosts in the group C(app), hosts that lack a variable, a database that is not named, and several environments
-    at once, before any host is asked anything. All findings are reported together.
+  - Finds an inventory without hosts in the group C(app), hosts that lack a variable, a database that is not named, several environments
+    at once, and names that YAML has made numbers of, before any host is asked anything. All findings are reported together.
 extends_documentation_fragment:
   - slipway.app._attributes.info_module
 options:
@@ -34,6 +34,13 @@ options:
       - V(false) is for playbooks that do nothing but read.
     type: bool
     default: true
+  texts:
+    description:
+      - Variables that are texts where they are set, such as a git reference. C(1.10) in a file of variables, in JSON or in AWX is the number 1.1
+        without quotes, which may be the name of something else.
+    type: list
+    elements: str
+    default: []
 notes:
   - Runs on the controller; no host is connected to.
 """
@@ -60,7 +67,7 @@ hosts:
   returned: success
   type: dict
 findings:
-  description: What is missing.
+  description: What is missing, or is no text.
   returned: failure
   type: list
   elements: str

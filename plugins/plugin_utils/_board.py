@@ -75,6 +75,8 @@ class Board:
         self.check_mode = check_mode
         self.hosts = hosts_of(task_vars["groups"])
         self.leader = next(host for host, roles in self.hosts.items() if "leader" in roles)
+        # What Ansible itself has dropped, by an error that is no report: it would be taken for one that all went well on.
+        self.dropped = [host for host in self.hosts if host not in task_vars.get("ansible_play_hosts", self.hosts)]
         self.reports = {host: {} for host in self.hosts} if fresh else Reports(self.hosts, task_vars)
 
     def serving(self):
@@ -137,6 +139,8 @@ class Board:
 
         turn: which batch's turn it is, counted from 0, where hosts take turns.
         """
+        if self.dropped:
+            return "a host has left the run"
         if step not in steps_of(self.mode):
             return "not in this mode"
         if not runs_on(self.mode, step, self.hosts[host]):

@@ -29,6 +29,8 @@ def _remarks(board):
 def _ended(board, kind):
     failures = ["%s on %s: %s" % (step, host, message) for host, step, message in board.failures()]
     operation, decision = board.operation, board.decision or {}
+    if board.dropped:
+        return _dropped(board, kind, failures)
     if board.findings():
         return "refused", (["%s was not begun; nothing was changed on the hosts. Mend this first:" % kind.capitalize()]
                            + ["- %s: %s" % finding for finding in board.findings()])
@@ -57,6 +59,15 @@ def _ended(board, kind):
     return "open", (["%s to %s failed; operation %s is open." % (kind.capitalize(), package, operation["id"])] + failures
                     + list(filter(None, [decision.get("reason")]))
                     + ["Run the playbook slipway.app.recover when the cause is mended: it finishes or undoes."])
+
+
+def _dropped(board, kind, failures):
+    """Ansible itself has dropped a host, by an error that no step has reported, such as one in an inventory."""
+    reason = "Ansible has dropped %s from the run, by an error that stands further up." % ", ".join(board.dropped)
+    if board.operation is None and board.leader not in board.dropped and not failures:
+        return "refused", ["%s was not begun; nothing was changed on the hosts. %s" % (kind.capitalize(), reason)]
+    return "open", (["%s has come to no end. %s" % (kind.capitalize(), reason)] + failures
+                    + ["Mend the cause and run the playbook slipway.app.recover: it finishes or undoes, or finds that nothing was begun."])
 
 
 def _as_before(operation, restored):

@@ -13,8 +13,16 @@ import sys
 import pytest
 import yaml
 
+# What names something, which a number may name as well: YAML makes 1.1 of 1.10.
+TEXTS = {"reference", "package", "tag", "label", "patch", "source", "target", "prefix", "instance", "config"}
 # Those that do nothing but read may do it for several environments at once.
 READING = {"status", "operation_log", "package_list", "patch_list", "database_list", "sanitized_list"}
+
+
+def check_of(play):
+    """The options of its inventory_check."""
+    found, = [task["slipway.app.inventory_check"] or {} for task in play["tasks"] if "slipway.app.inventory_check" in task]
+    return found
 
 
 def test_what_changes_something_changes_one_environment(repository):
@@ -22,10 +30,18 @@ def test_what_changes_something_changes_one_environment(repository):
     lax = set()
     for path in sorted((repository.root / "playbooks").glob("*.yml")):
         first = yaml.safe_load(path.read_text(encoding="utf-8"))[0]
-        looked, = [task["slipway.app.inventory_check"] or {} for task in first["tasks"] if "slipway.app.inventory_check" in task]
+        looked = check_of(first)
         assert first["hosts"] == "localhost" and looked.get("alone") in (None, False), path.name
         lax |= {path.stem} if "alone" in looked else set()
     assert lax == READING
+
+
+def test_neither_strategy_nor_task_timeout_of_a_configuration_get_between_the_steps(repository):
+    """By strategy=free a host would go ahead of the one that stops services; a step that is cut off is taken for one that never was."""
+    lax = {path.name: play["name"] for path in (repository.root / "playbooks").glob("*.yml")
+           for play in yaml.safe_load(path.read_text(encoding="utf-8")) if play["hosts"] != "localhost"
+           and (play.get("strategy"), play.get("timeout")) != ("ansible.builtin.linear", None if path.stem in READING else 0)}
+    assert lax == {}
 
 
 @pytest.mark.parametrize("second, more, words", [
@@ -50,10 +66,21 @@ def said(path):
     return {name for name in asked if not name.startswith(("ansible_", "slipway_", "database_", "patch_", "operation_", "registry_"))}
 
 
+def asked_of(repository):
+    """{playbook: the names}, those of the build included where there is one."""
+    of_builds = said(repository.root / "roles/package/defaults/main.yml")
+    return {path.stem: said(path) | (of_builds if "package_reference:" in path.read_text(encoding="utf-8") else set())
+            for path in (repository.root / "playbooks").glob("*.yml")}
+
+
 def test_the_readme_names_all_that_a_playbook_can_be_told(repository):
     table = re.findall(r"^\| `slipway\.app\.(\w+)` \|[^|]*\|([^|]*\|[^|]*)\|$", (repository.root / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     told = {name: set(re.findall(r"`(\w+)`", words)) for name, words in table}
-    of_builds = said(repository.root / "roles/package/defaults/main.yml")
-    asked = {path.stem: said(path) | (of_builds if "package_reference:" in path.read_text(encoding="utf-8") else set())
-             for path in (repository.root / "playbooks").glob("*.yml")}
-    assert told == asked
+    assert told == asked_of(repository)
+
+
+def test_names_that_a_person_gives_are_texts(repository):
+    """reference: 1.10 in a file of variables is 1.1 without quotes, and that would be built and deployed."""
+    checked = {path.stem: set(check_of(yaml.safe_load(path.read_text(encoding="utf-8"))[0]).get("texts", []))
+               for path in (repository.root / "playbooks").glob("*.yml")}
+    assert checked == {playbook: names & TEXTS for playbook, names in asked_of(repository).items()}

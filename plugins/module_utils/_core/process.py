@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
+import selectors
 import signal
 import subprocess
 import time
@@ -18,6 +20,9 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, make_own_dir, read_json, write_json
 
 GRACE = 10  # seconds between SIGTERM and SIGKILL
+_LINGER = 1  # seconds for which a program that has ended is still heard, such as a tee that its shell did not wait for
+_LOOK = 0.1  # seconds between two looks whether it has ended
+_PIPE = 1 << 20  # bytes that a pipe holds at most
 _ENDED = b"ended\n"  # what tells a guardian that there is nothing left to do
 
 
@@ -41,12 +46,13 @@ def run(argv, cwd=None, env=None, timeout=None, stdin=None, owner=None, dies_wit
     """Run a program to its end and return a Completed; a non-zero exit is the caller's to judge.
 
     env replaces the whole environment. After timeout seconds the program's process group gets SIGTERM, then SIGKILL.
+    What the program leaves in the background when it ends is left alone, and not waited for although it holds its output.
     owner is the Account it runs as, None for that of this process. With dies_with_us the process group is killed when
     this process is, too.
     """
     begun = time.monotonic()
     data = stdin.encode("utf-8") if isinstance(stdin, str) else stdin
-    timed_out = False
+    stdout, stderr = [], []
     with _guardian() if dies_with_us else contextlib.nullcontext() as writer:
         try:
             process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
@@ -55,15 +61,55 @@ def run(argv, cwd=None, env=None, timeout=None, stdin=None, owner=None, dies_wit
         except (OSError, subprocess.SubprocessError) as error:  # the latter when it cannot become the owner
             raise SlipwayError("Cannot start %s: %s." % (argv[0], getattr(error, "strerror", None) or error)) from error
         try:
-            stdout, stderr = process.communicate(data, timeout)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-            stop_group(process.pid)
-            stdout, stderr = process.communicate()
+            timed_out = not _hear_out(process, data, stdout, stderr, timeout)
+            if timed_out:
+                stop_group(process.pid)
+                _hear_out(process, None, stdout, stderr, GRACE)
         except BaseException:
             stop_group(process.pid, grace=0)
             raise
-    return Completed(argv, process.returncode, _text(stdout), _text(stderr), time.monotonic() - begun, timed_out)
+        finally:
+            _close_pipes(process)
+    return Completed(argv, process.returncode, _text(b"".join(stdout)), _text(b"".join(stderr)), time.monotonic() - begun, timed_out)
+
+
+def _hear_out(process, data, stdout, stderr, timeout):
+    """Give a program its input and put what it prints into two lists; return whether it has ended within timeout seconds (None: for ever).
+
+    Its own end counts, not that of its pipes, as it does for Popen.communicate: a daemon that it started may hold them for ever.
+    """
+    until = math.inf if timeout is None else time.monotonic() + timeout
+    left = memoryview(data or b"")
+    heard = {process.stdout: stdout, process.stderr: stderr}
+    ended = False
+    with selectors.DefaultSelector() as selector:
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe and not pipe.closed:
+                selector.register(pipe, selectors.EVENT_READ if pipe in heard else selectors.EVENT_WRITE)
+        while selector.get_map():
+            if not ended and process.poll() is not None:
+                ended, until = True, time.monotonic() + _LINGER
+            pause = until - time.monotonic()
+            for key, dummy in selector.select(max(0, min(pause, _LOOK))):
+                pipe = key.fileobj
+                if pipe in heard:
+                    more = os.read(key.fd, _PIPE)
+                    heard[pipe].append(more)
+                else:
+                    try:
+                        more = left = left[os.write(key.fd, left[:select.PIPE_BUF]):]
+                    except BrokenPipeError:
+                        more = b""
+                if not more:
+                    selector.unregister(pipe)
+                    pipe.close()
+            if pause <= 0:
+                return ended
+    try:
+        process.wait(None if timeout is None else max(0, until - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def follow(argv, heard, env=None, begun=None):
@@ -100,10 +146,14 @@ def started(argv, env=None, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             yield process
         finally:
             kill(process)
-            for pipe in (process.stdin, process.stdout, process.stderr):
-                if pipe:
-                    with contextlib.suppress(BrokenPipeError):
-                        pipe.close()
+            _close_pipes(process)
+
+
+def _close_pipes(process):
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
 
 
 def kill(process):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.slipway.app.plugins.action.inventory_check import _environments, _others
+from ansible_collections.slipway.app.plugins.action.inventory_check import _environments, _no_texts, _others
 
 
 @pytest.fixture
@@ -48,3 +48,9 @@ def test_one_without_hosts_of_the_application_that_says_otherwise_is_one(invento
 def test_hosts_of_one_run_are_of_one_environment(variables, words):
     found = _environments({"one": ["app", "leader"], "two": ["consumer"]}, dict(zip(("one", "two"), variables)))
     assert (found == []) is (words is None) and (words or "") in "".join(found)
+
+
+def test_what_yaml_has_made_something_else_of_is_named():
+    said = {"reference": 1.1, "patch": True, "tag": None, "package": "shop:1.10", "label": ""}  # 1.10, on, nothing
+    number, truth = _no_texts(said)
+    assert "reference has to be a text and is 1.1," in number and "patch has to be a text and is True," in truth

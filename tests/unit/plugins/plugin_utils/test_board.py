@@ -25,10 +25,11 @@ BACKWARDS = {"direction": "back", "restore": True, "reason": "The migration fail
 FORWARDS = {"direction": "forward", "restore": False, "reason": "The migration had ended well."}
 
 
-def _board(kind="upgrade", **reports):
+def _board(kind="upgrade", dropped="", **reports):
     groups = {"app": ["app1", "app2"], "consumer": ["worker"]}
     every = {host: {"operation_step_result": dict({"found": FOUND}, **reports.get(host, {}))} for host in ("app1", "app2", "worker")}
-    return Board({"groups": groups, "hostvars": every}, kind)
+    left = [host for host in every if host != dropped]
+    return Board({"groups": groups, "hostvars": every, "ansible_play_hosts": left}, kind)
 
 
 def _runs(board, turn=None):
@@ -45,6 +46,17 @@ def test_all_well_goes_forward_and_never_back():
 
 def test_a_finding_on_one_host_stops_all():
     assert set(_runs(_board(worker={"findings": ["The disk is full."]}))) == {"preflight"}
+
+
+@pytest.mark.parametrize("kind", ["deploy", "upgrade", "recover"])
+@pytest.mark.parametrize("dropped", ["app1", "app2"])
+def test_a_host_that_ansible_has_dropped_stops_all(kind, dropped):
+    """By an error of Ansible's own, or of an inventory: what the host reported last says nothing of it, and the leader would migrate."""
+    board = _board(kind, app1={"operation": OPERATION}, dropped=dropped)
+    assert _runs(board) == {}
+    ended, sentences = report(board, kind)
+    assert ended == "open" and "dropped %s from the run" % dropped in sentences[0] and "slipway.app.recover" in sentences[-1]
+    assert report(_board(kind, dropped=dropped), kind)[0] == ("open" if dropped == "app1" else "refused")  # app1 leads: has it begun?
 
 
 def patched(*names, release="1-x", interrupted=False, keep=False):

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -26,6 +27,52 @@ def test_run_ends_the_whole_group_on_timeout(tmp_path):
     done = run(["sh", "-c", "sleep 60 & echo $! > %s; wait" % pid_file], timeout=0.5)
     assert done.timed_out and not done.ok
     assert start_ticks(int(pid_file.read_text())) is None
+
+
+@pytest.fixture(params=["", "setsid "], ids=["of its group", "of a session of its own"])
+def daemon(request, tmp_path):
+    """(the beginning of a script that starts a daemon that keeps its output, the daemon's pid when it is asked for)."""
+    path = tmp_path / "pid"
+
+    def pid():
+        return int(path.read_text())
+
+    yield "%ssleep 60 & echo $! > %s; " % (request.param, path), pid
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid(), signal.SIGKILL)
+
+
+def test_run_does_not_wait_for_what_a_program_leaves_behind(daemon):
+    script, pid = daemon
+    begun = time.monotonic()
+    done = run(["sh", "-c", script + "head -c 50000 /dev/zero | tr '\\0' x; echo out >&2"], timeout=30)
+    assert time.monotonic() < begun + 20
+    assert (done.rc, len(done.stdout), done.stderr, done.timed_out) == (0, 50000, "out\n", False)
+    assert start_ticks(pid()) is not None
+
+
+def test_run_comes_back_from_a_program_that_is_late_although_its_daemon_is_out_of_reach(daemon):
+    script, dummy = daemon
+    begun = time.monotonic()
+    done = run(["sh", "-c", script + "echo out; exec sleep 60"], timeout=0.3)
+    assert time.monotonic() < begun + 20
+    assert (done.stdout, done.timed_out) == ("out\n", True)
+
+
+def test_run_hears_what_a_shell_did_not_wait_for():
+    assert run(["sh", "-c", "(sleep 0.2; echo late) & echo out"]).stdout == "out\nlate\n"
+
+
+def test_run_gives_a_program_its_input_however_late_it_reads():
+    done = run(["sh", "-c", "sleep 0.3; wc -c"], stdin="x" * 300000, timeout=30)
+    assert (done.rc, done.stdout.strip()) == (0, "300000")
+    assert run(["true"], stdin="x" * 300000).ok
+    assert run(["cat"], stdin="").ok
+
+
+def test_run_waits_for_a_program_that_has_closed_its_output():
+    assert run(["sh", "-c", "exec >&- 2>&-; sleep 0.3; exit 4"]).rc == 4
+    assert run(["sh", "-c", "exec >&- 2>&-; sleep 60"], timeout=0.3).timed_out
 
 
 # Dies as soon as its program has been started, before it gets to do anything else.
