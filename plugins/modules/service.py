@@ -36,7 +36,8 @@ options:
         O(kinds) is given.
       - V(stopped) stops what runs, in the order cron, consumers, websocket, web.
       - V(restarted) restarts what runs. It never starts what does not.
-      - V(resumed) is V(started) for what ran when O(operation) was recorded, and for services that are new since then. Without
+      - V(resumed) is V(started) for what ran when O(operation) was recorded, whatever O(roles) are by now, and for services that are new
+        since then. Without
         O(operation) it is for what the last one has stopped and not resumed, such as a playbook that was killed. There is nothing to do
         where there is none, or where somebody has started, stopped or restarted these services since.
     type: str
@@ -212,7 +213,8 @@ def run(module, variables):
             forgone = set(record.read(root, operation)) - set(debts["services"])
     private = None if variables is None else environment.texts(variables)
     runtime, driver = open_runtime(options, private=private), open_driver(options)
-    defined = definitions(runtime, options["roles"])
+    # What ran is resumed, even where the host has no role for it any more.
+    defined = definitions(runtime, options["roles"], record.read(root, operation) or () if state == "resumed" else ())
     if state != "stopped":
         driver.check(defined)
     wanted = set(_recorded(root, operation, defined)).difference(forgone) if state == "resumed" else ()

@@ -14,6 +14,7 @@ import collections.abc
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import (
     BACK, FORWARD, MODES, STEPS, mode_of, runs_on, steps_of)
+from ansible_collections.slipway.app.plugins.module_utils._service.definition import service_of
 from ansible_collections.slipway.app.plugins.plugin_utils._patched import differences
 
 GROUPS = ("app", "consumer")  # the inventory groups whose hosts run the application
@@ -131,6 +132,12 @@ class Board:
         found = [report.get("found") for report in self.reports.values()]
         return bool(found) and all(
             item and item.get("digest") and item["current"] and item["current"]["digest"] == item["digest"] for item in found)
+
+    def resting(self):
+        """The services that hosts have and none is to run, as the preflight found them: people have stopped them."""
+        found = [(report.get("found") or {}).get("services") or {} for report in self.reports.values()]
+        to_run = {service_of(name) for services in found for name, runs in services.items() if runs}
+        return sorted({service_of(name) for services in found for name in services} - to_run)
 
     def why_not(self, step, host, turn=None):
         """Why a step does not run on this host now, or None when it does.

@@ -17,6 +17,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.table impor
 from ansible_collections.slipway.app.plugins.module_utils._postgres import preflight as database
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import require_room
+from ansible_collections.slipway.app.plugins.module_utils._service import record
 
 
 SETTLING = 10  # seconds in which a balancer may still be about to see that a host is well
@@ -48,7 +49,7 @@ def check(site, kind, package, mode="maintenance", balancers=()):
         _collect(findings, debugging.refuse, site, candidate)
         if current:
             _collect(findings, refuse_to_drop, site, current)
-    _collect(findings, _services, site)
+    found["services"] = _collect(findings, _services, site, current)
     findings.extend(_environment(site, found, current))
     if MODES[mode].by_batch and site.serves and current is not None:
         _collect(findings, _serves_well, site, current)
@@ -127,9 +128,15 @@ def _commands(site, candidate, kind):
                 runtime.argv(command)
 
 
-def _services(site):
-    """The service manager answers."""
-    site.driver().status()
+def _services(site, current):
+    """The service manager answers, and what it runs could be started again: {program: whether it is to run}."""
+    statuses, owed = site.driver().status(), record.debts(site.root)["services"]
+    try:
+        site.definitions(current, statuses)
+    except SlipwayError as error:
+        raise SlipwayError("Not all that %s has could be started again if it goes back. %s" % (site.host, error),
+                           hint="Where the host no longer has the role for it, the playbook slipway.app.service_start removes it.") from error
+    return {name: status.alive or status.autostart or name in owed for name, status in statuses.items()}
 
 
 def _environment(site, found, current):

@@ -51,6 +51,13 @@ def patched(*names, release="1-x", interrupted=False, keep=False):
     return {"release": release, "interrupted": interrupted, "patches": [{"name": name, "digest": "9f86d0818", "keep": keep} for name in names]}
 
 
+def test_what_rests_wherever_it_is_has_been_stopped_by_people():
+    """Programs of one service are one: it runs as long as one of them does."""
+    board = _board(app1={"found": dict(FOUND, services={"web": True, "cron": False})}, app2={"found": dict(FOUND, services={"web": False})},
+                   worker={"found": dict(FOUND, services={"mailer@1": True, "mailer@2": False, "feed": False})})
+    assert board.resting() == ["cron", "feed"]
+
+
 def test_hosts_with_other_patches_stop_all():
     board = _board(app1={"found": dict(FOUND, patched=patched("fix.patch"))}, app2={"found": dict(FOUND, patched=patched("fix.patch"))},
                    worker={"found": dict(FOUND, patched=patched())})
