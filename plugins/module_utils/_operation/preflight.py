@@ -10,6 +10,7 @@ import os
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import debugging, services
+from ansible_collections.slipway.app.plugins.module_utils._operation.action import at_work
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import advice, held
 from ansible_collections.slipway.app.plugins.module_utils._operation.patching import carried, refuse_to_drop
@@ -76,6 +77,9 @@ def _nothing_open(site):
     if operation:
         raise SlipwayError("Operation %s is still open on %s." % (operation["id"], site.host),
                            hint="Run the playbook slipway.app.recover to finish or undo it.")
+    busy = at_work(site.root)
+    if busy:
+        raise SlipwayError(" ".join(busy), hint="Wait until that has ended, or end it.")
 
 
 def _package(site, found):
