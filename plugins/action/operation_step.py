@@ -239,8 +239,10 @@ def _turns(board, asked):
     """How the hosts take turns, for the plan."""
     if not MODES[board.mode].by_batch:
         return {"batches": []}
+    # Who has no release yet serves nobody until he has had his turn: he comes first.
+    hosts = dict(sorted(board.hosts.items(), key=lambda item: (board.reports[item[0]].get("found") or {}).get("current") is not None))
     waits = {name: 0 if _alone(board) else _seconds(name, asked[name]) for name in ("fall_seconds", "rise_seconds")}
-    return {"batches": batches(board.hosts, asked["batch"]), "balancer": dict(waits, status=_asked_balancers(board, asked))}
+    return {"batches": batches(hosts, asked["batch"]), "balancer": dict(waits, status=_asked_balancers(board, asked))}
 
 
 def _seconds(name, value):

@@ -15,7 +15,7 @@ import collections.abc
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import (
     BACK, FORWARD, MODES, STEPS, mode_of, runs_on, steps_of)
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import service_of
-from ansible_collections.slipway.app.plugins.plugin_utils._patched import differences
+from ansible_collections.slipway.app.plugins.plugin_utils._patched import differences, left_out
 
 GROUPS = ("app", "consumer")  # the inventory groups whose hosts run the application
 REGISTER = "operation_step_result"  # every step registers its result under this name
@@ -116,7 +116,7 @@ class Board:
     def findings(self):
         """[(host, finding)] of the preflight, and of what it found on all hosts together."""
         return [(host, finding) for host, report in self.reports.items() for finding in report.get("findings") or []] + [
-            (", ".join(hosts), sentence) for hosts, sentence in differences(self._patched("found"))]
+            (", ".join(hosts), sentence) for compare in (differences, left_out) for hosts, sentence in compare(self._patched("found"))]
 
     def _patched(self, key):
         """{host: what patches its live release has}, as the preflight found it or the survey."""

@@ -35,7 +35,8 @@ class Operation:
     """One operation on one host.
 
     plan (the same on every host, and the first record of each journal): kind, package, digest, reference,
-    hosts {host: roles}, previous {host: release id or null}, owner, mode; where hosts take turns also batches
+    hosts {host: roles}, previous {host: release id or null}, owner, mode, resting [services that people have stopped
+    wherever they are]; where hosts take turns also batches
     [[host, ...], ...] and balancer {status, fall_seconds, rise_seconds}; accept_unsafe_mode [what speaks
     against the mode and was accepted].
     """

@@ -37,8 +37,9 @@ def check(site, kind, package, mode="maintenance", balancers=()):
     found = {"digest": None, "package": package, "current": current.as_dict() if current else None, "findings": findings,
              "patched": carried(site)}
     _collect(findings, _nothing_open, site)
-    if kind == "upgrade" and current is None:
-        findings.append("The application is not installed on %s (no release is live): run the playbook slipway.app.deploy." % site.host)
+    if kind == "upgrade" and current is None and site.leads:  # others are taken in
+        findings.append("The application is not installed on %s, which leads (no release is live): run the playbook slipway.app.deploy, or "
+                        "let a host where it is installed be the first of the group app." % site.host)
     if kind == "deploy" and current is not None:
         findings.append("The application is already installed on %s (release %s is live): deploying again would empty its "
                         "database. Run the playbook slipway.app.upgrade." % (site.host, current.id))
@@ -52,10 +53,11 @@ def check(site, kind, package, mode="maintenance", balancers=()):
             _collect(findings, refuse_to_drop, site, current)
     found["services"] = _collect(findings, _services, site, current)
     findings.extend(_environment(site, found, current))
-    if MODES[mode].by_batch and site.serves and current is not None:
-        _collect(findings, _serves_well, site, current)
+    if MODES[mode].by_batch and site.serves:
         _collect(findings, _lets_users_in, site)
-        _collect(findings, _is_sent_users, site, balancers)
+        if current is not None:
+            _collect(findings, _serves_well, site, current)
+            _collect(findings, _is_sent_users, site, balancers)
     if site.leads and (kind == "deploy") == (current is None):
         _database(findings, site, kind)
     return found

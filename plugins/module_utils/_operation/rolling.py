@@ -56,7 +56,7 @@ def close(site, operation):
         if _has_changed_over(site, operation):
             return outcome
         _stay_for(site, operation)
-        _leave(site, operation, site.releases.current(), outcome, _insist)
+        _leave(site, operation, site.releases.current() or site.releases.find(operation.plan["digest"]), outcome, _insist)
     return outcome
 
 
@@ -90,6 +90,9 @@ def reopen(site, operation):
     """Be back at the balancer, and run by the old release exactly what ran before."""
     with operation.step("reopen") as outcome:
         old = forward.previous(site, operation)
+        if old is None:  # whoever had nothing serves nobody
+            site.drain.off()
+            return outcome
         wanted, resting = services.as_before(site, operation, old)
         if site.serves:
             _come_back(site, operation, old, wanted, outcome, _go_on)
@@ -114,17 +117,17 @@ def _stay_for(site, operation):
                                untouched="%s has not left the balancer." % site.host)
 
 
-def _leave(site, operation, live, outcome, unheard):
+def _leave(site, operation, release, outcome, unheard):
     if site.serves:
         site.drain.on(operation.id)
         seconds = site.drain.left(operation.plan["balancer"]["fall_seconds"])
         outcome["drained_for"] = _await_balancers(site, operation, DOWN, seconds, outcome, unheard)
         operation.check_fence()  # much may have happened meanwhile
-    outcome["stopped"] = services.stop(site, services.FRONT, site.config(live.documents)["timeouts"]["drain"])
+    outcome["stopped"] = services.stop(site, services.FRONT, site.config(release.documents)["timeouts"]["drain"])
 
 
 def _come_back(site, operation, release, wanted, outcome, unheard):
-    if release is not None and services.noted(site, operation):  # before anybody comes who wants to shake hands
+    if services.noted(site, operation):  # before anybody comes who wants to shake hands
         services.start(site, wanted, ("websocket",), site.config(release.documents)["timeouts"]["start"])
     site.drain.off()
     seconds = operation.plan["balancer"]["rise_seconds"]

@@ -175,3 +175,40 @@ def test_what_could_not_be_started_again_is_found_before_anything_is_stopped(mak
     del host.site.params["variables"]["leader"]
     (finding,) = preflight.check(host.site, "upgrade", "")["findings"]
     assert "app2 has could be started again if it goes back" in finding and "{leader}" in finding and "slipway.app.service_start" in finding
+
+
+# A host without a release: it is new, or has taken the place of one that is lost
+
+FORWARD = {"maintenance": (forward.drain, forward.close, forward.activate, forward.open_),
+           "rolling": (rolling.record, rolling.close, forward.activate, rolling.open_, rolling.renew)}
+BACK = {"maintenance": (back.quiesce, back.reinstate, back.reopen), "rolling": (rolling.quiesce, back.reinstate, rolling.reopen)}
+
+
+@pytest.mark.parametrize("mode", FORWARD)
+def test_an_empty_host_gets_all_that_belongs_there_but_what_people_have_stopped_elsewhere(make, mode):
+    host = make([], ["app", "consumer"], mode=mode, resting=["mailer"])
+    host.run(*FORWARD[mode])
+    assert host.running() == dict.fromkeys(["web", "push", "sorter"], "2.0") and "mailer" in host.driver.programs
+    host.run(forward.finish)
+    assert host.site.releases.current().id == host.new.id and not host.site.maintenance.status()["on"]
+
+
+@pytest.mark.parametrize("mode, came", [(mode, number) for mode in FORWARD for number in range(1, len(FORWARD[mode]) + 1)])
+def test_an_empty_host_is_empty_again_after_the_way_back(make, mode, came):
+    host = make([], ["app", "consumer"], mode=mode)
+    host.run(*FORWARD[mode][:came])
+    for _again in range(2):
+        host.run(*BACK[mode])
+        assert host.driver.programs == {} and host.site.releases.current() is None
+    assert not host.site.maintenance.status()["on"] and not host.site.drain.status()["on"]
+
+
+@pytest.mark.parametrize("roles, finds", [(["app"], False), (["app", "leader"], True)])
+def test_only_the_host_that_leads_must_have_a_release(make, roles, finds):
+    host = make([], roles)
+    host.ends()
+    found = preflight.check(host.site, "upgrade", "", "rolling")["findings"]
+    said = [finding for finding in found if "not installed on app2, which leads" in finding]
+    assert bool(said) == finds and [one for one in found if one not in said and "database" not in one] == []
+    host.site.maintenance.on("Moving", 60, "ann")
+    assert any("app2 is in maintenance" in finding for finding in preflight.check(host.site, "upgrade", "", "rolling")["findings"])
