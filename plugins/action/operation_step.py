@@ -242,8 +242,10 @@ def _turns(board, asked):
     """How the hosts take turns, for the plan."""
     if not MODES[board.mode].by_batch:
         return {"batches": []}
+    # Who has no release yet serves nobody until he has had his turn: he comes first.
+    hosts = dict(sorted(board.hosts.items(), key=lambda item: (board.reports[item[0]].get("found") or {}).get("current") is not None))
     waits = {name: 0 if _alone(board) else _seconds(name, asked[name]) for name in ("fall_seconds", "rise_seconds")}
-    return {"batches": batches(board.hosts, asked["batch"]), "balancer": dict(waits, status=_asked_balancers(board, asked))}
+    return {"batches": batches(hosts, asked["batch"]), "balancer": dict(waits, status=_asked_balancers(board, asked))}
 
 
 def _seconds(name, value):
@@ -273,7 +275,7 @@ def _plan(step, board, kind, asked):
         found = board.reports[board.leader]["found"]
         previous = {host: (report["found"]["current"] or {}).get("id") for host, report in board.reports.items()}
         return dict(_turns(board, asked), kind=kind, mode=board.mode, package=found["package"], digest=found["digest"],
-                    reference=found["reference"], hosts=board.hosts, previous=previous, owner=me,
+                    reference=found["reference"], hosts=board.hosts, previous=previous, resting=board.resting(), owner=me,
                     accept_unsafe_mode=_names(asked["accept_unsafe_mode"]))
     if step == "assess":
         surveys = board.surveys()

@@ -14,6 +14,8 @@ description:
   - Runs a command of the application in a release, with the environment that its services have. For the profile
     C(django) this is a command of C(manage.py).
   - No shell is involved.
+  - It is refused while an operation such as an upgrade is open on the host, and while the command runs no operation begins there.
+    A long one has to end before an upgrade, or to be ended; it ends with this module.
 extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.actiongroup_app
@@ -123,13 +125,12 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, tail
-from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
+from ansible_collections.slipway.app.plugins.module_utils._operation.action import action
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
 
 
 def run(module):
     options = module.params
-    refuse_if_open(options["root"])
     runtime = open_runtime(options, options["release"])
     argv = runtime.argv(runtime.config["console"]) + _words(options["command"])
     extra = {name: str(value) for name, value in options["environment_variables"].items()}
@@ -142,7 +143,7 @@ def run(module):
     if module.check_mode:
         return result
     timeout = options["timeout"] or runtime.config["timeouts"]["command"]
-    done = runtime.run(argv, timeout, extra)
+    done = runtime.run(argv, timeout, extra, dies_with_us=True)  # nobody would know of it any more
     result.update(rc=done.rc, stdout=redact(done.stdout, secrets), stderr=redact(done.stderr, secrets),
                   seconds=round(done.seconds, 3))
     if not done.ok:
@@ -202,7 +203,9 @@ def main():
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**run(module))
+        with action(module.params["root"], "console", check=module.check_mode):
+            result = run(module)
+        module.exit_json(**result)
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
 

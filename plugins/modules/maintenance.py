@@ -55,6 +55,7 @@ notes:
   - An upgrade in the mode C(maintenance) that begins while it is on leaves it on as it was, message and beginning included, and
     closes the bypass (M(slipway.app.maintenance_bypass)) from before its restore point until nothing is taken back any more. After an
     upgrade the application's own lock is off, so that the new release can be tried behind the page.
+  - It is refused while an operation is open on the host, and no step of one begins while it works.
   - Turning it on while it is on changes the message and the expected duration, if they are others. Since when it is
     on, and who turned it on, stays.
   - The user of the web server must be allowed to read the folder C(maintenance) below O(root).
@@ -129,16 +130,13 @@ seconds:
   sample: 12.5
 """
 
-import os
-import pwd
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.pages import page_or_ours
-from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
+from ansible_collections.slipway.app.plugins.module_utils._operation.action import action, user
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, Runtime
 
@@ -148,7 +146,6 @@ NOTHING = {"base": {"application": "none", "profile": "generic"}, "overlays": {}
 
 def run(module):
     options = module.params
-    refuse_if_open(options["root"])
     maintenance = Maintenance(options["root"])
     release = ReleaseStore(options["root"]).current()
     config = effective(release.documents if release else NOTHING, options["environment"])
@@ -163,7 +160,7 @@ def on(maintenance, runtime, config, before, module):
     """Show the page, then lock the application, unless that was done before; (the status after, changed)."""
     words = _words(module.params, config["maintenance"])
     page = page_or_ours(runtime.release.path, config["maintenance"]["page"], module.warn) if runtime else None
-    by = before["by"] or module.params["by"] or _user()
+    by = before["by"] or module.params["by"] or user()
     commands = [] if before["locked"] else config["maintenance"]["on"]
     _argvs(runtime, commands)
     changed = maintenance.on(by=by, page_html=page, check=module.check_mode, **words) or bool(commands)
@@ -210,10 +207,6 @@ def _words(options, settings):
     return words
 
 
-def _user():
-    return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
-
-
 def _shown(status):
     return {name: status[name] for name in ("on", "message", "expected_seconds", "lifetime", "locked")}
 
@@ -232,7 +225,9 @@ def main():
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**run(module))
+        with action(module.params["root"], "maintenance", check=module.check_mode):
+            result = run(module)
+        module.exit_json(**result)
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
 

@@ -217,7 +217,9 @@ lost:
   returned: when there is one
   type: str
 found:
-  description: What V(preflight) found. The package's digest, the live release and its patches, and which layers the controller has to relay.
+  description:
+    - What V(preflight) found. The package's digest, the live release and its patches, which services are there and whether they are to run,
+      and which layers the controller has to relay.
   returned: after preflight
   type: dict
 findings:

@@ -36,9 +36,9 @@ options:
         O(kinds) is given.
       - V(stopped) stops what runs, in the order cron, consumers, websocket, web.
       - V(restarted) restarts what runs. It never starts what does not.
-      - V(resumed) is V(started) for what ran when O(operation) was recorded, and for services that are new since then. Without
-        O(operation) it is for what the last one has stopped and not resumed, such as a playbook that was killed. There is nothing to do
-        where there is none, or where somebody has started, stopped or restarted these services since.
+      - V(resumed) is V(started) for what ran when O(operation) was recorded, whatever O(roles) are by now, and for services that are new
+        since then. Without O(operation) it is for what the last one has stopped and not resumed, such as a playbook that was killed.
+        There is nothing to do where there is none, or where somebody has started, stopped or restarted these services since.
     type: str
     choices: [started, stopped, restarted, resumed]
     default: started
@@ -78,7 +78,7 @@ options:
     description:
       - Name of the operation that this is part of.
       - With O(state=stopped), what ran is recorded under it, once, for O(state=resumed).
-      - Without it, the module refuses to work while an operation is open on the host.
+      - The module refuses to work while another operation is open on the host, and no step of one begins while it works.
     type: str
 seealso:
   - module: slipway.app.service_info
@@ -187,7 +187,7 @@ services:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
+from ansible_collections.slipway.app.plugins.module_utils._operation.action import action
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.control import STATES, perform, plan
@@ -201,18 +201,17 @@ def run(module, variables):
     """variables: the environment variables to write, or None."""
     options = module.params
     root, state, operation, forgone = options["root"], options["state"], options["operation"], ()
-    if not operation:
-        refuse_if_open(root)
-        if state == "resumed":
-            debts = record.debts(root)
-            if not debts["services"]:
-                return {"changed": False, "release": None, "services": [], "environment_changed": False,
-                        "diff": {"before": {}, "after": {}}}
-            operation = debts["operation"]
-            forgone = set(record.read(root, operation)) - set(debts["services"])
+    if not operation and state == "resumed":
+        debts = record.debts(root)
+        if not debts["services"]:
+            return {"changed": False, "release": None, "services": [], "environment_changed": False,
+                    "diff": {"before": {}, "after": {}}}
+        operation = debts["operation"]
+        forgone = set(record.read(root, operation)) - set(debts["services"])
     private = None if variables is None else environment.texts(variables)
     runtime, driver = open_runtime(options, private=private), open_driver(options)
-    defined = definitions(runtime, options["roles"])
+    # What ran is resumed, even where the host has no role for it any more.
+    defined = definitions(runtime, options["roles"], record.read(root, operation) or () if state == "resumed" else ())
     if state != "stopped":
         driver.check(defined)
     wanted = set(_recorded(root, operation, defined)).difference(forgone) if state == "resumed" else ()
@@ -281,7 +280,10 @@ def main():
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**run(module, take_secrets(module)))
+        variables = take_secrets(module)
+        with action(module.params["root"], "service", module.params["operation"], module.check_mode):
+            result = run(module, variables)
+        module.exit_json(**result)
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
 

@@ -14,7 +14,8 @@ import collections.abc
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import (
     BACK, FORWARD, LAST, MODES, STEPS, mode_of, runs_on, steps_of)
-from ansible_collections.slipway.app.plugins.plugin_utils._patched import differences
+from ansible_collections.slipway.app.plugins.module_utils._service.definition import service_of
+from ansible_collections.slipway.app.plugins.plugin_utils._patched import differences, left_out
 
 GROUPS = ("app", "consumer")  # the inventory groups whose hosts run the application
 REGISTER = "operation_step_result"  # every step registers its result under this name
@@ -117,7 +118,7 @@ class Board:
     def findings(self):
         """[(host, finding)] of the preflight, and of what it found on all hosts together."""
         return [(host, finding) for host, report in self.reports.items() for finding in report.get("findings") or []] + [
-            (", ".join(hosts), sentence) for hosts, sentence in differences(self._patched("found"))]
+            (", ".join(hosts), sentence) for compare in (differences, left_out) for hosts, sentence in compare(self._patched("found"))]
 
     def _patched(self, key):
         """{host: what patches its live release has}, as the preflight found it or the survey."""
@@ -133,6 +134,12 @@ class Board:
         found = [report.get("found") for report in self.reports.values()]
         return bool(found) and all(
             item and item.get("digest") and item["current"] and item["current"]["digest"] == item["digest"] for item in found)
+
+    def resting(self):
+        """The services that hosts have and none is to run, as the preflight found them: people have stopped them."""
+        found = [(report.get("found") or {}).get("services") or {} for report in self.reports.values()]
+        to_run = {service_of(name) for services in found for name, runs in services.items() if runs}
+        return sorted({service_of(name) for services in found for name in services} - to_run)
 
     def why_not(self, step, host, turn=None):
         """Why a step does not run on this host now, or None when it does.

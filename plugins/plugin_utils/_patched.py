@@ -26,6 +26,14 @@ def differences(hosts):
     return found
 
 
+def left_out(hosts):
+    """[(hosts, sentence)] of hosts without a release, to which the patches of the others would not come; hosts as above."""
+    patches = sorted({one["name"] for said in hosts.values() for one in said["patches"]})
+    new = [name for name, said in hosts.items() if said["release"] is None]
+    return [(new, "No release is live here, so patches of the other hosts would not come with the new one (%s): say slipway.app.patch_revert, "
+                  "upgrade, then apply them to all." % ", ".join(patches))] if patches and new else []
+
+
 def _of_release(release, hosts):
     for name in [name for name, said in hosts.items() if said["interrupted"]]:
         yield [name], ("A run was killed while it changed release %s; the next run of slipway.app.patch_apply or patch_revert that changes "

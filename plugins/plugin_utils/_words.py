@@ -56,7 +56,7 @@ def _live(data):
 def _opened(data):
     text = "maintenance off, " if data.get("maintenance_seconds") is not None else "maintenance stays on, " if data.get("kept") else ""
     started = "started " + _names(data["started"]) if data.get("started") else ""
-    return (text + started).rstrip(", ") + ("; WARNING: " + " ".join(data["warnings"]) if data.get("warnings") else "")
+    return (text + started).rstrip(", ") + _removed(data) + ("; WARNING: " + " ".join(data["warnings"]) if data.get("warnings") else "")
 
 
 def remarks(outcomes):
@@ -66,6 +66,10 @@ def remarks(outcomes):
              for one in kept if one]
             + ["The database that was put back is a copy. " + one for one in (outcomes.get("restore") or {}).get("warnings", [])]
             + [one for step in ("close", "open", "finish") for one in (outcomes.get(step) or {}).get("warnings", [])])
+
+
+def _removed(data):
+    return "; took away " + _names(data["removed"]) if data.get("removed") else ""
 
 
 def _protected(data):
@@ -101,7 +105,7 @@ def _left(data):
 def _renewed(data):
     return "; ".join(text for text in (
         "back at the balancer" + _disputed(data) if "back_after" in data else "", _stopped(data),
-        "started " + _names(data.get("started") or [])) if text)
+        "started " + _names(data.get("started") or []) + _removed(data)) if text)
 
 
 def _disputed(data):

@@ -8,10 +8,12 @@ One shop goes through all of it: the tests build on each other in the order in w
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "demo"))
 import check  # noqa: E402  (demo is no package)
@@ -143,3 +145,60 @@ def test_recover_brings_back_a_host_that_had_left_the_balancer(shop, customers):
     assert "The operation was finished." in said
     assert wrong_with(shop, "1.0.2") == [], said
     assert shop.balancer.changes == IN_TURNS
+
+
+def empty(lab, host):
+    """Leave nothing of the application on a host but what the hosts share; the balancer sees it go first."""
+    drain = lab.root(host) / "maintenance" / "drain"
+    drain.write_text('{"by": "nobody", "since": 0}', encoding="utf-8")
+    wait_until(lambda: lab.balancer.changes == [(host, False)])
+    supervisor = lab.supervisor(host)
+    supervisor.stopAllProcesses()
+    for conf in (lab.home(host) / "supervisor" / "conf.d").glob("*.conf"):
+        conf.unlink()
+        supervisor.removeProcessGroup(conf.stem)
+    supervisor.reloadConfig()
+    (lab.root(host) / "current").unlink()
+    for path in lab.root(host).iterdir():
+        if path.name != "shared":
+            shutil.rmtree(path)
+
+
+def test_an_empty_machine_in_the_place_of_a_host_is_taken_in_while_the_others_serve(shop, customers):
+    version = live(shop)
+    empty(shop, "app2")
+    done = upgrade(shop, version, "source")
+    assert done.rc == 0, done.output
+    # Nobody knows any more that a consumer was stopped there. It was its turn first: the other one serves.
+    shop.services = dict(shop.services, app2=dict(shop.services["app2"], **{"consumer@2": True}))
+    assert wrong_with(shop, version) == []
+    assert shop.balancer.changes == [("app2", False), ("app2", True), ("app1", False), ("app1", True)]
+
+
+@pytest.fixture
+def order(shop):
+    """order(host, ...): the hosts of the group app in this order, of which the first one leads."""
+    path = shop.directory / "inventories" / "demo" / "hosts.yml"
+    everybody = path.read_text(encoding="utf-8")
+
+    def put(*hosts):
+        inventory = yaml.safe_load(everybody)
+        found = inventory["all"]["children"]["app"]["hosts"]
+        inventory["all"]["children"]["app"]["hosts"] = {host: found[host] for host in hosts}
+        path.write_text(yaml.safe_dump(inventory, sort_keys=False), encoding="utf-8")
+
+    yield put
+    path.write_text(everybody, encoding="utf-8")
+
+
+def test_cron_goes_with_the_host_that_leads_and_comes_back_with_what_is_undone(shop, order):
+    order("app2", "app1")
+    done = upgrade(shop, "1.0.3", "maintenance")
+    assert done.rc == 0, done.output
+    services = {host: {name: runs for name, runs in found.items() if name != "cron"} for host, found in shop.services.items()}
+    shop.services = dict(services, app2=dict(services["app2"], cron=True))
+    assert wrong_with(shop, "1.0.3") == []
+    order("app1", "app2")
+    failed = upgrade(shop, "1.0.4", "maintenance")
+    assert failed.rc != 0 and "was undone" in failed.output and "the barometer is falling" in failed.output, failed.output
+    assert wrong_with(shop, "1.0.3") == [], "cron runs where it ran"

@@ -142,19 +142,28 @@ def read_json(path, default=None):
         raise SlipwayError("%s is not valid JSON: %s." % (path, error)) from error
 
 
-@contextlib.contextmanager
 def exclusive(path, patience=None):
     """Hold an exclusive lock on the file at path (made when missing) for as long as the block runs.
 
     The kernel drops the lock when the process ends, however it ends. With patience, a number of seconds, BlockingIOError
     is raised when somebody else has it for longer than that.
     """
+    return _locked(path, fcntl.LOCK_EX, patience)
+
+
+def shared(path, patience=None):
+    """As exclusive(), but others may hold it shared as well."""
+    return _locked(path, fcntl.LOCK_SH, patience)
+
+
+@contextlib.contextmanager
+def _locked(path, how, patience):
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         deadline = None if patience is None else time.monotonic() + patience
         while True:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if deadline else 0))
+                fcntl.flock(descriptor, how | (fcntl.LOCK_NB if deadline else 0))
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:

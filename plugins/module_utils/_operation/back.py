@@ -273,7 +273,7 @@ def quiesce(site, operation):
         if live is None or candidate is None or live.id != candidate.id:
             return outcome
         seconds = site.config(candidate.documents)["timeouts"]["drain"]
-        outcome["stopped"] = services.stop(site, site.definitions(candidate), services.WORKERS + services.FRONT, seconds)
+        outcome["stopped"] = services.stop(site, services.WORKERS + services.FRONT, seconds)
     return outcome
 
 
@@ -296,9 +296,9 @@ def restore(site, operation, decision):
 def reinstate(site, operation):
     """Switch back to the release that was live before, start its web, wait until it is well."""
     with operation.step("reinstate") as outcome:
-        old, candidate = _before(site, operation), site.releases.find(operation.plan["digest"])
+        old = _before(site, operation)
         if old is None:
-            site.driver().remove([item.name for item in site.definitions(candidate)] if candidate else [])
+            site.driver().remove(services.brought(site, operation))
             site.releases.deactivate()
             return outcome
         site.releases.activate(old.id)
@@ -306,7 +306,7 @@ def reinstate(site, operation):
         if not services.noted(site, operation):
             return outcome
         outcome["unlocked"] = forward.unlock(site, operation, old)
-        outcome.update(services.start_web(site, operation, old))
+        outcome.update(services.start_web(site, operation, old, services.to_run_again(site, operation, old)))
     return outcome
 
 
@@ -324,14 +324,14 @@ def _before(site, operation):
 def reopen(site, operation):
     """Let users in again, unless somebody had turned maintenance on before, and start exactly what ran before."""
     with operation.step("reopen") as outcome:
-        old, candidate = forward.previous(site, operation), site.releases.find(operation.plan["digest"])
+        old = forward.previous(site, operation)
         if site.serves:
             if site.maintenance.locked and old is not None:  # reinstate has unlocked it
                 config = site.config(old.documents)
                 outcome["locked"] = forward.run_commands(site, operation, old, config["maintenance"]["on"], config["timeouts"]["command"])
             forward.let_in(site, outcome)
         if old is not None and services.noted(site, operation):
-            outcome["started"] = forward.start_rest(site, operation, old, candidate)
+            outcome.update(forward.start_rest(site, old, *services.as_before(site, operation, old)))
     return outcome
 
 

@@ -69,13 +69,16 @@ def stage(site, operation):
 
 
 def drain(site, operation):
-    """Record what runs, then let cron and consumers end their work; what does not end in time is killed and named."""
+    """Record what runs, then let cron and consumers end their work; what does not end in time is killed and named.
+
+    Where no users are kept out by close, so does what still serves by a role that this host has no more.
+    """
     with operation.step("drain") as outcome:
         live = site.releases.current()
         outcome["recorded"] = services.note_running(site, operation)
         if live:
             seconds = site.config(live.documents)["timeouts"]["drain"]
-            outcome["stopped"] = services.stop(site, site.definitions(live), services.WORKERS, seconds)
+            outcome["stopped"] = services.stop(site, services.WORKERS if site.serves else services.WORKERS + services.FRONT, seconds)
     return outcome
 
 
@@ -95,7 +98,7 @@ def close(site, operation):
         outcome["since"] = site.maintenance.status()["since"]
         if live and not site.maintenance.locked:  # while websocket can still tell its users
             outcome["locked"] = run_commands(site, operation, live, page["on"], config["timeouts"]["command"])
-        outcome["stopped"] = services.stop(site, site.definitions(live), services.FRONT, config["timeouts"]["drain"])
+        outcome["stopped"] = services.stop(site, services.FRONT, config["timeouts"]["drain"])
     return outcome
 
 
@@ -187,7 +190,7 @@ def activate(site, operation):
         operation.check_fence()  # that may have taken long enough for somebody else to have gone back
         site.releases.activate(release.id)
         outcome["unlocked"] = unlock(site, operation, release)
-        outcome.update(services.start_web(site, operation, release))
+        outcome.update(services.start_web(site, operation, release, services.to_run(site, operation, release)))
         outcome["release"] = release.id
     return outcome
 
@@ -214,13 +217,13 @@ def open_(site, operation):
     """Let users in again and start the rest. From here on nothing is ever taken back by itself."""
     with operation.step("open") as outcome:
         release = site.releases.find(operation.plan["digest"])
-        old = previous(site, operation)
         if site.serves:
             let_in(site, outcome)
             site.maintenance.forget_locked()  # activate has unlocked it
         outcome["warnings"] = []
         # Users are in: there is no way back, and the release that mends it has to be let in as well.
-        _try(outcome["warnings"], "starting what ran before", lambda: outcome.update(started=start_rest(site, operation, release, old)), BROKEN)
+        _try(outcome["warnings"], "starting what ran before", lambda: outcome.update(
+            start_rest(site, release, *services.afterwards(site, operation, release))), BROKEN)
         if outcome["warnings"]:
             services.owe(site, operation, release)
     return outcome
@@ -237,16 +240,16 @@ def _who_wants(maintenance):
     return {fact: maintenance[fact] for fact in ("by", "since", "message")}
 
 
-def start_rest(site, operation, release, other):
-    """Start all that ran before but web, and take away what only the other release had; {name: pid} of what was started."""
-    wanted = services.to_run(site, operation, release)
+def start_rest(site, release, wanted, resting):
+    """Start what is wanted but web, note what is to rest, and take away all else; {started: {name: pid}, removed: [name, ...]}."""
     timeout = site.config(release.documents)["timeouts"]["start"]
-    names = {definition.name for definition in site.definitions(release)}
-    site.driver().remove([item.name for item in site.definitions(other) if item.name not in names])
-    site.driver().install([item for item in site.definitions(release) if item not in wanted])
+    removed = sorted(set(site.driver().status()) - {definition.name for definition in wanted + resting})
+    if removed:
+        site.driver().remove(removed)
+    site.driver().install(resting)
     started = services.start(site, wanted, ("websocket", "consumer", "cron"), timeout)
     found = site.driver().status() if started else {}
-    return {name: found[name].pid for name in started}
+    return {"started": {name: found[name].pid for name in started}, "removed": removed}
 
 
 def finish(site, operation):

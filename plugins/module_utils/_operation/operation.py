@@ -13,6 +13,7 @@ import time
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, make_own_dir
 from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached, beating, redact
+from ansible_collections.slipway.app.plugins.module_utils._operation.action import without_actions
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import OPERATION, Journal, open_operation, prune, summary
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import BEAT
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import mode_of
@@ -34,7 +35,8 @@ class Operation:
     """One operation on one host.
 
     plan (the same on every host, and the first record of each journal): kind, package, digest, reference,
-    hosts {host: roles}, previous {host: release id or null}, owner, mode; where hosts take turns also batches
+    hosts {host: roles}, previous {host: release id or null}, owner, mode, resting [services that people have stopped
+    wherever they are]; where hosts take turns also batches
     [[host, ...], ...] and balancer {status, fall_seconds, rise_seconds}; accept_unsafe_mode [what speaks
     against the mode and was accepted].
     """
@@ -110,6 +112,7 @@ class Operation:
                 raise SlipwayError("A step whose connection was lost is still at work on this host, after %d seconds." % PATIENCE,
                                    untouched="The step %s has not begun." % name,
                                    hint="Wait until it has ended, then run the playbook slipway.app.recover.") from None
+            stack.enter_context(without_actions(self.site.root, name))
             yield
 
     def _beating(self):

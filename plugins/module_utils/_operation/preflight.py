@@ -10,6 +10,7 @@ import os
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import debugging, services
+from ansible_collections.slipway.app.plugins.module_utils._operation.action import at_work
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import advice, held
 from ansible_collections.slipway.app.plugins.module_utils._operation.patching import carried, refuse_to_drop
@@ -18,6 +19,7 @@ from ansible_collections.slipway.app.plugins.module_utils._package.name import p
 from ansible_collections.slipway.app.plugins.module_utils._postgres import preflight as database
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import require_room
+from ansible_collections.slipway.app.plugins.module_utils._service import record
 
 
 SETTLING = 10  # seconds in which a balancer may still be about to see that a host is well
@@ -36,8 +38,9 @@ def check(site, kind, package, mode="maintenance", balancers=(), digest=None):
     found = {"digest": None, "package": package, "current": current.as_dict() if current else None, "findings": findings,
              "patched": carried(site)}
     _collect(findings, _nothing_open, site)
-    if kind == "upgrade" and current is None:
-        findings.append("The application is not installed on %s (no release is live): run the playbook slipway.app.deploy." % site.host)
+    if kind == "upgrade" and current is None and site.leads:  # others are taken in
+        findings.append("The application is not installed on %s, which leads (no release is live): run the playbook slipway.app.deploy, or "
+                        "let a host where it is installed be the first of the group app." % site.host)
     if kind == "deploy" and current is not None:
         findings.append("The application is already installed on %s (release %s is live): deploying again would empty its "
                         "database. Run the playbook slipway.app.upgrade." % (site.host, current.id))
@@ -52,12 +55,13 @@ def check(site, kind, package, mode="maintenance", balancers=(), digest=None):
         _collect(findings, debugging.refuse, site, candidate)
         if current:
             _collect(findings, refuse_to_drop, site, current)
-    _collect(findings, _services, site)
+    found["services"] = _collect(findings, _services, site, current)
     findings.extend(_environment(site, found, current))
-    if MODES[mode].by_batch and site.serves and current is not None:
-        _collect(findings, _serves_well, site, current)
+    if MODES[mode].by_batch and site.serves:
         _collect(findings, _lets_users_in, site)
-        _collect(findings, _is_sent_users, site, balancers)
+        if current is not None:
+            _collect(findings, _serves_well, site, current)
+            _collect(findings, _is_sent_users, site, balancers)
     if site.leads and (kind == "deploy") == (current is None):
         _database(findings, site, kind)
     return found
@@ -79,6 +83,9 @@ def _nothing_open(site):
     if operation:
         raise SlipwayError("Operation %s is still open on %s." % (operation["id"], site.host),
                            hint="Run the playbook slipway.app.recover to finish or undo it.")
+    busy = at_work(site.root)
+    if busy:
+        raise SlipwayError(" ".join(busy), hint="Wait until that has ended, or end it.")
 
 
 def _package(site, found):
@@ -131,9 +138,15 @@ def _commands(site, candidate, kind):
                 runtime.argv(command)
 
 
-def _services(site):
-    """The service manager answers."""
-    site.driver().status()
+def _services(site, current):
+    """The service manager answers, and what it runs could be started again: {program: whether it is to run}."""
+    statuses, owed = site.driver().status(), record.debts(site.root)["services"]
+    try:
+        site.definitions(current, statuses)
+    except SlipwayError as error:
+        raise SlipwayError("Not all that %s has could be started again if it goes back. %s" % (site.host, error),
+                           hint="Where the host no longer has the role for it, the playbook slipway.app.service_start removes it.") from error
+    return {name: status.alive or status.autostart or name in owed for name, status in statuses.items()}
 
 
 def _environment(site, found, current):

@@ -56,7 +56,7 @@ def close(site, operation):
         if _has_changed_over(site, operation):
             return outcome
         _stay_for(site, operation)
-        _leave(site, operation, site.releases.current(), outcome, _insist)
+        _leave(site, operation, site.releases.current() or site.releases.find(operation.plan["digest"]), outcome, _insist)
     return outcome
 
 
@@ -64,7 +64,8 @@ def open_(site, operation):
     """Start websocket, be back at the balancer, and wait until it has seen that: then the next may leave."""
     with operation.step("open") as outcome:
         if not _has_changed_over(site, operation):
-            _come_back(site, operation, site.releases.find(operation.plan["digest"]), outcome, _insist)
+            release = site.releases.find(operation.plan["digest"])
+            _come_back(site, operation, release, services.to_run(site, operation, release), outcome, _insist)
     return outcome
 
 
@@ -72,7 +73,7 @@ def renew(site, operation):
     """Let consumers and cron, and websocket where it still is the old one, end their work, then start by the new release those that ran before."""
     with operation.step("renew") as outcome:
         release = site.releases.find(operation.plan["digest"])
-        _renew(site, operation, release, forward.previous(site, operation), outcome)
+        _renew(site, release, *services.afterwards(site, operation, release), outcome)
     return outcome
 
 
@@ -88,11 +89,15 @@ def quiesce(site, operation):
 def reopen(site, operation):
     """Be back at the balancer, and run by the old release exactly what ran before."""
     with operation.step("reopen") as outcome:
+        old = forward.previous(site, operation)
+        if old is None:  # whoever had nothing serves nobody
+            site.drain.off()
+            return outcome
+        wanted, resting = services.as_before(site, operation, old)
         if site.serves:
-            _come_back(site, operation, forward.previous(site, operation), outcome, _go_on)
+            _come_back(site, operation, old, wanted, outcome, _go_on)
         if services.noted(site, operation):
-            candidate = site.releases.find(operation.plan["digest"])
-            _renew(site, operation, forward.previous(site, operation), candidate, outcome)
+            _renew(site, old, wanted, resting, outcome)
     return outcome
 
 
@@ -112,19 +117,17 @@ def _stay_for(site, operation):
                                untouched="%s has not left the balancer." % site.host)
 
 
-def _leave(site, operation, live, outcome, unheard):
+def _leave(site, operation, release, outcome, unheard):
     if site.serves:
         site.drain.on(operation.id)
         seconds = site.drain.left(operation.plan["balancer"]["fall_seconds"])
         outcome["drained_for"] = _await_balancers(site, operation, DOWN, seconds, outcome, unheard)
         operation.check_fence()  # much may have happened meanwhile
-    definitions = site.definitions(live)
-    outcome["stopped"] = services.stop(site, definitions, services.FRONT, site.config(live.documents)["timeouts"]["drain"])
+    outcome["stopped"] = services.stop(site, services.FRONT, site.config(release.documents)["timeouts"]["drain"])
 
 
-def _come_back(site, operation, release, outcome, unheard):
-    if release is not None and services.noted(site, operation):  # before anybody comes who wants to shake hands
-        wanted = services.to_run(site, operation, release)
+def _come_back(site, operation, release, wanted, outcome, unheard):
+    if services.noted(site, operation):  # before anybody comes who wants to shake hands
         services.start(site, wanted, ("websocket",), site.config(release.documents)["timeouts"]["start"])
     site.drain.off()
     seconds = operation.plan["balancer"]["rise_seconds"]
@@ -154,12 +157,10 @@ def _go_on(_host, state, against, outcome):
     outcome["balancers_say_otherwise"] = {url: UP if state == DOWN else DOWN for url in against}
 
 
-def _renew(site, operation, release, other, outcome):
+def _renew(site, release, wanted, resting, outcome):
     """Run the rest by this release; what runs by it already is left alone, what ends late is killed and named."""
-    definitions = {definition.name: definition for definition in site.definitions(release)}
-    stale = [definition for name, definition in definitions.items()
-             for status in [site.driver().status().get(name)]
-             if status and status.alive and status.definition != definition.digest]
+    digests = {definition.name: definition.digest for definition in wanted + resting}
+    stale = [name for name, status in site.driver().status().items() if status.alive and status.definition != digests.get(name)]
     outcome["stopped"] = dict(outcome.get("stopped") or {}, **services.stop(
-        site, stale, REST, site.config(release.documents)["timeouts"]["drain"]))
-    outcome["started"] = forward.start_rest(site, operation, release, other)
+        site, REST, site.config(release.documents)["timeouts"]["drain"], stale))
+    outcome.update(forward.start_rest(site, release, wanted, resting))

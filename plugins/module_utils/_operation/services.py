@@ -9,6 +9,7 @@ from __future__ import annotations
 from ansible_collections.slipway.app.plugins.module_utils._config.load import expand
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._service import record
+from ansible_collections.slipway.app.plugins.module_utils._service.definition import service_of
 
 WORKERS = ("cron", "consumer")  # stopped first, so that nothing new begins while consumers end their work
 FRONT = ("websocket", "web")    # stopped behind the maintenance page
@@ -25,14 +26,37 @@ def noted(site, operation):
 
 
 def to_run(site, operation, release):
-    """The definitions of a release to start: all at the first installation, later what ran before and what is new.
+    """The definitions of the new release to start: all where it is the first one, else what ran before and what is new.
 
-    The new release also gets what had failed by the old one, which it may have come to mend.
+    What has failed by the old one is among it, for it may have come to mend that. So is what came with a role that this host
+    has since then, such as to lead; but what people have stopped on the hosts that had it stays stopped on this one.
     """
-    definitions = site.definitions(release)
-    if operation.plan["kind"] == "deploy":
-        return definitions
-    return record.to_run(site.root, operation.id, definitions, revive=release is not None and release.digest == operation.plan["digest"])
+    definitions, resting = site.definitions(release), operation.plan.get("resting")
+    if operation.plan["previous"].get(site.host) is None:
+        return [item for item in definitions if service_of(item.name) not in (resting or ())]
+    return record.to_run(site.root, operation.id, definitions, revive=True, resting=resting)
+
+
+def to_run_again(site, operation, release):
+    """The definitions of the old release to start on the way back: what ran before, also what roles of today would not have here."""
+    return record.to_run(site.root, operation.id, site.definitions(release, record.there(site.root, operation.id)))
+
+
+def afterwards(site, operation, release):
+    """(the definitions of the new release to start, those to be there and not to run)"""
+    wanted = to_run(site, operation, release)
+    return wanted, [item for item in site.definitions(release) if item not in wanted]
+
+
+def as_before(site, operation, release):
+    """(the definitions of the old release to start on the way back, those that were there and did not run)"""
+    wanted, there = to_run_again(site, operation, release), record.there(site.root, operation.id)
+    return wanted, [item for item in site.definitions(release, there) if item.name in there and item not in wanted]
+
+
+def brought(site, operation):
+    """The names of the programs that are here since the operation began."""
+    return sorted(set(site.driver().status()).difference(record.there(site.root, operation.id))) if noted(site, operation) else []
 
 
 def owe(site, operation, release):
@@ -40,13 +64,18 @@ def owe(site, operation, release):
     record.owe(site.root, operation.id, [item.name for item in to_run(site, operation, release) if item.kind != "web"])
 
 
-def stop(site, definitions, kinds, drain):
-    """Stop services kind after kind, those of one kind together; {name: {seconds, killed}} of what was stopped."""
+def stop(site, kinds, drain, only=None):
+    """Stop services kind after kind, those of one kind together; {name: {seconds, killed}} of what was stopped.
+
+    It is all of the application that runs here, or only what is named: what roles of today, or the live release, do not have
+    here works with the same database.
+    """
     driver = site.driver()
-    running = {name for name, status in driver.status().items() if status.state in ("running", "starting", "stopping")}
+    running = {name: status.kind for name, status in driver.status().items()
+               if status.state in ("running", "starting", "stopping") and (only is None or name in only)}
     stopped = {}
     for kind in kinds:
-        names = [definition.name for definition in definitions if definition.kind == kind and definition.name in running]
+        names = [name for name in running if running[name] == kind]
         if names:
             for name, report in driver.stop(names, drain).items():
                 stopped[name] = {"seconds": report.seconds, "killed": report.killed}
@@ -64,10 +93,10 @@ def start(site, definitions, kinds, timeout, healthy=None):
     return [definition.name for definition in wanted]
 
 
-def start_web(site, operation, release):
-    """Start web and wait until it is well; {started, healthy_after: seconds beyond the start, None without a check}."""
+def start_web(site, operation, release, wanted):
+    """Start what is wanted of web and wait until it is well; {started, healthy_after: seconds beyond the start, None without a check}."""
     config = site.config(release.documents)
-    webs = [definition for definition in to_run(site, operation, release) if definition.kind == "web"]
+    webs = [definition for definition in wanted if definition.kind == "web"]
     check = _health_check(site, config, release)
     alone = check and len(webs) == 1  # the check speaks for one program
     started = start(site, webs, ("web",), config["timeouts"]["start"], check.is_green if alone else None)

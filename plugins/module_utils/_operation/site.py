@@ -77,11 +77,11 @@ class Site:
     def runtime(self, release):
         return Runtime(self.root, release, self.config(release.documents), self.params["variables"], self.params["python"])
 
-    def definitions(self, release):
-        """The services of a release that belong on this host; none when there is no release."""
+    def definitions(self, release, also=()):
+        """The services of a release that belong on this host, and the programs named also; none when there is no release."""
         if release is None:
             return []
-        return definitions(self.runtime(release), self.roles)
+        return definitions(self.runtime(release), self.roles, also)
 
     def secrets(self):
         """What must never be printed: values given to the application, the passwords of database and package store."""

@@ -39,15 +39,15 @@ class Definition(Record, hidden=("secrets",)):
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode("utf-8")).hexdigest()
 
 
-def definitions(runtime, roles):
-    """The programs of a release that belong on a host with these roles, in the order they are started."""
+def definitions(runtime, roles, also=()):
+    """The programs of a release that belong on a host with these roles, and those named also, in the order they are started."""
     found = []
     for name, service in sorted(runtime.config["services"].items()):
         if not _NAME.match(name):  # it becomes part of file names
             raise SlipwayError("A service cannot be called %r." % name)
-        if service["on"] not in roles:
-            continue
         for program in _programs(name, service["count"]):
+            if service["on"] not in roles and program not in also:
+                continue
             found.append(Definition(
                 name=program,
                 kind=service["kind"],

@@ -25,7 +25,7 @@ def record(root, operation, driver, definitions, owed=False):
         running = sorted({name for name, status in statuses.items() if status.alive} | set(debts(root)["services"]))
         failed = sorted(name for name, status in statuses.items() if status.state == "failed" and status.autostart and name not in running)
         noted = {"operation": operation, "running": running, "failed": failed, "owed": running if owed else [],
-                 "known": sorted({definition.name for definition in definitions} | set(statuses))}
+                 "known": sorted({definition.name for definition in definitions} | set(statuses)), "there": sorted(statuses)}
         make_own_dir(os.path.dirname(_path(root)), 0o700)
         write_json(_path(root), noted)
     return noted["running"]
@@ -35,6 +35,12 @@ def read(root, operation):
     """The names of the programs that ran when the operation began; None when it has not noted them."""
     noted = _noted(root, operation)
     return None if noted is None else noted["running"]
+
+
+def there(root, operation):
+    """The names of the programs that the service manager knew when the operation began, running or not; none where it has not noted them."""
+    noted = _noted(root, operation) or {}
+    return noted.get("there", noted.get("known", []))  # before 0.2 there was no difference
 
 
 def debts(root):
@@ -58,23 +64,25 @@ def settle(root, names):
         write_json(_path(root), dict(noted, owed=left))
 
 
-def to_run(root, operation, definitions, revive=False):
+def to_run(root, operation, definitions, revive=False, resting=None):
     """Those of the definitions that are to run after the operation: what ran before it, and what it brought.
 
     With revive also what was to run and had failed; without, it is not asked again of what failed already.
 
     What it brought are services that did not exist before, and further programs of a service that ran; but nothing at
-    all on a host where nothing ran.
+    all on a host where nothing ran. With resting, a list of services that have been stopped wherever they are, it also
+    brought the others that belong here and were not there: they came with a role.
     """
     noted = _noted(root, operation) or {"running": [], "known": []}
     running = set(noted["running"]) | set(noted.get("failed", []) if revive else [])
-    known_services = {service_of(name) for name in noted["known"]}
+    known = noted["known"] if resting is None else there(root, operation)
+    at_rest = {service_of(name) for name in known}.union(resting or ())
     services_that_ran = {service_of(name) for name in running}
 
     def wanted(name):
-        if name in noted["known"]:
+        if name in known:
             return name in running
-        return service_of(name) in services_that_ran or (bool(running) and service_of(name) not in known_services)
+        return service_of(name) in services_that_ran or (bool(running) and service_of(name) not in at_rest)
 
     return [definition for definition in definitions if wanted(definition.name)]
 

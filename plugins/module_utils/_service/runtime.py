@@ -53,9 +53,9 @@ class Runtime:
         """A command of slipway.yml, ready to be run."""
         return expand(command, self.variables)
 
-    def run(self, argv, timeout, extra=None):
+    def run(self, argv, timeout, extra=None, dies_with_us=False):
         """Run a program in the release to its end, as the user the application belongs to; return a Completed."""
-        return run(argv, cwd=self.release.path, env=self.environment(extra), timeout=timeout, owner=self._owner)
+        return run(argv, cwd=self.release.path, env=self.environment(extra), timeout=timeout, owner=self._owner, dies_with_us=dies_with_us)
 
     def run_all(self, commands, timeout, secrets=(), beat=None, extra=None):
         """Run commands of slipway.yml one after the other; [{argv, rc, seconds}]. The first failure raises.

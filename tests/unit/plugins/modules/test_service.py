@@ -95,6 +95,13 @@ def test_what_was_stopped_by_somebody_who_is_gone_is_resumed_by_the_next(service
     assert both(service, "resumed")["services"] == []
 
 
+def test_what_ran_is_resumed_where_the_host_has_no_role_for_it_any_more(service, application):
+    application.release(SERVICES)
+    service("started", names=["web", "clock"])
+    service("stopped", operation="restore", roles=["app"])
+    assert actions(both(service, "resumed", operation="restore", roles=["app"])) == {"web": "started", "clock": "started"}
+
+
 def test_a_changed_definition_is_a_restart_and_nothing_else_is(service, application):
     application.release({"web": SERVICES["web"], "clock": SERVICES["clock"]})
     assert actions(service("started")) == {"web": "started", "clock": "started"}

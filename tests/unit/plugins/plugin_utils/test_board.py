@@ -44,6 +44,28 @@ def test_all_well_goes_forward_and_never_back():
     assert runs["close"] == ["app1", "app2"] and runs["migrate"] == ["app1"] and runs["stage"] == ["app1", "app2", "worker"]
 
 
+def patched(*names, release="1-x", interrupted=False, keep=False):
+    return {"release": release, "interrupted": interrupted, "patches": [{"name": name, "digest": "9f86d0818", "keep": keep} for name in names]}
+
+
+EMPTY = dict(FOUND, current=None, patched=patched(release=None))
+
+
+def test_a_host_without_a_release_is_taken_in_and_has_its_turn_before_those_that_serve():
+    board = _board(app2={"found": EMPTY})
+    assert board.findings() == [] and not board.nothing_to_do()
+    board.asked_mode = "rolling"
+    asked = {"fall_seconds": 1, "rise_seconds": 1, "batch": 1, "balancer_status": []}
+    assert _turns(board, asked)["batches"] == [["app2"], ["app1"], ["worker"]]
+
+
+def test_patches_of_the_others_would_not_come_to_a_host_without_a_release():
+    board = _board(app1={"found": dict(FOUND, patched=patched("fix.patch", keep=True))}, app2={"found": EMPTY})
+    assert set(_runs(board)) == {"preflight"}
+    ((hosts, sentence),) = board.findings()
+    assert hosts == "app2" and "(fix.patch)" in sentence and "slipway.app.patch_revert" in sentence
+
+
 def test_a_finding_on_one_host_stops_all():
     assert set(_runs(_board(worker={"findings": ["The disk is full."]}))) == {"preflight"}
 
@@ -59,8 +81,11 @@ def test_a_host_that_ansible_has_dropped_stops_all(kind, dropped):
     assert report(_board(kind, dropped=dropped), kind)[0] == ("open" if dropped == "app1" else "refused")  # app1 leads: has it begun?
 
 
-def patched(*names, release="1-x", interrupted=False, keep=False):
-    return {"release": release, "interrupted": interrupted, "patches": [{"name": name, "digest": "9f86d0818", "keep": keep} for name in names]}
+def test_what_rests_wherever_it_is_has_been_stopped_by_people():
+    """Programs of one service are one: it runs as long as one of them does."""
+    board = _board(app1={"found": dict(FOUND, services={"web": True, "cron": False})}, app2={"found": dict(FOUND, services={"web": False})},
+                   worker={"found": dict(FOUND, services={"mailer@1": True, "mailer@2": False, "feed": False})})
+    assert board.resting() == ["cron", "feed"]
 
 
 def test_hosts_with_other_patches_stop_all():

@@ -65,6 +65,16 @@ def test_further_programs_of_a_service_do_as_it_did(tmp_path):
     assert names(record.to_run(root, "one", new)) == ["mailer@1", "mailer@3", "web@1", "web@2"]
 
 
+def test_what_belongs_here_and_was_not_there_came_with_a_role_unless_it_rests(tmp_path):
+    root = str(tmp_path)
+    record.record(root, "one", Running(web="running", mailer="stopped"), definitions("web", "mailer", "cron", "feed"))
+    defined = definitions("web", "mailer", "cron", "feed")
+    assert names(record.to_run(root, "one", defined, resting=["feed"])) == ["web", "cron"]
+    assert record.there(root, "one") == ["mailer", "web"] and record.there(root, "two") == []
+    record.record(root, "two", Running(web="stopped"), defined)
+    assert record.to_run(root, "two", defined, resting=[]) == []
+
+
 def test_nothing_new_runs_where_nothing_ran(tmp_path):
     root = str(tmp_path)
     record.record(root, "one", Running(web="stopped"), definitions("web"))

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""People's single actions on a host, such as to restart services: none is at work while a step of an operation is.
+
+<root>/state/.action is locked by steps for themselves, and by actions together: a command of the application that takes long
+keeps nobody from turning maintenance on. Who is refused has to be told by whom, so each action adds a line to the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import time
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, shared
+from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
+from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import stamp
+
+PATIENCE = 120  # seconds that one waits for the other
+
+
+@contextlib.contextmanager
+def action(root, what, own=None, check=False):
+    """Let a block be a person's action: refused while an operation is open here, and while it works, no step begins.
+
+    what is the name of the module; own the id of the operation that it is a part of. With check nothing will be done.
+    """
+    refuse_if_open(root, own)
+    path = _path(root)
+    if check or not os.path.isdir(os.path.dirname(path)):  # where no operation ever was, its folder is not to be somebody else's
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(shared(path, PATIENCE))
+        except BlockingIOError:
+            refuse_if_open(root, own)
+            raise SlipwayError("A step of an operation is still at work on this host, after %d seconds." % PATIENCE,
+                               untouched="Nothing was changed.", hint="Wait until it has ended; operation_log shows what it does.") from None
+        refuse_if_open(root, own)  # one may have been opened meanwhile
+        with open(path, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"what": what, "by": user(), "pid": os.getpid(), "ticks": start_ticks(os.getpid()), "since": time.time()}) + "\n")
+        yield
+
+
+@contextlib.contextmanager
+def without_actions(root, step):
+    """Let a block be a step of an operation: wait for actions that are at work, and let none begin."""
+    path = _path(root)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(exclusive(path, PATIENCE))
+        except BlockingIOError:
+            raise SlipwayError(" ".join(at_work(root) or ["Somebody is at work on this host."]),
+                               untouched="The step %s has waited for %d seconds and has not begun." % (step, PATIENCE),
+                               hint="Wait until that has ended, or end it.") from None
+        os.truncate(path, 0)  # nobody is at work
+        yield
+
+
+def at_work(root):
+    """Sentences that say which actions are at work on this host, by whom and since when."""
+    try:
+        with open(_path(root), encoding="utf-8") as stream:
+            found = [json.loads(line) for line in stream]
+    except (FileNotFoundError, ValueError):
+        return []
+    return ["The module %s, run by %s (process %d), is at work on this host since %s." % (one["what"], one["by"], one["pid"], stamp(one["since"]))
+            for one in found if start_ticks(one["pid"]) == one["ticks"]]
+
+
+def user():
+    """Who has logged in on this host."""
+    with contextlib.suppress(KeyError):  # an account without a name
+        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    return str(os.getuid())
+
+
+def _path(root):
+    return os.path.join(root, "state", ".action")

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Modules by which people act on a host: while one works, no step of an operation begins."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import threading
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
+from ansible_collections.slipway.app.plugins.module_utils._operation import action as actions
+from ansible_collections.slipway.app.tests import module_process
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script, until
+
+BUSY = ["sh", "-c", "echo $$ >> ../../pids; while test ! -e ../../go; do sleep 0.05; done"]
+STUBBORN = script("trap '' TERM; while test ! -e ../../go; do sleep 0.05; done")
+
+
+@pytest.fixture
+def begun(run_module, application, supervisord, monkeypatch, tmp_path):
+    """begun(module, **options): a block beside which the module is at work; its result is in the yielded list when it has ended."""
+    os.mkdir(os.path.join(application.root, "state"))
+    application.release({"mailer": {"kind": "consumer", "command": STUBBORN}}, console="env", maintenance={"on": [BUSY]})
+    monkeypatch.setattr(actions, "PATIENCE", 0)
+    manager = {"driver": "supervisor", "supervisor_socket": supervisord.socket, "supervisor_conf_dir": supervisord.conf_dir, "roles": ["consumer"]}
+
+    @contextlib.contextmanager
+    def beside(module, **options):
+        results = []
+        if module == "service":
+            options = dict(options, **manager)
+            assert not run_module(module, dict(options, root=application.root, state="started")).get("failed")
+        arguments = dict(options, root=application.root, _ansible_check_mode=False, _ansible_diff=False, _ansible_no_log=False)
+        thread = threading.Thread(target=lambda: results.append(_answer(*module_process.run(module, arguments, str(tmp_path)))))
+        thread.start()
+        try:
+            until(lambda: actions.at_work(application.root) or results, 60)
+            yield results
+        finally:
+            with open(os.path.join(application.root, "go"), "wb"):
+                pass
+            thread.join(60)
+
+    return beside
+
+
+def _answer(_status, printed, _said):
+    """What a module has answered, None where it had no time to."""
+    return json.loads(printed.splitlines()[-1]) if printed else None
+
+
+@pytest.mark.parametrize("module, options", [
+    ("service", {"state": "stopped"}), ("maintenance", {"state": "on"}), ("console", {"command": BUSY})])
+def test_no_step_begins_while_a_module_is_at_work(begun, application, module, options):
+    with begun(module, **options) as results:
+        with pytest.raises(SlipwayError, match="The module %s, run by " % module), actions.without_actions(application.root, "drain"):
+            pass
+        assert results == []
+    assert not results[0].get("failed") and results[0]["changed"]
+    with actions.without_actions(application.root, "drain"):
+        pass
+
+
+def test_a_command_ends_with_its_module(begun, application):
+    """Nobody would know of it any more, and an upgrade could begin beside it."""
+    pids, register = (os.path.join(application.root, *path) for path in (("pids",), ("state", ".action")))
+    with begun("console", command=BUSY) as results:
+        command = until(lambda: os.path.exists(pids) and int(open(pids, encoding="utf-8").read() or 0))
+        with open(register, encoding="utf-8") as stream:
+            os.kill(json.loads(stream.read())["pid"], signal.SIGKILL)
+        until(lambda: start_ticks(command) is None)
+        until(lambda: results == [None])
+    with actions.without_actions(application.root, "stage"):
+        assert os.path.getsize(register) == 0
