@@ -432,9 +432,11 @@ def rename(statement, world):
 
 
 def _rename_inside(statement, kind, table, holder, world):
-    if world.is_new(holder, table) or world.is_new("table", table) or kind in ("trigger", "policy", "rule"):
+    if world.is_new(holder, table) or world.is_new("table", table):
         return
     world.lock(table)
+    if kind in ("trigger", "policy", "rule"):
+        return
     if kind == "column" and world.column(table, statement.subname):
         world.columns[(table, statement.newname)] = world.columns.pop((table, statement.subname))
         return
@@ -478,7 +480,10 @@ def alter_enum(statement, world):
 def alter_domain(statement, world):
     name = name_of(statement.typeName)
     kind = {"T": "default", "N": "nullable", "O": "not null", "C": "constraint", "X": "drop", "V": "validate"}.get(statement.subtype)
-    if world.is_new("domain", name) or kind in ("nullable", "validate"):
+    if world.is_new("domain", name) or kind == "nullable":
+        return
+    if kind == "validate":
+        yield "unknown", "the check of all tables that have the domain %s, to none of which anybody can write meanwhile," % name, None
         return
     if kind == "default" and statement.def_ is not None:
         return
