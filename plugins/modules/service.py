@@ -35,7 +35,8 @@ options:
         live one, and leaves the rest alone. Services that the release no longer has are removed, unless O(names) or
         O(kinds) is given.
       - V(stopped) stops what runs, in the order cron, consumers, websocket, web.
-      - V(restarted) restarts what runs. It never starts what does not.
+      - V(restarted) restarts what runs, kind by kind in the order web, websocket, consumers, cron, so that users miss web for its own
+        restart only. Where one does not come up, those after it go on as they ran. It never starts what does not run.
       - V(resumed) is V(started) for what ran when O(operation) was recorded, whatever O(roles) are by now, and for services that are new
         since then. Without O(operation) it is for what the last one has stopped and not resumed, such as a playbook that was killed.
         There is nothing to do where there is none, or where somebody has started, stopped or restarted these services since.
@@ -70,7 +71,7 @@ options:
     type: dict
   drain:
     description:
-      - How many seconds services may take to end. It can only shorten the C(stop_timeout) that C(slipway.yml) gives
+      - How many seconds the services of a kind may take to end. It can only shorten the C(stop_timeout) that C(slipway.yml) gives
         each.
       - Without it, C(timeouts.drain) of C(slipway.yml).
     type: int

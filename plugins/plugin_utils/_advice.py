@@ -83,6 +83,7 @@ def _of_migration(migration, world):
             found.append(_reason("unparsable", name, text, OTHER["unparsable"] % error, DECLARE))
         else:
             found += [_judged(name, text, *judgement) for judgement in judge(statement, world)]
+            world.end_statement()
     world.end_session()
     if migration.get("compatible"):
         found = [reason for reason in found if reason["rule"] not in CANNOT_JUDGE]

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.slipway.app.plugins.plugin_utils._advice_rows import (
+    change_rows, copy, held, insert, select, truncate)
 from ansible_collections.slipway.app.plugins.plugin_utils._advice_world import (
-    all_of, kind_of, name_of, table_of, type_words, walk)
+    STABLE, all_of, kind_of, name_of, table_of, type_words)
 
 # reason: (why it is unsafe beside the old release, what is safe instead). %(what)s and %(size)s are filled in.
 REASONS = {
@@ -44,6 +46,8 @@ REASONS = {
     "all-rows": ("the rows of %(what)s (%(size)s) stay locked until all of them are changed",
                  "change them in batches, each a transaction of its own, after the upgrade"),
     "lock": ("nobody can write to %(what)s%(of_size)s while it is locked", "let the application lock rows, or use maintenance mode"),
+    "held-lock": ("nobody can write to %(what)s, which the transaction has locked, while %(size)s is read",
+                  "commit before it: what reads much, or checks rows, belongs into a migration of its own, or before what locks"),
     "lock-timeout": ("users wait behind it for as long as it waits for a lock: it sets lock_timeout to %(what)s",
                      "leave lock_timeout to Slipway (slipway_lock_timeout), or set it to seconds"),
     "access": ("the old release may lose its access to %(what)s", "take access away in the release after the one that needs it"),
@@ -55,16 +59,9 @@ REASONS = {
 # What an author may vouch for by naming the migration under migrations.compatible in slipway.yml.
 CANNOT_JUDGE = ("unknown", "behaviour", "deleted", "unparsable", "unread", "code")
 
-# Functions in defaults that are computed once for all rows.
-STABLE = {"now", "transaction_timestamp", "statement_timestamp", "current_database", "current_setting", "to_timestamp", "lower", "upper",
-          "md5", "make_date", "make_interval", "make_timestamp", "make_timestamptz", "to_date", "to_char", "concat", "array_fill", "timezone",
-          "date_trunc", "jsonb_build_object", "jsonb_build_array", "json_build_object", "json_build_array", "to_json", "to_jsonb", "length"}
 # Functions that are NULL where what they are given is.
 STRICT = {"lower", "upper", "md5", "length", "char_length", "octet_length", "btrim", "ltrim", "rtrim", "abs", "round", "date_trunc", "timezone",
           "jsonb_typeof", "array_length", "cardinality"}
-# Functions that a SELECT may call and harm nobody.
-HARMLESS = STABLE | {"setval", "nextval", "currval", "lastval", "pg_get_serial_sequence", "count", "max", "min", "sum", "version", "to_regclass",
-                     "pg_advisory_lock", "pg_advisory_xact_lock", "pg_advisory_unlock", "pg_try_advisory_lock", "pg_try_advisory_xact_lock"}
 SERIAL = ("serial", "serial2", "serial4", "serial8", "smallserial", "bigserial")
 SHARE_LOCK = 5  # from this mode of LOCK TABLE on, writers wait
 PATIENCE = 60000  # milliseconds that a migration may let itself wait for a lock, with users behind it
@@ -74,9 +71,11 @@ DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(%s)?" % "|".join(UNITS))
 RULES = {}
 # Nothing that serves is touched by these.
 for _name in ("CommentStmt", "ConstraintsSetStmt", "CreateCastStmt", "CreateConversionStmt", "CreateExtensionStmt", "CreateRoleStmt",
-              "CreateStatsStmt", "CreatePublicationStmt", "CheckPointStmt", "DeallocateStmt", "ListenStmt", "NotifyStmt",
+              "CreateStatsStmt", "CheckPointStmt", "DeallocateStmt", "ListenStmt", "NotifyStmt",
               "UnlistenStmt", "VariableShowStmt", "CreateOpClassStmt", "CreateOpFamilyStmt"):
     RULES[_name] = lambda statement, world: ()
+RULES.update(SelectStmt=select, InsertStmt=insert, TruncateStmt=truncate, CopyStmt=copy, **dict.fromkeys(
+    ("UpdateStmt", "DeleteStmt", "MergeStmt"), change_rows))
 # The kinds of objects that CREATE makes, and where the statement holds the name.
 for _name, _kind, _place in (
         ("CreateEnumStmt", "type", "typeName"), ("CreateRangeStmt", "type", "typeName"), ("CompositeTypeStmt", "type", "typevar"),
@@ -123,6 +122,9 @@ def option(statement, name, holder="options"):
 @rule("CreateStmt", "CreateForeignTableStmt")
 def create_table(statement, world):
     base = getattr(statement, "base", None) or statement
+    for parent in (base.inhRelations or ()) if base.partbound else ():
+        world.lock(table_of(parent))
+    _lock_referenced(statement, world)
     if not base.if_not_exists or world.missing(table_of(base.relation)):
         world.make_table(base.relation)
 
@@ -145,17 +147,27 @@ def create_schema(statement, world):
 @rule("AlterTableStmt")
 def alter_table(statement, world):
     kind, name = kind_of(statement.objtype), table_of(statement.relation)
+    _lock_referenced(statement, world)
     if world.is_new(kind, name) or (statement.missing_ok and kind == "table" and world.missing(name)):
         return
     if kind == "type":
         yield "type", "the type " + name, None
         return
+    if kind != "index" and any(command.subtype.name[3:] not in BESIDE_WRITERS for command in statement.cmds):
+        world.lock(name)
     for command in statement.cmds:
         judged = ALTERATIONS.get(command.subtype.name[3:])
         if judged is None:
             yield "unknown", "this change of %s (%s)" % (name, command.subtype.name[3:]), None
         else:
             yield from judged(command, name, world) or ()
+
+
+def _lock_referenced(statement, world):
+    """Nobody can write to the tables that new foreign keys lead to, either."""
+    for constraint in all_of(statement, "Constraint"):
+        if constraint.pktable is not None:
+            world.lock(table_of(constraint.pktable))
 
 
 def nothing(command, table, world):
@@ -315,6 +327,7 @@ def _all_written(names, table, world, nulls_count=False):
 
 def attach_partition(command, table, world):
     part = table_of(command.def_.name)
+    world.lock(part)
     size = None if world.is_new("table", part) else world.size(part)
     if size:
         yield "scan", part, size
@@ -325,6 +338,12 @@ def detach_partition(command, table, world):
         yield "partition", table, None
 
 
+def validate_constraint(command, table, world):
+    size = world.size(table)
+    if size:  # it lets others write, if nothing before it in the transaction keeps them from that
+        yield from held("%s (%s)" % (table, size), world)
+
+
 def add_identity(command, table, world):
     if command.def_.generated_when == "a":
         yield "constraint", "%s.%s" % (table, command.name), None
@@ -333,7 +352,7 @@ def add_identity(command, table, world):
 ALTERATIONS = {
     "AddColumn": add_column, "ColumnDefault": column_default, "SetNotNull": set_not_null, "DropColumn": drop_column,
     "AlterColumnType": column_type, "AddConstraint": add_constraint, "AttachPartition": attach_partition,
-    "DetachPartition": detach_partition, "DetachPartitionFinalize": detach_partition, "AddIdentity": add_identity,
+    "DetachPartition": detach_partition, "ValidateConstraint": validate_constraint, "DetachPartitionFinalize": detach_partition, "AddIdentity": add_identity,
     "DropConstraint": lambda command, table, world: [("drop-constraint", "the constraint %s of %s" % (command.name, table), None)],
     "DropIdentity": lambda command, table, world: [("no-default", "%s.%s" % (table, command.name), None)],
     "DropExpression": lambda command, table, world: [("behaviour", "%s.%s" % (table, command.name), None)],
@@ -346,8 +365,11 @@ ALTERATIONS = {
     "SetTableSpace": only_if_big("rewrite"), "SetLogged": only_if_big("rewrite"), "SetUnLogged": only_if_big("rewrite"),
     "SetAccessMethod": only_if_big("rewrite"),
 }
+# Those that let others write meanwhile.
+BESIDE_WRITERS = {"ValidateConstraint", "SetStatistics", "SetOptions", "ResetOptions", "SetRelOptions", "ResetRelOptions", "ClusterOn",
+                  "DropCluster", "AttachPartition"}
 ALTERATIONS.update(dict.fromkeys(
-    ("DropNotNull", "SetStatistics", "SetOptions", "ResetOptions", "SetStorage", "SetCompression", "ValidateConstraint", "ClusterOn",
+    ("DropNotNull", "SetStatistics", "SetOptions", "ResetOptions", "SetStorage", "SetCompression", "ClusterOn",
      "DropCluster", "SetRelOptions", "ResetRelOptions", "ReplicaIdentity", "NoForceRowSecurity", "DisableRowSecurity"), nothing))
 
 
@@ -359,8 +381,10 @@ def create_index(statement, world):
     if world.is_new("table", table) or world.is_new("materialized view", table):
         return
     size = world.size(table)
-    if size and not statement.concurrent:
-        yield "index", table, size
+    if not statement.concurrent:
+        world.lock(table)
+        if size:
+            yield "index", table, size
     names = [item.name for item in statement.indexParams]
     if statement.unique and _all_written(names, table, world, statement.nulls_not_distinct):
         yield "constraint", table, None
@@ -378,6 +402,7 @@ def drop(statement, world):
         if world.is_new(kind, name) or world.is_new("schema", holder):
             world.forget(kind, name)
         elif kind in ("trigger", "policy", "rule"):
+            world.lock(holder)
             if not world.is_new("table", holder):
                 yield ("behaviour" if kind != "policy" else "access"), "%s, by its %s %s," % (holder, kind, own), None
         elif kind == "index":
@@ -407,7 +432,10 @@ def rename(statement, world):
 
 
 def _rename_inside(statement, kind, table, holder, world):
-    if world.is_new(holder, table) or world.is_new("table", table) or kind in ("trigger", "policy", "rule"):
+    if world.is_new(holder, table) or world.is_new("table", table):
+        return
+    world.lock(table)
+    if kind in ("trigger", "policy", "rule"):
         return
     if kind == "column" and world.column(table, statement.subname):
         world.columns[(table, statement.newname)] = world.columns.pop((table, statement.subname))
@@ -430,6 +458,17 @@ def moved(statement, world):
 # Types, functions, views
 
 
+@rule("CreatePublicationStmt")
+def create_publication(statement, world):
+    """Where a table has no replica identity, such as a primary key, all who change or delete its rows are refused from then on."""
+    published = {word.strip() for item in statement.options or () if item.defname == "publish" for word in item.arg.sval.split(",")}
+    if published and not published & {"update", "delete"}:
+        return
+    named = [item.pubtable and table_of(item.pubtable.relation) for item in statement.pubobjects or ()]
+    if statement.for_all_tables or not all(name and world.is_new("table", name) for name in named):
+        yield "unknown", "the publication %s of tables that may lack a replica identity" % statement.pubname, None
+
+
 @rule("AlterEnumStmt")
 def alter_enum(statement, world):
     name = name_of(statement.typeName)
@@ -441,7 +480,10 @@ def alter_enum(statement, world):
 def alter_domain(statement, world):
     name = name_of(statement.typeName)
     kind = {"T": "default", "N": "nullable", "O": "not null", "C": "constraint", "X": "drop", "V": "validate"}.get(statement.subtype)
-    if world.is_new("domain", name) or kind in ("nullable", "validate"):
+    if world.is_new("domain", name) or kind == "nullable":
+        return
+    if kind == "validate":
+        yield "unknown", "the check of all tables that have the domain %s, to none of which anybody can write meanwhile," % name, None
         return
     if kind == "default" and statement.def_ is not None:
         return
@@ -451,6 +493,7 @@ def alter_domain(statement, world):
 @rule("AlterSeqStmt")
 def alter_sequence(statement, world):
     name = table_of(statement.sequence)
+    world.lock(name, "sequence")
     wide = {"owned_by", "maxvalue", "as", "cache", "cycle"}
     if not world.is_new("sequence", name) and {item.defname for item in statement.options or ()} - wide:
         yield "behaviour", "the sequence " + name, None
@@ -468,6 +511,8 @@ def create_function(statement, world):
 @rule("ViewStmt")
 def create_view(statement, world):
     name = table_of(statement.view)
+    if statement.replace:
+        world.lock(name, "view")
     if statement.replace and not world.is_new("view", name):
         yield "behaviour", "the view " + name, None
     else:
@@ -486,82 +531,9 @@ def define(statement, world):
 @rule("CreateTrigStmt", "RuleStmt", "CreatePolicyStmt", "AlterPolicyStmt")
 def watch_table(statement, world):
     relation = getattr(statement, "relation", None) or statement.table
+    world.lock(table_of(relation))
     if not world.is_new("table", table_of(relation)):
         yield "behaviour", table_of(relation), None
-
-
-# Rows
-
-
-@rule("SelectStmt")
-def select(statement, world):
-    if statement.intoClause is not None:
-        world.make_table(statement.intoClause.rel)
-    calls = {name_of(call.funcname) for call in all_of(statement, "FuncCall")} - HARMLESS
-    if calls:
-        yield "unknown", "the function %s" % ", ".join(sorted(calls)), None
-    yield from inner_writes(statement, world)
-
-
-@rule("InsertStmt")
-def insert(statement, world):
-    yield from inner_writes(statement, world)
-
-
-@rule("UpdateStmt", "DeleteStmt", "MergeStmt")
-def change_rows(statement, world, inner=True):
-    table = table_of(statement.relation)
-    if not world.is_new("table", table):
-        kind, size = type(statement).__name__, world.size(table)
-        where = getattr(statement, "whereClause", None)
-        if kind == "DeleteStmt" and (where is None or _always_true(where)):
-            yield "emptied", table, None
-            size = None  # said already
-        elif kind == "DeleteStmt" or any(item.commandType.name == "CMD_DELETE" for item in getattr(statement, "mergeWhenClauses", None) or ()):
-            yield "deleted", table, None  # a condition says which rows, not whether anybody still needs them
-        if size and not _bounded(where):
-            yield "all-rows", table, size
-    if inner:
-        yield from inner_writes(statement, world)
-
-
-def inner_writes(statement, world):
-    """What a statement changes in its WITH clauses."""
-    for node in walk(statement):
-        if node is not statement and type(node).__name__ in ("UpdateStmt", "DeleteStmt", "MergeStmt"):
-            yield from change_rows(node, world, inner=False)
-
-
-def _always_true(where):
-    return not all_of(where, "ColumnRef") and not all_of(where, "SubLink")
-
-
-def _bounded(where):
-    """Whether a condition, by its form, names a limited number of rows: id = 1, x IN (1, 2), BETWEEN, a LIMIT inside."""
-    kind = type(where).__name__
-    if kind == "BoolExpr":
-        parts = [_bounded(part) for part in where.args]
-        return {"AND_EXPR": any, "OR_EXPR": all}.get(where.boolop.name, lambda parts: False)(parts)
-    if kind == "SubLink":
-        return where.subLinkType.name == "ANY_SUBLINK" and where.subselect.limitCount is not None
-    if kind != "A_Expr" or type(where.lexpr).__name__ != "ColumnRef" or all_of(where.rexpr, "ColumnRef"):
-        return False
-    if where.kind.name == "AEXPR_OP":
-        return name_of(where.name) == "=" and getattr(where.lexpr.fields[-1], "sval", "") in ("id", "pk", "uuid")
-    return where.kind.name == "AEXPR_BETWEEN" or (where.kind.name == "AEXPR_IN" and name_of(where.name) == "=")
-
-
-@rule("TruncateStmt")
-def truncate(statement, world):
-    for relation in statement.relations:
-        if not world.is_new("table", table_of(relation)):
-            yield "emptied", table_of(relation), None
-
-
-@rule("CopyStmt")
-def copy(statement, world):
-    if statement.is_program or not statement.is_from:
-        yield "unknown", "COPY to or from the outside", None
 
 
 # Locks and maintenance
@@ -569,8 +541,9 @@ def copy(statement, world):
 
 @rule("LockStmt")
 def lock(statement, world):
-    for relation in statement.relations:
-        if statement.mode >= SHARE_LOCK and not world.is_new("table", table_of(relation)):
+    for relation in statement.relations if statement.mode >= SHARE_LOCK else ():
+        world.lock(table_of(relation))
+        if not world.is_new("table", table_of(relation)):
             yield "lock", table_of(relation), None
 
 
@@ -594,6 +567,7 @@ def reindex(statement, world):
 
 @rule("RefreshMatViewStmt")
 def refresh(statement, world):
+    yield from held("what %s is made of" % table_of(statement.relation), world)
     if not statement.concurrent and not world.is_new("materialized view", table_of(statement.relation)):
         yield from _locked([statement.relation], world)
 
@@ -604,6 +578,7 @@ def _locked(relations, world):
         yield "lock", "the tables meant", None
     for relation in relations:
         table = table_of(relation)
+        world.lock(table)
         size = None if world.is_new("table", table) else world.size(table)
         if size:
             yield "lock", table, size
@@ -649,6 +624,11 @@ def _brief(value):
 
 @rule("TransactionStmt")
 def transaction(statement, world):
+    kind = statement.kind.name.replace("TRANS_STMT_", "")
+    if kind in ("BEGIN", "START"):
+        world.begin()
+    elif kind in ("COMMIT", "ROLLBACK", "PREPARE"):
+        world.end(statement.chain)
     if "ROLLBACK" in statement.kind.name or "PREPARE" in statement.kind.name:
         yield "unknown", "a transaction that is taken back or prepared", None
 

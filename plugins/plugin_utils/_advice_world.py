@@ -13,6 +13,13 @@ from __future__ import annotations
 from enum import Enum
 
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+# Functions in defaults that are computed once for all rows.
+STABLE = {"now", "transaction_timestamp", "statement_timestamp", "current_database", "current_setting", "to_timestamp", "lower", "upper",
+          "md5", "make_date", "make_interval", "make_timestamp", "make_timestamptz", "to_date", "to_char", "concat", "array_fill", "timezone",
+          "date_trunc", "jsonb_build_object", "jsonb_build_array", "json_build_object", "json_build_array", "to_json", "to_jsonb", "length"}
+# Functions that a SELECT may call and harm nobody.
+HARMLESS = STABLE | {"setval", "nextval", "currval", "lastval", "pg_get_serial_sequence", "count", "max", "min", "sum", "version", "to_regclass",
+                     "pg_advisory_lock", "pg_advisory_xact_lock", "pg_advisory_unlock", "pg_try_advisory_lock", "pg_try_advisory_xact_lock"}
 
 
 class World:
@@ -29,6 +36,8 @@ class World:
         self.made = set()  # (kind, name) of what a pending migration has made
         self.temporary = set()  # those of them that end with the session
         self.columns = {}  # (table, column) that is new in an old table: {"default": bool, "required": bool}
+        self.in_transaction = False  # whether there was a BEGIN without a COMMIT
+        self.held = []  # the old tables that nobody can write to until the transaction ends, or not to some of their rows
 
     # What is new
 
@@ -62,6 +71,24 @@ class World:
     def column(self, table, name):
         """What is known of a new column in an old table, or None for a column that was there."""
         return self.columns.get((table, name))
+
+    # What is locked
+
+    def lock(self, name, kind="table"):
+        """A statement locks it against those who write, which lasts as long as the transaction does."""
+        if name not in self.held and not self.is_new(kind, name):
+            self.held.append(name)
+
+    def begin(self):
+        self.in_transaction = True
+
+    def end(self, chain=False):
+        """COMMIT; the end of a migration is none, for some tools print one transaction around all of them."""
+        self.in_transaction, self.held = chain, []
+
+    def end_statement(self):
+        if not self.in_transaction:  # each statement is a transaction of its own
+            self.held = []
 
     # What was there
 

@@ -14,6 +14,7 @@ from ansible_collections.slipway.app.plugins.module_utils._config.schema import 
     ENVIRONMENTS,
     PLACES,
     SCHEMA,
+    STOP_TIMEOUTS,
     check_environment,
     validate,
 )
@@ -71,6 +72,7 @@ def effective(documents, environment=None):
         if service["schedule"] and service["kind"] != "cron":
             raise SlipwayError("%s: services.%s has a schedule, which only services of kind cron can have." % (where, name))
         service["on"] = service["on"] or PLACES[service["kind"]]
+        service["stop_timeout"] = service["stop_timeout"] or STOP_TIMEOUTS[service["kind"]]
     return config
 
 

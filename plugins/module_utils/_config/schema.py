@@ -28,6 +28,10 @@ ENVIRONMENTS = ("dev", "stag", "uat", "prod")
 # Where a service of a kind runs unless it says so itself.
 PLACES = {"web": "app", "websocket": "app", "consumer": "consumer", "cron": "leader"}
 
+# How many seconds a service of a kind has to end unless it says so itself. Requests that web has go on for as long as the web
+# servers of the roles host and balancer wait for them, 60 seconds, and are answered.
+STOP_TIMEOUTS = {"web": 65, "websocket": 30, "consumer": 30, "cron": 30}
+
 # What decides the content of a package and of its releases: a package is built once for all environments, so no overlay
 # may change it.
 BASE_ONLY = ("application", "profile", "profile_version", "profile_flow", "build", "layers", "shared", "writable")
@@ -89,7 +93,7 @@ SCHEMA = Group({
         "on": Text(choices=["app", "consumer", "leader"]),  # default: the place of the kind
         "count": Number(1),
         "stop_signal": Text("TERM", choices=["TERM", "INT", "QUIT", "HUP", "KILL", "USR1", "USR2"]),
-        "stop_timeout": Number(30, minimum=1),
+        "stop_timeout": Number(None, minimum=1),  # default: that of the kind
         # When the command of a cron service is run, if it does not run all the time; needs the driver systemd.
         "schedule": Text(nullable=True, pattern=CALENDAR),
     }), NAME),
@@ -135,7 +139,7 @@ SCHEMA = Group({
         "build": Number(3600, minimum=1),  # of one build command
         "migrate": Number(3600, minimum=1),
         "command": Number(600, minimum=1),
-        "drain": Number(60, minimum=1),
+        "drain": Number(max(STOP_TIMEOUTS.values()), minimum=1),
         "start": Number(60, minimum=1),
     }),
     "hooks": Group({

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.record import Record
-from ansible_collections.slipway.app.plugins.module_utils._service.definition import STOP_ORDER, service_of
+from ansible_collections.slipway.app.plugins.module_utils._service.definition import START_ORDER, STOP_ORDER, service_of
 
 STATES = ("started", "stopped", "restarted", "resumed")
 _AFTER = {"started": "running", "restarted": "running", "stopped": "stopped", "removed": "absent"}
@@ -67,32 +67,46 @@ def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=
 
 
 def perform(state, steps, definitions, driver, drain, timeout):
-    """Carry out the plan of a state: first all that ends, then all that starts. Fills in seconds and killed.
+    """Carry out the plan of a state. Fills in seconds and killed of its steps.
 
-    drain is how many seconds programs may take to end, timeout how many all of them together may take to start.
+    What ends for good ends first, kind by kind. What is restarted follows kind by kind, too, web first: so users miss web for
+    its own restart only, however long a consumer takes to end, and where web does not come up, the rest goes on as it ran.
+    drain is how many seconds the programs of a kind may take to end, timeout how many all that start together may take.
     """
     by_name = {step.name: step for step in steps}
 
-    def names(*actions):
-        return [step.name for step in steps if step.action in actions]
+    def names(action, kind):
+        return [step.name for step in steps if step.action == action and step.kind == kind]
 
-    def defined(*actions):
-        return [definition for definition in definitions if definition.name in names(*actions)]
+    def defined(chosen):
+        return [definition for definition in definitions if definition.name in chosen]
 
-    ending = sorted(names("stopped", "restarted"), key=lambda name: (STOP_ORDER + ("",)).index(by_name[name].kind))
-    reports = driver.stop(ending, drain) if ending else {}
-    if names("removed"):
-        reports.update(driver.remove(names("removed"), drain))
-    for name, report in reports.items():
-        by_name[name].seconds += report.seconds
-        by_name[name].killed = report.killed
-    if state == "resumed":
-        driver.install(defined("updated"))
-    for name in names("updated"):
-        driver.autostart(name, by_name[name].before in ("running", "starting"))
-    if names("started", "restarted"):
-        for name, seconds in driver.start(defined("started", "restarted"), timeout).items():
+    def end(how, chosen):
+        for name, report in (how(chosen, drain) if chosen else {}).items():
+            by_name[name].seconds += report.seconds
+            by_name[name].killed = report.killed
+
+    def start(chosen):
+        for name, seconds in (driver.start(defined(chosen), timeout) if chosen else {}).items():
             by_name[name].seconds += seconds
+
+    for kind in STOP_ORDER + ("",):  # "" is that of a program of which no more is known
+        end(driver.stop, names("stopped", kind))
+        end(driver.remove, names("removed", kind))
+    updated = [step for step in steps if step.action == "updated"]
+    if state == "resumed":
+        driver.install(defined([step.name for step in updated]))
+    for step in updated:
+        driver.autostart(step.name, step.before in ("running", "starting"))
+    due = []
+    for kind in START_ORDER:
+        again = names("restarted", kind)
+        if again:  # which may take a while, and nothing that is due waits for it
+            start(due)
+            end(driver.stop, again)
+            due = []
+        due += again + names("started", kind)
+    start(due)
 
 
 def _started(definition, status):

@@ -97,7 +97,7 @@ SAFE = """
     ALTER TYPE status ADD VALUE 'late'
     ALTER TYPE status ADD VALUE IF NOT EXISTS 'late' AFTER 'open'
     CREATE DOMAIN d AS int CHECK (value > 0); DROP DOMAIN d
-    ALTER DOMAIN d VALIDATE CONSTRAINT c
+    CREATE DOMAIN d AS int; ALTER DOMAIN d VALIDATE CONSTRAINT c
     ALTER DOMAIN d DROP NOT NULL
     CREATE SEQUENCE s; ALTER SEQUENCE s RESTART; DROP SEQUENCE s
     ALTER SEQUENCE s OWNED BY big.n
@@ -118,8 +118,34 @@ SAFE = """
     UPDATE small SET name = 'x'
     UPDATE big SET n = 1 WHERE id = 5
     UPDATE big SET n = 1 WHERE id BETWEEN 1 AND 1000 AND n IS NULL
-    UPDATE big SET n = 1 WHERE code IN ('a', 'b') OR id = 3
+    UPDATE big SET n = 1 WHERE id IN (1, 2) OR id = 3
     UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big LIMIT 1000)
+    UPDATE big SET n = 1 WHERE ctid IN (SELECT ctid FROM big WHERE n IS NULL LIMIT 1000)
+    UPDATE big b SET n = 1 FROM small s WHERE b.id = 5 AND s.name = b.name
+    UPDATE big SET n = 1 WHERE big.id = 5
+    INSERT INTO big VALUES (1), (2) ON CONFLICT (id) DO UPDATE SET n = 1
+    INSERT INTO big SELECT * FROM small ON CONFLICT (id) DO UPDATE SET n = 1
+    INSERT INTO big SELECT * FROM big WHERE id = 5 ON CONFLICT (id) DO UPDATE SET n = 1
+    INSERT INTO big SELECT * FROM audit.log LIMIT 10 ON CONFLICT (id) DO UPDATE SET n = 1
+    INSERT INTO small SELECT * FROM big ON CONFLICT (id) DO UPDATE SET name = 'x'
+    SELECT * FROM small FOR UPDATE
+    SELECT * FROM big WHERE id IN (1, 2) FOR UPDATE
+    SELECT * FROM big WHERE n = 1 LIMIT 100 FOR UPDATE SKIP LOCKED
+    SELECT * FROM big FOR KEY SHARE
+    SELECT * FROM big b JOIN small s ON s.name = b.name FOR SHARE OF s
+    BEGIN; ALTER TABLE big ADD a int; ALTER TABLE big ADD CONSTRAINT c CHECK (a > 0) NOT VALID; COMMIT; ALTER TABLE big VALIDATE CONSTRAINT c
+    BEGIN; ALTER TABLE small ADD a int; ALTER TABLE small ADD CONSTRAINT c CHECK (a > 0) NOT VALID; ALTER TABLE small VALIDATE CONSTRAINT c; END
+    BEGIN; ALTER TABLE big ALTER n SET STATISTICS 500; ALTER TABLE big VALIDATE CONSTRAINT c; COMMIT
+    BEGIN; INSERT INTO small SELECT * FROM big; ALTER TABLE small ADD a int; COMMIT
+    ALTER TABLE small ADD a int; INSERT INTO small SELECT * FROM big
+    BEGIN; ALTER TABLE small ADD a int; INSERT INTO big (n) VALUES (1); UPDATE small SET name = 'x'; UPDATE big SET n = 1 WHERE id = 5; COMMIT
+    BEGIN; ALTER TABLE small ADD a int; SELECT setval(pg_get_serial_sequence('big', 'id'), coalesce(max("id"), 1), max("id") IS NOT null) FROM "big"; COMMIT
+    BEGIN; ALTER TABLE small ADD a int; INSERT INTO small SELECT name FROM big WHERE id IN (1, 2); SELECT count(*) FROM pg_class; COMMIT
+    BEGIN; ALTER TABLE small ADD a int; WITH one AS (SELECT 1 AS a) INSERT INTO small (a) SELECT a FROM one; SELECT * FROM big LIMIT 5; COMMIT
+    BEGIN; ALTER TABLE small ADD a int; CREATE TABLE fresh (a int); INSERT INTO fresh VALUES (1); INSERT INTO small (a) SELECT a FROM fresh; COMMIT
+    BEGIN; CREATE TABLE fresh (n int); INSERT INTO fresh SELECT n FROM big; ALTER TABLE fresh ADD FOREIGN KEY (n) REFERENCES big (id); COMMIT
+    CREATE PUBLICATION p; CREATE TABLE fresh (a int); CREATE PUBLICATION q FOR TABLE fresh
+    CREATE PUBLICATION p FOR ALL TABLES WITH (publish = 'insert, truncate')
     CREATE TABLE fresh (a int); DELETE FROM fresh WHERE a > 0
     MERGE INTO small USING big ON big.name = small.name WHEN MATCHED THEN UPDATE SET name = 'x' WHEN NOT MATCHED THEN INSERT VALUES ('y')
     LOCK TABLE big IN ROW EXCLUSIVE MODE
@@ -245,7 +271,8 @@ UNSAFE = """
     ALTER TABLE big ADD CONSTRAINT c CHECK (n > 0) NOT VALID => constraint
     ALTER TABLE big ADD CONSTRAINT c FOREIGN KEY (n) REFERENCES small (id) NOT VALID; ALTER TABLE big VALIDATE CONSTRAINT c => constraint
     ALTER DOMAIN d ADD CONSTRAINT c CHECK (value > 0) => constraint
-    ALTER DOMAIN d ADD CONSTRAINT c CHECK (value > 0) NOT VALID; ALTER DOMAIN d VALIDATE CONSTRAINT c => constraint
+    ALTER DOMAIN d ADD CONSTRAINT c CHECK (value > 0) NOT VALID => constraint
+    ALTER DOMAIN d VALIDATE CONSTRAINT c => unknown
     ALTER TABLE big DROP CONSTRAINT c => drop-constraint
     ALTER DOMAIN d DROP CONSTRAINT c => drop-constraint
     DROP INDEX i => drop-constraint
@@ -275,6 +302,26 @@ UNSAFE = """
     UPDATE big SET n = 1 WHERE id = 1 OR n > 5 => all-rows
     UPDATE big SET n = 1 WHERE NOT id = 1 => all-rows
     UPDATE big SET n = 1 WHERE id NOT IN (1, 2) => all-rows
+    UPDATE big SET n = 1 WHERE code IN ('a', 'b') OR id = 3 => all-rows
+    UPDATE big SET n = 1 WHERE status IN ('new') => all-rows
+    UPDATE big SET n = 1 WHERE created BETWEEN '2020-01-01' AND '2026-01-01' => all-rows
+    UPDATE big SET n = 1 WHERE id BETWEEN 1 AND 1000000 => all-rows
+    UPDATE big SET n = 1 WHERE status IN (SELECT status FROM big LIMIT 10) => all-rows
+    UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big LIMIT 1000000) => all-rows
+    UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big LIMIT ALL) => all-rows
+    UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big ORDER BY n FETCH FIRST 5 ROWS WITH TIES) => all-rows
+    UPDATE big SET n = 1 FROM small s WHERE s.id = 5 => all-rows
+    UPDATE big SET n = 1 FROM small WHERE id = 5 => all-rows
+    INSERT INTO big SELECT * FROM audit.log ON CONFLICT (id) DO UPDATE SET n = 1 => all-rows
+    INSERT INTO big SELECT * FROM generate_series(1, 1000000) ON CONFLICT (id) DO UPDATE SET n = 1 => all-rows
+    CREATE TABLE fresh AS SELECT * FROM big; INSERT INTO big SELECT * FROM fresh ON CONFLICT (id) DO UPDATE SET n = 1 => all-rows
+    WITH old AS (SELECT * FROM audit.log) INSERT INTO big SELECT * FROM old ON CONFLICT (id) DO UPDATE SET n = 1 => all-rows
+    WITH a AS (INSERT INTO big SELECT * FROM big ON CONFLICT (id) DO UPDATE SET n = 1 RETURNING n) SELECT * FROM a => all-rows
+    SELECT * FROM big FOR UPDATE => all-rows
+    SELECT * FROM big WHERE n = 1 FOR SHARE SKIP LOCKED => all-rows
+    SELECT * FROM big b JOIN small s ON s.name = b.name WHERE s.id = 5 FOR NO KEY UPDATE OF b => all-rows
+    SELECT * FROM (SELECT * FROM big) AS x FOR UPDATE OF x => all-rows
+    CREATE TABLE fresh AS SELECT * FROM big FOR UPDATE => all-rows
     UPDATE public.big b SET n = s.id FROM small s WHERE s.name = b.name => all-rows
     DELETE FROM big WHERE name = 'x' => deleted all-rows
     DELETE FROM big WHERE id > 0 => deleted all-rows
@@ -284,6 +331,35 @@ UNSAFE = """
     MERGE INTO big USING small ON big.id = small.id WHEN MATCHED THEN UPDATE SET n = 1 => all-rows
     WITH gone AS (DELETE FROM big RETURNING *) INSERT INTO small SELECT name FROM gone => emptied
     WITH a AS (SELECT 1), b AS (UPDATE big SET n = 1 RETURNING n) SELECT * FROM b => all-rows
+    BEGIN; ALTER TABLE big ADD a int; ALTER TABLE big ADD CHECK (a > 0) NOT VALID; ALTER TABLE big VALIDATE CONSTRAINT c; COMMIT => held-lock
+    ALTER TABLE big ADD a int, VALIDATE CONSTRAINT c => held-lock
+    BEGIN; ALTER TABLE small ADD a int; INSERT INTO archive SELECT * FROM big; COMMIT => held-lock
+    START TRANSACTION; ALTER TABLE small ADD a int; COMMIT AND CHAIN; ALTER TABLE small ADD b int; SELECT n FROM big; COMMIT => held-lock
+    BEGIN; SAVEPOINT a; ALTER TABLE small ADD a int; RELEASE a; CREATE TABLE fresh AS SELECT * FROM big; COMMIT => held-lock
+    BEGIN; ALTER TABLE small ADD a int; CREATE MATERIALIZED VIEW m AS SELECT * FROM big; COMMIT => held-lock
+    BEGIN; ALTER TABLE small ADD a int; SELECT * INTO fresh FROM big; COMMIT => held-lock
+    BEGIN; ALTER TABLE small ADD a int; REFRESH MATERIALIZED VIEW CONCURRENTLY top; COMMIT => held-lock
+    BEGIN; ALTER TABLE small ADD a int; UPDATE small SET a = (SELECT count(*) FROM big WHERE big.name = small.name); COMMIT => held-lock
+    BEGIN; ALTER TABLE small ADD a int; UPDATE small SET a = 1 FROM big WHERE big.name = small.name; COMMIT => held-lock
+    BEGIN; ALTER TABLE small ADD a int; UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big WHERE n IS NULL LIMIT 1000); COMMIT => held-lock
+    BEGIN; ALTER TABLE small ADD a int; SELECT max(n) FROM big; COMMIT => held-lock
+    BEGIN; ALTER TABLE small ADD a int; SELECT sum(id) FROM big; COMMIT => held-lock
+    BEGIN; CREATE INDEX i ON small (name); INSERT INTO archive SELECT * FROM big; COMMIT => held-lock
+    BEGIN; UPDATE small SET name = 'x'; INSERT INTO archive SELECT * FROM big; COMMIT => held-lock
+    BEGIN; CREATE TABLE fresh (n int REFERENCES big); INSERT INTO fresh SELECT n FROM big; COMMIT => held-lock
+    BEGIN; CREATE TABLE fresh (n int); ALTER TABLE fresh ADD FOREIGN KEY (n) REFERENCES big NOT VALID; INSERT INTO fresh SELECT n FROM big; COMMIT => held-lock
+    BEGIN; CREATE TABLE part PARTITION OF small FOR VALUES IN (1); INSERT INTO small SELECT * FROM big; COMMIT => held-lock
+    BEGIN; ALTER TABLE big ATTACH PARTITION small FOR VALUES IN (1); INSERT INTO archive SELECT * FROM big; COMMIT => held-lock
+    BEGIN; ALTER TABLE small ADD a int; ALTER TABLE small RENAME a TO b; SELECT * FROM big; COMMIT => held-lock
+    BEGIN; ALTER TRIGGER t ON small RENAME TO u; SELECT * FROM big; COMMIT => held-lock
+    BEGIN; REINDEX TABLE small; SELECT * FROM big; COMMIT => held-lock
+    BEGIN; ALTER SEQUENCE s CACHE 10; SELECT * FROM big; COMMIT => held-lock
+    BEGIN; CREATE TRIGGER t BEFORE INSERT ON small EXECUTE FUNCTION f(); SELECT * FROM big; COMMIT => behaviour held-lock
+    BEGIN; DROP TRIGGER t ON small; SELECT * FROM big; COMMIT => behaviour held-lock
+    BEGIN; CREATE OR REPLACE VIEW v AS SELECT 1; SELECT * FROM big; COMMIT => behaviour held-lock
+    BEGIN; LOCK TABLE small; SELECT * FROM big; COMMIT => lock held-lock
+    BEGIN; TRUNCATE small; SELECT * FROM big; COMMIT => emptied held-lock
+    BEGIN; SELECT * FROM small FOR UPDATE; SELECT * FROM big; COMMIT => held-lock
     LOCK TABLE big => lock
     LOCK TABLE small IN SHARE MODE => lock
     VACUUM FULL => lock
@@ -312,6 +388,9 @@ UNSAFE = """
     ALTER TABLE big DETACH PARTITION small => partition
     ALTER TABLE big DETACH PARTITION small CONCURRENTLY => partition
     ALTER TABLE big NO INHERIT small => partition
+    CREATE PUBLICATION p FOR ALL TABLES => unknown
+    CREATE PUBLICATION p FOR TABLES IN SCHEMA audit => unknown
+    CREATE PUBLICATION p FOR TABLE small WITH (publish = 'insert, delete') => unknown
     DO $$ BEGIN DROP TABLE big; END $$ => unknown
     CALL tidy() => unknown
     SELECT create_hypertable('big', 'n') => unknown
@@ -389,6 +468,18 @@ def test_unsafe_beside_the_old_release(line):
 def test_what_one_migration_makes_is_new_for_the_next():
     assert rules("CREATE TABLE fresh (a int)", "CREATE INDEX ON fresh (a)", "ALTER TABLE fresh DROP a") == []
     assert rules("ALTER TABLE small ADD a int DEFAULT 0 NOT NULL", "ALTER TABLE small ALTER a DROP DEFAULT") == ["no-default"]
+
+
+def test_a_transaction_may_go_on_in_the_next_migration():
+    """Some tools print one around all of them."""
+    assert rules("BEGIN; ALTER TABLE small ADD a int", "SELECT * FROM big", "COMMIT; SELECT * FROM big") == ["held-lock"]
+    assert rules("BEGIN; ALTER TABLE small ADD a int; COMMIT", "BEGIN; SELECT * FROM big; COMMIT") == []
+
+
+def test_a_lock_that_is_held_is_told_with_what_is_read_meanwhile():
+    [reason] = advise(facts("BEGIN; ALTER TABLE small ADD a int; ALTER TABLE big ADD b int; ALTER TABLE big VALIDATE CONSTRAINT c; COMMIT"))["rolling"]
+    assert reason["why"] == "nobody can write to small, big, which the transaction has locked, while big (5.0 GiB) is read"
+    assert reason["statement"] == "ALTER TABLE big VALIDATE CONSTRAINT c"
 
 
 def test_a_temporary_table_hides_an_old_one_in_its_own_migration_only():

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import copy
+import pathlib
 
 import pytest
+import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import (
     effective,
@@ -113,7 +115,7 @@ def test_profile_base_and_overlay_are_laid_on_each_other():
     assert config["database"]["migrations_table"] == "django_migrations"
     assert config["shared"] == ["media"]
     assert config["services"]["web"] == {
-        "kind": "web", "command": "serve", "on": "app", "count": 4, "stop_signal": "TERM", "stop_timeout": 30,
+        "kind": "web", "command": "serve", "on": "app", "count": 4, "stop_signal": "TERM", "stop_timeout": 65,
         "schedule": None}
     assert config["services"]["tick"]["on"] == "consumer"
     assert effective(documents, "dev")["services"]["web"]["count"] == 2
@@ -124,6 +126,23 @@ def test_profile_base_and_overlay_are_laid_on_each_other():
     ("web", "app"), ("websocket", "app"), ("consumer", "consumer"), ("cron", "leader")])
 def test_a_service_runs_where_its_kind_belongs(kind, place):
     assert effective({"base": service(kind=kind), "overlays": {}})["services"]["web"]["on"] == place
+
+
+@pytest.mark.parametrize("kind, seconds", [("web", 65), ("websocket", 30), ("consumer", 30), ("cron", 30)])
+def test_a_service_has_the_time_to_end_of_its_kind_unless_it_says_otherwise(kind, seconds):
+    assert effective({"base": service(kind=kind), "overlays": {}})["services"]["web"]["stop_timeout"] == seconds
+    assert effective({"base": service(kind=kind, stop_timeout=7), "overlays": {}})["services"]["web"]["stop_timeout"] == 7
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_web_ends_later_than_the_web_servers_give_up_on_its_requests(profile):
+    """What kills web sooner cuts off requests that everybody else still waits for, in a rolling upgrade."""
+    roles = pathlib.Path(__file__).parents[5] / "roles"
+    waited = [yaml.safe_load((roles / role / "defaults/main.yml").read_text())[role + "_request_seconds"] for role in ("host", "balancer")]
+    version = {"profile_version": VERSIONS[profile][-1][-1][0]} if profile in VERSIONS else {}
+    document = base(profile=profile, services={"web": {"kind": "web", "command": "serve"}}, **version)
+    config = effective({"base": document, "overlays": {}})
+    assert min(config["services"]["web"]["stop_timeout"], config["timeouts"]["drain"]) > max(waited)
 
 
 def test_what_is_missing_in_the_whole_is_named_with_its_files():

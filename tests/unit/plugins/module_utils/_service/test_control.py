@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._service.base import Status
-from ansible_collections.slipway.app.plugins.module_utils._service.control import plan
+from ansible_collections.slipway.app.plugins.module_utils._service.base import Status, StopReport
+from ansible_collections.slipway.app.plugins.module_utils._service.control import perform, plan
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
 
 
@@ -101,3 +101,74 @@ def test_names_and_kinds_choose():
 
 def test_a_service_of_another_host_is_no_mistake_and_nothing_to_do():
     assert actions("restarted", [WEB], [status("web", kind="web")], names=["mailer"], elsewhere=["mailer@1"]) == {}
+
+
+WEBSOCKET = definition("websocket", "websocket")
+TWO = [definition("mailer@1"), definition("mailer@2")]
+
+
+class Recorder:
+    """A driver that does nothing and tells what it was asked for; what is in broken does not come up."""
+
+    def __init__(self, broken=()):
+        self.calls, self._broken = [], broken
+
+    def stop(self, names, deadline=None):
+        self.calls.append("stop " + " ".join(names))
+        return {name: StopReport(float(deadline), name == "mailer@2") for name in names}
+
+    def remove(self, names, deadline=None):
+        self.calls.append("remove " + " ".join(names))
+        return {name: StopReport(float(deadline), False) for name in names}
+
+    def start(self, definitions, timeout, healthy=None):
+        self.calls.append("start " + " ".join(item.name for item in definitions))
+        for item in definitions:
+            if item.name in self._broken:
+                raise SlipwayError("The service %s does not stay up." % item.name)
+        return {item.name: 0.5 for item in definitions}
+
+    def install(self, definitions):
+        self.calls.append("install " + " ".join(item.name for item in definitions))
+
+    def autostart(self, name, enabled):
+        self.calls.append("autostart %s %s" % (name, enabled))
+
+
+def performed(state, definitions, statuses, driver=None, **options):
+    driver = driver or Recorder()
+    steps = plan(state, definitions, {one.name: one for one in statuses}, **options)
+    perform(state, steps, definitions, driver, 9, 10)
+    return driver.calls, {step.name: (step.seconds, step.killed) for step in steps}
+
+
+ALL = [WEB, WEBSOCKET, *TWO, CRON]
+RUNNING = [status("web", kind="web"), status("websocket", kind="websocket"), status("mailer@1"), status("mailer@2"), status("cron", kind="cron")]
+
+
+def test_what_stops_stops_kind_by_kind_and_web_last():
+    calls, steps = performed("stopped", ALL, RUNNING)
+    assert calls == ["stop cron", "stop mailer@1 mailer@2", "stop websocket", "stop web"]
+    assert steps["web"] == (9, False) and steps["mailer@2"] == (9, True)
+
+
+def test_web_is_down_for_its_own_restart_only():
+    calls, steps = performed("restarted", ALL, RUNNING[:4])
+    assert calls == ["stop web", "start web", "stop websocket", "start websocket", "stop mailer@1 mailer@2", "start mailer@1 mailer@2"]
+    assert steps == {"web": (9.5, False), "websocket": (9.5, False), "mailer@1": (9.5, False), "mailer@2": (9.5, True), "cron": (0, False)}
+
+
+def test_what_does_not_run_is_started_at_once_and_does_not_wait_for_what_ends():
+    assert performed("started", ALL, [])[0] == ["start web websocket mailer@1 mailer@2 cron"]
+    now = [status("mailer@1", release="0"), status("mailer@2"), status("old"), status("site", kind="web")]
+    assert performed("started", ALL, now)[0] == [
+        "remove old", "remove site", "start web websocket", "stop mailer@1", "start mailer@1 cron"]
+    assert performed("resumed", ALL, [status("mailer@1", "stopped", release="0"), status("web", kind="web", autostart=False)], wanted=["web"])[0] == [
+        "install web mailer@1", "autostart web True", "autostart mailer@1 False"]
+
+
+def test_where_web_does_not_come_up_the_rest_goes_on_as_it_ran():
+    driver = Recorder(broken=["web"])
+    with pytest.raises(SlipwayError, match="web does not stay up"):
+        performed("restarted", ALL, RUNNING, driver)
+    assert driver.calls == ["stop web", "start web"]

@@ -49,7 +49,7 @@ def test_definitions_are_complete(runtime, application):
     assert found["web"].argv == [sys.executable, "serve", "--port", "8000", "--name", "a b"]
     assert found["web"].cwd == release and "current" not in release
     assert found["mailer@2"].argv == ["work", os.path.join(application.root, "shared", "queue")]
-    assert found["mailer@1"].stop_timeout == 90 and found["web"].stop_timeout == 30
+    assert found["mailer@1"].stop_timeout == 90 and found["web"].stop_timeout == 65
 
 
 def test_each_release_has_a_namespace_of_its_own(application):
