@@ -276,6 +276,7 @@ def _plan(step, board, kind, asked):
         previous = {host: (report["found"]["current"] or {}).get("id") for host, report in board.reports.items()}
         return dict(_turns(board, asked), kind=kind, mode=board.mode, package=found["package"], digest=found["digest"],
                     reference=found["reference"], hosts=board.hosts, previous=previous, resting=board.resting(), owner=me,
+                    fence=max(report["found"]["fence"] for report in board.reports.values()),
                     accept_unsafe_mode=_names(asked["accept_unsafe_mode"]))
     if step == "assess":
         surveys = board.surveys()

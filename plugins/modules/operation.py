@@ -26,16 +26,19 @@ attributes:
       - With O(state=started), starting again is an error unless O(id) names the operation that is open.
 options:
   state:
-    description: Whether the operation is begun or ended here.
+    description:
+      - Whether the operation is begun or ended here.
+      - V(continued) extends its lease, and fails where it does not hold the lock any more. Say it before what cannot be taken back, after
+        work that may have taken longer than the lease. In check mode nothing is looked at, for O(state=started) has not taken the lock.
     type: str
-    choices: [started, finished]
+    choices: [started, continued, finished]
     required: true
   kind:
     description: What is done, one word such as C(backup). Required with O(state=started).
     type: str
   id:
     description:
-      - The operation. Required with O(state=finished).
+      - The operation. Required with O(state=continued) and O(state=finished).
       - With O(state=started), the operation that may be open already.
     type: str
   journal:
@@ -49,7 +52,9 @@ options:
     description: Who does it, for whoever is refused meanwhile.
     type: str
   lease:
-    description: Seconds after which others may take over when the operation was not closed.
+    description:
+      - Seconds after which others may take over when the operation was not closed, from O(state=started) or O(state=continued) on.
+      - M(slipway.app.postgres_restore) and M(slipway.app.postgres_copy) extend it while they work for the operation.
     type: int
     default: 900
   outcome:
@@ -139,6 +144,13 @@ def start(params, check):
     return {"id": identity, "kind": params["kind"], "outcome": "open"}, changed
 
 
+def go_on(params, check):
+    """Extend the lease; (operation, changed)."""
+    if not check:
+        Lock(params["root"]).beat(params["id"], lease=params["lease"])
+    return {"id": params["id"], "kind": params["kind"], "outcome": "open"}, False
+
+
 def finish(params, check):
     """Close the journal and give the lock back; (operation, changed)."""
     site = _host(params["root"])
@@ -173,7 +185,7 @@ def _open_here(root):
 
 def run(module):
     before = _open_here(module.params["root"])
-    action = start if module.params["state"] == "started" else finish
+    action = {"started": start, "continued": go_on, "finished": finish}[module.params["state"]]
     operation, changed = action(module.params, module.check_mode)
     operation = {key: operation[key] for key in ("id", "kind", "outcome")}
     after = operation["id"] if operation["outcome"] == "open" else ""
@@ -185,7 +197,7 @@ def main():
     module = AnsibleModule(
         argument_spec=dict(
             root=dict(type="path", required=True),
-            state=dict(type="str", choices=["started", "finished"], required=True),
+            state=dict(type="str", choices=["started", "continued", "finished"], required=True),
             kind=dict(type="str"),
             id=dict(type="str"),
             journal=dict(type="bool", default=True),
@@ -194,7 +206,7 @@ def main():
             outcome=dict(type="str", choices=["done", "failed"], default="done"),
             msg=dict(type="str", default=""),
         ),
-        required_if=[("state", "started", ("kind",)), ("state", "finished", ("id",))],
+        required_if=[("state", "started", ("kind",)), ("state", "continued", ("id",)), ("state", "finished", ("id",))],
         supports_check_mode=True,
     )
     try:

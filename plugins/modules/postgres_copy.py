@@ -136,6 +136,20 @@ options:
       python:
         description: Python interpreter of the application; without it, the one that runs this module.
         type: path
+  operation:
+    description:
+      - The operation that this is a part of, as M(slipway.app.operation) has begun it on this host. Its lease is extended for as long as this
+        works, and O(login_db) is not replaced unless it holds the lock still, as M(slipway.app.postgres_restore) says.
+    type: dict
+    suboptions:
+      root:
+        description: Folder of the application.
+        type: path
+        required: true
+      id:
+        description: Id of the operation.
+        type: str
+        required: true
   remove_leftovers:
     description:
       - Whether to drop what copies and restores that did not end have left. Otherwise it is named, and nothing is copied.
@@ -323,6 +337,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
+from ansible_collections.slipway.app.plugins.module_utils._operation.guard import PART_OF, part_of
 from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION, migration_by
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, TIMEOUTS, connection_from
@@ -357,8 +372,8 @@ def run(module):
     require_allowed("copy", params["source_environment"], params["allow_copy"], "allow_copy")
     require_confirmed(params["environment"], True, params["confirm"], params["login_db"], "copied")
     chosen = configs.effective(params, params["configs"], params["config"], configs.COPY, configs.ALL)
-    with Progress(params["progress"]) as progress:
-        restore = Restore(connection_from(params), wishes_from(params, chosen), progress)
+    with part_of(None if module.check_mode else params["operation"]) as objections, Progress(params["progress"]) as progress:
+        restore = Restore(connection_from(params), wishes_from(params, chosen), progress, objections)
         result = copy(restore, origin_from(params), chosen["way"] or "auto", params["bin_dir"], module.check_mode)
     result["database"] = params["login_db"]
     return result
@@ -382,6 +397,7 @@ def main():
             pre_swap_sql={"type": "list", "elements": "str"},
             pre_swap_hooks={"type": "list", "elements": "raw"},
             application={"type": "dict", "options": APPLICATION},
+            operation=PART_OF,
             remove_leftovers={"type": "bool", "default": False},
             keep_failed={"type": "bool", "default": False},
             environment={"type": "str", "choices": list(ENVIRONMENTS)},

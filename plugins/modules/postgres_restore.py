@@ -204,6 +204,22 @@ options:
           - Not with O(tables) and O(schemas). With O(source=:ready) only C(adopt.commands) are left to run.
         type: bool
         default: false
+  operation:
+    description:
+      - The operation that this is a part of, as M(slipway.app.operation) has begun it on this host. Its lease is extended for as long as
+        this works.
+      - Nothing is begun unless it holds the lock of the application, and what is live is not replaced unless it holds it still. An
+        upgrade that somebody has begun meanwhile would be undone by that.
+    type: dict
+    suboptions:
+      root:
+        description: Folder of the application.
+        type: path
+        required: true
+      id:
+        description: Id of the operation.
+        type: str
+        required: true
   remove_leftovers:
     description:
       - Whether to drop what restores that did not end have left. Otherwise it is named, and nothing is restored.
@@ -480,6 +496,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
 from ansible_collections.slipway.app.plugins.module_utils._operation.adoption import adoption_by
+from ansible_collections.slipway.app.plugins.module_utils._operation.guard import PART_OF, part_of
 from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION, migration_by
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs, dump_choice
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
@@ -591,8 +608,9 @@ def run(module):
     refuse_contradictions(params)
     require_confirmed(params["environment"], params["allow_restore"], params["confirm"], params["login_db"])
     adoption = adoption_from(params)
-    with Progress(params["progress"]) as progress:
-        restore = (PartRestore if parts(params) else Restore)(connection_from(params), wishes_from(params, chosen, adoption), progress)
+    with part_of(None if module.check_mode else params["operation"]) as objections, Progress(params["progress"]) as progress:
+        wishes = wishes_from(params, chosen, adoption)
+        restore = (PartRestore if parts(params) else Restore)(connection_from(params), wishes, progress, objections)
         if params["source"] in WAY:
             result = restore.go(params["source"], module.check_mode)
         elif params["source"] == ":ready":
@@ -601,8 +619,8 @@ def run(module):
             result = from_database(params, restore, module.check_mode)
         else:
             result = from_dump(params, restore, module.check_mode)
-    if adoption and params["swap"] and not module.check_mode:
-        adoption.finish()
+        if adoption and params["swap"] and not module.check_mode:
+            adoption.finish()
     # Nothing was left out, and the whole database was restored, unless it is said.
     return dict({"replaced": [], "made": [], "excluded": [], "excluded_data": [], "after_restore": []}, database=params["login_db"], **result)
 
@@ -627,6 +645,7 @@ def main():
             after_restore={"type": "bool"},
             application={"type": "dict", "options": dict(
                 APPLICATION, migrate={"type": "bool", "default": True}, adopt={"type": "bool", "default": False})},
+            operation=PART_OF,
             remove_leftovers={"type": "bool", "default": False},
             keep_failed={"type": "bool", "default": False},
             environment={"type": "str", "choices": list(ENVIRONMENTS)},

@@ -134,7 +134,7 @@ def test_a_migration_that_is_killed_and_others_who_come_meanwhile(shop, hanging,
             # It would move the tag of what is live.
             ("upgrade", {"reference": "main", "tag": "1.1.0", "force": True},
              ["nothing was changed", "holds the lock", "Wait until it", *who]),
-            ("recover", {}, ["nothing was changed", "holds the lock", "may still be at work", "takeover=true", *who]),
+            ("recover", {}, ["nothing was changed", "holds the lock", "It is at work on app1", "takeover=true", *who]),
             ("maintenance_off", {}, ["nothing was changed", "is open on this host", "Wait until it ends", *who]),
             ("service_start", {}, ["nothing was changed", "is open on this host", "Wait until it ends", *who])):
         other = run(shop, playbook, **variables)

@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application, running_daemon, script, until
 
 
 def notes(postgres):
@@ -21,6 +25,8 @@ def test_jobs_and_hooks_are_said_with_the_playbook(postgres, playbooks):
     assert notes(postgres) == {"dumped, here", "hook", "sql", "more"}
     asked = [line.split()[1].rstrip(",") for line in done.stdout.splitlines() if line.strip().startswith(('"jobs": ', '"verify": '))]
     assert set(asked) == {"3", "true"}, asked
+    # What it does, it does only as long as it holds the lock.
+    assert re.search(r'"operation": \{\s+"id": "\S+-restore-\d+",\s+"root": "', done.stdout)
 
 
 @pytest.mark.long
@@ -40,3 +46,18 @@ def test_it_is_said_what_is_live_where_there_is_nowhere_to_go(postgres, playbook
     assert done.returncode == 0 and "shop: nothing was changed; what was restored last is live. :post is there only after -e to=pre" in done.stdout, done.stdout
     done = playbooks(["database_reverse", "database_reverse"])
     assert done.returncode == 0 and "shop: nothing was changed; what was live before the last restore is live again" in done.stdout, done.stdout
+
+
+@pytest.mark.long
+def test_services_run_on_when_the_lock_was_lost_before_they_were_to_be_stopped(postgres, playbooks, tmp_path):
+    """Somebody took the restore for dead, and may be at an upgrade."""
+    with running_daemon() as daemon:
+        web = {"kind": "web", "command": script("trap 'touch ../../ended; exit' TERM; touch ../../ran; while :; do sleep 0.1; done")}
+        Application(tmp_path / "shop").release({"web": web})
+        done = playbooks(["service_start", "database_dump", "database_restore"], source="uat/shop", migrate=False, slipway_service_driver="supervisor",
+                         slipway_supervisor_socket=daemon.socket, slipway_supervisor_conf_dir=daemon.conf_dir,
+                         pre_swap_hooks=["rm %s" % (tmp_path / "shop" / "state" / "lock.json")])
+        until((tmp_path / "shop" / "ran").exists)
+        assert done.returncode and re.search(r"-restore-\d+ no longer holds the lock", done.stdout), done.stdout
+        assert "Stop the services that run" not in done.stdout and postgres.databases() == {"shop", "shop__ready"}
+        assert not (tmp_path / "shop" / "ended").exists()

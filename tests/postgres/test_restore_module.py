@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
@@ -41,6 +42,20 @@ def test_a_config_says_what_the_call_does_not(postgres, restored):
     assert postgres.connection().query("SELECT count(*) AS n FROM public.orders") == [{"n": 500}]
     assert restored(config="safe", configs=CONFIGS, reversible=False, pre_swap_hooks=[])["kept"] is None
     assert postgres.databases() == {"shop"}
+
+
+def test_what_is_live_is_not_replaced_for_an_operation_that_was_given_up_meanwhile(postgres, restored, tmp_path):
+    """Somebody took it for dead, and may have upgraded the database since."""
+    lock = Lock(str(tmp_path))
+    lock.acquire("restore-1", {"user": "ann"}, lease=0)
+    operation = {"root": str(tmp_path), "id": "restore-1"}
+    refused = restored(operation=operation, pre_swap_hooks=[["rm", lock.path]])
+    assert "restore-1 no longer holds the lock" in refused["msg"] and "What was restored waits as database \"shop__ready\"" in refused["msg"]
+    refused = restored(operation=operation, source=":ready")
+    assert "restore-1 no longer holds the lock" in refused["msg"] and "Nothing was changed" in refused["msg"]
+    assert postgres.connection().query("SELECT count(*) AS n FROM public.orders") == [{"n": 0}]
+    lock.acquire("restore-1", {"user": "ann"})
+    assert restored(operation=operation, source=":ready")["changed"]
 
 
 REFUSED = [

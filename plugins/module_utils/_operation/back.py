@@ -12,7 +12,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._operation import forward, rejoin, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.decide import Decision, decide, refuse_restore
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, ended, open_operation, operations, summary
-from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
+from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, step_is_at_work
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, FORWARD, MODES, READING
 from ansible_collections.slipway.app.plugins.module_utils._release.patches import patched
 
@@ -22,7 +22,7 @@ def survey(site):
 
     The operation is the one that is open, else the last one; closed_since is since when it keeps users out here, decided
     what was decided here about going on or back. ended says how all others ended here, releases has the digests of those
-    that are here, live is the one that is.
+    that are here, live is the one that is, fence the highest fencing number seen here, at_work whether a step is.
     """
     live, releases = site.releases.current(), site.releases.list()
     last = open_operation(site.root) or next(filter(None, (summary(Journal(site.root, name).records()) for name in operations(site.root))), None)
@@ -34,7 +34,8 @@ def survey(site):
     return {"operation": last, "ended": ended(site.root), "releases": [release.digest for release in releases],
             "live": {fact: getattr(live, fact) for fact in ("id", "digest", "package", "reference")} if live else None,
             "maintenance": site.maintenance.status(), "closed_since": closed_since, "decided": decided, "drain": site.drain.status(),
-            "holder": site.lock.holder(), "patched": patched(site.root)}
+            "holder": site.lock.holder(), "patched": patched(site.root), "fence": site.lock.fence(),
+            "at_work": step_is_at_work(site.root)}
 
 
 def assess(site, plan, check=False):
@@ -62,12 +63,19 @@ def assess(site, plan, check=False):
     if check:
         operation = Operation(site, leader["id"], leader["fence"], going_on)
         return {"decision": dict(_decide(site, operation, plan, lost, check)[0].as_dict(), mode=operation.mode)}
-    fence = site.lock.take_over(leader["id"], plan["owner"], force=plan["takeover"])
+    fence = _take_over(site, leader["id"], plan)
     operation = Operation(site, leader["id"], fence, going_on)
     with operation.step("assess") as outcome:
         decision, migration = _decide(site, operation, plan, lost, check)
         outcome.update(decision.as_dict(), migration=migration)
     return {"id": operation.id, "fence": fence, "plan": operation.plan, "decision": decision.as_dict()}
+
+
+def _take_over(site, operation, plan):
+    """Take over the lock of an operation, unless it is at work on some host, with a number that no host refuses; that number."""
+    surveys = plan["surveys"]
+    return site.lock.take_over(operation, plan["owner"], force=plan["takeover"], seen=max(survey["fence"] for survey in surveys.values()),
+                               busy=sorted(host for host in surveys if surveys[host]["at_work"]))
 
 
 def _lost_leader(site, plan, over):
@@ -106,7 +114,7 @@ def _led_by(host, plan, surveys):
 def _abandoned(site, leader, plan, check):
     """An operation of the module slipway.app.operation: what it was at, only its caller knows."""
     if not check:
-        fence = site.lock.take_over(leader["id"], plan["owner"], force=plan["takeover"])
+        fence = _take_over(site, leader["id"], plan)
         Operation(site, leader["id"], fence, leader["plan"]).close("abandoned", "Whoever had started it was gone.")
         site.lock.release(leader["id"])
     told = _nothing("Operation %s (%s) was left open by whoever had started it; it is closed now, and what it was at has to be looked after by "
@@ -157,7 +165,7 @@ def _without_its_leader(site, operation, begun, lost, check):
 def _release_unbegun(site, holder, plan, check):
     """The lock was taken, but there is no journal: it had not begun, or keeps none and can be said once more (patches)."""
     if not check:
-        site.lock.take_over(holder["operation"], plan["owner"], force=plan["takeover"])
+        _take_over(site, holder["operation"], plan)
         site.lock.release(holder["operation"])
     return _nothing("Operation %s had taken the lock and begun no journal; the lock is free again." % holder["operation"])
 
@@ -182,7 +190,7 @@ def _bring_along(site, plan, left, locks, check):
     name, going_on, decision = rejoin.decided(site.host, left, locks, plan["surveys"], plan["takeover"])
     if check:
         return {"decision": decision}
-    fence = site.lock.take_over(name, plan["owner"], force=plan["takeover"])
+    fence = _take_over(site, name, plan)
     return {"id": name, "fence": fence, "plan": going_on, "decision": decision}
 
 

@@ -28,10 +28,14 @@ def preflight(site, plan):
 
 
 def start(site, plan):
-    """Take the lock and open the leader's journal: from here on this operation is the only one."""
-    fence = site.lock.fence() + 1
-    operation = new_id(plan["kind"], fence)
-    given = site.lock.acquire(operation, plan["owner"])
+    """Take the lock and open the leader's journal: from here on this operation is the only one.
+
+    fence in the plan, which is no part of what the journal gets, is the highest number that any host has seen.
+    """
+    plan = dict(plan)
+    seen = max(site.lock.fence(), plan.pop("fence", 0))
+    operation = new_id(plan["kind"], seen + 1)
+    given = site.lock.acquire(operation, plan["owner"], seen=seen)
     started = Operation(site, operation, given, plan)
     try:
         started.begin()

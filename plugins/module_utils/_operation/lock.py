@@ -10,6 +10,7 @@ refuses a step that carries a lower number than it has seen: a controller that w
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -38,45 +39,55 @@ class Lock:
         """Who holds the lock: {operation, fence, owner, acquired, expires}, or None."""
         return read_json(self.path)
 
-    def acquire(self, operation, owner, lease=LEASE):
-        """Take the lock for an operation and return its fencing number; refused while anybody has it."""
+    def acquire(self, operation, owner, lease=LEASE, seen=0):
+        """Take the lock for an operation and return its fencing number; refused while anybody has it.
+
+        seen: the highest number that another host has seen. Each sees those of its own operations only, and leaders change.
+        """
         with self._mutex():
             holder = self.holder()
             if holder and holder["operation"] != operation:
                 raise SlipwayError(held(holder), untouched="Nothing was changed.",
                                    hint=advice(holder), operation=holder["operation"])
-            return self._give(operation, owner, lease)
+            return self._give(operation, owner, lease, seen)
 
-    def take_over(self, operation, owner, lease=LEASE, force=False):
-        """Take the lock of an operation whose owner is gone: dead on this machine, or its lease has run out."""
+    def take_over(self, operation, owner, lease=LEASE, force=False, seen=0, busy=()):
+        """Take the lock of an operation whose owner is gone: dead on this machine, or its lease has run out.
+
+        busy: the hosts on which a step is at work, which nobody here can hear of. seen is as for acquire.
+        """
         with self._mutex():
             holder = self.holder()
             if holder and holder["operation"] != operation:
                 raise SlipwayError(held(holder), untouched="Nothing was changed.", hint=advice(holder))
-            if holder and not force and not same(holder["owner"], owner) and alive(holder):
-                raise SlipwayError(
-                    held(holder), untouched="Nothing was changed.",
-                    hint="It may still be at work. Wait for it, or until its lease runs out at %s, or take over now with "
-                         "-e takeover=true when you know that it is gone." % stamp(holder["expires"]))
-            return self._give(operation, owner, lease)
+            if holder and not force and not same(holder["owner"], owner) and (busy or alive(holder)):
+                what = "is at work on %s. Wait until that has ended" % ", ".join(busy) if busy else (
+                    "may still be at work. Wait for it, or until its lease runs out at %s" % stamp(holder["expires"]))
+                raise SlipwayError(held(holder), untouched="Nothing was changed.",
+                                   hint="It %s, or take over now with -e takeover=true when you know that it is gone." % what)
+            return self._give(operation, owner, lease, seen)
 
-    def _give(self, operation, owner, lease):
+    def _give(self, operation, owner, lease, seen):
         # The fence first: a number that was given and not used is harmless, one given twice is not.
-        fence = self.fence() + 1
+        fence = max(self.fence(), seen) + 1
         write_json(self.fence_path, fence)
         moment = time.time()
         write_json(self.path, {"operation": operation, "fence": fence, "owner": owner, "acquired": moment,
                                "expires": moment + lease, "lease": lease})
         return fence
 
-    def beat(self, operation, fence):
-        """Extend the lease; an error when somebody else has taken over."""
+    def beat(self, operation, fence=None, lease=None):
+        """Extend the lease; an error when somebody else has taken over.
+
+        Who works for an operation without knowing its fence gives none. lease: how many seconds it lasts from now on, if others.
+        """
         with self._mutex():
             holder = self.holder()
-            if not holder or (holder["operation"], holder["fence"]) != (operation, fence):
-                raise SlipwayError("Operation %s no longer holds the lock." % operation,
-                                   hint=held(holder) if holder else "It was released.")
-            write_json(self.path, dict(holder, expires=time.time() + holder["lease"]))
+            if not holder or holder["operation"] != operation or fence not in (None, holder["fence"]):
+                raise SlipwayError("Operation %s no longer holds the lock. %s" % (
+                    operation, held(holder) if holder else "It was freed, as the playbook slipway.app.recover does it."))
+            lease = holder["lease"] if lease is None else lease
+            write_json(self.path, dict(holder, expires=time.time() + lease, lease=lease))
 
     def release(self, operation):
         """Give the lock back; nothing happens when the operation does not hold it."""
@@ -102,11 +113,21 @@ class Lock:
 
 def owner(user, controller, pid):
     """Who runs an operation: the user and process on the controller (a pid alone can come back after a reboot)."""
-    return {"user": user, "controller": controller, "pid": pid, "ticks": start_ticks(pid)}
+    return dict({"user": user, "controller": controller, "pid": pid, "ticks": start_ticks(pid)}, **_processes())
+
+
+def _processes():
+    """Whose processes can be seen from here: two machines, and two containers of one, may have the same name."""
+    seen = {"boot": None, "pids": None}
+    with contextlib.suppress(OSError):
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+            seen["boot"] = stream.read().strip()
+        seen["pids"] = os.readlink("/proc/self/ns/pid")
+    return seen
 
 
 def same(one, other):
-    return all(one.get(key) == other.get(key) for key in ("controller", "pid", "ticks"))
+    return all(one.get(key) == other.get(key) for key in ("controller", "boot", "pids", "pid", "ticks"))
 
 
 def alive(holder):
@@ -124,6 +145,8 @@ def _seen(who):
     """Whether the process of an owner lives; None where that cannot be seen from here."""
     if who.get("controller") != socket.gethostname() or not who.get("ticks"):
         return None
+    if "boot" in who and any(who[key] != value for key, value in _processes().items()):  # what an earlier version has written lacks them
+        return None
     return start_ticks(who["pid"]) == who["ticks"]
 
 
@@ -137,7 +160,8 @@ def held(holder):
 def advice(holder):
     if alive(holder):
         return "Wait until it ends; operation_log shows what it does."
-    return "It is no longer at work: run the playbook slipway.app.recover to finish or undo it."
+    known = "It is no longer at work" if gone(holder) else "Nothing was heard of it since its lease ran out at %s" % stamp(holder["expires"])
+    return "%s: run the playbook slipway.app.recover to finish or undo it." % known
 
 
 def stamp(moment):

@@ -31,6 +31,21 @@ def restore_point_of(operation):
     return operation.lower().replace("-", "_")
 
 
+def step_is_at_work(root):
+    """Whether a step is at work on this host."""
+    path = _step_path(root)
+    try:
+        with exclusive(path, 0) if os.path.exists(path) else contextlib.nullcontext():
+            return False
+    except BlockingIOError:
+        return True
+
+
+def _step_path(root):
+    """The file whose lock is held by the step that is at work on this host."""
+    return os.path.join(root, "state", ".step")
+
+
 class Operation:
     """One operation on one host.
 
@@ -103,11 +118,11 @@ class Operation:
     @contextlib.contextmanager
     def _alone(self, name):
         """Let no two steps be at work on a host: one whose connection was lost goes on, and has to end before it can be made up for."""
-        state = os.path.join(self.site.root, "state")
-        make_own_dir(state, 0o700)
+        path = _step_path(self.site.root)
+        make_own_dir(os.path.dirname(path), 0o700)
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(exclusive(os.path.join(state, ".step"), PATIENCE))
+                stack.enter_context(exclusive(path, PATIENCE))
             except BlockingIOError:
                 raise SlipwayError("A step whose connection was lost is still at work on this host, after %d seconds." % PATIENCE,
                                    untouched="The step %s has not begun." % name,

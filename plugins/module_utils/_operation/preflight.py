@@ -36,7 +36,7 @@ def check(site, kind, package, mode="maintenance", balancers=(), digest=None):
     findings = []
     current = site.releases.current()
     found = {"digest": None, "package": package, "current": current.as_dict() if current else None, "findings": findings,
-             "patched": carried(site)}
+             "patched": carried(site), "fence": site.lock.fence()}
     _collect(findings, _nothing_open, site)
     if kind == "upgrade" and current is None and site.leads:  # others are taken in
         findings.append("The application is not installed on %s, which leads (no release is live): run the playbook slipway.app.deploy, or "

@@ -58,12 +58,16 @@ class Wishes:
 
 
 class Restore:
-    """A restore into the place of the connection's login_db."""
+    """A restore into the place of the connection's login_db.
 
-    def __init__(self, connection, wishes, watch=None):
+    objections is asked for sentences that speak against it by now, at the last moment before the live database is touched.
+    """
+
+    def __init__(self, connection, wishes, watch=None, objections=list):
         self.connection = connection
         self.wishes = wishes
         self.watch = watch or (lambda phase, **more: None)
+        self.objections = objections
         self.place = Place(connection.login_db)
         self.database = connection.login_db
         self.seconds = {}
@@ -146,7 +150,7 @@ class Restore:
             if back in found:
                 raise SlipwayError("There is a database %s already, where the live one would go." % quote_ident(back),
                                    untouched="Nothing was changed.", hint="Drop the one that is not needed.")
-            self._raise_findings(problems(session, self.database, look(session, self.database)))
+            self._raise_findings(problems(session, self.database, look(session, self.database)) + self.objections())
             if not check:
                 with self._timed("swap"):
                     self.place.go(session, where)
@@ -156,7 +160,7 @@ class Restore:
     def _swap(self, session):
         """Put what is ready in its place, unless by now something speaks against it; it stays ready when that fails."""
         try:
-            self._raise_findings(problems(session, self.database, look(session, self.database), may_lack=True),
+            self._raise_findings(problems(session, self.database, look(session, self.database), may_lack=True) + self.objections(),
                                  "Database %s was not touched." % quote_ident(self.database))
             with self._timed("swap"):
                 return self.place.swap(session, self.place.ready, self.wishes.reversible)

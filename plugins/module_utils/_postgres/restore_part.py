@@ -211,6 +211,7 @@ class PartRestore(Restore):
 
     def _put(self, session, facts, tables, name, making):
         """Replace the rows by those of a database beside, with a way back where it is wanted; as _replace returns it."""
+        self._raise_findings(self.objections(), None)
         with self._timed("copy"):
             warnings = self.place.copy_live(session, facts) if self.wishes.reversible else []
         more, lost = self._replace(session, facts, tables, name, making)
@@ -280,6 +281,7 @@ class PartRestore(Restore):
                     live.execute(self.connection.patience(self.connection.maintenance_db))  # as for a swap: nobody can use the tables meanwhile
                     self.place.keep_copy(session, live)
                 number = live.query("SELECT pg_current_xact_id()::text AS number")[0]["number"]
+                self._raise_findings(self.objections(), None)  # once more: it may have waited for long
                 session.execute("SELECT 1")  # which was the only one to restore this database all the while, if it is there still
                 try:
                     live.execute("COMMIT")

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import os
+import time
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation import guard
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 
 DIFF = "--- /dev/null\n+++ b/news.txt\n@@ -0,0 +1 @@\n+open on Sunday\n"
@@ -56,3 +58,35 @@ def test_nothing_is_patched_while_an_upgrade_holds_the_lock(run_module, root):
         assert "Operation upgrade-1 holds the lock: started by bob on another.example" in refused["msg"]
         assert "Nothing was changed. Wait until it ends" in refused["msg"]
     assert not os.path.exists(os.path.join(root, "current", "news.txt"))
+
+
+def test_who_works_long_says_that_it_is_still_there_or_learns_that_it_was_given_up(run_module, root):
+    begun = begin(run_module, root, lease=60)["operation"]["id"]
+    go_on = {"root": root, "state": "continued", "id": begun, "lease": 600}
+    went_on = run_module("operation", go_on)
+    assert not went_on["changed"] and went_on["operation"]["outcome"] == "open"
+    assert Lock(root).holder()["expires"] > time.time() + 500 and Lock(root).holder()["lease"] == 600
+    Lock(root).release(begun)
+    assert "Operation %s no longer holds the lock. It was freed" % begun in run_module("operation", go_on)["msg"]
+    assert Lock(root).holder() is None and not run_module("operation", go_on, check=True).get("failed")
+
+
+def test_a_part_of_an_operation_keeps_its_lock_and_notices_when_it_is_lost(tmp_path, monkeypatch):
+    lock = Lock(str(tmp_path))
+    lock.acquire("restore-1", UPGRADE, lease=0.5)
+    monkeypatch.setattr(guard, "BEAT", 0.02)
+    operation = {"root": str(tmp_path), "id": "restore-1"}
+    with guard.part_of(operation) as objections:
+        until = time.monotonic() + 10
+        expires = lock.holder()["expires"]
+        while lock.holder()["expires"] == expires and time.monotonic() < until:
+            time.sleep(0.01)
+        assert lock.holder()["expires"] > expires and objections() == []
+        lock.release("restore-1")
+        assert "no longer holds the lock" in objections()[0]
+        lock.acquire("upgrade-2", UPGRADE)
+        assert "restore-1 no longer holds the lock. Operation upgrade-2 holds the lock: started by bob" in objections()[0]
+    with pytest.raises(SlipwayError, match="no longer holds the lock.*Nothing was changed"), guard.part_of(operation):
+        pytest.fail("It has begun.")
+    with guard.part_of(None) as objections:
+        assert objections() == []

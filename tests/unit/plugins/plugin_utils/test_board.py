@@ -13,7 +13,7 @@ from ansible.utils.display import Display
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.slipway.app.plugins.action.operation_step import ActionModule, _turns
+from ansible_collections.slipway.app.plugins.action.operation_step import ActionModule, _plan, _turns
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, STEPS
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board, Reports
@@ -145,6 +145,12 @@ def test_a_lock_that_is_refused_touches_nothing():
     board = _board(app1={"failures": {"start": "Operation x holds the lock."}})
     assert _runs(board) == {}
     assert report(board, "upgrade")[0] == "refused"
+
+
+def test_the_plan_has_the_highest_fencing_number_of_all_hosts():
+    found = dict(FOUND, reference="2")
+    board = _board(**{host: {"found": dict(found, fence=fence)} for host, fence in (("app1", 13), ("app2", 20), ("worker", 0))})
+    assert _plan("start", board, "upgrade", {"accept_unsafe_mode": ""})["fence"] == 20
 
 
 class Lost(ActionModule):

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached
-from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, rejoin
+from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, rejoin, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.engine import run_step
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, operations
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
@@ -364,3 +364,55 @@ def test_an_empty_journal_is_not_the_last_operation(tmp_path):
     begun(where, EARLY).close("done", "")
     open(Journal(where.root, LATE).path, "wb").close()
     assert back.survey(where)["operation"]["id"] == EARLY and list(back.survey(where)["ended"]) == [EARLY]
+
+
+def test_whoever_recovers_gets_a_number_that_no_host_refuses(tmp_path):
+    """Patches and restores have raised that of the host that led before."""
+    where, follower, unbegun = site(tmp_path), site(tmp_path, "app2"), site(tmp_path, "app3")
+    where.params = {"database": {}}
+    begun(where, EARLY)
+    begun(follower, EARLY)
+    follower.lock.pass_fence(20)
+    unbegun.lock.pass_fence(30)
+    told = assess(where, follower, unbegun)
+    assert told["fence"] == 31 and told["decision"]["direction"] == "back"
+    for each in (follower, unbegun):
+        run_step(each, "quiesce", {"operation": told, "decision": told["decision"]}, {})
+    assert unbegun.lock.fence() == 31
+
+
+def test_who_follows_what_was_closed_without_him_gets_such_a_number_too(tmp_path):
+    where, follower = site(tmp_path), site(tmp_path, "app2")
+    begun(where, EARLY).close("undone", "It was undone.")
+    begun(follower, EARLY)
+    follower.lock.pass_fence(20)
+    told = assess(where, follower)
+    Operation(follower, EARLY, told["fence"], PLAN).check_fence()
+
+
+def test_an_upgrade_begins_with_a_number_that_no_host_refuses(tmp_path):
+    where = site(tmp_path)
+    given = forward.start(where, dict(PLAN, fence=20))
+    assert given["fence"] == 21 and given["id"].endswith("-upgrade-21") and "fence" not in given["plan"]
+
+
+def test_nobody_recovers_what_is_at_work_on_a_host_that_does_not_lead(tmp_path):
+    where, follower = site(tmp_path), site(tmp_path, "app2")
+    begun(where, EARLY)
+    where.lock.beat(EARLY, lease=-1)
+    bob = {"user": "bob", "controller": "another.example"}
+    with begun(follower, EARLY).step("drain"):
+        with pytest.raises(SlipwayError, match="is at work on app2"):
+            assess(where, follower, takeover=False, owner=bob)
+    assert assess(where, follower, takeover=False, owner=bob)["decision"]["direction"] == "back"
+
+
+def test_who_watches_keeps_the_lease(tmp_path, monkeypatch):
+    """In the modes in which hosts take turns, the leader has the first one, and does nothing else until all have had theirs."""
+    where = site(tmp_path)
+    operation = begun(where, EARLY, dict(PLAN, mode="rolling"))
+    where.lock.beat(EARLY, lease=1)
+    expires = where.lock.holder()["expires"]
+    monkeypatch.setattr(services, "check_live", lambda *_about: None)  # it is well at once
+    run_step(where, "watch", {"operation": {"id": EARLY, "fence": operation.fence, "plan": operation.plan}, "decision": None}, {})
+    assert where.lock.holder()["expires"] > expires

@@ -247,6 +247,7 @@ def test_users_are_served_all_the_time_only_where_they_are_let_in_and_sent(make,
         found = preflight.check(host.site, "upgrade", "shop:2.0", mode, balancers)["findings"]
         return [one for one in found if "is in maintenance" in one or "No users" in one]
 
+    assert preflight.check(host.site, "upgrade", "", "rolling")["fence"] == host.operation.fence
     with answering((200, DOWN)) as (down, _asked), answering((200, UP)) as (up, _asked2), answering((404, "")) as (dumb, _asked3):
         assert findings("rolling", up, dumb) == []
         (finding,) = findings("rolling", up, down)

@@ -81,6 +81,40 @@ def test_only_a_process_of_this_machine_is_known_to_be_gone(who, known):
     assert gone({"owner": who or _dead(), "expires": 0}) is known
 
 
+@pytest.mark.parametrize("other", [{"boot": "another machine"}, {"pids": "pid:[1]"}])
+def test_a_namesake_of_this_machine_is_judged_by_the_lease_alone(tmp_path, other):
+    """Two laptops, or two containers of one, may have the same name: no process of theirs can be looked for here."""
+    lock = Lock(str(tmp_path))
+    lock.acquire("op-1", dict(_dead(), **other))
+    assert alive(lock.holder()) and not gone(lock.holder())
+    with pytest.raises(SlipwayError, match="takeover=true"):
+        lock.take_over("op-1", ME)
+    lock.acquire("op-1", dict(ME, **other), lease=-1)
+    assert not alive(lock.holder()) and not gone(lock.holder())
+    lock.take_over("op-1", ME)
+
+
+def test_what_an_earlier_version_has_written_is_judged_as_it_was(tmp_path):
+    before = {key: value for key, value in _dead().items() if key not in ("boot", "pids")}
+    assert gone({"owner": before, "expires": 0})
+
+
+def test_nobody_takes_over_what_is_at_work_on_another_host(tmp_path):
+    """The leader has nothing to do meanwhile, and does not hear of it."""
+    lock = Lock(str(tmp_path))
+    lock.acquire("op-1", ELSEWHERE, lease=-1)
+    with pytest.raises(SlipwayError, match="It is at work on app2, app3. Wait until that has ended.*takeover=true"):
+        lock.take_over("op-1", ME, busy=["app2", "app3"])
+    lock.take_over("op-1", ME, force=True, busy=["app2"])
+
+
+def test_who_was_not_heard_of_is_not_called_dead(tmp_path):
+    lock = Lock(str(tmp_path))
+    lock.acquire("op-1", ELSEWHERE, lease=-1)
+    with pytest.raises(SlipwayError, match="Nothing was heard of it since its lease ran out at .* UTC: run the playbook slipway.app.recover"):
+        lock.acquire("op-2", ME)
+
+
 def test_the_fence_only_rises(tmp_path):
     lock = Lock(str(tmp_path))
     numbers = []
@@ -92,6 +126,9 @@ def test_the_fence_only_rises(tmp_path):
         lock.pass_fence(2)
     lock.pass_fence(7)
     assert lock.acquire("op-4", ME) == 8
+    assert lock.take_over("op-4", ME, seen=20) == 21 and lock.take_over("op-4", ME, seen=20) == 22
+    lock.release("op-4")
+    assert lock.acquire("op-5", ME, seen=30) == 31
 
 
 def test_of_many_at_once_exactly_one_gets_the_lock(tmp_path):
