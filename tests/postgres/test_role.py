@@ -20,14 +20,14 @@ def play(tmp_path):
     Application(tmp_path / "first").release({})
     (tmp_path / "hosts").write_text("[app]\nfirst\nsecond\n", encoding="utf-8")
 
-    def run(entry, **more):
+    def run(entry, *options, **more):
         variables = dict({
             "ansible_connection": "local", "ansible_python_interpreter": sys.executable, "slipway_environment": "uat",
             "slipway_root": "%s/{{ inventory_hostname }}" % tmp_path, "slipway_database": {"login_host": str(tmp_path), "login_db": "shop"}}, **more)
         tasks = [{"ansible.builtin.include_role": {"name": "slipway.app.database", "tasks_from": entry}}]
         (tmp_path / "play.json").write_text(json.dumps([{"hosts": "app", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
         playbook = entry if entry.startswith("slipway.app.") else "play.json"
-        done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-i", "hosts", playbook, "-e", json.dumps(variables)], cwd=tmp_path,
+        done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-i", "hosts", playbook, "-e", json.dumps(variables), *options], cwd=tmp_path,
                               capture_output=True, text=True, check=False)
         assert done.returncode, done.stdout
         return done.stdout
@@ -49,6 +49,11 @@ def test_what_may_not_be_restored_is_not_copied_over_either(play):
     output = play("copy", database_copy_source="other", slipway_allow_restore="no")  # as a text, which -e makes of it
     assert "Database shop may not be restored: slipway_allow_restore forbids it" in output
     assert "database : Copy the database]" not in output
+
+
+def test_no_host_is_left_out_whose_services_would_run_on(play):
+    output = play("restore", "--limit", "second", database_source=":ready")
+    assert "say it without --limit" in output and "Take the lock" not in output
 
 
 @pytest.mark.long

@@ -10,6 +10,7 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import forward, rejoin, services
+from ansible_collections.slipway.app.plugins.module_utils._operation.action import at_work
 from ansible_collections.slipway.app.plugins.module_utils._operation.decide import Decision, decide, refuse_restore
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, ended, open_operation, operations, summary
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, step_is_at_work
@@ -22,7 +23,8 @@ def survey(site):
 
     The operation is the one that is open, else the last one; closed_since is since when it keeps users out here, decided
     what was decided here about going on or back. ended says how all others ended here, releases has the digests of those
-    that are here, live is the one that is, fence the highest fencing number seen here, at_work whether a step is.
+    that are here, live is the one that is, fence the highest fencing number seen here, at_work whether a step or an
+    action is.
     """
     live, releases = site.releases.current(), site.releases.list()
     last = open_operation(site.root) or next(filter(None, (summary(Journal(site.root, name).records()) for name in operations(site.root))), None)
@@ -35,7 +37,7 @@ def survey(site):
             "live": {fact: getattr(live, fact) for fact in ("id", "digest", "package", "reference")} if live else None,
             "maintenance": site.maintenance.status(), "closed_since": closed_since, "decided": decided, "drain": site.drain.status(),
             "holder": site.lock.holder(), "patched": patched(site.root), "fence": site.lock.fence(),
-            "at_work": step_is_at_work(site.root)}
+            "at_work": step_is_at_work(site.root) or bool(at_work(site.root))}
 
 
 def assess(site, plan, check=False):

@@ -147,7 +147,12 @@ def _seen(who):
         return None
     if "boot" in who and any(who[key] != value for key, value in _processes().items()):  # what an earlier version has written lacks them
         return None
-    return start_ticks(who["pid"]) == who["ticks"]
+    try:
+        if start_ticks(1) is None:  # /proc hides the processes of others (its option hidepid), the living ones as well
+            return None
+        return start_ticks(who["pid"]) == who["ticks"]
+    except PermissionError:
+        return None
 
 
 def held(holder):

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import write_json
+from ansible_collections.slipway.app.plugins.module_utils._operation import lock as locks
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, alive, gone, owner
 
 ME = owner("ann", socket.gethostname(), os.getpid())
@@ -92,6 +93,18 @@ def test_a_namesake_of_this_machine_is_judged_by_the_lease_alone(tmp_path, other
     lock.acquire("op-1", dict(ME, **other), lease=-1)
     assert not alive(lock.holder()) and not gone(lock.holder())
     lock.take_over("op-1", ME)
+
+
+@pytest.mark.parametrize("shown", [None, PermissionError])
+def test_where_processes_of_others_are_hidden_none_is_known_to_be_gone(monkeypatch, shown):
+    """/proc may be mounted so (proc(5), hidepid)."""
+    def look(pid):
+        if shown and pid == 1:
+            raise shown
+        return None
+
+    monkeypatch.setattr(locks, "start_ticks", look)
+    assert not gone({"owner": ME, "expires": 0})
 
 
 def test_what_an_earlier_version_has_written_is_judged_as_it_was(tmp_path):
