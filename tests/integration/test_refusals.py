@@ -152,6 +152,14 @@ def test_a_configuration_blob_with_a_flipped_bit(shop, refused, package):
         refused("upgrade", package=package, says=["nothing was changed", digest, "damaged", "Build the package again"])
 
 
+@pytest.mark.long
+def test_a_tag_that_somebody_else_has_moved_since_it_was_built(refused):
+    built = "sha256:" + "0" * 64
+    said = refused("upgrade", reference="1.0.0", package_built={"package": "shop:1.0.0", "digest": built, "changed": True},
+                   says=["nothing was changed", "- app1: shop:1.0.0 is another package by now", "say -e package=shop@%s." % built])
+    assert said.count("moved the tag") == 3  # hosts
+
+
 def test_a_second_installation(refused):
     """Nothing is built for it either."""
     refused("deploy", reference="1.2.0", says=["nothing was changed", "already installed on app1",
