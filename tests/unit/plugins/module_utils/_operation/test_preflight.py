@@ -109,6 +109,16 @@ def test_debugging_that_is_off_or_for_developers(debugging_in, environment, prof
 def test_a_program_for_developers_is_refused_where_users_are(tmp_path, environment, profile, name, refused):
     (tmp_path / "public").mkdir()
     (tmp_path / "public" / name).symlink_to("nowhere")
-    site = SimpleNamespace(environment=environment, config=lambda documents: {"profile": profile})
-    with pytest.raises(SlipwayError, match="The package has public/%s" % name) if refused else contextlib.nullcontext():
-        debugging.refuse_files(site, SimpleNamespace(path=str(tmp_path), documents=None))
+    release = SimpleNamespace(id="2", path=str(tmp_path), documents=None)
+
+    def look(current, previous):
+        releases = SimpleNamespace(current=lambda: current, previous=lambda: previous)
+        debugging.refuse_files(SimpleNamespace(environment=environment, releases=releases,
+                                               config=lambda documents: {"profile": profile}), release)
+
+    other = SimpleNamespace(id="1")
+    for lived in ((None, None), (other, None), (other, other)):
+        with pytest.raises(SlipwayError, match="The package has public/%s" % name) if refused else contextlib.nullcontext():
+            look(*lived)
+    for lived in ((release, other), (other, release)):
+        look(*lived)

@@ -106,5 +106,13 @@ def test_a_name_that_somebody_else_has_is_left_to_them(units, tmp_path):
 
 def test_paths_that_systemd_cannot_take_are_refused(units):
     for root in ("/srv/two\nlines", "/srv/end\\"):
-        with pytest.raises(SlipwayError, match="systemd cannot work with the path"):
+        with pytest.raises(SlipwayError, match="systemd cannot work with '"):
             units(root).write(define(root=root), None)
+
+
+@pytest.mark.parametrize("text", ["stop_signal", "kind", "schedule"])
+@pytest.mark.parametrize("end", ["\nUser=root", "\rUser=root", "\\"])
+def test_no_text_of_a_service_adds_a_line_to_its_unit(units, tmp_path, text, end):
+    with pytest.raises(SlipwayError, match="systemd cannot work with 'TERM"):
+        units().write(define(**{text: "TERM" + end}), OWNER)
+    assert os.listdir(tmp_path / "system") == []
