@@ -119,8 +119,8 @@ class RelativePath(Text):
 class Number(Field):
     """A number of at least minimum, whole unless said otherwise; of at most maximum: a moment so many seconds away has a date."""
 
-    def __init__(self, default, minimum=0, maximum=10 ** 9, whole=True):
-        super().__init__(default)
+    def __init__(self, default=None, minimum=0, maximum=10 ** 9, whole=True, **options):
+        super().__init__(default, **options)
         self.minimum = minimum
         self.maximum = maximum
         self.types = (int,) if whole else (int, float)
@@ -162,13 +162,16 @@ class ListOf(Field):
     expected = "a list"
     types = (list,)
 
-    def __init__(self, item):
-        super().__init__([])
+    def __init__(self, item, **options):
+        super().__init__([], **options)
         self.item = item
 
     def check_content(self, value, where, key):
         for index, item in enumerate(value):
             self.item.check(item, where, "%s[%d]" % (key, index))
+
+    def known(self, value):
+        return [self.item.known(item) for item in value] if isinstance(value, list) else value
 
     def filled(self, value, where, key):
         return [self.item.filled(item, where, "%s[%d]" % (key, index)) for index, item in enumerate(value)]
@@ -205,8 +208,8 @@ class Group(Field):
     expected = "a mapping"
     types = (dict,)
 
-    def __init__(self, fields):
-        super().__init__({})
+    def __init__(self, fields, **options):
+        super().__init__({}, **options)
         self.fields = fields
 
     def check_content(self, value, where, key):
