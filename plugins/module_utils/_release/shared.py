@@ -113,8 +113,8 @@ def _rename_unless_there(part, target):
 
 def _sweep(folder):
     """Remove what killed runs left here. What is young may be another host's, which is at work."""
-    for name in os.listdir(folder):
-        path = os.path.join(folder, name)
-        with contextlib.suppress(OSError):  # gone meanwhile, or in nobody's way
+    with contextlib.suppress(OSError):  # gone meanwhile, or in nobody's way
+        for name in os.listdir(folder):
+            path = os.path.join(folder, name)
             if name.startswith(PART) and os.lstat(path).st_mtime < time.time() - OLD:
                 remove_tree(path)

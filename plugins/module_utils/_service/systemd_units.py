@@ -119,7 +119,7 @@ class UnitFiles:
             facts = dict(
                 unit=unit + ".service", root=_possible(self.root), specified_root=_specified(self.root), kind=_possible(definition.kind),
                 program=definition.name, definition=definition.digest, stop_timeout=definition.stop_timeout,
-                schedule=_possible(definition.schedule or ""), user="User=%s\n" % owner.name if owner else "",
+                schedule=_possible((definition.schedule or "").strip()), user="User=%s\n" % owner.name if owner else "",
                 cwd=_specified(definition.cwd), environment=_specified(self._environment(unit)),
                 command=command_line(definition.argv), identifier=unit, stop_signal=_possible(definition.stop_signal),
                 stop_wait=definition.stop_timeout + 5)

@@ -77,7 +77,7 @@ def test_a_unit_is_for_the_owner_and_a_secret_is_not_in_it(units, tmp_path):
 
 
 def test_a_schedule_is_a_timer_and_what_comes_back_after_a_reboot(units, tmp_path):
-    units().write(define("cron", schedule="*:0/5"), None)
+    units().write(define("cron", schedule="*:0/5 "), None)
     facts = units().read()["cron"]
     assert "OnCalendar=*:0/5\n" in read(tmp_path, "shop-cron.timer") and "User=" not in read(tmp_path, "shop-cron.service")
     assert "Type=oneshot\n" in read(tmp_path, "shop-cron.service") and "Restart=" not in read(tmp_path, "shop-cron.service")
