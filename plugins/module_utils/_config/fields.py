@@ -16,6 +16,10 @@ import shlex
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 
+# NUL ends a text, and UTF-8 has no place for half a pair of surrogates; JSON can write both.
+_IMPOSSIBLE = re.compile(r"[\0\ud800-\udfff]")
+_WHY = "It has a character in it that no program can be given."
+
 
 class Field:
     """One value. expected is the word for it in an error message."""
@@ -38,6 +42,10 @@ class Field:
 
     def check_content(self, value, where, key):
         """Refuse a value of the right type that makes no sense."""
+
+    def known(self, value):
+        """The value without the keys that this version does not know."""
+        return value
 
     def filled(self, value, where, key):
         return value
@@ -65,8 +73,10 @@ class Text(Field):
     def check_content(self, value, where, key):
         if self.choices and value not in self.choices:
             raise self.wrong(value, where, key, nearest(value, self.choices))
-        if self.pattern and not re.match("(?:%s)$" % self.pattern[0], value) or "\0" in value:
+        if self.pattern and not re.fullmatch(self.pattern[0], value):
             raise self.wrong(value, where, key)
+        if _IMPOSSIBLE.search(value):
+            raise self.wrong(value, where, key, _WHY)
 
     def wrong(self, value, where, key, advice=None):
         if isinstance(value, (bool, int, float)) and not self.choices:
@@ -107,17 +117,20 @@ class RelativePath(Text):
 
 
 class Number(Field):
-    """A number of at least minimum, whole unless said otherwise."""
+    """A number of at least minimum, whole unless said otherwise; of at most maximum: a moment so many seconds away has a date."""
 
-    def __init__(self, default, minimum=0, whole=True):
-        super().__init__(default)
+    def __init__(self, default=None, minimum=0, maximum=10 ** 9, whole=True, **options):
+        super().__init__(default, **options)
         self.minimum = minimum
+        self.maximum = maximum
         self.types = (int,) if whole else (int, float)
         self.expected = "a %s of at least %s" % ("whole number" if whole else "number", minimum)
 
     def check_content(self, value, where, key):
         if not value >= self.minimum:
             raise self.wrong(value, where, key)
+        if value > self.maximum:
+            raise self.wrong(value, where, key, "At most %s makes sense." % self.maximum)
 
 
 class Command(Field):
@@ -139,6 +152,8 @@ class Command(Field):
             raise self.wrong(value, where, key, "It cannot be split into words: %s." % error) from error
         if not words and not self.may_be_empty or words and not words[0]:
             raise self.wrong(value, where, key)
+        if any(map(_IMPOSSIBLE.search, words)):
+            raise self.wrong(value, where, key, _WHY)
 
 
 class ListOf(Field):
@@ -147,13 +162,16 @@ class ListOf(Field):
     expected = "a list"
     types = (list,)
 
-    def __init__(self, item):
-        super().__init__([])
+    def __init__(self, item, **options):
+        super().__init__([], **options)
         self.item = item
 
     def check_content(self, value, where, key):
         for index, item in enumerate(value):
             self.item.check(item, where, "%s[%d]" % (key, index))
+
+    def known(self, value):
+        return [self.item.known(item) for item in value] if isinstance(value, list) else value
 
     def filled(self, value, where, key):
         return [self.item.filled(item, where, "%s[%d]" % (key, index)) for index, item in enumerate(value)]
@@ -172,10 +190,13 @@ class MapOf(Field):
 
     def check_content(self, value, where, key):
         for name, content in value.items():
-            if not isinstance(name, str) or not re.match("(?:%s)$" % self.names[0], name):
+            if not isinstance(name, str) or not re.fullmatch(self.names[0], name):
                 raise SlipwayError("%s: %s has %s as a name; it must be %s." % (
                     where, key, describe(name), self.names[1]))
             self.value.check(content, where, join(key, name))
+
+    def known(self, value):
+        return {name: self.value.known(content) for name, content in value.items()} if isinstance(value, dict) else value
 
     def filled(self, value, where, key):
         return {name: self.value.filled(content, where, join(key, name)) for name, content in value.items()}
@@ -187,8 +208,8 @@ class Group(Field):
     expected = "a mapping"
     types = (dict,)
 
-    def __init__(self, fields):
-        super().__init__({})
+    def __init__(self, fields, **options):
+        super().__init__({}, **options)
         self.fields = fields
 
     def check_content(self, value, where, key):
@@ -196,6 +217,11 @@ class Group(Field):
             if name not in self.fields:
                 raise SlipwayError("%s: unknown key %s. %s" % (where, join(key, name), nearest(name, self.fields)))
             self.fields[name].check(content, where, join(key, name))
+
+    def known(self, value):
+        if not isinstance(value, dict):
+            return value
+        return {name: self.fields[name].known(content) for name, content in value.items() if name in self.fields}
 
     def filled(self, value, where, key):
         result = {}
@@ -220,6 +246,11 @@ class Document(Field):
         if isinstance(value, str):
             self.path.check(value, where, key)
 
+    def filled(self, value, where, key):
+        if isinstance(value, str):
+            raise self.wrong(value, where, key, "The file was not read when the package was built.")
+        return value
+
 
 def join(key, name):
     return "%s.%s" % (key, name) if key else str(name)
@@ -232,7 +263,7 @@ def describe(value):
     if isinstance(value, bool):
         return "the truth value %s" % str(value).lower()
     if isinstance(value, str):
-        return "the text '%s'" % value
+        return "the text " + ("'%s'" % value if value.isprintable() else repr(value))
     if isinstance(value, (int, float)):
         return "the number %s" % value
     if isinstance(value, (list, dict)):

@@ -16,6 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._config.schema import 
     SCHEMA,
     STOP_TIMEOUTS,
     check_environment,
+    packaged,
     validate,
 )
 from ansible_collections.slipway.app.plugins.module_utils._config.versions import profile_of, with_version
@@ -56,13 +57,16 @@ def read_documents(directory):
 def effective(documents, environment=None):
     """The configuration of an environment (without one: of slipway.yml alone) with every key present.
 
-    Profile, then slipway.yml, then the overlay: mappings are merged key by key, everything else is replaced.
+    Profile, then slipway.yml, then the overlay: mappings are merged key by key, everything else is replaced. What is in the
+    documents has been checked then, wherever they come from.
     """
-    base, where, overlay = documents["base"], BASE, {}
+    if not isinstance(documents, dict) or not isinstance(documents.get("overlays"), dict):
+        raise SlipwayError("The package has no documents as slipway.app packages them: base, and overlays by environment.")
+    base, where, overlay = packaged(documents.get("base"), BASE), BASE, {}
     if environment is not None:
         check_environment(environment)
         if environment in documents["overlays"]:
-            overlay = documents["overlays"][environment]
+            overlay = packaged(documents["overlays"][environment], OVERLAY % environment, overlay=True)
             where = "%s with %s" % (BASE, OVERLAY % environment)
     merged = {}
     for layer in (profile_of(base) if "profile" in base else []) + [base, overlay]:

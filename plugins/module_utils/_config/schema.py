@@ -37,7 +37,7 @@ STOP_TIMEOUTS = {"web": 65, "websocket": 30, "consumer": 30, "cron": 30}
 BASE_ONLY = ("application", "profile", "profile_version", "profile_flow", "build", "layers", "shared", "writable")
 
 NAME = ("[a-z][a-z0-9_-]*", "a name of lower-case letters, digits, '-' and '_', beginning with a letter")
-VERSION = (r"\d+\.\d+", "the first two numbers of a version, in quotes")
+VERSION = (r"[0-9]{1,4}\.[0-9]{1,4}", "the first two numbers of a version, in quotes")
 PLACEHOLDER = ("[A-Za-z_][A-Za-z0-9_]*", "the name of a placeholder: letters, digits and '_'")
 WORD = (r"\S+", "a word of a command")
 STATUS = (r"[0-9]+", "an exit status in quotes")
@@ -91,7 +91,7 @@ SCHEMA = Group({
         "kind": Text(required=True, choices=list(PLACES)),
         "command": Command(required=True),
         "on": Text(choices=["app", "consumer", "leader"]),  # default: the place of the kind
-        "count": Number(1),
+        "count": Number(1, maximum=1000),
         "stop_signal": Text("TERM", choices=["TERM", "INT", "QUIT", "HUP", "KILL", "USR1", "USR2"]),
         "stop_timeout": Number(None, minimum=1),  # default: that of the kind
         # When the command of a cron service is run, if it does not run all the time; needs the driver systemd.
@@ -155,21 +155,40 @@ def validate(document, where, overlay=False):
 
     What a document does not say is not looked at: an overlay is allowed to be short.
     """
-    SCHEMA.check(document, where, "")
-    if overlay:
-        for key in BASE_ONLY:
-            if key in document:
-                raise SlipwayError("%s: %s belongs into slipway.yml." % (where, key),
-                                   hint="A package is built once for all environments; an overlay cannot change it.")
-    _check_disjoint(document.get("shared", []), where, "shared")
+    _check_values(document, where, overlay)
+    for key in ("shared", "writable"):
+        check_disjoint(document.get(key, []), where, key)
     layers = document.get("layers", {})
     _check_once(layers.get("dependencies", []) + layers.get("assets", []), where, "layers")
+
+
+def packaged(document, where, overlay=False):
+    """A document that has come in a package, without the keys that only a newer version of the collection knows.
+
+    Hosts read it as root, and it is the work of whoever can write to the package store: nothing says that validate() has seen
+    it when it was packaged.
+    """
+    known = SCHEMA.known(document)
+    try:
+        _check_values(known, where, overlay)
+    except SlipwayError as error:
+        raise SlipwayError(error.message, hint="The package was not built by this version of slipway.app, which refuses that.") from error
+    return known
 
 
 def check_environment(environment):
     """Refuse the name of an environment that is none."""
     if environment not in ENVIRONMENTS:
         raise SlipwayError("There is no environment '%s'. %s" % (environment, nearest(environment, ENVIRONMENTS)))
+
+
+def _check_values(document, where, overlay):
+    SCHEMA.check(document, where, "")
+    if overlay:
+        for key in BASE_ONLY:
+            if key in document:
+                raise SlipwayError("%s: %s belongs into slipway.yml." % (where, key),
+                                   hint="A package is built once for all environments; an overlay cannot change it.")
 
 
 def _check_once(paths, where, key):
@@ -180,7 +199,8 @@ def _check_once(paths, where, key):
         seen.add(path)
 
 
-def _check_disjoint(paths, where, key):
+def check_disjoint(paths, where, key):
+    """Refuse paths of which one is, or lies inside, another."""
     _check_once(paths, where, key)
     ordered = sorted(posixpath.normpath(path) + "/" for path in paths)
     for outer, inner in zip(ordered, ordered[1:]):

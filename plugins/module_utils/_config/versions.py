@@ -23,9 +23,6 @@ _VERSION = re.compile(r"v?(\d+\.\d+)(?:\.|$)")
 def profile_of(document):
     """[the data of the document's profile, what differs in its version, ..., in its flow], to be laid one on the other."""
     name, version, flow = document["profile"], document.get("profile_version"), document.get("profile_flow")
-    if name not in PROFILES:  # packaged by a newer collection than this
-        raise SlipwayError("There is no profile %s in this version of slipway.app." % name,
-                           hint="Known: %s." % ", ".join(sorted(PROFILES)))
     return [PROFILES[name]] + _of_version(name, version) + ([_of_flow(name, version, flow)] if flow else [])
 
 

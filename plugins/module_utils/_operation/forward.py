@@ -55,8 +55,7 @@ def stage(site, operation):
         store = site.store(operation.plan["package"])
         config = site.config(store.config(operation.plan["digest"])["documents"])
         release, changed = site.releases.present(store, operation.plan["digest"], operation.plan["package"])
-        if changed:  # one that was here before is the way back by hand
-            debugging.refuse_files(site, release)
+        debugging.refuse_files(site, release)  # also where it is here since an upgrade that was refused for them
         environment.write(site.root, release.id, site.params["environment_variables"] or {})
         outcome.update(release=release.id, unpacked=changed, patches=patching.replay(site, site.releases.current(), release))
         if site.serves:

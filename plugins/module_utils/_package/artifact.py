@@ -13,6 +13,8 @@ import hashlib
 import json
 import time
 
+from ansible_collections.slipway.app.plugins.module_utils._config.fields import Group, ListOf, Number, Text
+
 ARTIFACT = "application/vnd.slipway.app.v1"
 CONFIG = "application/vnd.slipway.app.config.v1+json"
 LAYER = "application/vnd.slipway.app.layer.v1.tar+gzip"
@@ -31,6 +33,18 @@ LAYER_NAME = "app.slipway.layer"
 PUSHED = "app.slipway.pushed"
 
 FORMAT = 1  # of the config document
+_SIZE = Number(required=True, maximum=2 ** 63 - 1)
+# What a config document must have; the documents in it are checked by who reads them.
+_CONFIG = Group({
+    "application": Text(required=True),
+    "profile": Text(required=True),
+    "reference": Text(required=True),
+    "commit": Text(required=True),
+    "label": Text(required=True),
+    "documents": Group({}, required=True),
+    "layers": ListOf(Group({
+        "name": Text(required=True), "digest": Text(required=True), "size": _SIZE, "unpacked_size": _SIZE, "files": _SIZE}), required=True),
+})
 
 
 def encode(document):
@@ -63,6 +77,13 @@ def config_document(commit, reference, label, assets, documents, layers):
         "documents": documents,
         "layers": layers,
     }
+
+
+def check_config(config, where):
+    """Refuse a config document that is not like those of config_document, by name: somebody may have made it by hand."""
+    known = _CONFIG.known(config)
+    _CONFIG.check(known, where, "")
+    _CONFIG.filled(known, where, "")
 
 
 def manifest_document(name, commit, config):

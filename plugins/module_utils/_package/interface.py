@@ -93,6 +93,7 @@ class PackageReader(abc.ABC):
         if config.get("format") != artifact.FORMAT:
             raise SlipwayError("Package %s has format %s; this version of slipway.app reads format %s."
                                % (digest, config.get("format"), artifact.FORMAT), hint="Upgrade the collection.")
+        artifact.check_config(config, "The configuration of package %s" % digest)
         return config
 
     def verify(self, digest):
@@ -104,8 +105,11 @@ class PackageReader(abc.ABC):
 
     def _parsed(self, digest, data):
         try:
-            return json.loads(data.decode("utf-8"))
-        except ValueError as error:
+            document = json.loads(data.decode("utf-8"))
+            if not isinstance(document, dict):
+                raise ValueError("it has no keys")
+            return document
+        except (ValueError, RecursionError) as error:
             raise SlipwayError("Blob %s in the package store %s is not a JSON document: %s."
                                % (digest, self.location, error)) from error
 

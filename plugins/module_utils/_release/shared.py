@@ -10,9 +10,13 @@ a release, such as its cache, are in it. Where root unpacks releases, nothing el
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shutil
 import stat
+import tempfile
+import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.account import acting_as
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
@@ -20,6 +24,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.files import fsy
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import flush, remove_tree
 
 PART = ".part-shared"
+OLD = 24 * 3600  # seconds after which nobody is at work in a part any more
 
 
 def link(release, shared, path, owner=None):
@@ -39,10 +44,14 @@ def link(release, shared, path, owner=None):
 
 
 def make_writable(release, path, owner=None):
-    """Let path in the unpacked folder release be a folder that belongs, with all in it, to the Account owner."""
+    """Let path in the unpacked folder release be a folder that belongs, with all in it, to the Account owner.
+
+    A folder is given away when all below it has been: its new owner may put a link in the place of anything in it at once, and
+    nothing that is done as root must go through that. So no other such path lies inside this one.
+    """
     top = _folder(release, _parts(path), "The application cannot be let write to %s" % path)
     if owner:
-        for folder, folders, files in os.walk(top):
+        for folder, folders, files in os.walk(top, topdown=False):
             for name in folders + files + [""]:
                 os.lchown(os.path.join(folder, name), owner.uid, owner.gid)
 
@@ -68,19 +77,44 @@ def _parts(path):
 
 
 def _make(target, content):
-    """Make the shared path, complete or not at all."""
-    if os.path.lexists(target):
-        return
+    """Make the shared path, complete or not at all.
+
+    Hosts may have the folder it is in from one place, and make it at the same time: the first one's stays.
+    """
     folder = os.path.dirname(target)
     make_dirs(folder)
-    part = os.path.join(folder, PART)
-    remove_tree(part)  # of a run that was killed here
-    if os.path.isdir(content) and not os.path.islink(content):
-        shutil.copytree(content, part, symlinks=True)
-    elif os.path.lexists(content):
-        shutil.copy2(content, part, follow_symlinks=False)
-    else:
-        make_dirs(part)
-    flush(folder)
-    os.rename(part, target)
-    fsync_dir(folder)
+    _sweep(folder)
+    if os.path.lexists(target):
+        return
+    work = tempfile.mkdtemp(prefix=PART + "-", dir=folder)
+    part = os.path.join(work, "part")
+    try:
+        if os.path.isdir(content) and not os.path.islink(content):
+            shutil.copytree(content, part, symlinks=True)
+        elif os.path.lexists(content):
+            shutil.copy2(content, part, follow_symlinks=False)
+        else:
+            make_dirs(part)
+        flush(folder)
+        _rename_unless_there(part, target)
+        fsync_dir(folder)
+    finally:
+        remove_tree(work)
+
+
+def _rename_unless_there(part, target):
+    """Let a complete shared path be there. Of a file the last one stays, of the same package and before anybody reads it."""
+    try:
+        os.rename(part, target)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+
+
+def _sweep(folder):
+    """Remove what killed runs left here. What is young may be another host's, which is at work."""
+    with contextlib.suppress(OSError):  # gone meanwhile, or in nobody's way
+        for name in os.listdir(folder):
+            path = os.path.join(folder, name)
+            if name.startswith(PART) and os.lstat(path).st_mtime < time.time() - OLD:
+                remove_tree(path)

@@ -15,7 +15,8 @@ import datetime
 import os
 import re
 
-from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
+from ansible_collections.slipway.app.plugins.module_utils._config.load import BASE, effective
+from ansible_collections.slipway.app.plugins.module_utils._config.schema import check_disjoint
 from ansible_collections.slipway.app.plugins.module_utils._core.account import owner_of
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import (
@@ -127,10 +128,10 @@ class ReleaseStore:
                 raise SlipwayError("%s is live, but its %s/release.json is missing, damaged or of another package."
                                    % (release.path, RESERVED), hint="Activate another release, then remove this one.")
             self.room_for(config)
-            if link_shared is None:
-                link_shared = effective(config["documents"])["shared"]
+            said = effective(release.documents)
+            check_disjoint(said["writable"], BASE, "writable")
             if not check:
-                self._unpack(store, release, layers, link_shared)
+                self._unpack(store, release, layers, said["shared"] if link_shared is None else link_shared, said["writable"])
         return release, True
 
     @contextlib.contextmanager
@@ -239,7 +240,7 @@ class ReleaseStore:
             self._sweep()
             yield
 
-    def _unpack(self, store, release, layers, link_shared):
+    def _unpack(self, store, release, layers, link_shared, writable):
         # Imported by who unpacks: what a run imports is compiled anew every time.
         from ansible_collections.slipway.app.plugins.module_utils._release.layers import unpack_layers
         from ansible_collections.slipway.app.plugins.module_utils._release.shared import link, make_writable
@@ -252,7 +253,7 @@ class ReleaseStore:
             owner = owner_of(self.root)
             for path in link_shared:
                 link(part, self.shared, path, owner)
-            for path in effective(release.documents)["writable"]:
+            for path in writable:
                 make_writable(part, path, owner)
             os.mkdir(os.path.join(part, RESERVED))
             os.chmod(os.path.join(part, RESERVED), 0o755)

@@ -84,11 +84,11 @@ class ProgramFiles:
         """Write a program's files; owner is the Account it has to run as, None for supervisord's."""
         launcher = self._path(definition.name, ".sh")
         conf = CONF.format(
-            root=_possible(self.root), kind=definition.kind, definition=definition.digest,
+            root=_possible(self.root), kind=_possible(definition.kind), definition=definition.digest,
             stop_timeout=definition.stop_timeout, program=self.program(definition.name),
             command="/usr/bin/env -i /bin/sh " + _escaped(shlex.quote(launcher)),
             user="user=%s\n" % owner.name if owner else "", autostart=_boolean(autostart),
-            stop_signal=definition.stop_signal, stop_wait=definition.stop_timeout + 5,
+            stop_signal=_escaped(definition.stop_signal), stop_wait=definition.stop_timeout + 5,
             log=_escaped(_escaped(self.log(definition.name))))  # supervisord replaces twice in this one
         if not os.path.isdir(self.folder):
             raise SlipwayError("There is no folder %s for the programs of supervisord." % self.folder,
@@ -130,11 +130,12 @@ def _escaped(text):
     return _possible(text).replace("%", "%%")
 
 
-def _possible(path):
-    if _IMPOSSIBLE.search(path):
-        raise SlipwayError("supervisord cannot work with the path %r." % path,
-                           hint="Use one without control characters and without a ';' or '#' after a space.")
-    return path
+def _possible(text):
+    """A text that ends where its line in a .conf ends: no word of it is another setting."""
+    if _IMPOSSIBLE.search(text):
+        raise SlipwayError("supervisord cannot work with %r." % text,
+                           hint="Use a text without control characters and without a ';' or '#' after a space.")
+    return text
 
 
 def _boolean(value):

@@ -40,7 +40,7 @@ class Systemd(Driver):
 
     def check(self, definitions):
         for definition in definitions:
-            if definition.schedule and not run(["systemd-analyze", "calendar", definition.schedule], timeout=_TIMEOUT).ok:
+            if definition.schedule and not run(["systemd-analyze", "calendar", "--", definition.schedule], timeout=_TIMEOUT).ok:
                 raise SlipwayError("The schedule %r of the service %s is none that systemd understands." % (
                     definition.schedule, definition.name), hint="man systemd.time, 'CALENDAR EVENTS', has examples.")
 

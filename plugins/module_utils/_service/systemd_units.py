@@ -117,11 +117,11 @@ class UnitFiles:
         with _writing(self.folder), self._alone():
             unit = self._unit(definition.name)
             facts = dict(
-                unit=unit + ".service", root=_possible(self.root), specified_root=_specified(self.root), kind=definition.kind,
+                unit=unit + ".service", root=_possible(self.root), specified_root=_specified(self.root), kind=_possible(definition.kind),
                 program=definition.name, definition=definition.digest, stop_timeout=definition.stop_timeout,
-                schedule=definition.schedule or "", user="User=%s\n" % owner.name if owner else "",
+                schedule=_possible((definition.schedule or "").strip()), user="User=%s\n" % owner.name if owner else "",
                 cwd=_specified(definition.cwd), environment=_specified(self._environment(unit)),
-                command=command_line(definition.argv), identifier=unit, stop_signal=definition.stop_signal,
+                command=command_line(definition.argv), identifier=unit, stop_signal=_possible(definition.stop_signal),
                 stop_wait=definition.stop_timeout + 5)
             atomic_write(self._environment(unit), environment_text(definition.environment), 0o600)
             if definition.schedule:
@@ -237,11 +237,12 @@ def _specified(path):
     return _possible(path).replace("%", "%%")
 
 
-def _possible(path):
-    if _IMPOSSIBLE.search(path):
-        raise SlipwayError("systemd cannot work with the path %r." % path,
-                           hint="Use one without control characters, spaces at its ends and a backslash at its end.")
-    return path
+def _possible(text):
+    """A text that ends where its line in a unit ends: no word of it is another setting."""
+    if _IMPOSSIBLE.search(text):
+        raise SlipwayError("systemd cannot work with %r." % text,
+                           hint="Use a text without control characters, spaces at its ends and a backslash at its end.")
+    return text
 
 
 @contextlib.contextmanager

@@ -65,6 +65,15 @@ def service(**more):
     (base(sanitize=["x"]), ["sanitize must be a mapping, or a file of the repository that has it, but is a list"]),
     (base(sanitize="../rules.yml"), ["sanitize must be a path inside the release"]),
     (base(build={"exclude": [1]}), ["build.exclude[0] must be a text"]),
+    (base(writable=["var", "var/cache"]), ["in writable, var/cache lies inside var"]),
+    (service(schedule="hourly\n"), ["services.web.schedule must be a time", "the text 'hourly\\n'"]),
+    (base(environment={"A\n": "x"}), ["environment has the text 'A\\n' as a name"]),
+    (base(environment={"A": "x\0"}), ["environment.A must be a text", "no program can be given"]),
+    (base(environment={"A": "\ud800"}), ["environment.A must be a text", "no program can be given"]),
+    (service(command=["sleep", "\0"]), ["services.web.command must be a command", "no program can be given"]),
+    (base(timeouts={"drain": 10 ** 10}), ["timeouts.drain must be", "At most 1000000000 makes sense"]),
+    (base(health={"interval": float("inf")}), ["health.interval must be a number", "At most"]),
+    (service(count=10 ** 6), ["services.web.count", "At most 1000 makes sense"]),
 ])
 def test_a_bad_document_is_refused_by_name(document, words):
     with pytest.raises(SlipwayError) as caught:
@@ -156,8 +165,53 @@ def test_what_is_missing_in_the_whole_is_named_with_its_files():
 def test_an_unknown_environment_or_profile_is_refused():
     with pytest.raises(SlipwayError, match="no environment 'pord'. Did you mean prod?"):
         effective({"base": BASE, "overlays": {}}, "pord")
-    with pytest.raises(SlipwayError, match="no profile cobol in this version"):
+    with pytest.raises(SlipwayError, match="profile must be one of .* 'cobol'.* not built by this version of slipway.app"):
         effective({"base": base(profile="cobol"), "overlays": {}})
+
+
+HOSTILE = "TERM\nUser=root\nExecStartPre=/bin/id"
+
+
+@pytest.mark.parametrize("documents, words", [
+    (service(stop_signal=HOSTILE), "slipway.yml: services.web.stop_signal must be one of TERM, "),
+    (service(stop_timeout="30"), "slipway.yml: services.web.stop_timeout must be a whole number"),
+    (service(kind="wbe"), "slipway.yml: services.web.kind must be one of web, "),
+    (service(schedule="hourly\nUser=root"), "slipway.yml: services.web.schedule must be a time"),
+    (base(services={"web\nUser=root": {"kind": "web", "command": "x"}}), "slipway.yml: services has the text 'web.nUser=root' as a name"),
+    (base(services=[]), "slipway.yml: services must be a mapping"),
+    (base(error_pages={"../../../etc/x": "a.html"}), "slipway.yml: error_pages has the text '../../../etc/x' as a name"),
+    (base(profile=["oro"]), "slipway.yml: profile must be one of "),
+    (base(profile="oro", profile_version=6), "slipway.yml: profile_version must be the first two numbers"),
+    (base(profile="oro", profile_version="6.0", profile_flow=[]), "slipway.yml: profile_flow must be a name"),
+    (base(migrations={"pattern": "("}), "slipway.yml: migrations.pattern must be a regular expression"),
+    (base(sanitize="rules.yml"), "slipway.yml: sanitize must be a mapping.* not read when the package was built"),
+    (["shop"], "slipway.yml: the document must be a mapping"),
+])
+def test_what_a_package_brings_is_checked_like_what_an_author_writes(documents, words):
+    with pytest.raises(SlipwayError, match=words):
+        effective({"base": documents, "overlays": {}}, "prod")
+
+
+def test_overlays_of_a_package_are_checked_too():
+    def overlaid(prod):
+        return effective({"base": service(), "overlays": {"prod": prod, "dev": {"shared": 1}}}, "prod")
+
+    assert overlaid({"services": {"web": {"stop_signal": "INT"}}})["services"]["web"]["stop_signal"] == "INT"
+    with pytest.raises(SlipwayError, match="slipway_prod.yml: services.web.stop_signal must be one of TERM, "):
+        overlaid({"services": {"web": {"stop_signal": HOSTILE}}})
+    with pytest.raises(SlipwayError, match="slipway_prod.yml: profile belongs into slipway.yml"):
+        overlaid({"profile": "django"})
+    with pytest.raises(SlipwayError, match="slipway_prod.yml: the document must be a mapping"):
+        overlaid([])
+    for documents in (None, {}, {"base": service()}, {"base": service(), "overlays": []}):
+        with pytest.raises(SlipwayError, match="The package has no documents"):
+            effective(documents, "prod")
+
+
+def test_keys_of_a_newer_version_in_a_package_are_passed_over():
+    documents = {"base": dict(service(nice=7), health={"headers": {"Host": "x"}}, weather=["sunny"]),
+                 "overlays": {"prod": {"weather": 1, "services": {"web": {"nice": "x"}}}}}
+    assert effective(documents, "prod") == effective({"base": service(), "overlays": {}})
 
 
 def test_documents_are_read_from_files(tmp_path):

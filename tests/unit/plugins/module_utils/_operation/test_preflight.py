@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation import debugging
+from ansible_collections.slipway.app.plugins.module_utils._operation import debugging, forward
+from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.preflight import _commands, check
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import open_runtime
@@ -45,13 +46,26 @@ def test_commands_of_the_operation_are_looked_at(lacking, kind, names):
     assert lacking(kind) == names
 
 
-def test_a_tag_that_was_moved_since_it_was_built_is_found(tmp_path):
-    built, other = (put_package(tmp_path / "store", "shop:main", {"source": [entry("app.py", b"%d" % number)]}) for number in range(2))
+@pytest.fixture
+def site(tmp_path):
+    """A host on which nothing is yet, with a package store."""
     (tmp_path / "root").mkdir()
-    site = Site({"root": str(tmp_path / "root"), "host": "app1", "roles": ["app"], "environment": "stag", "application": "shop",
+    return Site({"root": str(tmp_path / "root"), "host": "app1", "roles": ["app"], "environment": "stag", "application": "shop",
                  "variables": {}, "python": None, "driver": "supervisor", "supervisor_socket": str(tmp_path / "none"),
                  "supervisor_conf_dir": "", "environment_variables": {}, "database": {}, "store": str(tmp_path / "store"),
                  "store_auth": None, "relayed": None, "keep_releases": 3})
+
+
+def test_a_package_with_a_setting_of_its_own_for_a_unit_is_found_before_anything_changes(site, tmp_path):
+    put_package(tmp_path / "store", "shop:1.0.0", {"source": [entry("app.py", b"")]}, base={"services": {
+        "web": {"kind": "web", "command": "serve", "stop_signal": "TERM\nUser=root\nExecStartPre=/bin/id"}}})
+    findings = check(site, "upgrade", "shop:1.0.0")["findings"]
+    assert [one for one in findings if "slipway.yml: services.web.stop_signal must be one of TERM" in one]
+    assert list((tmp_path / "root").iterdir()) == []
+
+
+def test_a_tag_that_was_moved_since_it_was_built_is_found(site, tmp_path):
+    built, other = (put_package(tmp_path / "store", "shop:main", {"source": [entry("app.py", b"%d" % number)]}) for number in range(2))
 
     def moved(package, digest):
         found = check(site, "upgrade", package, digest=digest)
@@ -109,6 +123,28 @@ def test_debugging_that_is_off_or_for_developers(debugging_in, environment, prof
 def test_a_program_for_developers_is_refused_where_users_are(tmp_path, environment, profile, name, refused):
     (tmp_path / "public").mkdir()
     (tmp_path / "public" / name).symlink_to("nowhere")
-    site = SimpleNamespace(environment=environment, config=lambda documents: {"profile": profile})
-    with pytest.raises(SlipwayError, match="The package has public/%s" % name) if refused else contextlib.nullcontext():
-        debugging.refuse_files(site, SimpleNamespace(path=str(tmp_path), documents=None))
+    release = SimpleNamespace(id="2", path=str(tmp_path), documents=None)
+
+    def look(current, previous):
+        releases = SimpleNamespace(current=lambda: current, previous=lambda: previous)
+        debugging.refuse_files(SimpleNamespace(environment=environment, releases=releases,
+                                               config=lambda documents: {"profile": profile}), release)
+
+    other = SimpleNamespace(id="1")
+    for lived in ((None, None), (other, None), (other, other)):
+        with pytest.raises(SlipwayError, match="The package has public/%s" % name) if refused else contextlib.nullcontext():
+            look(*lived)
+    for lived in ((release, other), (other, release)):
+        look(*lived)
+
+
+def test_a_package_that_was_refused_is_refused_when_it_is_tried_again(site, tmp_path):
+    digest = put_package(tmp_path / "store", "shop:1.0.0", {"source": [entry("public/index_dev.php", b"")]},
+                         base={"profile": "oro", "profile_version": "6.0"})
+    for number in (1, 2):
+        operation = Operation(site, "20261126T10000%dZ-upgrade-%d" % (number, number), number, {
+            "kind": "upgrade", "mode": "maintenance", "package": "shop:1.0.0", "digest": digest, "previous": {}})
+        with pytest.raises(SlipwayError, match="The package has public/index_dev.php"):
+            forward.stage(site, operation)
+        operation.close("undone", "It was undone.")
+        assert site.releases.find(digest), "it is there, but was never live"

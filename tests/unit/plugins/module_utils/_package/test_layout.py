@@ -26,19 +26,22 @@ def sha256(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def publish(store, package, content=b"layer", expected=None):
-    """Publish a package with one layer; return the digest of its manifest."""
+def publish(store, package, content=b"layer", expected=None, blob=None, **said):
+    """Publish a package with one layer; return the digest of its manifest. said is what its configuration says otherwise, blob all of it."""
     name = parse(package)
     layer = {"name": "source", "digest": sha256(content), "size": len(content), "unpacked_size": 1, "files": 1}
     config = {"format": 1, "application": "shop", "profile": "generic", "reference": name.tag, "commit": "c" * 40,
               "label": "Reference: %s" % name.tag, "documents": {}, "layers": [layer]}
     commit = type("Commit", (), {"sha": "c" * 40, "time": 1700000000})
-    manifest = artifact.encode(artifact.manifest_document(name, commit, config))
+    blob = artifact.encode(dict(config, **said)) if blob is None else blob
+    manifest = artifact.manifest_document(name, commit, config)
+    manifest["config"].update(digest=sha256(blob), size=len(blob))
+    manifest = artifact.encode(manifest)
     with store.workspace() as work:
         path = os.path.join(work, "source")
         with open(path, "wb") as stream:
             stream.write(content)
-        store.publish(name, [(path, sha256(content))], [artifact.encode(config)], manifest, expected)
+        store.publish(name, [(path, sha256(content))], [blob], manifest, expected)
     return sha256(manifest)
 
 
@@ -297,3 +300,25 @@ def test_the_lock_is_not_held_while_somebody_builds(store):
     with store.workspace():
         publish(store, "shop:1.1.0")
     assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("said, words", [
+    ({"label": 5}, "of package sha256:[0-9a-f]+: label must be a text"),
+    ({"documents": []}, "documents must be a mapping, but is a list"),
+    ({"layers": {}}, "layers must be a list"),
+    ({"layers": [{"name": "source"}]}, r"layers\[0\].digest is missing"),
+    ({"layers": [{"name": "source", "digest": "sha256:0", "size": 1, "unpacked_size": "1", "files": 1}]},
+     r"layers\[0\].unpacked_size must be a whole number"),
+    ({"blob": b'{"format":1}'}, "application is missing"),
+    ({"blob": b"[]"}, "is not a JSON document: it has no keys"),
+    ({"blob": b"[" * 100000}, "is not a JSON document"),
+])
+def test_a_configuration_made_by_hand_is_refused_by_name(store, said, words):
+    digest = publish(store, "shop:1.0.0", **said)
+    with pytest.raises(SlipwayError, match=words):
+        store.config(digest)
+
+
+def test_a_configuration_may_have_what_a_newer_version_knows(store):
+    layer = {"name": "source", "digest": sha256(b"layer"), "size": 5, "unpacked_size": 1, "files": 1, "mood": 1}
+    assert store.config(publish(store, "shop:1.0.0", layers=[layer], mood="good"))["mood"] == "good"

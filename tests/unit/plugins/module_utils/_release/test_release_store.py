@@ -187,6 +187,22 @@ def test_a_shared_path_that_cannot_be(host, path, words):
     assert list((host.root / "releases").iterdir()) == []
 
 
+def test_writable_paths_inside_each_other_are_refused_before_anything_is_unpacked(host):
+    host.package("shop:1.0.0", base={"writable": ["lib/cache", "lib"]})
+    for check in (True, False):
+        with pytest.raises(SlipwayError, match="slipway.yml: in writable, lib/cache lies inside lib"):
+            host.present("shop:1.0.0", check=check)
+    assert not list((host.root / "releases").glob("*"))
+
+
+def test_a_package_whose_documents_are_refused_is_not_unpacked(host):
+    host.package("shop:1.0.0", base={"shared": "media"})
+    for check in (True, False):
+        with pytest.raises(SlipwayError, match="slipway.yml: shared must be a list.* Nothing of it is left"):
+            host.present("shop:1.0.0", check=check)
+    assert not list((host.root / "releases").glob("*"))
+
+
 def test_a_flipped_byte_in_any_blob(host):
     live = host.live("shop:1.0.0")
     before = host.tree()

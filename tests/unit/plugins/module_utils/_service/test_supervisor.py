@@ -15,6 +15,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
 from ansible_collections.slipway.app.plugins.module_utils._service.driver import open_driver
+from ansible_collections.slipway.app.plugins.module_utils._service.supervisor_files import ProgramFiles
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import running_daemon, until
 
 HANGING = "trap '' TERM; sleep 600 & echo $! > \"$OUT.child\"; while :; do sleep 0.1; done"
@@ -223,8 +224,16 @@ def test_paths_that_supervisord_cannot_take_are_refused(supervisord, define, tmp
     root.mkdir()
     driver = open_driver({"root": str(root), "driver": "supervisor", "supervisor_socket": supervisord.socket,
                           "supervisor_conf_dir": supervisord.conf_dir})
-    with pytest.raises(SlipwayError, match="cannot work with the path"):
+    with pytest.raises(SlipwayError, match="supervisord cannot work with '"):
         driver.start([define("web")], 10)
+
+
+@pytest.mark.parametrize("text", ["stop_signal", "kind"])
+def test_no_text_of_a_service_adds_a_line_to_its_conf(define, tmp_path, text):
+    service = Definition(**dict(vars(define("web")), **{text: "TERM\nuser=root"}))
+    with pytest.raises(SlipwayError, match="supervisord cannot work with 'TERM"):
+        ProgramFiles("/srv/shop", str(tmp_path)).write(service, True, None)
+    assert not [name for name in os.listdir(str(tmp_path)) if name.endswith(".conf")]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can run programs as somebody else")

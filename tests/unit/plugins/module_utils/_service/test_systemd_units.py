@@ -77,7 +77,7 @@ def test_a_unit_is_for_the_owner_and_a_secret_is_not_in_it(units, tmp_path):
 
 
 def test_a_schedule_is_a_timer_and_what_comes_back_after_a_reboot(units, tmp_path):
-    units().write(define("cron", schedule="*:0/5"), None)
+    units().write(define("cron", schedule="*:0/5 "), None)
     facts = units().read()["cron"]
     assert "OnCalendar=*:0/5\n" in read(tmp_path, "shop-cron.timer") and "User=" not in read(tmp_path, "shop-cron.service")
     assert "Type=oneshot\n" in read(tmp_path, "shop-cron.service") and "Restart=" not in read(tmp_path, "shop-cron.service")
@@ -106,5 +106,13 @@ def test_a_name_that_somebody_else_has_is_left_to_them(units, tmp_path):
 
 def test_paths_that_systemd_cannot_take_are_refused(units):
     for root in ("/srv/two\nlines", "/srv/end\\"):
-        with pytest.raises(SlipwayError, match="systemd cannot work with the path"):
+        with pytest.raises(SlipwayError, match="systemd cannot work with '"):
             units(root).write(define(root=root), None)
+
+
+@pytest.mark.parametrize("text", ["stop_signal", "kind", "schedule"])
+@pytest.mark.parametrize("end", ["\nUser=root", "\rUser=root", "\\"])
+def test_no_text_of_a_service_adds_a_line_to_its_unit(units, tmp_path, text, end):
+    with pytest.raises(SlipwayError, match="systemd cannot work with 'TERM"):
+        units().write(define(**{text: "TERM" + end}), OWNER)
+    assert os.listdir(tmp_path / "system") == []
