@@ -36,8 +36,8 @@ def main(*command):
         os.execvp(command[0], command)
     with open(os.path.join(made, "cgroup.procs"), "w", encoding="ascii") as members:
         members.write(str(os.getpid()))
+    process = subprocess.Popen(command)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command is of our process group and hears it, too
-    process = subprocess.Popen(command, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     status = process.wait()
     with contextlib.suppress(OSError):
         with open(os.path.join(os.path.dirname(made), "cgroup.procs"), "w", encoding="ascii") as members:
