@@ -291,7 +291,7 @@ def test_an_upgrade_step_by_step(machine, root, tmp_path):
         assert not done.get("failed") and not done.get("findings"), done
         return done
 
-    found = step("preflight", plan={"kind": "upgrade", "mode": "maintenance", "package": "shop:1.1.0", "balancer": {"status": []}})["found"]
+    found = step("preflight", plan={"kind": "upgrade", "mode": "maintenance", "package": "shop:1.1.0", "digest": None, "balancer": {"status": []}})["found"]
     plan = {"kind": "upgrade", "mode": "maintenance", "package": "shop:1.1.0", "digest": found["digest"], "reference": "1.1.0",
             "hosts": {"app1": ["app"]}, "previous": {"app1": old["release"]["id"]},
             "owner": {"user": "ann", "controller": "desk", "pid": 1}}
