@@ -75,8 +75,8 @@ class Sending(Relay):
         self._digest = "sha256:9"
         self._store = SimpleNamespace(read_manifest=lambda digest: b"{}", manifest=lambda digest: MANIFEST, read_document=lambda digest, size: b"{}")
 
-    def _send(self, missing):
-        return missing
+    def _send(self, layers):
+        return layers
 
 
 @pytest.mark.parametrize(("decision", "found", "sent"), [
