@@ -115,7 +115,8 @@ def site(role, repository, application, tmp_path):
         host = role("host", **dict(
             SHOP, **variables, slipway_root=str(tmp_path), slipway_variables={"port": application}, groups={"app": ["app1"]},
             hostvars={"localhost": {"inventory": {"addresses": {}}}}, **play["tasks"][0]["vars"]))
-        text = re.sub(r".*syslog:server.*\n|.*listen \[::\].*\n", "", host.render("site.conf.j2")).replace("listen 80;", "listen 127.0.0.1:%d;" % port)
+        text = re.sub(r".*syslog:server.*\n|.*listen \[::\].*\n", "", host.render("site.conf.j2"))
+        text = text.replace("listen 80;", "listen 127.0.0.1:%d;" % port)
         place = secret_path(str(tmp_path))
         text = text.replace("%s[f]" % place[:-1], str(tmp_path / "bypass.conf"))
         Bypass(str(tmp_path), SECRET, str(tmp_path / "bypass.conf")).present()
