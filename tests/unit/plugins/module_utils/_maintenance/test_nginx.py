@@ -37,7 +37,7 @@ CONFIG = """
 {user} pid "{folder}/nginx.pid"; error_log "{folder}/error.log"; worker_processes 1; daemon off;
 events {{ worker_connections 64; }}
 http {{
-    access_log off;
+    access_log "{folder}/access.log";
     {temporary}
     {outside}
     server {{
@@ -204,6 +204,8 @@ def test_a_signed_link_lets_its_browser_past_maintenance_until_it_ends(front, ma
     for key in forged:
         assert front.ask("/.slipway-maintenance/pass?key=" + key).status == 403
         assert front.ask(Cookie="slipway_bypass=" + key).status == 503
+    with open(os.path.join(front.folder, "access.log"), encoding="utf-8") as stream:
+        assert "/cart" in (log := stream.read()) and "pass?key=" not in log
 
 
 @pytest.mark.parametrize("by_a_person", [False, True])
