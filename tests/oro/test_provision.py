@@ -13,6 +13,7 @@ import pytest
 from client import request  # the demo's; the lab has made its folder known
 from oro_lab import HERE, NAME, PORT, ROOT, WEBSOCKET_PORT, play, until, users  # found by conftest.py
 
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import secret_path
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 
 # Programs that must not answer users, put into the live release by hand.
@@ -99,12 +100,16 @@ def test_a_picture_is_made_by_the_application_when_it_is_first_asked_for_and_is_
 @pytest.mark.long
 def test_settings_of_php_reach_what_runs_and_no_request_is_lost(lab, deployed):
     before = lab.page("app2")
+    secrets = [secret_path(ROOT), ROOT + "/state/maintenance_bypass.conf"]  # of links past maintenance, also where it once was
+    for path in secrets:
+        lab.ssh("app2", ["install", "-D", "/dev/null", path])
     with users(lab, "app2") as visits:
         changed = play(lab, "provision", "--limit", "app2,localhost", host_upload_limit_megabytes=40)
     assert "changed=0" not in changed.output.rpartition("app2")[2].partition("\n")[0]
     until(lambda: lab.page("app2")["upload_limit"] == "40M")
     assert before["upload_limit"] == "32M" and lab.page("app2")["fpm"] == before["fpm"]
     assert {status for status, *_page in visits} == {200}, visits
+    assert lab.ssh("app2", ["find", *secrets], check=False).stdout == ""  # the inventory has none
 
 
 @pytest.fixture(scope="session")

