@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres import clients, grants
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.copy import Origin, copy
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore
-from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_choice import choose
+from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG, Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, Cluster
@@ -18,6 +23,7 @@ from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 from ansible_collections.slipway.app.tests.postgres.parts import part
 from ansible_collections.slipway.app.tests.postgres.sanitizing import standby_of
 from ansible_collections.slipway.app.tests.postgres.test_restore import refused, restore
+from ansible_collections.slipway.app.tests.postgres.test_timeouts import holding
 
 LOCALE = "SELECT datlocprovider FROM pg_database WHERE datname = 'shop'"
 WHERE = "SELECT coalesce(spcname, '-') FROM pg_class c LEFT JOIN pg_tablespace t ON t.oid = reltablespace WHERE c.oid = 'public.fast'::regclass"
@@ -32,14 +38,15 @@ def test_a_live_database_with_a_table_that_this_role_may_not_read(postgres, tmp_
     restore(postgres, DumpSource(dump))
 
 
-def test_a_locked_table_of_the_live_database_is_waited_for_as_long_as_the_restore_took(postgres):
-    restorer = Restore(postgres.connection(lock_timeout=5), Wishes())
-    for seconds, waited in ((3.5, 5), (7200.9, 7200)):
-        restorer.seconds["restore"] = seconds
-        assert restorer.patient().lock_timeout == waited and restorer.connection.lock_timeout == 5
-    assert restorer.patient().environment() == restorer.connection.environment()
-    restorer.connection.lock_timeout = 0
-    assert restorer.patient().lock_timeout == 0  # for ever
+def test_a_locked_table_of_the_live_database_is_tried_again_for_as_long_as_the_restore_took(postgres, monkeypatch):
+    monkeypatch.setattr(grants, "PAUSE", 0.1)
+    connection, tools = postgres.connection(lock_timeout=1), clients.for_dump(170011, postgres.bin_dir)
+    with holding(postgres, "LOCK TABLE public.orders") as somebody:
+        with pytest.raises(SlipwayError, match="Table public.orders is locked"):
+            grants.Grants(tools, connection, "shop").__enter__()
+        threading.Timer(1.5, somebody.rollback).start()
+        with grants.Grants(tools, connection, "shop", 30):
+            pass
 
 
 def test_a_superuser_who_makes_all_as_it_was_needs_no_rights_of_its_owner(postgres, tmp_path):
@@ -132,6 +139,7 @@ def test_what_a_standby_has_no_rows_of_is_said_by_the_dump(bin_dir, postgres, tm
         assert made["warnings"] == ["The server is a standby, which has no rows of unlogged tables: those of public.quick are left out."]
         whole = FolderStore(str(tmp_path / "dumps")).open(Key.parse(made["key"]))
         assert whole.manifest["excluded_data"] == [{"schema": "public", "name": "quick"}]
+        assert choose(FolderStore(str(tmp_path / "dumps")), "here/shop", "shop", NO_CONFIG, whole=True, environment="dev").key == whole.key
         restore(postgres, DumpSource(whole))
         assert postgres.sql("SELECT count(*) FROM public.quick", "shop") == "0"
         copied = copy(Restore(postgres.connection(), Wishes()), Origin(standby.connection(), False, "dev"), "stream", bin_dir)

@@ -130,6 +130,11 @@ def pointers(directory, paths):
     found = [path for path in paths if _is_pointer(os.path.join(directory, path))]
     if not found:
         return []
+    # What build commands brought is as its makers have packed it, and the same wherever it is built.
+    tracked = set(_must(Address(directory), ["ls-files", "-z", "--recurse-submodules"], directory).stdout.split("\0"))
+    found = [path for path in found if path in tracked]
+    if not found:
+        return []
     asked = b"".join(os.fsencode(path) + b"\0" for path in found)
     answers = _must(Address(directory), ["check-attr", "--stdin", "-z", "filter"], directory, asked).stdout.split("\0")
     return [path for path, value in zip(found, answers[2::3]) if value == "lfs"]  # each answer: path, "filter", value

@@ -33,6 +33,9 @@ def choose(store, wanted, database, config=NO_CONFIG, whole=True, environment=No
         raise SlipwayError("The newest dump below %s is of database %s, not of %s." % (wanted, quote_ident(key.database), quote_ident(database)),
                            untouched="Nothing was changed.", hint="%s says that it is meant." % "/".join(key.parts[:2]))
     lacking = dump.manifest["excluded"] + dump.manifest["excluded_data"]
+    options = dump.manifest.get("options")
+    if options and not (options["exclude_tables"] or options["exclude_table_data"]):
+        lacking = []  # nobody has left out anything: a standby has no rows of unlogged tables
     meant = key.config != NO_CONFIG and (len(named) > 2 or config == key.config)
     if whole and lacking and not meant:
         raise SlipwayError("The newest dump below %s is %s, from which tables or their rows were left out: %s." % (wanted, key, listed(lacking)),

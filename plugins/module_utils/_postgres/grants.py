@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
@@ -23,6 +24,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_erro
 
 _PRIVILEGES = re.compile(r"\d+; \d+ \d+ (DEFAULT )?ACL ")
 OTHERS = 'Role "%s" owned in the old database what role "%s" owns in the new one: %s.'
+PAUSE = 5  # seconds between two tries to read what is locked
 AT_ONCE = 1000  # large objects in one statement
 NAMED, SAID = 5, 20  # objects in one sentence, and sentences
 
@@ -68,22 +70,24 @@ FROM pg_largeobject_metadata l, aclexplode(l.lomacl) a LEFT JOIN pg_roles g ON g
 WHERE a.grantee <> l.lomowner GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
 
 
-def copy_grants(clients, connection, facts, source, target, beside=False):
-    """As Grants: read those of the source, and give them to the target."""
-    with Grants(clients, connection, source) as grants:
-        return grants.give(facts, target, beside)
+def copy_grants(clients, connection, facts, source, target, patience=0):
+    """As Grants: read those of the source, and give them to the target; return what Grants.give does."""
+    with Grants(clients, connection, source, patience) as grants:
+        return grants.give(facts, target)
 
 
 class Grants:
     """The privileges that a database has, read as a block begins (but those of large objects, which are as they are when given), for another one.
 
-    Where they cannot be read it is an error: nobody is to be locked out, or let in, by a database without any.
+    Where they cannot be read it is an error: nobody is to be locked out, or let in, by a database without any. While tables are locked it is
+    tried again for patience seconds.
     """
 
-    def __init__(self, clients, connection, source):
+    def __init__(self, clients, connection, source, patience=0):
         self._clients = clients
         self._connection = connection
         self._source = source
+        self._patience = patience
         self._folder = tempfile.TemporaryDirectory(prefix="slipway-grants-")
         self._archive, self._listed = (os.path.join(self._folder.name, name) for name in ("schema", "list"))
 
@@ -101,50 +105,56 @@ class Grants:
     def _read(self):
         clients, connection = self._clients, self._connection
         environment = connection.environment()
-        dumped = run([clients.pg_dump, "--format=custom", "--schema-only", "--no-password", "--lock-wait-timeout=%ds" % connection.lock_timeout,
-                      "--file=" + self._archive, "--dbname=" + connection.conninfo(self._source)], env=environment, dies_with_us=True)
-        if not dumped.ok:
-            raise _lost(dumped, connection, in_the_way(connection, self._source))
+        argv = [clients.pg_dump, "--format=custom", "--schema-only", "--no-password", "--lock-wait-timeout=%ds" % connection.lock_timeout,
+                "--file=" + self._archive, "--dbname=" + connection.conninfo(self._source)]
+        until = time.monotonic() + self._patience
+        while True:
+            dumped = run(argv, env=environment, dies_with_us=True)
+            if dumped.ok:
+                break
+            why = in_the_way(connection, self._source)
+            if not why or time.monotonic() > until:
+                raise _lost(dumped, connection, why)
+            # Not one long wait: others would wait behind the locks that pg_dump has already.
+            time.sleep(PAUSE)
         listed = run([clients.pg_restore, "--list", self._archive], env=environment)
         if not listed.ok:
             raise _lost(listed, connection)
         with open(self._listed, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write("".join(line + "\n" for line in listed.stdout.splitlines() if _PRIVILEGES.match(line)))
 
-    def give(self, facts, target, beside=False):
-        """Give them to what is in the target; return sentences on those that could not be given, or not be taken away.
+    def give(self, facts, target):
+        """Give them to what is in the target; return sentences on large objects that did not get theirs, all else compared() tells.
 
-        What is in the source only is passed over. facts have new_owner, the role that the target belongs to. beside: the target
-        has some of its own, which stay.
+        What is in the source only is passed over. facts have new_owner, the role that the target belongs to.
         """
         connection = self._connection
         done = run([self._clients.pg_restore, "--no-owner", "--no-password", "--role=" + facts["new_owner"], "--use-list=" + self._listed,
                     "--dbname=" + connection.conninfo(target), self._archive], env=connection.environment(), dies_with_us=True)
         if done.rc not in (0, 1) or done.rc and not read_errors(done.stderr):
             raise _lost(done, connection)
-        said = self._compared(target, beside)
-        return said + ["The new database lacks a privilege of the old one: %s" % lack
-                       for lack in _of_large_objects(connection, facts, self._source, target)]
+        return ["The new database lacks a privilege of the old one: %s" % lack for lack in _of_large_objects(connection, facts, self._source, target)]
 
-    def _compared(self, target, beside):
-        """Sentences on what of the source is lacking in the target, or is there too much; also where that cannot be said."""
-        try:
-            old, new = (_objects(self._connection, database) for database in (self._source, target))
-        except (PostgresError, UnicodeDecodeError) as error:
-            if getattr(error, "sqlstate", None) == LOST:
-                raise
-            return ["The privileges of the old database and of the new one could not be compared: %s" % error]
-        lacking, more, others = {}, {}, {}
-        for name, row in old.items():
-            if name in new and not row["within"] and not row["mighty"] and row["owner"] != new[name]["owner"]:
-                others.setdefault((row["owner"], new[name]["owner"]), []).append(name)
-            if name in new or row["everywhere"] or row["within"] in new:
-                there = new.get(name) or dict(row, given=row["unsaid"])
-                before, after = (_Held(one["owner"], one["given"]) for one in (row, there))
-                lacking[name], more[name] = before.beyond(after), set() if beside else after.beyond(before)
-        return ([OTHERS % (*roles, _some(names)) for roles, names in sorted(others.items())]
-                + _sentences("The new database lacks privileges of the old one: %s.", lacking)
-                + _sentences("The new database has privileges that the old one has not: %s.", more))
+
+def compared(connection, source, target, beside=False):
+    """Sentences on whom the target lets do less than the source, or more; also where that cannot be said. beside: more is as it should be."""
+    try:
+        old, new = (_objects(connection, database) for database in (source, target))
+    except (PostgresError, UnicodeDecodeError) as error:
+        if getattr(error, "sqlstate", None) == LOST:
+            raise
+        return ["The privileges of the old database and of the new one could not be compared: %s" % error]
+    lacking, more, others = {}, {}, {}
+    for name, row in old.items():
+        if name in new and not row["within"] and not row["mighty"] and row["owner"] != new[name]["owner"]:
+            others.setdefault((row["owner"], new[name]["owner"]), []).append(name)
+        if name in new or row["everywhere"] or row["within"] in new:
+            there = new.get(name) or dict(row, given=row["unsaid"])
+            before, after = (_Held(one["owner"], one["given"]) for one in (row, there))
+            lacking[name], more[name] = before.beyond(after), set() if beside else after.beyond(before)
+    return ([OTHERS % (*roles, _some(names)) for roles, names in sorted(others.items())]
+            + _sentences("The new database lacks privileges of the old one: %s.", lacking)
+            + _sentences("The new database has privileges that the old one has not: %s.", more))
 
 
 class _Held:

@@ -16,7 +16,7 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, PostgresError, quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import drop
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
@@ -100,11 +100,6 @@ class Restore:
             dropped, undropped = self._swap(session) if self.wishes.swap else ([], [])
             return dict(result, seconds=self.seconds, ignored=source.ignored, dropped=dropped, warnings=warnings + undropped,
                         checked=source.checked)
-
-    def patient(self):
-        """The connection, which waits for a table of the live database as long as the restore took: nobody is kept waiting by that, and all would be lost."""
-        seconds = self.connection.lock_timeout
-        return Connection(**dict(vars(self.connection), lock_timeout=seconds and max(seconds, int(self.seconds["restore"]))))
 
     def put_in_place(self, check=False):
         """Put what a restore without swap has left as :ready in the place of the live database."""
@@ -228,6 +223,7 @@ class Restore:
         if self.wishes.has_hooks:
             self.watch("analyze")
             self._gather_statistics(new)
+        warnings += source.compared(self, new) if as_target else []  # hooks may have given or taken something
         limit = source.connection_limit(self, facts)
         if limit not in (-1, None):  # not earlier: what fills it may need more
             session.execute("ALTER DATABASE %s CONNECTION LIMIT %d" % (quote_ident(new), limit))

@@ -18,7 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.clients impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying, in_time
 from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import codec, encoded
-from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import Grants, copy_grants
+from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import Grants, compared, copy_grants
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import NOTHING, carry_over, give, keep_out
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import ErrorReader, chosen, hint_for
@@ -116,7 +116,7 @@ class DumpSource:
         if not as_dumped:
             # Owners and grants are not taken over; policies and user mappings name roles all the same.
             naming = "".join(line + "\n" for line in self._asked_for.splitlines() if _NAMING_ROLES.match(line))
-            text = self._listed(naming, "--file=-") if naming and missing else ""
+            text = self._listed(naming, "--no-owner", "--file=-") if naming and missing else ""
             missing = [role for role in missing if re.search(r"(?<!\w)%s(?!\w)" % re.escape(role.replace('"', '""')), text)]
         return ['Role "%s", which the dump needs, is not on this server.' % role for role in missing]
 
@@ -126,10 +126,12 @@ class DumpSource:
         if not asked:
             return []
         maker = _maker(restore, facts)
+        # In its own tablespace a database needs no right; this is what fill() makes it in.
+        own = "pg_default" if restore.wishes.properties == "dump" or not facts["here"] else facts["tablespace"] or "pg_default"
         usable = {}
         for row in session.query(TABLESPACES % quote_literal(maker)):
             with contextlib.suppress(SlipwayError):  # a name that the archive's encoding cannot have stands in none
-                usable[self._encoded(row["name"])] = row["usable"]
+                usable[self._encoded(row["name"])] = row["usable"] or row["name"] == own
         found = []
         for name in sorted(asked):
             if not usable.get(name):
@@ -226,8 +228,12 @@ class DumpSource:
                 ", ".join(said), " and %d more tables" % (len(wrong) - 5) if len(wrong) > 5 else ""))
 
     def grants(self, restore, new, facts):
-        """Privileges inside the database as the live one has them; what is lacking, as sentences."""
-        return copy_grants(self._clients, restore.patient(), facts, restore.database, new)
+        """Privileges inside the database as the live one has them; what is lacking, as sentences. The rows are there: much would be lost by an error."""
+        return copy_grants(self._clients, restore.connection, facts, restore.database, new, restore.seconds["restore"])
+
+    def compared(self, restore, new):
+        """Whom the new database lets do less than the live one, or more, as sentences."""
+        return compared(restore.connection, restore.database, new)
 
     def carry_over(self, restore, session, facts):
         """What stands outside of the database, as the dump says, else as the live one has it. What is lacking, as sentences."""
@@ -303,7 +309,10 @@ class CopySource:
 
     def grants(self, restore, new, facts):
         """A copy has the privileges of what it was copied from; it gets those of the live database beside them."""
-        return copy_grants(self._clients, restore.patient(), facts, restore.database, new, beside=True) if self._clients else []
+        return copy_grants(self._clients, restore.connection, facts, restore.database, new, restore.seconds["restore"]) if self._clients else []
+
+    def compared(self, restore, new):
+        return compared(restore.connection, restore.database, new, beside=True) if self._clients else []
 
     def carry_over(self, restore, session, _facts):
         return carry_over(session, self.database, restore.place.new)
