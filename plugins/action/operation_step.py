@@ -79,23 +79,34 @@ class ActionModule(ActionBase):
         elif self._task.check_mode and steps[0] not in READING:
             result.update(changed=True, msg="would " + "; ".join(steps_of(board.mode)[step][1] for step in steps))
         else:
-            # Only who recovers has a wish: an upgrade that fails goes back by what it sees, whatever stands in an inventory.
-            wishes = () if steps[0] == "assess" and kind != "recover" else ASKED.get(steps[0], ())
-            asked = {name: self._option(name, asked, task_vars) for name in wishes}
-            if "balancer_status" in asked:
-                asked["balancer_status"] = status_urls(asked["balancer_status"], task_vars)
-            for name in OF_HOST:
-                value = self._option(name, arguments, task_vars)
-                if value not in ("", None):
-                    arguments[name] = value
-            arguments.update(steps=steps, host=host, roles=board.hosts[host], operation=board.operation,
-                             decision=board.decision, plan=_plan(steps[0], board, kind, asked))
+            try:
+                asked = self._fill(arguments, asked, steps, kind, task_vars, board)
+            except (AnsibleError, SlipwayError) as error:  # such as a password that cannot be looked up: the host is to stay in the play
+                result.update(outcome="failed", failures=dict(result.get("failures") or {}, **{steps[0]: str(error)}))
+                self._display.display("%s on %s: %s" % (steps[0], host, error), color="red")
+                return result
             self._run_steps(result, arguments, task_vars, board)
             if steps[0] == "preflight" and host == board.leader:
                 self._check_turns(result, board, asked)
             elif steps[0] == "advise" and result["outcome"] == "ok":
                 self._judge(result, board)
         return result
+
+    def _fill(self, arguments, asked, steps, kind, task_vars, board):
+        """Put into the arguments what the library gets to run steps; return what a person asked for."""
+        # Only who recovers has a wish: an upgrade that fails goes back by what it sees, whatever stands in an inventory.
+        wishes = () if steps[0] == "assess" and kind != "recover" else ASKED.get(steps[0], ())
+        asked = {name: self._option(name, asked, task_vars) for name in wishes}
+        if "balancer_status" in asked:
+            asked["balancer_status"] = status_urls(asked["balancer_status"], task_vars)
+        for name in OF_HOST:
+            value = self._option(name, arguments, task_vars)
+            if value not in ("", None):
+                arguments[name] = value
+        host = task_vars["inventory_hostname"]
+        arguments.update(steps=steps, host=host, roles=board.hosts[host], operation=board.operation, decision=board.decision,
+                         plan=_plan(steps[0], board, kind, asked))
+        return asked
 
     def _option(self, name, arguments, task_vars):
         """An option of the task, else the role's variable of that name.
@@ -242,8 +253,10 @@ def _turns(board, asked):
     """How the hosts take turns, for the plan."""
     if not MODES[board.mode].by_batch:
         return {"batches": []}
-    # Who has no release yet serves nobody until he has had his turn: he comes first.
-    hosts = dict(sorted(board.hosts.items(), key=lambda item: (board.reports[item[0]].get("found") or {}).get("current") is not None))
+    hosts = board.hosts
+    if "migrate" in MODES[board.mode].forward:  # else the leader changes something for all when it is its turn
+        # Who has no release yet serves nobody until he has had his turn: he comes first.
+        hosts = dict(sorted(hosts.items(), key=lambda item: (board.reports[item[0]].get("found") or {}).get("current") is not None))
     waits = {name: 0 if _alone(board) else _seconds(name, asked[name]) for name in ("fall_seconds", "rise_seconds")}
     return {"batches": batches(hosts, asked["batch"]), "balancer": dict(waits, status=_asked_balancers(board, asked))}
 

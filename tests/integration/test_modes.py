@@ -167,7 +167,7 @@ def empty(lab, host):
 def test_an_empty_machine_in_the_place_of_a_host_is_taken_in_while_the_others_serve(shop, customers):
     version = live(shop)
     empty(shop, "app2")
-    done = upgrade(shop, version, "source")
+    done = upgrade(shop, version, "rolling")
     assert done.rc == 0, done.output
     # Nobody knows any more that a consumer was stopped there. It was its turn first: the other one serves.
     shop.services = dict(shop.services, app2=dict(shop.services["app2"], **{"consumer@2": True}))

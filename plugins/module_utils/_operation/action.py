@@ -17,7 +17,7 @@ import pwd
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, shared
+from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, make_own_dir, shared
 from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import stamp
@@ -36,6 +36,7 @@ def action(root, what, own=None, check=False):
     if check or not os.path.isdir(os.path.dirname(path)):  # where no operation ever was, its folder is not to be somebody else's
         yield
         return
+    make_own_dir(os.path.dirname(path), 0o700)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(shared(path, PATIENCE))
@@ -44,7 +45,7 @@ def action(root, what, own=None, check=False):
             raise SlipwayError("A step of an operation is still at work on this host, after %d seconds." % PATIENCE,
                                untouched="Nothing was changed.", hint="Wait until it has ended; operation_log shows what it does.") from None
         refuse_if_open(root, own)  # one may have been opened meanwhile
-        with open(path, "a", encoding="utf-8") as stream:
+        with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "w", encoding="utf-8") as stream:
             stream.write(json.dumps({"what": what, "by": user(), "pid": os.getpid(), "ticks": start_ticks(os.getpid()), "since": time.time()}) + "\n")
         yield
 
@@ -69,10 +70,10 @@ def at_work(root):
     try:
         with open(_path(root), encoding="utf-8") as stream:
             found = [json.loads(line) for line in stream]
-    except (FileNotFoundError, ValueError):
+        return ["The module %s, run by %s (process %d), is at work on this host since %s." % (one["what"], one["by"], one["pid"], stamp(one["since"]))
+                for one in found if start_ticks(one["pid"]) == one["ticks"]]
+    except (FileNotFoundError, ValueError, TypeError, KeyError):  # not as we write it
         return []
-    return ["The module %s, run by %s (process %d), is at work on this host since %s." % (one["what"], one["by"], one["pid"], stamp(one["since"]))
-            for one in found if start_ticks(one["pid"]) == one["ticks"]]
 
 
 def user():

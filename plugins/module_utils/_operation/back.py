@@ -54,9 +54,12 @@ def assess(site, plan, check=False):
     lost = _lost_leader(site, plan, over)
     leader = surveys[site.host]["operation"]
     holder = site.lock.holder()
+    left.sort(key=lambda one: not holder or one.operation["id"] != holder["operation"])  # the one that a dead recover was at comes first
     if holder and holder["operation"] not in over | ({leader["id"]} if leader else set()):
         return _release_unbegun(site, holder, plan, check)
     if not leader or leader["outcome"] != "open" or leader["id"] in over:
+        if leader and leader["outcome"] != "open" and not check:
+            site.lock.release(leader["id"])
         locks = rejoin.left_locks(site.host, surveys)
         return _bring_along(site, plan, left[0] if left else None, locks, check) if left or locks else _closed(site, leader, check)
     if "digest" not in leader["plan"]:
@@ -190,7 +193,8 @@ def _nothing(reason):
 def _bring_along(site, plan, left, locks, check):
     """Let hosts follow that were away when an operation ended, and nobody begin another one meanwhile."""
     name, going_on, decision = rejoin.decided(site.host, left, locks, plan["surveys"], plan["takeover"])
-    if check:
+    # What has failed in this very run has no steps left in it: recover sees to that.
+    if check or plan["failed"] and decision["direction"] != "back":
         return {"decision": decision}
     fence = _take_over(site, name, plan)
     return {"id": name, "fence": fence, "plan": going_on, "decision": decision}

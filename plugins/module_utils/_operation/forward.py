@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.files import make_own_dir
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, tail
 from ansible_collections.slipway.app.plugins.module_utils._operation import services
+from ansible_collections.slipway.app.plugins.module_utils._operation.action import without_actions
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, now, operations, summary
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, new_id, restore_point_of
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, mode_of
@@ -35,13 +38,15 @@ def start(site, plan):
     plan = dict(plan)
     seen = max(site.lock.fence(), plan.pop("fence", 0))
     operation = new_id(plan["kind"], seen + 1)
-    given = site.lock.acquire(operation, plan["owner"], seen=seen)
-    started = Operation(site, operation, given, plan)
-    try:
-        started.begin()
-    except (SlipwayError, OSError):
-        site.lock.release(operation)
-        raise
+    make_own_dir(os.path.join(site.root, "state"), 0o700)
+    with without_actions(site.root, "start"):  # the next one sees that it is open
+        given = site.lock.acquire(operation, plan["owner"], seen=seen)
+        started = Operation(site, operation, given, plan)
+        try:
+            started.begin()
+        except (SlipwayError, OSError):
+            site.lock.release(operation)
+            raise
     return {"id": operation, "fence": given, "plan": plan}
 
 

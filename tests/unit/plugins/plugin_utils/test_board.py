@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.display import Display
@@ -57,6 +59,8 @@ def test_a_host_without_a_release_is_taken_in_and_has_its_turn_before_those_that
     board.asked_mode = "rolling"
     asked = {"fall_seconds": 1, "rise_seconds": 1, "batch": 1, "balancer_status": []}
     assert _turns(board, asked)["batches"] == [["app2"], ["app1"], ["worker"]]
+    board.asked_mode = "source"  # where the leader makes the new code fit for all when it is its turn
+    assert _turns(board, asked)["batches"] == [["app1"], ["app2"], ["worker"]]
 
 
 def test_patches_of_the_others_would_not_come_to_a_host_without_a_release():
@@ -169,6 +173,35 @@ def test_a_leader_that_is_lost_while_it_takes_the_lock_is_not_said_to_have_nothi
     ended, sentences = report(_board(app1=answer), "upgrade")
     assert "start on app1: The host cannot be reached: connection reset by peer" in sentences
     assert ended == "open" and "not known whether the upgrade was begun" in sentences[0] and "slipway.app.recover" in sentences[-1]
+
+
+class Blind(ActionModule):
+    """A password of a host cannot be looked up, as when its vault does not answer; Ansible would drop the host, and nothing went back."""
+
+    def __init__(self):
+        self._task = SimpleNamespace(check_mode=False, args={"step": "activate", "kind": "upgrade"}, async_val=False, environment=[])
+        self._display, self._supports_async = Display(), False
+        self._connection = self._play_context = self._loader = self._shared_loader_obj = None
+        self._templar = SimpleNamespace(template=self.template)
+
+    def _option(self, name, arguments, task_vars):
+        if name == "database":
+            raise AnsibleError("The vault does not answer.")
+        return super()._option(name, arguments, task_vars)
+
+    @staticmethod
+    def template(value):
+        return value
+
+
+def test_a_host_whose_variables_cannot_be_had_has_failed_and_stays(monkeypatch):
+    monkeypatch.setattr(ActionModule.__mro__[1], "run", lambda *_arguments: {})
+    reports = {host: {"operation_step_result": {"found": FOUND}} for host in ("app1", "app2", "worker")}
+    reports["app1"]["operation_step_result"]["operation"] = dict(OPERATION, plan={"mode": "maintenance"})
+    every = ["app1", "app2", "worker"]
+    answer = Blind().run(None, dict(reports["app2"], inventory_hostname="app2", hostvars=reports, groups={"app": ["app1", "app2"], "consumer": ["worker"]},
+                                    ansible_play_hosts=every, ansible_play_hosts_all=every))
+    assert (answer["outcome"], answer["failures"]) == ("failed", {"activate": "The vault does not answer."})
 
 
 @pytest.mark.parametrize(("mode", "named"), [("maintenance", False), ("rolling", True), ("source", True)])

@@ -13,7 +13,9 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import action as actions
+from ansible_collections.slipway.app.plugins.module_utils._operation import forward
 from ansible_collections.slipway.app.plugins.module_utils._operation.action import action, at_work
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import operations
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.preflight import _nothing_open
@@ -50,6 +52,22 @@ def test_no_step_begins_while_somebody_is_at_work_and_it_says_who(site, operatio
     with operation.step("stage"):
         assert at_work(site.root) == []
     assert [step["step"] for step in operation.summary()["steps"]] == ["stage"]
+
+
+def test_an_operation_is_not_begun_either(site):
+    """Somebody may come between its preflight and its start: it would be open, and could go neither on nor back."""
+    plan = {"kind": "upgrade", "owner": {"user": "ann", "controller": "here"}}
+    with action(site.root, "console"), pytest.raises(SlipwayError, match="The step start has waited for 0 seconds and has not begun"):
+        forward.start(site, plan)
+    assert site.lock.holder() is None and operations(site.root) == []
+    assert forward.start(site, plan)["id"] == operations(site.root)[0]
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "1", '{"what": "console"}', "nothing"])
+def test_a_file_that_somebody_else_has_written_keeps_nobody_from_looking(site, text):
+    with open(os.path.join(site.root, "state", ".action"), "w", encoding="utf-8") as stream:
+        stream.write(text + "\n")
+    assert at_work(site.root) == []
 
 
 def test_nobody_is_at_work_whose_process_is_gone(site, monkeypatch):
