@@ -45,8 +45,8 @@ SUITES = (
     ("hosts", ("tests/hosts",), ()),
     ("oro", ("tests/oro",), ()),
 )
-# Much of the time these wait, for hosts or for each other: they run beside the others.
-BESIDE = ("oro", "hosts", "registry", "install")
+# Much of the time these wait, for hosts, for each other or for daemons to start and end: they run beside the others.
+BESIDE = ("oro", "hosts", "registry", "install", "unit on core 2.17", "unit on core 2.21")
 EVERYTHING = "--all"  # the argument of make test-all
 COVERING = ("-m", "not long")
 # In a folder of tests: brings what they need of the machine; what it prints is why it cannot, and its exit status is 1.

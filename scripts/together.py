@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """together.py COMMAND...: runs a command all of whose processes together take a tenth of what a session takes, and what others leave.
 
-Linux shares the cores among control groups first, then among sessions (sched(7), the autogroup feature). Tests make dozens of
+Linux shares the cores among control groups first, then among sessions (sched(7), the autogroup feature). The demo makes dozens of
 sessions, one for each server, daemon and worker: beside them a command of a few sessions would hardly get on. And who waits for
-hosts under load, as in a rolling upgrade, has them work the longer the later he gets on.
+hosts under load, as in a rolling upgrade, has them work the longer the later it gets on.
 """
 
 from __future__ import annotations

@@ -118,6 +118,7 @@ def test_a_migration_that_hangs(shop, hanging, run, state, changes):
     everything_is(shop, "1.1.0", shop.services)
 
 
+@pytest.mark.long
 def test_a_migration_that_is_killed_and_others_who_come_meanwhile(shop, hanging, run, state, changes):
     """The migration hangs: time enough for others to come, and to be told who is at work."""
     commit(shop, "slow", "hanging", "slipway.yml", repository.BROKEN["hanging"][0][2], "migrate: 600")
