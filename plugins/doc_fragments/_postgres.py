@@ -111,6 +111,27 @@ notes:
   - There is no C(trust_input) as in community.postgresql, since every name and value is quoted, whatever is in it.
 """
 
+    # Of what replaces a database.
+    OPERATION = r"""
+options:
+  operation:
+    description:
+      - The operation that this is a part of, as M(slipway.app.operation) has begun it on this host. Its lease is extended for as long as
+        this works.
+      - Nothing is begun unless it holds the lock of the application, and what is live is not replaced unless it holds it still. An
+        upgrade that somebody has begun meanwhile would be undone by that.
+    type: dict
+    suboptions:
+      root:
+        description: Folder of the application.
+        type: path
+        required: true
+      id:
+        description: Id of the operation.
+        type: str
+        required: true
+"""
+
 
 def _inside(option, description, *left_out):
     """Those options as the ones of a dict. (The linters read only plain texts in a class.)"""

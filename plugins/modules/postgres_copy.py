@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.actiongroup_postgres
   - slipway.app._postgres
+  - slipway.app._postgres.operation
   - slipway.app._postgres.source_server
 attributes:
   check_mode:
@@ -136,20 +137,6 @@ options:
       python:
         description: Python interpreter of the application; without it, the one that runs this module.
         type: path
-  operation:
-    description:
-      - The operation that this is a part of, as M(slipway.app.operation) has begun it on this host. Its lease is extended for as long as this
-        works, and O(login_db) is not replaced unless it holds the lock still, as M(slipway.app.postgres_restore) says.
-    type: dict
-    suboptions:
-      root:
-        description: Folder of the application.
-        type: path
-        required: true
-      id:
-        description: Id of the operation.
-        type: str
-        required: true
   remove_leftovers:
     description:
       - Whether to drop what copies and restores that did not end have left. Otherwise it is named, and nothing is copied.

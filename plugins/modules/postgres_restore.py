@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.actiongroup_postgres
   - slipway.app._postgres
+  - slipway.app._postgres.operation
   - slipway.app._dump
   - slipway.app._dump.s3
 attributes:
@@ -204,22 +205,6 @@ options:
           - Not with O(tables) and O(schemas). With O(source=:ready) only C(adopt.commands) are left to run.
         type: bool
         default: false
-  operation:
-    description:
-      - The operation that this is a part of, as M(slipway.app.operation) has begun it on this host. Its lease is extended for as long as
-        this works.
-      - Nothing is begun unless it holds the lock of the application, and what is live is not replaced unless it holds it still. An
-        upgrade that somebody has begun meanwhile would be undone by that.
-    type: dict
-    suboptions:
-      root:
-        description: Folder of the application.
-        type: path
-        required: true
-      id:
-        description: Id of the operation.
-        type: str
-        required: true
   remove_leftovers:
     description:
       - Whether to drop what restores that did not end have left. Otherwise it is named, and nothing is restored.
