@@ -217,10 +217,12 @@ class Lab:
 
     def start_playbook(self, name, *options, **variables):
         """Start a playbook in a session of its own; a Popen whose stdout has all that it prints."""
-        program = [str(Path(sys.executable).with_name("ansible-playbook"))]
-        running = playbook_run.start(program, name, options, variables, self.directory, self.ansible_environment())
+        running = self.ansible_playbook(playbook_run.arguments(name, options, variables), self.directory, self.ansible_environment())
         self._started(processes.identity(running.pid) or [running.pid, 0])
         return running
+
+    def ansible_playbook(self, given, folder, environment):
+        return playbook_run.start([str(Path(sys.executable).with_name("ansible-playbook"))], given, folder, environment)
 
     def ansible_environment(self):
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTHON"))}

@@ -206,8 +206,10 @@ class Lab:
         """Start a playbook in a session of its own; a Popen whose stdout has all that it prints."""
         python = workspace.install("run", "modes")
         workspace.dependencies()
-        return playbook_run.start([python, "-m", "ansible", "playbook"], name, options, variables, self.folder,
-                                  self.ansible_environment(python))
+        return self.ansible_playbook(playbook_run.arguments(name, options, variables), self.folder, self.ansible_environment(python))
+
+    def ansible_playbook(self, given, folder, environment):
+        return playbook_run.start(["ansible-playbook"], given, folder, environment)
 
     def ansible_environment(self, python=sys.executable):
         return workspace.environment(python, ANSIBLE_CONFIG=str(self.folder / "ansible.cfg"),

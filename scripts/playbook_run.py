@@ -20,13 +20,17 @@ class Result:
     seconds: float
 
 
-def start(program, name, options, variables, folder, environment):
-    """Start a playbook in a session of its own; a Popen whose stdout has all that it prints.
+def arguments(name, options, variables):
+    """What ansible-playbook is given for a playbook of the collection."""
+    return ["slipway.app." + name, "--extra-vars", json.dumps(variables), *options]
 
-    program: the argv of ansible-playbook; folder: where it runs.
+
+def start(program, given, folder, environment):
+    """Start ansible-playbook in a session of its own; a Popen whose stdout has all that it prints.
+
+    program: its argv without what it is given; folder: where it runs.
     """
-    argv = [*program, "slipway.app." + name, "--extra-vars", json.dumps(variables), *options]
-    return subprocess.Popen(argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    return subprocess.Popen([*program, *given], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 

@@ -11,13 +11,13 @@ import os
 import re
 import shutil
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._package.repositories import Repository
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Daemon
 
@@ -214,8 +214,7 @@ def run(run_module, tmp_path):
                       {"ansible.builtin.debug": {"msg": "result {{ operation_step_result | to_json }}"}}]
         play = {"hosts": "app", "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}, "tasks": tasks}
         (tmp_path / "play.json").write_text(json.dumps([play]), encoding="utf-8")
-        argv = [sys.executable, "-m", "ansible", "playbook", "-i", "hosts", "--diff", "play.json"]
-        done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = playbook_process.run(["-i", "hosts", "--diff", "play.json"], tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
         return [json.loads(json.loads('"%s"' % text)) for text in re.findall(r'^    "msg": "result (.*)"$', done.stdout, re.MULTILINE)]
 

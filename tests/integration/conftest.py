@@ -19,7 +19,7 @@ import check  # noqa: E402  (demo is no package, its files find each other by th
 from client import place_order  # noqa: E402
 from lab import Lab  # noqa: E402
 
-from ansible_collections.slipway.app.tests import artifact  # noqa: E402
+from ansible_collections.slipway.app.tests import artifact, playbook_process  # noqa: E402
 from ansible_collections.slipway.app.tests.integration import packages  # noqa: E402
 from ansible_collections.slipway.app.tests.integration.aftermath import secrets_in  # noqa: E402
 from ansible_collections.slipway.app.tests.integration.two_hosts import QUICK, TwoHosts  # noqa: E402
@@ -28,6 +28,8 @@ from ansible_collections.slipway.app.tests.integration.two_hosts import QUICK, T
 LABS = {"test_modes": "modes", "test_refusals": "refusals", "test_upgrade_undone": "two_hosts", "test_upgrade_when_killed": "two_hosts"}
 # Tables that the application's clock writes while nobody does anything.
 RESTLESS = ("shop_dailytotal", "procrastinate_")
+
+Lab.ansible_playbook = staticmethod(playbook_process.start)
 
 
 class _ByLab(LoadScopeScheduling):

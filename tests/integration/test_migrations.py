@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+
+from ansible_collections.slipway.app.tests import playbook_process
 
 PLAY = [{
     "hosts": "app1",
@@ -35,8 +34,8 @@ EXPECTED = [("shop.0004_require_number_and_total", "not-null")] * 2
 def test_a_django_project_that_a_rolling_upgrade_would_break(shop, tmp_path, state, changes):
     (tmp_path / "play.yml").write_text(json.dumps(PLAY), encoding="utf-8")
     before = state(shop)
-    argv = [str(Path(sys.executable).with_name("ansible-playbook")), str(tmp_path / "play.yml"), "-e", "out=%s" % (tmp_path / "found.json")]
-    done = subprocess.run(argv, cwd=shop.directory, env=shop.ansible_environment(), capture_output=True, text=True, check=False)
+    given = [str(tmp_path / "play.yml"), "-e", "out=%s" % (tmp_path / "found.json")]
+    done = playbook_process.run(given, shop.directory, shop.ansible_environment())
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
 

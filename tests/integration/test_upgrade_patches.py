@@ -13,12 +13,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, owner
+from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.integration.aftermath import told, where
 from ansible_collections.slipway.app.tests.integration.crashes import kill_tree, wait_until
 from ansible_collections.slipway.app.tests.integration.packages import derive
@@ -169,9 +169,7 @@ def test_a_host_that_fails_at_the_last_moment_and_it_is_applied_nowhere(shop, tm
     environment = dict(shop.ansible_environment(), ANSIBLE_CONNECTION_PLUGINS=str(tmp_path / "connections"))
 
     def play(playbook, patch):
-        argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.json", "slipway.app." + playbook,
-                "-e", "patch=" + patch, "-e", "force=true"]
-        return subprocess.run(argv, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+        return playbook_process.run(["-i", "hosts.json", "slipway.app." + playbook, "-e", "patch=" + patch, "-e", "force=true"], tmp_path, environment)
 
     lock = Lock(hosts["app1"]["slipway_root"])
     lock.acquire("upgrade-1", owner("bob", "another.example", 1))

@@ -16,6 +16,7 @@ import threading
 import time
 from pathlib import Path
 
+from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.hosts.conftest import hosts_lab, load
 
 HERE = Path(__file__).resolve().parent
@@ -125,6 +126,7 @@ class OroLab(hosts_lab.Lab):
     """Two app hosts, so that one can take over from the other, and one consumer host."""
 
     repository = "/srv/build/oro"
+    ansible_playbook = staticmethod(playbook_process.start)
 
     def __init__(self, name):
         super().__init__(name, apps=2, consumers=1)

@@ -9,13 +9,13 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
 import sys
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
+from ansible_collections.slipway.app.tests import playbook_process
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
@@ -119,8 +119,7 @@ def playbooks(postgres, tmp_path):
                                  "login_db": "shop"}}, **more)
         (tmp_path / "hosts").write_text("[app]\nhost\n", encoding="utf-8")
         (tmp_path / "variables.json").write_text(json.dumps(variables), encoding="utf-8")
-        done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-v", "-i", "hosts", *["slipway.app." + name for name in names], *options,
-                               "-e", "@variables.json"], cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = playbook_process.run(["-v", "-i", "hosts", *["slipway.app." + name for name in names], *options, "-e", "@variables.json"], tmp_path)
         assert PASSWORD not in done.stdout + done.stderr
         return done
 

@@ -12,7 +12,6 @@ import os
 import pathlib
 import re
 import signal
-import subprocess
 import sys
 
 import pytest
@@ -28,6 +27,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.key import K
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
+from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.postgres.conftest import REPOSITORY
 from ansible_collections.slipway.app.tests.postgres.faults import Fault, Proxy
 from ansible_collections.slipway.app.tests.postgres.test_dump import in_child, wait_until
@@ -149,8 +149,7 @@ def test_the_role_has_a_bucket_as_its_store_and_a_service_as_its_server_of_a_san
     tasks = [{"ansible.builtin.include_role": {"name": "slipway.app.database", "tasks_from": step}, "vars": more} for step, more in steps]
     (tmp_path / "hosts").write_text("[app]\nhost\n", encoding="utf-8")
     (tmp_path / "play.json").write_text(json.dumps([{"hosts": "app", "gather_facts": False, "vars": variables, "tasks": tasks}]), encoding="utf-8")
-    done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-v", "-i", "hosts", "play.json"], cwd=tmp_path, capture_output=True, text=True,
-                          check=False)
+    done = playbook_process.run(["-v", "-i", "hosts", "play.json"], tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "kept as shop__pre" in done.stdout and re.search(r"on the server +[\d.]+ MB +:pre", done.stdout)
     assert len(set(re.findall(r"uat/shop/sanitized/\d{8}T\d{6}\.\d{6}Z", done.stdout))) == 1 and "1 columns masked" in done.stdout

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 
 import pytest
 
+from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application, running_daemon
 
 
@@ -27,8 +27,7 @@ def play(tmp_path):
         tasks = [{"ansible.builtin.include_role": {"name": "slipway.app.database", "tasks_from": entry}}]
         (tmp_path / "play.json").write_text(json.dumps([{"hosts": "app", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
         playbook = entry if entry.startswith("slipway.app.") else "play.json"
-        done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-i", "hosts", playbook, "-e", json.dumps(variables), *options], cwd=tmp_path,
-                              capture_output=True, text=True, check=False)
+        done = playbook_process.run(["-i", "hosts", playbook, "-e", json.dumps(variables), *options], tmp_path)
         assert done.returncode, done.stdout
         return done.stdout
 

@@ -20,6 +20,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.survey import survey
+from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD
 from ansible_collections.slipway.app.tests.postgres.dumps import restored
 from ansible_collections.slipway.app.tests.postgres.sanitizing import SECRET, changed, newest, shop, small, store, text_of
@@ -248,8 +249,7 @@ def test_a_proposal_adds_to_what_is_written_and_follows_foreign_keys(small):
 def played(folder, playbook, *more, **variables):
     """What ansible-playbook says of a playbook on a host that is this machine, and how it ends."""
     given = ["-e", json.dumps(variables), *more]
-    done = subprocess.run([sys.executable, "-m", "ansible", "playbook", "-i", "hosts.yml", "slipway.app." + playbook, *given],
-                          cwd=folder, env=dict(os.environ, PWD=str(folder)), capture_output=True, text=True, check=False)
+    done = playbook_process.run(["-i", "hosts.yml", "slipway.app." + playbook, *given], folder, dict(os.environ, PWD=str(folder)))
     return done.returncode, done.stdout + done.stderr
 
 

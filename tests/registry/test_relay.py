@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
+from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.contract.conftest import World
 from ansible_collections.slipway.app.tests.registry.conftest import PASSWORD
 
@@ -31,8 +31,7 @@ def play(tmp_path):
         whole = [{"hosts": "app", "gather_facts": False, "tasks": [*tasks, keep],
                   "vars": {"ansible_python_interpreter": interpreter}}]
         (tmp_path / "play.json").write_text(json.dumps(whole), encoding="utf-8")
-        argv = [sys.executable, "-m", "ansible", "playbook", "-vvv", "-i", "hosts", "play.json"]
-        done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = playbook_process.run(["-vvv", "-i", "hosts", "play.json"], tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
         assert PASSWORD not in done.stdout + done.stderr
         return done.stdout, json.loads((tmp_path / "values").read_text(encoding="utf-8"))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 import yaml
+
+from ansible_collections.slipway.app.tests import playbook_process
 
 # What names something, which a number may name as well: YAML makes 1.1 of 1.10.
 TEXTS = {"reference", "package", "tag", "label", "patch", "source", "target", "prefix", "instance", "config"}
@@ -54,8 +54,7 @@ def test_several_environments_in_one_run_are_refused(tmp_path, second, more, wor
     variables = dict({"ansible_connection": "local", "slipway_root": str(tmp_path), "slipway_environment": "uat"}, **more)
     (tmp_path / "look.yml").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [{"slipway.app.inventory_check": {}}]}]),
                                        encoding="utf-8")
-    done = subprocess.run([sys.executable, "-m", "ansible", "playbook", *inventories, "look.yml", "-e", json.dumps(variables)],
-                          cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = playbook_process.run([*inventories, "look.yml", "-e", json.dumps(variables)], tmp_path)
     assert (done.returncode == 0) is (words is None), done.stdout
     assert (words or "") % {"folder": tmp_path} in done.stdout
 

@@ -6,16 +6,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, expand_text
+from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.hosts.conftest import hosts_lab as lab  # the demo has a lab too
 
 # What the lab's inventory says beyond what everybody has to: the demo's wheels, and what is so by default.
@@ -86,7 +83,6 @@ def test_the_playbooks_find_nothing_missing_in_the_example(blocks, repository, t
     first = [repository.yaml("playbooks/%s.yml" % name)[0] for name in playbooks]
     assert all(play["hosts"] == "localhost" for play in first)
     (tmp_path / "first.json").write_text(json.dumps(first), encoding="utf-8")
-    done = subprocess.run([str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventories/prod", "first.json", "-e", "reference=1.0.0"],
-                          cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False)
+    done = playbook_process.run(["-i", "inventories/prod", "first.json", "-e", "reference=1.0.0"], tmp_path)
     assert done.returncode == 0 and done.stdout.count("Check the inventory]") >= len(playbooks), done.stdout + done.stderr
     assert "duplicate" not in done.stderr.lower()
