@@ -44,8 +44,9 @@ FAULTS = {fault.name: fault for fault in (
     Fault("failing", "migration fails", "migrate", _NO_MIGRATION),
     Fault("hanging", "migration hangs", "migrate", _NO_MIGRATION),
 )}
-# What every run has without a cell: tests/integration and the demo, on hosts that are folders, and an app host's death, for the leader is one.
-MET_ELSEWHERE = ("controller", "failing", "hanging", "app")
+# What every run has without a cell: tests/integration and the demo, on hosts that are folders, and tests/registry, that a registry which
+# is gone leaves a host as it is; and an app host's death, for the leader is one.
+MET_ELSEWHERE = ("controller", "failing", "hanging", "registry", "app")
 
 
 @dataclasses.dataclass(frozen=True, order=True)

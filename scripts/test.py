@@ -4,7 +4,7 @@
 """make test: the tests on ansible-core 2.19, the unit tests again on the oldest and the newest one promised.
 
 Tests that repeat at length what a shorter one covers (marked "long") are left to `make test-all`, as those of the recovery
-matrix are to `make recovery-matrix`. With arguments (`make test ARGS="tests/unit -k lock"`) they go to one pytest on
+matrix are to `make recovery-matrix`, and so are other cores for tests of what our library does (marked "one_core"). With arguments (`make test ARGS="tests/unit -k lock"`) they go to one pytest on
 ansible-core 2.19 instead, whatever the tests they name are marked as.
 Ends with a line "N passed, N failed, N skipped", also left in .cache/tests/summary.
 A core this machine has no Python for, and a suite it has not the programs for, are named there as not tested;
@@ -49,6 +49,7 @@ SUITES = (
 BESIDE = ("oro", "hosts", "registry", "install", "unit on core 2.17", "unit on core 2.21")
 EVERYTHING = "--all"  # the argument of make test-all
 COVERING = ("-m", "not long")
+ELSEWHERE = ("-m", "not long and not one_core")  # the same on another core than that of every day
 # In a folder of tests: brings what they need of the machine; what it prints is why it cannot, and its exit status is 1.
 NEEDS = "needs.py"
 # The library has no Ansible in it (tests/repo sees to that): its tests say nothing new about another core, only about another
@@ -114,7 +115,7 @@ def suites(covering):
     for core, versions in OTHER_CORES.items():
         if core in making:
             known = ["--ignore", LIBRARY] if covering or chosen[core] == DAILY else []
-            ready.append(("unit on core " + core, making[core].result, ["tests/unit"], [*TOGETHER, *known]))
+            ready.append(("unit on core " + core, making[core].result, ["tests/unit"], [*TOGETHER, *known, *(ELSEWHERE if covering else ())]))
         else:
             absent.append("ansible-core %s was not tested: it needs a Python %s" % (core, " or ".join(versions)))
     return ready, absent
@@ -138,7 +139,7 @@ def attempt(suite, scratch, selection):
     """(name, what pytest() returns), or (name, why it cannot run here); what its tests need is brought first."""
     name, python, folders, options = suite
     missing = [words for words in map(lacks, folders) if words]
-    return name, "; ".join(missing) if missing else pytest(name, python(), [*options, *selection, *folders], scratch)
+    return name, "; ".join(missing) if missing else pytest(name, python(), [*selection, *options, *folders], scratch)
 
 
 def run(suites, scratch, selection):

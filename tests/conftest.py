@@ -20,6 +20,7 @@ MODULES = Path(__file__).resolve().parents[1] / "plugins" / "modules"
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: repeats at length what a shorter test covers; make test leaves it to make test-all")
+    config.addinivalue_line("markers", "one_core: shows what the library does, on any core; make test leaves the other cores to make test-all")
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ def _answer(_status, printed, _said):
     return json.loads(printed.splitlines()[-1]) if printed else None
 
 
+@pytest.mark.one_core
 @pytest.mark.parametrize("module, options", [
     ("service", {"state": "stopped"}), ("maintenance", {"state": "on"}), ("console", {"command": BUSY})])
 def test_no_step_begins_while_a_module_is_at_work(begun, application, module, options):
@@ -68,6 +69,7 @@ def test_no_step_begins_while_a_module_is_at_work(begun, application, module, op
         pass
 
 
+@pytest.mark.one_core
 def test_a_command_ends_with_its_module(begun, application):
     """Nobody would know of it any more, and an upgrade could begin beside it."""
     pids, register = (os.path.join(application.root, *path) for path in (("pids",), ("state", ".action")))

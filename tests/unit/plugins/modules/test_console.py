@@ -53,6 +53,7 @@ def test_a_release_that_is_not_live(console, application):
     assert "There is no release 9.9" in console("-c pwd", release="9.9-000000000000")["msg"]
 
 
+@pytest.mark.one_core
 def test_a_command_that_takes_too_long_is_stopped(console):
     begun = time.monotonic()
     result = console("-c 'echo begun; sleep 600'", timeout=1)
@@ -76,6 +77,7 @@ def test_a_program_that_is_not_there_is_named(console, application):
     assert "Cannot start /no/such/program" in console("check")["msg"]
 
 
+@pytest.mark.one_core
 def test_it_keeps_out_of_an_open_operation(console, application):
     Journal(application.root, "20261121-open").append(
         "operation", "begin", data={"kind": "upgrade", "owner": {"user": "ann", "controller": "here"}})

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal
 
 
@@ -41,6 +43,7 @@ def test_on_and_off(run_module, application):
     assert info(run_module, root)["since"] is None
 
 
+@pytest.mark.one_core
 def test_the_live_release_says_what_users_are_told(run_module, application):
     path = application.release({}, maintenance={"message": "Shop closed", "expected_seconds": 30, "page": "down.html"})
     with open(os.path.join(path, "down.html"), "w", encoding="utf-8") as stream:
@@ -51,6 +54,7 @@ def test_the_live_release_says_what_users_are_told(run_module, application):
         assert stream.read() == "<h1>Own page</h1>"
 
 
+@pytest.mark.one_core
 def test_a_page_that_is_missing_keeps_nobody_from_turning_users_away(run_module, application):
     application.release({}, maintenance={"page": "down.html"})
     result = run_module("maintenance", {"root": application.root})
@@ -64,6 +68,7 @@ LOCK = {"on": [["sh", "-c", "echo on $(test -e ../../maintenance/on && echo kept
         "off": [["sh", "-c", "echo off $(test -e ../../maintenance/on && echo kept-out) >> ../../said; test ! -e ../../broken"]]}
 
 
+@pytest.mark.one_core
 def test_the_application_is_locked_behind_the_page_and_unlocked_before_users_are_let_in(run_module, application):
     application.release({}, maintenance=LOCK)
     root = application.root
@@ -93,6 +98,7 @@ def test_the_application_is_locked_behind_the_page_and_unlocked_before_users_are
     assert said()[2:] == ["off kept-out"] * 2
 
 
+@pytest.mark.one_core
 def test_it_keeps_out_of_an_open_operation(run_module, application):
     Journal(application.root, "20261121-open").append(
         "operation", "begin", data={"kind": "upgrade", "owner": {"user": "ann", "controller": "here"}})

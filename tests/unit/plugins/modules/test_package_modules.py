@@ -72,6 +72,7 @@ def test_a_package_is_built_once(build, repository):
     assert "output" not in first
 
 
+@pytest.mark.one_core
 def test_rules_of_sanitized_dumps_that_are_none_are_in_no_package(run_module, repository, tmp_path):
     """Also those of one environment."""
     repository.commit({"slipway_uat.yml": "sanitize: {tables: {customer: {columns: {email: e-mail}}}}"}, tag="1.1.0")
@@ -110,6 +111,7 @@ def test_bad_input_fails_with_reasons_and_makes_no_store(run_module, repository,
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.one_core
 def test_a_taken_tag_is_refused_and_force_moves_it(run_module, build, info, repository, tmp_path):
     first = build("1.0.0")
     second = repository.commit({"app.py": "print('bye')\n"})
@@ -152,6 +154,7 @@ def test_one_package_is_shown_with_its_effective_configuration(build, info):
     assert info(name="shop:1.0.0")["package"]["config"]["services"]["web"]["count"] == 1
 
 
+@pytest.mark.one_core
 def test_packages_are_listed_by_name(build, info):
     build("1.0.0")
     build("1.0.0", name="blog")
@@ -162,6 +165,7 @@ def test_packages_are_listed_by_name(build, info):
     assert "package" not in found
 
 
+@pytest.mark.one_core
 def test_what_is_missing_or_damaged_is_said(build, info, tmp_path):
     assert "There is no package store" in info()["msg"]
     layer = build("1.0.0")["layers"][0]["digest"]

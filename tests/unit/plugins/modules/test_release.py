@@ -82,6 +82,7 @@ def test_the_life_of_releases(release, run_module, tmp_path):
     assert not gone["changed"] and gone["release"] is None
 
 
+@pytest.mark.one_core
 def test_a_package_goes_live_in_one_go_and_the_oldest_releases_go(release, tmp_path):
     store = str(tmp_path / "packages")
     for tag in ("1.2.0", "1.3.0"):
@@ -129,6 +130,7 @@ def test_environment_variables_stay_secret_and_hide_nothing_else(release, tmp_pa
         assert "horse" not in json.dumps(result) and "staple" not in json.dumps(result)
 
 
+@pytest.mark.one_core
 def test_what_is_wrong_is_named_and_changes_nothing(release, tmp_path):
     live = release("present")["release"]
     release("active", id=live["id"])
@@ -149,6 +151,7 @@ def test_what_is_wrong_is_named_and_changes_nothing(release, tmp_path):
     assert set(snapshot(tmp_path / "root")) == before
 
 
+@pytest.mark.one_core
 def test_nothing_is_done_while_an_operation_is_open(release, tmp_path):
     first = release("present")["release"]
     Journal(str(tmp_path / "root"), "20261121-1").append(

@@ -81,6 +81,7 @@ def test_a_day_in_the_life(service, application):
     assert third["web"]["pid"] != second["web"]["pid"] and third["mailer@2"]["state"] == "stopped"
 
 
+@pytest.mark.one_core
 def test_what_was_stopped_by_somebody_who_is_gone_is_resumed_by_the_next(service, application):
     application.release(SERVICES)
     service("started")
@@ -95,6 +96,7 @@ def test_what_was_stopped_by_somebody_who_is_gone_is_resumed_by_the_next(service
     assert both(service, "resumed")["services"] == []
 
 
+@pytest.mark.one_core
 def test_what_ran_is_resumed_where_the_host_has_no_role_for_it_any_more(service, application):
     application.release(SERVICES)
     service("started", names=["web", "clock"])
@@ -102,6 +104,7 @@ def test_what_ran_is_resumed_where_the_host_has_no_role_for_it_any_more(service,
     assert actions(both(service, "resumed", operation="restore", roles=["app"])) == {"web": "started", "clock": "started"}
 
 
+@pytest.mark.one_core
 def test_a_changed_definition_is_a_restart_and_nothing_else_is(service, application):
     application.release({"web": SERVICES["web"], "clock": SERVICES["clock"]})
     assert actions(service("started")) == {"web": "started", "clock": "started"}
@@ -124,6 +127,7 @@ def test_where_no_release_is_live_there_is_nothing_or_what_was_left(service, app
     assert (left["name"], left["kind"], left["state"], left["defined"]) == ("web", "web", "running", False)
 
 
+@pytest.mark.one_core
 @pytest.mark.parametrize("state", ["started", "restarted"])
 def test_other_environment_variables_reach_what_runs(service, application, state):
     application.release(SERVICES, private={"TOKEN": "s3cret", "DEBUG": "1"})
@@ -147,6 +151,7 @@ def test_other_environment_variables_reach_what_runs(service, application, state
         assert b"TOKEN=n3w-s3cret" in stream.read().split(b"\0")
 
 
+@pytest.mark.one_core
 def test_killed_work_is_told(service, application):
     hanging = script("trap '' TERM; while :; do sleep 0.1; done")
     application.release({"mailer": {"kind": "consumer", "command": hanging}})
@@ -155,6 +160,7 @@ def test_killed_work_is_told(service, application):
     assert mailer["killed"] and mailer["seconds"] >= 1
 
 
+@pytest.mark.one_core
 def test_a_service_that_fails_is_told_with_its_log_and_without_secrets(service, application):
     application.release({"web": {"kind": "web", "command": script("echo cannot open $TOKEN; exit 1")}},
                         private={"TOKEN": "s3cret"})
