@@ -11,14 +11,20 @@ import sys
 
 import pytest
 
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application, running_daemon
 
 
 @pytest.fixture
 def play(tmp_path):
-    """play(entry, **variables) -> the output of an entry of the role, or a playbook, on two hosts, which fails; only the first of them has the application."""
+    """play(entry, **variables) -> the output of an entry of the role, or a playbook, on three hosts, which fails; the first of them has the application.
+
+    The second has one of which the live release is gone, and the third is empty.
+    """
     Application(tmp_path / "first").release({})
-    (tmp_path / "hosts").write_text("[app]\nfirst\nsecond\n", encoding="utf-8")
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "current").symlink_to("releases/gone")
+    (tmp_path / "hosts").write_text("[app]\nfirst\nsecond\nthird\n", encoding="utf-8")
 
     def run(entry, *options, **more):
         variables = dict({
@@ -42,7 +48,7 @@ def test_nothing_is_put_in_its_place_unless_all_hosts_have_stopped_their_service
                       slipway_service_driver="supervisor", slipway_supervisor_socket=daemon.socket, slipway_supervisor_conf_dir=daemon.conf_dir)
     assert "Services may run on second, so what was restored is not put in its place" in output, output
     assert "database : Restore the database]" not in output
-    assert "database : Start the services that ran]" in output
+    assert "database : Start the services that ran]" in output and output.count("skipping: [third]") == 2
 
 
 def test_what_may_not_be_restored_is_not_copied_over_either(play):
@@ -54,6 +60,15 @@ def test_what_may_not_be_restored_is_not_copied_over_either(play):
 def test_no_host_is_left_out_whose_services_would_run_on(play):
     output = play("restore", "--limit", "second", database_source=":ready")
     assert "say it without --limit" in output and "Take the lock" not in output
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("playbook", ["service_start", "maintenance_on"])
+def test_a_host_that_knows_nothing_of_a_restore_is_left_alone_while_the_leader_has_one(play, tmp_path, playbook):
+    Lock(str(tmp_path / "first")).acquire("20261127-restore-1", {"user": "eve", "controller": "desk", "pid": 1, "ticks": None})
+    output = play("slipway.app." + playbook, "--limit", "second")
+    assert "Operation 20261127-restore-1 holds the lock: started by eve on desk" in output, output
+    assert "Bring the services" not in output and "Turn maintenance on or off" not in output
 
 
 @pytest.mark.long
