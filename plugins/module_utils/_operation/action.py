@@ -70,7 +70,7 @@ def without_actions(root, step):
 
 
 def _sign(path, what):
-    """Say who is at work. On a full disk nobody is told, and maintenance can be turned on and services be stopped all the same."""
+    """Say who is at work. On a full disk nobody is told, and maintenance can be turned off and services be stopped all the same."""
     line = json.dumps({"what": what, "by": user(), "pid": os.getpid(), "ticks": start_ticks(os.getpid()), "since": time.time()})
     with contextlib.suppress(OSError), open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "w", encoding="utf-8") as stream:
         stream.write(line + "\n")
