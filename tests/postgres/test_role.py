@@ -73,6 +73,13 @@ def test_a_host_that_knows_nothing_of_a_restore_is_left_alone_while_the_leader_h
 
 
 @pytest.mark.long
+def test_services_are_started_where_the_leader_is_down(play):
+    down = "{{ 'ssh' if inventory_hostname == 'first' else 'local' }}"
+    output = play("slipway.app.service_start", "--limit", "second", ansible_connection=down, ansible_host="127.0.0.1", ansible_port=1)
+    assert "second -> first" in output and "UNREACHABLE" in output and "second/current points to releases/gone" in output, output
+
+
+@pytest.mark.long
 def test_another_database_of_the_server_does_not_count_as_one_of_this_environment(play):
     refusal = "A copy of a database of an environment that is not named, which counts as prod, is not allowed"
     assert refusal in play("copy", database_copy_source="other", database_migrate=False, database_stop_services=False)
