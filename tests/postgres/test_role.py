@@ -73,9 +73,9 @@ def test_a_host_that_knows_nothing_of_a_restore_is_left_alone_while_the_leader_h
 
 
 @pytest.mark.long
-def test_services_are_started_where_the_leader_is_down(play):
-    down = "{{ 'ssh' if inventory_hostname == 'first' else 'local' }}"
-    output = play("slipway.app.service_start", "--limit", "second", ansible_connection=down, ansible_host="127.0.0.1", ansible_port=1)
+def test_services_are_started_where_the_leader_is_down(play, tmp_path):
+    (tmp_path / "hosts").write_text("[app]\nfirst way=ssh\nsecond way=local\n", encoding="utf-8")
+    output = play("slipway.app.service_start", "--limit", "second", ansible_connection="{{ way }}", ansible_host="127.0.0.1", ansible_port=1)
     assert "second -> first" in output and "UNREACHABLE" in output and "second/current points to releases/gone" in output, output
 
 
