@@ -28,10 +28,14 @@ options:
   state:
     description:
       - Whether the operation is begun or ended here.
+      - V(started) waits, for two minutes at most, until nobody is at work on the leader with a module that changes services or
+        maintenance, or runs a command of the application; none of them begins while the operation is open.
       - V(continued) extends its lease, and fails where it does not hold the lock any more. Say it before what cannot be taken back, after
         work that may have taken longer than the lease. In check mode nothing is looked at, for O(state=started) has not taken the lock.
+      - V(free) changes nothing, and fails while an operation is open or holds the lock. Say it on the leader before other hosts are
+        changed, which know nothing of an operation without a journal.
     type: str
-    choices: [started, continued, finished]
+    choices: [started, continued, finished, free]
     required: true
   kind:
     description: What is done, one word such as C(backup). Required with O(state=started).
@@ -39,7 +43,7 @@ options:
   id:
     description:
       - The operation. Required with O(state=continued) and O(state=finished).
-      - With O(state=started), the operation that may be open already.
+      - With O(state=started) and O(state=free), the operation that may be open already.
     type: str
   journal:
     description:
@@ -91,7 +95,7 @@ EXAMPLES = r"""
 RETURN = r"""
 operation:
   description: The operation.
-  returned: success
+  returned: success, but with O(state=free)
   type: dict
   contains:
     id:
@@ -105,7 +109,7 @@ operation:
       type: str
 diff:
   description: The operation that is open here, before and after.
-  returned: success
+  returned: success, but with O(state=free)
   type: dict
 """
 
@@ -116,6 +120,7 @@ import types
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.action import without_actions
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, open_operation, summary
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
@@ -138,9 +143,10 @@ def start(params, check):
     changed = params["journal"] or not site.lock.holder()  # who holds the lock now is this operation
     if changed and not check:
         owner = {"user": params["by"] or getpass.getuser(), "controller": socket.gethostname(), "pid": os.getpid(), "ticks": None}
-        fence = site.lock.acquire(identity, owner, params["lease"])
-        if params["journal"]:
-            Operation(site, identity, fence, {"kind": params["kind"], "owner": owner}).begin()
+        with without_actions(params["root"], "start"):  # the next one sees that the lock is held
+            fence = site.lock.acquire(identity, owner, params["lease"])
+            if params["journal"]:
+                Operation(site, identity, fence, {"kind": params["kind"], "owner": owner}).begin()
     return {"id": identity, "kind": params["kind"], "outcome": "open"}, changed
 
 
@@ -157,6 +163,8 @@ def finish(params, check):
     if not params["journal"]:
         return _give_back(site.lock, params, check)
     known = summary(Journal(params["root"], params["id"]).records())
+    if not known and check:  # as where O(state=started) has only told which id it would be
+        return {"id": params["id"], "kind": params["kind"], "outcome": params["outcome"]}, True
     if not known:
         raise SlipwayError("There is no operation %s in %s." % (params["id"], params["root"]), untouched="Nothing was changed.",
                            hint="slipway.app.operation_info lists the operations.")
@@ -184,6 +192,9 @@ def _open_here(root):
 
 
 def run(module):
+    if module.params["state"] == "free":
+        refuse_if_open(module.params["root"], module.params["id"])
+        return {"changed": False}
     before = _open_here(module.params["root"])
     action = {"started": start, "continued": go_on, "finished": finish}[module.params["state"]]
     operation, changed = action(module.params, module.check_mode)
@@ -197,7 +208,7 @@ def main():
     module = AnsibleModule(
         argument_spec=dict(
             root=dict(type="path", required=True),
-            state=dict(type="str", choices=["started", "continued", "finished"], required=True),
+            state=dict(type="str", choices=["started", "continued", "finished", "free"], required=True),
             kind=dict(type="str"),
             id=dict(type="str"),
             journal=dict(type="bool", default=True),

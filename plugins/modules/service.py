@@ -78,7 +78,8 @@ options:
   operation:
     description:
       - Name of the operation that this is part of.
-      - With O(state=stopped), what ran is recorded under it, once, for O(state=resumed).
+      - With O(state=stopped), what ran is recorded under it, once, for O(state=resumed). The module then waits, for two minutes at
+        most, until nobody else is at work on the host, such as a restart that still drains and would start what is stopped here.
       - The module refuses to work while another operation is open on the host, and no step of one begins while it works.
     type: str
 seealso:
@@ -282,7 +283,8 @@ def main():
     )
     try:
         variables = take_secrets(module)
-        with action(module.params["root"], "service", module.params["operation"], module.check_mode):
+        operation = module.params["operation"]
+        with action(module.params["root"], "service", operation, module.check_mode, alone=bool(operation) and module.params["state"] == "stopped"):
             result = run(module, variables)
         module.exit_json(**result)
     except SlipwayError as error:

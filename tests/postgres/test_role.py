@@ -10,15 +10,21 @@ import sys
 
 import pytest
 
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application, running_daemon
 
 
 @pytest.fixture
 def play(tmp_path):
-    """play(entry, **variables) -> the output of an entry of the role, or a playbook, on two hosts, which fails; only the first of them has the application."""
+    """play(entry, **variables) -> the output of an entry of the role, or a playbook, on three hosts, which fails; the first of them has the application.
+
+    The second has one of which the live release is gone, and the third is empty.
+    """
     Application(tmp_path / "first").release({})
-    (tmp_path / "hosts").write_text("[app]\nfirst\nsecond\n", encoding="utf-8")
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "current").symlink_to("releases/gone")
+    (tmp_path / "hosts").write_text("[app]\nfirst\nsecond\nthird\n", encoding="utf-8")
 
     def run(entry, *options, **more):
         variables = dict({
@@ -41,7 +47,8 @@ def test_nothing_is_put_in_its_place_unless_all_hosts_have_stopped_their_service
                       slipway_service_driver="supervisor", slipway_supervisor_socket=daemon.socket, slipway_supervisor_conf_dir=daemon.conf_dir)
     assert "Services may run on second, so what was restored is not put in its place" in output, output
     assert "database : Restore the database]" not in output
-    assert "database : Start the services that ran]" in output
+    left_out = [task.partition("]")[0].rpartition(" : ")[2] for task in output.split("TASK [") if "skipping: [third]" in task]
+    assert "Stop the services that run" in left_out and "the services that ran" in left_out[-1]
 
 
 def test_what_may_not_be_restored_is_not_copied_over_either(play):
@@ -53,6 +60,22 @@ def test_what_may_not_be_restored_is_not_copied_over_either(play):
 def test_no_host_is_left_out_whose_services_would_run_on(play):
     output = play("restore", "--limit", "second", database_source=":ready")
     assert "say it without --limit" in output and "Take the lock" not in output
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("playbook", ["service_start", "maintenance_on"])
+def test_a_host_that_knows_nothing_of_a_restore_is_left_alone_while_the_leader_has_one(play, tmp_path, playbook):
+    Lock(str(tmp_path / "first")).acquire("20261127-restore-1", {"user": "eve", "controller": "desk", "pid": 1, "ticks": None})
+    output = play("slipway.app." + playbook, "--limit", "second")
+    assert "Operation 20261127-restore-1 holds the lock: started by eve on desk" in output, output
+    assert "service : Bring the services" not in output and "maintenance : Turn maintenance on or off" not in output
+
+
+@pytest.mark.long
+def test_services_are_started_where_the_leader_is_down(play, tmp_path):
+    (tmp_path / "hosts").write_text("[app]\nfirst way=ssh\nsecond way=local\n", encoding="utf-8")
+    output = play("slipway.app.service_start", "--limit", "second", ansible_connection="{{ way }}", ansible_host="127.0.0.1", ansible_port=1)
+    assert "second -> first" in output and "UNREACHABLE" in output and "second/current points to releases/gone" in output, output
 
 
 @pytest.mark.long

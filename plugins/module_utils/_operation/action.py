@@ -26,10 +26,11 @@ PATIENCE = 120  # seconds that one waits for the other
 
 
 @contextlib.contextmanager
-def action(root, what, own=None, check=False):
+def action(root, what, own=None, check=False, alone=False):
     """Let a block be a person's action: refused while an operation is open here, and while it works, no step begins.
 
-    what is the name of the module; own the id of the operation that it is a part of. With check nothing will be done.
+    what is the name of the module; own the id of the operation that it is a part of. With check nothing will be done. With
+    alone it waits for other actions as a step does: it is a part of an operation, and theirs would start what it stops.
     """
     refuse_if_open(root, own)
     path = _path(root)
@@ -38,15 +39,17 @@ def action(root, what, own=None, check=False):
         return
     make_own_dir(os.path.dirname(path), 0o700)
     with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(shared(path, PATIENCE))
-        except BlockingIOError:
-            refuse_if_open(root, own)
-            raise SlipwayError("A step of an operation is still at work on this host, after %d seconds." % PATIENCE,
-                               untouched="Nothing was changed.", hint="Wait until it has ended; operation_log shows what it does.") from None
+        if alone:
+            stack.enter_context(without_actions(root, what))
+        else:
+            try:
+                stack.enter_context(shared(path, PATIENCE))
+            except BlockingIOError:
+                refuse_if_open(root, own)
+                raise SlipwayError("A step of an operation is still at work on this host, after %d seconds." % PATIENCE,
+                                   untouched="Nothing was changed.", hint="Wait until it has ended; operation_log shows what it does.") from None
         refuse_if_open(root, own)  # one may have been opened meanwhile
-        with open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "w", encoding="utf-8") as stream:
-            stream.write(json.dumps({"what": what, "by": user(), "pid": os.getpid(), "ticks": start_ticks(os.getpid()), "since": time.time()}) + "\n")
+        _sign(path, what)
         yield
 
 
@@ -54,6 +57,7 @@ def action(root, what, own=None, check=False):
 def without_actions(root, step):
     """Let a block be a step of an operation: wait for actions that are at work, and let none begin."""
     path = _path(root)
+    make_own_dir(os.path.dirname(path), 0o700)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(exclusive(path, PATIENCE))
@@ -63,6 +67,13 @@ def without_actions(root, step):
                                hint="Wait until that has ended, or end it.") from None
         os.truncate(path, 0)  # nobody is at work
         yield
+
+
+def _sign(path, what):
+    """Say who is at work. On a full disk nobody is told, and maintenance can be turned off and services be stopped all the same."""
+    line = json.dumps({"what": what, "by": user(), "pid": os.getpid(), "ticks": start_ticks(os.getpid()), "since": time.time()})
+    with contextlib.suppress(OSError), open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "w", encoding="utf-8") as stream:
+        stream.write(line + "\n")
 
 
 def at_work(root):

@@ -6,11 +6,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import make_own_dir
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, tail
 from ansible_collections.slipway.app.plugins.module_utils._operation import services
 from ansible_collections.slipway.app.plugins.module_utils._operation.action import without_actions
@@ -38,7 +36,6 @@ def start(site, plan):
     plan = dict(plan)
     seen = max(site.lock.fence(), plan.pop("fence", 0))
     operation = new_id(plan["kind"], seen + 1)
-    make_own_dir(os.path.join(site.root, "state"), 0o700)
     with without_actions(site.root, "start"):  # the next one sees that it is open
         given = site.lock.acquire(operation, plan["owner"], seen=seen)
         started = Operation(site, operation, given, plan)
@@ -256,6 +253,7 @@ def start_rest(site, release, wanted, resting):
         site.driver().remove(removed)
     site.driver().install(resting)
     started = services.start(site, wanted, ("websocket", "consumer", "cron"), timeout)
+    services.settle(site)
     found = site.driver().status() if started else {}
     return {"started": {name: found[name].pid for name in started}, "removed": removed}
 

@@ -6,31 +6,33 @@
 
 from __future__ import annotations
 
+import http.client
 import time
-import urllib.error
 import urllib.request
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer like any other, not a reason to ask somebody else."""
+class _AsItIs(urllib.request.HTTPErrorProcessor):
+    """Any answer is one: a redirect is no reason to ask somebody else, and what says that something is wrong is no exception."""
 
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
-        return None
+    def http_response(self, request, response):
+        return response
+
+    https_response = http_response
 
 
 def ask(url, seconds):
-    """One question: (status or 0 when nobody answered, body or the reason)."""
+    """One question: (status or 0 when nobody gave a whole answer, body or the reason)."""
     # No proxy: the question is for this host.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _AsItIs)
+    begun = ""
     try:
         with opener.open(urllib.request.Request(url, headers={"User-Agent": "slipway-health"}), timeout=seconds) as answer:
+            begun = "status %s, then " % answer.status
             return answer.status, answer.read(65536).decode("utf-8", "replace")
-    except urllib.error.HTTPError as error:
-        return error.code, error.read(65536).decode("utf-8", "replace")
-    except (OSError, urllib.error.URLError, ValueError) as error:
-        return 0, str(getattr(error, "reason", error))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return 0, begun + str(getattr(error, "reason", error) or type(error).__name__)
 
 
 class HealthCheck:

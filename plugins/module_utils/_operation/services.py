@@ -64,6 +64,11 @@ def owe(site, operation, release):
     record.owe(site.root, operation.id, [item.name for item in to_run(site, operation, release) if item.kind != "web"])
 
 
+def settle(site):
+    """Note that nothing is due any more: all that was to run was started, and what the release does not have cannot be."""
+    record.settle(site.root, record.debts(site.root)["services"])
+
+
 def stop(site, kinds, drain, only=None):
     """Stop services kind after kind, those of one kind together; {name: {seconds, killed}} of what was stopped.
 

@@ -16,15 +16,17 @@ def record(root, operation, driver, definitions, owed=False):
     """Note which programs run now, and which there are; return the names of the former.
 
     Only the first call of an operation notes anything: at the second one some may be stopped already. What an earlier
-    one still owes counts as running. What is to run and has failed is noted for itself. With owed the operation has no
-    journal: until settle() these programs are known to have been stopped by it, to be started again by whoever comes next.
+    one still owes counts as running, and is owed until settle(): this one may end before it has stopped or started anything.
+    What is to run and has failed is noted for itself. With owed the operation has no journal: all these programs are known
+    to have been stopped by it, to be started again by whoever comes next.
     """
     noted = _noted(root, operation)
     if noted is None:
         statuses = driver.status()
-        running = sorted({name for name, status in statuses.items() if status.alive} | set(debts(root)["services"]))
+        still = debts(root)["services"]
+        running = sorted({name for name, status in statuses.items() if status.alive} | set(still))
         failed = sorted(name for name, status in statuses.items() if status.state == "failed" and status.autostart and name not in running)
-        noted = {"operation": operation, "running": running, "failed": failed, "owed": running if owed else [],
+        noted = {"operation": operation, "running": running, "failed": failed, "owed": running if owed else still,
                  "known": sorted({definition.name for definition in definitions} | set(statuses)), "there": sorted(statuses)}
         make_own_dir(os.path.dirname(_path(root)), 0o700)
         write_json(_path(root), noted)

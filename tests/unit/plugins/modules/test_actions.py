@@ -70,6 +70,16 @@ def test_no_step_begins_while_a_module_is_at_work(begun, application, module, op
 
 
 @pytest.mark.one_core
+def test_nobody_begins_while_services_are_stopped_for_an_operation(begun, application):
+    """A restart that still drains would start them again, and a database is replaced meanwhile."""
+    with begun("service", state="stopped", operation="restore") as results:
+        with pytest.raises(SlipwayError, match="still at work on this host"), actions.action(application.root, "service"):
+            pass
+        assert results == []
+    assert results[0]["changed"]
+
+
+@pytest.mark.one_core
 def test_a_command_ends_with_its_module(begun, application):
     """Nobody would know of it any more, and an upgrade could begin beside it."""
     pids, register = (os.path.join(application.root, *path) for path in (("pids",), ("state", ".action")))

@@ -25,8 +25,8 @@ def root(application):
     return application.root
 
 
-def begin(run_module, root, **more):
-    return run_module("operation", dict({"root": root, "state": "started", "kind": "patch", "journal": False, "by": "ann"}, **more))
+def begin(run_module, root, check=False, **more):
+    return run_module("operation", dict({"root": root, "state": "started", "kind": "patch", "journal": False, "by": "ann"}, **more), check=check)
 
 
 def patch(run_module, root, **more):
@@ -69,6 +69,23 @@ def test_who_works_long_says_that_it_is_still_there_or_learns_that_it_was_given_
     Lock(root).release(begun)
     assert "Operation %s no longer holds the lock. It was freed" % begun in run_module("operation", go_on)["msg"]
     assert Lock(root).holder() is None and not run_module("operation", go_on, check=True).get("failed")
+
+
+def test_whoever_works_on_other_hosts_asks_the_leader_whether_it_is_free(run_module, root):
+    look = {"root": root, "state": "free"}
+    assert run_module("operation", look) == dict(run_module("operation", look, check=True), changed=False)
+    begun = begin(run_module, root)["operation"]["id"]
+    for check in (False, True):
+        assert "Operation %s holds the lock: started by ann" % begun in run_module("operation", look, check=check)["msg"]
+    assert not run_module("operation", dict(look, id=begun)).get("failed")
+
+
+def test_a_playbook_that_begins_and_ends_an_operation_can_be_checked(run_module, root):
+    begun = begin(run_module, root, check=True, journal=True)
+    end = {"root": root, "state": "finished", "id": begun["operation"]["id"], "kind": "patch"}
+    ended = run_module("operation", end, check=True)
+    assert ended["changed"] and ended["operation"] == dict(begun["operation"], outcome="done")
+    assert "There is no operation %s" % begun["operation"]["id"] in run_module("operation", end)["msg"]
 
 
 def test_a_part_of_an_operation_keeps_its_lock_and_notices_when_it_is_lost(tmp_path, monkeypatch):

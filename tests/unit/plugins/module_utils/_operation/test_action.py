@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import resource
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.journal imp
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.preflight import _nothing_open
+from ansible_collections.slipway.app.plugins.modules import operation as module
 
 NAME = "20261126T010000Z-upgrade-1"
 
@@ -105,6 +107,38 @@ def test_nothing_is_written_where_nothing_is_done(site, tmp_path):
     os.rmdir(tmp_path / "state")
     with action(site.root, "console"):
         assert os.listdir(tmp_path) == []
+
+
+def test_what_stops_services_for_an_operation_waits_for_who_would_start_them_again(site):
+    with action(site.root, "service"):
+        with pytest.raises(SlipwayError, match="The module service, run by .* is at work on this host.*has not begun"):
+            with action(site.root, "service", own=NAME, alone=True):
+                pass
+        with action(site.root, "service", own=NAME):
+            pass
+    with action(site.root, "service", own=NAME, alone=True):
+        assert len(at_work(site.root)) == 1
+        with pytest.raises(SlipwayError, match="still at work on this host, after 0 seconds"), action(site.root, "console"):
+            pass
+
+
+def test_the_lock_is_not_taken_beside_somebody_who_is_at_work(site):
+    params = {"root": site.root, "id": None, "kind": "restore", "by": "ann", "lease": 60, "journal": False}
+    with action(site.root, "console"), pytest.raises(SlipwayError, match="The module console, run by .*The step start .* has not begun"):
+        module.start(params, False)
+    assert site.lock.holder() is None and module.start(params, True)[1]
+    assert module.start(params, False)[0]["id"] == site.lock.holder()["operation"]
+
+
+def test_a_full_disk_keeps_nobody_from_turning_maintenance_off(site):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with action(site.root, "maintenance"):
+            with pytest.raises(SlipwayError, match="Somebody is at work on this host"), actions.without_actions(site.root, "stage"):
+                pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_who_it_is(monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, preflight, rolling
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
+from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.base import Driver, Status, StopReport
 
 SERVICES = {name: {"kind": kind, "command": ["run", "{%s}" % on], "on": on} for name, kind, on in (
@@ -175,6 +176,24 @@ def test_what_could_not_be_started_again_is_found_before_anything_is_stopped(mak
     del host.site.params["variables"]["leader"]
     (finding,) = preflight.check(host.site, "upgrade", "")["findings"]
     assert "app2 has could be started again if it goes back" in finding and "{leader}" in finding and "slipway.app.service_start" in finding
+
+
+# A host on which a restore that was killed has left the services stopped
+
+
+@pytest.mark.parametrize("mode, back_again", [("maintenance", False), ("maintenance", True), ("rolling", False), ("rolling", True)])
+def test_what_a_killed_restore_owes_is_owed_until_it_was_started(make, mode, back_again):
+    host = make(EVERYTHING, EVERYTHING, mode=mode)
+    record.record(host.site.root, "restore", host.driver, host.site.definitions(host.old), owed=True)
+    host.driver.stop(list(host.driver.programs))
+    first, *rest = FORWARD[mode]
+    host.run(first)
+    assert record.debts(host.site.root)["services"] == sorted(host.before), "an upgrade that is refused now stops and starts nothing"
+    host.run(*rest)
+    if back_again:
+        host.run(*BACK[mode])
+    assert host.running() == (host.before if back_again else dict.fromkeys(host.before, "2.0"))
+    assert record.debts(host.site.root)["services"] == []
 
 
 # A host without a release: it is new, or has taken the place of one that is lost

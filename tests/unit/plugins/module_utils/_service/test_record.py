@@ -90,5 +90,7 @@ def test_what_an_operation_has_not_started_again_is_owed_until_somebody_says_oth
     record.settle(root, ["mailer"])
     assert record.debts(root) == {"operation": "two", "services": ["feed", "web"]}
     assert record.read(root, "two") == ["feed", "mailer", "web"]
-    assert record.record(root, "upgrade", Running(feed="stopped"), definitions("web")) == ["feed", "web"]
+    assert record.record(root, "upgrade", Running(feed="stopped", clock="running"), definitions("web")) == ["clock", "feed", "web"]
+    assert record.debts(root) == {"operation": "upgrade", "services": ["feed", "web"]}, "it may be refused before it starts anything"
+    record.settle(root, ["feed", "web"])
     assert record.debts(root)["services"] == []
