@@ -284,15 +284,15 @@ def _warm(runtime, commands):
     try:
         ran = runtime.run_all(commands, runtime.config["timeouts"]["command"])
     except SlipwayError as error:
-        failure = "The caches of this host are not warm, and may be of the database that was live before. %s" % error
+        failure = "caches of this host are not warm, and may be of the database that was live before. %s" % error
     try:
         yield ran
     except SlipwayError as error:
         if failure:
-            raise SlipwayError("%s\n%s" % (failure, error), **error.facts) from error
+            raise SlipwayError("%s The %s" % (error, failure), **error.facts) from error
         raise
     if failure:
-        raise SlipwayError(failure, untouched="\nThe services that ran before run again all the same.",
+        raise SlipwayError("What ran before runs again, but the %s" % failure,
                            hint="Mend it, run the command by slipway.app.console, then the playbook slipway.app.service_restart.")
 
 

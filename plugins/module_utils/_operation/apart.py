@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 
 from ansible_collections.slipway.app.plugins.module_utils._core.account import owner_of
@@ -30,7 +29,8 @@ def require_apart(runtime):
         return
     releases = os.path.dirname(runtime.release.path)
     if not os.access(releases, os.W_OK | os.X_OK):
-        raise SlipwayError("Its migration runs in a copy of the release, and whoever does this may not write to %s." % releases, untouched="Nothing was changed.")
+        raise SlipwayError("Its migration runs in a copy of the release, and whoever does this may not write to %s." % releases,
+                           untouched="Nothing was changed.")
     size = files = 0
     written = _written(runtime)
     for folder, folders, names in os.walk(runtime.release.path):
@@ -55,7 +55,7 @@ def apart(runtime):
     try:
         _copy(runtime, path)
         # Another one each time: what the last one has left in a cache is of a database that is gone.
-        yield runtime.elsewhere(path, secrets.token_hex(DIGITS // 2))
+        yield runtime.elsewhere(path, os.urandom(DIGITS // 2).hex())
     finally:
         with contextlib.suppress(OSError):
             remove_tree(path)
