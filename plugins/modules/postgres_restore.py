@@ -177,6 +177,9 @@ options:
     description:
       - The application of the database, if it is deployed on the host. The commands that its C(slipway.yml) or profile has as
         C(commands.migrate) are run before the restored database is live, in the live release and with its environment.
+      - An application that has folders of its release to write to (C(writable), as the profile C(oro) has) is not migrated where users are
+        served from, but in a copy of the release, C(releases/.apart), with these folders empty and with a C({namespace}) of its own. It is
+        removed in the end, and takes the room of one more release meanwhile.
       - In the variables of this environment that name O(login_db), alone or in an address such as C(DATABASE_URL), the restored database
         takes its place. The application itself has to say that it is in there (C(database.current) of C(slipway.yml), which the profiles
         C(django) and C(oro) have) before the migration is run. Where it does not say so the restore ends; where it could not be asked, or no variable

@@ -75,6 +75,14 @@ options:
         each.
       - Without it, C(timeouts.drain) of C(slipway.yml).
     type: int
+  warm:
+    description:
+      - With O(state=resumed), whether the commands that warm caches (C(commands.warm) of C(slipway.yml) or the profile) are run in the live
+        release before anything is started, since its database has become another one. There may be none, as with the profile C(django).
+      - Where one fails, the services are started all the same, and the module fails after it.
+      - Without O(operation) they are run only where an operation has stopped the services, and not where an upgrade could not start them.
+    type: bool
+    default: false
   operation:
     description:
       - Name of the operation that this is part of.
@@ -143,6 +151,25 @@ environment_changed:
   returned: success
   type: bool
   sample: false
+warmed:
+  description: The commands that have warmed caches. Empty in check mode.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    argv:
+      description: The command.
+      type: list
+      elements: str
+      sample: [php, bin/console, "--env=prod", "--no-interaction", "cache:clear"]
+    rc:
+      description: Its exit status.
+      type: int
+      sample: 0
+    seconds:
+      description: How long it took.
+      type: float
+      sample: 21.5
 services:
   description: What was done with each service that was meant, or in check mode what would be.
   returned: success
@@ -186,6 +213,8 @@ services:
       sample: false
 """
 
+import contextlib
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
@@ -206,7 +235,7 @@ def run(module, variables):
     if not operation and state == "resumed":
         debts = record.debts(root)
         if not debts["services"]:
-            return {"changed": False, "release": None, "services": [], "environment_changed": False,
+            return {"changed": False, "release": None, "services": [], "environment_changed": False, "warmed": [],
                     "diff": {"before": {}, "after": {}}}
         operation = debts["operation"]
         forgone = set(record.read(root, operation)) - set(debts["services"])
@@ -220,7 +249,9 @@ def run(module, variables):
     steps = plan(state, defined, driver.status(), options["names"], options["kinds"], wanted,
                  elsewhere=program_names(runtime.config))
     diff = {"before": {step.name: step.before for step in steps}, "after": {step.name: _described(step) for step in steps}}
-    written = False
+    caches = runtime.config["commands"]["warm"] if state == "resumed" and options["warm"] and (
+        options["operation"] or record.has_stopped(root, operation)) else []
+    written, warmed = False, []
     if private is not None:
         diff["before"]["environment variables"], diff["after"]["environment variables"] = environment.names(
             root, runtime.release.id, private)
@@ -230,16 +261,40 @@ def run(module, variables):
             record.record(root, operation, driver, defined, owed=True)
         timeouts = runtime.config["timeouts"]
         drain = timeouts["drain"] if options["drain"] is None else options["drain"]
-        perform(state, steps, defined, driver, drain, timeouts["start"])
-        if state == "resumed" or not operation:
-            record.settle(root, [step.name for step in steps])
+        with _warm(runtime, caches) as warmed:
+            perform(state, steps, defined, driver, drain, timeouts["start"])
+            if state == "resumed" or not operation:
+                record.settle(root, [step.name for step in steps])
     return {
-        "changed": written or any(step.action != "none" for step in steps),
+        "changed": written or bool(caches) or any(step.action != "none" for step in steps),
         "release": runtime.release.id,
         "services": [step.as_dict() for step in steps],
         "environment_changed": written,
+        "warmed": warmed,
         "diff": diff,
     }
+
+
+@contextlib.contextmanager
+def _warm(runtime, commands):
+    """Run the commands, then the block, which gets what ran: where they fail it is run first, and that is told at its end.
+
+    The database is another one already, and there is no way back from here: users would wait for nothing.
+    """
+    ran, failure = [], None
+    try:
+        ran = runtime.run_all(commands, runtime.config["timeouts"]["command"])
+    except SlipwayError as error:
+        failure = "caches of this host are not warm, and may be of the database that was live before. %s" % error
+    try:
+        yield ran
+    except SlipwayError as error:
+        if failure:
+            raise SlipwayError("%s The %s" % (error, failure), **error.facts) from error
+        raise
+    if failure:
+        raise SlipwayError("What ran before runs again, but the %s" % failure,
+                           hint="Mend it, run the command by slipway.app.console, then the playbook slipway.app.service_restart.")
 
 
 def _recorded(root, operation, defined):
@@ -275,6 +330,7 @@ def main():
             roles=dict(type="list", elements="str", choices=list(ROLES), required=True),
             drain=dict(type="int"),
             operation=dict(type="str"),
+            warm=dict(type="bool", default=False),
             environment_variables=dict(type="dict", no_log=True),
             **DRIVER_ARGUMENTS,
             **RUNTIME_ARGUMENTS,

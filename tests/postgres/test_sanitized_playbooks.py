@@ -19,6 +19,7 @@ RULES = {"tables": {"orders": {"columns": {"id": "keep", "note": "hash"}}, "djan
                     "site": {"where": "url <> ''", "columns": {"url": "keep"}}},
          "after_restore": ["UPDATE public.django_migrations SET name = 'restored'"]}
 ADOPT = {"sql": ["UPDATE site SET url = {site_url}"], "commands": [["sh", "-c", "test ! -e {root}/ran && echo adopted >> {shared}/adopted"]]}
+WARM = ["sh", "-c", "test ! -e {root}/ran && test -e {shared}/adopted && echo warm >> {shared}/warmed"]
 
 
 @pytest.fixture
@@ -44,10 +45,10 @@ def prod(postgres):
 
 
 def test_made_listed_restored_refreshed_and_removed(postgres, prod, playbooks, tmp_path):
-    """Services are stopped for the swap; rows, address and index are this environment's before they start again."""
+    """Services are stopped for the swap; rows, address, index and caches are this environment's before they start again."""
     with running_daemon() as daemon:
         web = {"kind": "web", "command": script("trap 'rm ../../ran; exit' TERM; touch ../../ran; while :; do sleep 0.1; done")}
-        Application(tmp_path / "shop").release({"web": web}, adopt=ADOPT)
+        Application(tmp_path / "shop").release({"web": web}, adopt=ADOPT, commands={"warm": [WARM]})
         (tmp_path / "shop" / "shared").mkdir()
         service = {"slipway_service_driver": "supervisor", "slipway_supervisor_socket": daemon.socket, "slipway_supervisor_conf_dir": daemon.conf_dir}
         done = playbooks(["service_start", "sanitized_create", "sanitized_list", "sanitized_restore", "sanitized_delete", "environment_refresh"],
@@ -66,6 +67,7 @@ def test_made_listed_restored_refreshed_and_removed(postgres, prod, playbooks, t
     assert shop.query("SELECT name FROM public.django_migrations") == [{"name": "restored"}]
     assert shop.query("SELECT url FROM public.site") == [{"url": "https://uat.example"}]
     assert (tmp_path / "shop" / "shared" / "adopted").read_text() == "adopted\n" * 2
+    assert (tmp_path / "shop" / "shared" / "warmed").read_text() == "warm\n" * 2
     assert list((tmp_path / "dumps").rglob("manifest.json")) == [] and postgres.databases() == {"shop", "prod"}
 
 

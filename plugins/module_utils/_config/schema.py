@@ -80,7 +80,7 @@ SCHEMA = Group({
         "upgrade_maintenance": ListOf(Command()),
         "upgrade_rolling": ListOf(Command()),
         "upgrade_source": ListOf(Command()),  # this mode does not migrate: when the leader is out of its balancer, before warm
-        "warm": ListOf(Command()),
+        "warm": ListOf(Command()),  # on every host, when a release is about to be live, or its database was replaced
         "check": ListOf(Command()),
         "check_upgrade": ListOf(Command()),  # not at the first installation, when there is no database yet
     }),

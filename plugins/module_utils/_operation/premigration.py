@@ -6,6 +6,8 @@
 
 The application is told another database by the environment variables that name its own one. Whether it listens is not
 believed but asked: in the same environment it has to say which database it is in, before anything is migrated.
+
+What it writes to folders of its release, such as a cache, users are not to be served from: both is done apart from the live release.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from urllib.parse import quote, unquote
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, tail
+from ansible_collections.slipway.app.plugins.module_utils._operation.apart import apart, require_apart
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
 
 # scheme://user:password@host:port/NAME?options, as PostgreSQL's own client and those of all languages take it
@@ -50,6 +53,7 @@ class Premigration:
                            "could tell that its migration would not run in the live one")
         if not self._redirected(""):
             raise _refused("None of its environment variables names the database %s" % self._login_db)
+        require_apart(self._runtime)
 
     def run(self, database):
         """Migrate a database of this name on the same server."""
@@ -58,13 +62,14 @@ class Premigration:
         extra = self._redirected(database)
         secrets = self._runtime.secrets() + list(extra.values())
         timeout = self._runtime.config["timeouts"]
-        done = self._runtime.run(self._runtime.argv(self._current), timeout["command"], extra)
-        said = tail(done.stdout, 1).strip()
-        if not done.ok or said != database:
-            raise SlipwayError("The application was told to use database %s and %s, so its migration was not run." % (
-                database, "says it is in %r" % redact(said, secrets) if done.ok else
-                "failed: " + redact(tail(done.stderr or done.stdout, 5), secrets)), hint=HINT)
-        self._runtime.run_all(self._commands, timeout["migrate"], secrets, extra=extra)
+        with apart(self._runtime) as runtime:
+            done = runtime.run(runtime.argv(self._current), timeout["command"], extra)
+            said = tail(done.stdout, 1).strip()
+            if not done.ok or said != database:
+                raise SlipwayError("The application was told to use database %s and %s, so its migration was not run." % (
+                    database, "says it is in %r" % redact(said, secrets) if done.ok else
+                    "failed: " + redact(tail(done.stderr or done.stdout, 5), secrets)), hint=HINT)
+            runtime.run_all(self._commands, timeout["migrate"], secrets, extra=extra)
 
     def _redirected(self, database):
         """{name: value} of the environment variables that name the application's database, for another one."""

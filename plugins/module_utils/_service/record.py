@@ -26,7 +26,8 @@ def record(root, operation, driver, definitions, owed=False):
         still = debts(root)["services"]
         running = sorted({name for name, status in statuses.items() if status.alive} | set(still))
         failed = sorted(name for name, status in statuses.items() if status.state == "failed" and status.autostart and name not in running)
-        noted = {"operation": operation, "running": running, "failed": failed, "owed": running if owed else still,
+        stopped = owed or bool(still and (read_json(_path(root)) or {}).get("stopped"))  # a restore that owes them may owe warm caches too
+        noted = {"operation": operation, "running": running, "failed": failed, "owed": running if owed else still, "stopped": stopped,
                  "known": sorted({definition.name for definition in definitions} | set(statuses)), "there": sorted(statuses)}
         make_own_dir(os.path.dirname(_path(root)), 0o700)
         write_json(_path(root), noted)
@@ -49,6 +50,11 @@ def debts(root):
     """{operation, services}: what was stopped by an operation that has not started it again yet; no services where there is none."""
     noted = read_json(_path(root)) or {}
     return {"operation": noted.get("operation", ""), "services": noted.get("owed", [])}
+
+
+def has_stopped(root, operation):
+    """Whether what this operation owes is what it has stopped without a journal, and not what an upgrade could not start."""
+    return bool((_noted(root, operation) or {}).get("stopped"))
 
 
 def owe(root, operation, names):

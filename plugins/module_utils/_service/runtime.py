@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import pwd
 import re
@@ -42,6 +43,7 @@ class Runtime:
     def __init__(self, root, release, config, variables=None, python=None, private=None):
         self.root = os.path.realpath(root)
         self.release = release
+        self.folder = release.path
         self.config = config
         self.variables = dict(config["variables"], **variables or {})
         self.variables.update(python=python or sys.executable, release=release.path, root=self.root,
@@ -49,13 +51,20 @@ class Runtime:
         self._private = environment_file.read(self.root, release.id) if private is None else private
         self._owner = owner_of(self.root)
 
+    def elsewhere(self, path, namespace):
+        """The same for a copy of the release in another folder, with a namespace of its own."""
+        other = copy.copy(self)
+        other.folder = path
+        other.variables = dict(self.variables, release=path, namespace=namespace)
+        return other
+
     def argv(self, command):
         """A command of slipway.yml, ready to be run."""
         return expand(command, self.variables)
 
     def run(self, argv, timeout, extra=None, dies_with_us=False):
         """Run a program in the release to its end, as the user the application belongs to; return a Completed."""
-        return run(argv, cwd=self.release.path, env=self.environment(extra), timeout=timeout, owner=self._owner, dies_with_us=dies_with_us)
+        return run(argv, cwd=self.folder, env=self.environment(extra), timeout=timeout, owner=self._owner, dies_with_us=dies_with_us)
 
     def run_all(self, commands, timeout, secrets=(), beat=None, extra=None):
         """Run commands of slipway.yml one after the other; [{argv, rc, seconds}]. The first failure raises.
@@ -79,7 +88,7 @@ class Runtime:
 
     def start(self, program, argv, extra=None):
         """Start a Detached program in the release, as the user the application belongs to."""
-        program.start(argv, self.release.path, self.environment(extra), self._owner)
+        program.start(argv, self.folder, self.environment(extra), self._owner)
 
     def meaning(self, argv, rc):
         """What slipway.yml says an exit status of this command means, with a space before it; else nothing."""

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -94,6 +95,61 @@ def test_what_was_stopped_by_somebody_who_is_gone_is_resumed_by_the_next(service
         "web": "running", "mailer@1": "running", "mailer@2": "stopped", "clock": "stopped"}
     assert service.told()["owed"]["services"] == [] and result["changed"]
     assert both(service, "resumed")["services"] == []
+
+
+@pytest.fixture
+def cold(service, application):
+    """cold(command of web, command that warms, operation) -> the path of a release, stopped by an operation."""
+    def make(web, warm, operation):
+        path = application.release({"web": {"kind": "web", "command": script(web)}}, commands={"warm": [["/bin/sh", "-c", warm]]})
+        service("started")
+        service("stopped", operation=operation)
+        return path
+
+    return make
+
+
+@pytest.mark.one_core
+@pytest.mark.parametrize("name", ["swap", None], ids=["by the operation", "by whoever comes after it"])
+def test_caches_are_warm_before_anything_is_resumed(service, cold, name):
+    path = cold("exec sleep 600$(cat warmed)", "printf 1 >> warmed", "swap")
+    result = both(service, "resumed", warm=True, **({"operation": name} if name else {}))
+    assert actions(result) == {"web": "started"} and [one["argv"][2] for one in result["warmed"]] == ["printf 1 >> warmed"]
+    with open("/proc/%d/cmdline" % service.info()["web"]["pid"], "rb") as stream:
+        assert stream.read() == b"sleep\0006001\0"
+    assert service("resumed", warm=True)["warmed"] == [] and os.path.getsize(os.path.join(path, "warmed")) == 1
+
+
+@pytest.mark.one_core
+def test_caches_are_left_alone_where_nothing_else_has_changed(service, cold, application):
+    """An upgrade that could not start all it was to start has warmed them, and users are served."""
+    path = cold("exec sleep 600", "touch warmed", "swap")
+    assert service("resumed", operation="swap")["warmed"] == []
+    with open(os.path.join(application.root, "state", "services.json"), "r+", encoding="utf-8") as stream:
+        noted = dict(json.load(stream), owed=["web"], stopped=False)
+        stream.seek(0)
+        json.dump(noted, stream)
+        stream.truncate()
+    assert service("resumed", warm=True)["warmed"] == [] and not os.path.exists(os.path.join(path, "warmed"))
+
+
+@pytest.mark.one_core
+def test_services_come_back_where_caches_cannot_be_warmed_and_that_is_told(service, cold):
+    cold("exec sleep 600", "echo no room for caches; exit 3", "swap")
+    result = service("resumed", operation="swap", warm=True)
+    assert result["failed"] and service.info()["web"]["state"] == "running" and service.told()["owed"]["services"] == []
+    for said in ("no room for caches", "exit status 3", "runs again, but the caches of this host are not warm", "slipway.app.console"):
+        assert said in result["msg"]
+
+
+@pytest.mark.one_core
+def test_who_cannot_start_without_warm_caches_is_told_why(service, cold):
+    path = cold("test -e cold && exit 1; exec sleep 600", "touch cold; exit 3", "swap")
+    result = service("resumed", operation="swap", warm=True)
+    assert os.path.exists(os.path.join(path, "cold"))
+    for said, is_said in (("The caches of this host are not warm", True), ("The service web does not stay up.", True), ("runs again", False)):
+        assert (said in result["msg"]) is is_said
+    assert service.told()["owed"]["services"] == ["web"]  # for recover, when it is mended
 
 
 @pytest.mark.one_core

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import sys
 
 import pytest
@@ -26,20 +29,33 @@ class Release:
     id = "1.0.0-0123456789ab"
 
     def __init__(self, path):
-        self.path = path
+        self.path = str(path)
 
 
 @pytest.fixture
 def migration(tmp_path):
     """migration(current, variables) -> a Premigration whose migration leaves a file "migrated"."""
-    def make(current, **variables):
+    def make(current, release=None, migrate=MARK, writable=(), **variables):
         command = [sys.executable, "-c", current] if isinstance(current, str) else current
         environment_file.write(str(tmp_path), Release.id, variables)
-        document = {"application": "shop", "profile": "generic", "commands": {"migrate": [[sys.executable, "-c", MARK]]},
+        document = {"application": "shop", "profile": "generic", "commands": {"migrate": [[sys.executable, "-c", migrate]]},
+                    "writable": list(writable), "environment": {"NAMESPACE": "{namespace}", "RELEASE": "{release}"},
                     "database": {"current": command if current else ""}}
-        return Premigration(Runtime(str(tmp_path), Release(str(tmp_path)), effective({"base": document, "overlays": {}})), "shop")
+        return Premigration(Runtime(str(tmp_path), Release(release or tmp_path), effective({"base": document, "overlays": {}})), "shop")
 
     return make
+
+
+@pytest.fixture
+def release(tmp_path):
+    """The folder of a release whose application has cached something."""
+    path = tmp_path / "releases" / Release.id
+    (path / "var" / "cache").mkdir(parents=True)
+    (path / "var" / "cache" / "container").write_text("of the live database")
+    (path / "code").write_text("1.0.0")
+    (tmp_path / "shared").mkdir()
+    (path / "media").symlink_to("../../shared")
+    return path
 
 
 @pytest.mark.parametrize("name, value, new", [
@@ -96,3 +112,38 @@ def test_nothing_is_migrated_where_it_is_not(migration, tmp_path, current, match
 def test_what_could_only_be_hoped_for_is_refused_before(migration, current, url, match):
     with pytest.raises(SlipwayError, match=match + ".*Nothing was changed.*pre_swap_hooks"):
         migration(current, DATABASE_URL=url).require_possible()
+
+
+TELL = ("import json, os; json.dump(dict(os.environ, cwd=os.getcwd(), code=open('code').read(), cached=os.listdir('var/cache')),"
+        " open('media/told', 'w')); open('var/cache/container', 'w').write('of another one')")
+
+
+def test_what_it_caches_users_are_not_served_from(migration, release, tmp_path):
+    one = migration(LISTENS, release, TELL, ["var/cache"], DATABASE_URL="postgres://db/shop")
+    one.require_possible()
+    seen = []
+    for database in ("shop__new", "shop__new"):
+        one.run(database)
+        seen.append(json.loads((tmp_path / "shared" / "told").read_text()))
+        told = seen[-1]
+        assert (told["DATABASE_URL"], told["code"], told["cached"]) == ("postgres://db/shop__new", "1.0.0", [])
+        assert told["RELEASE"] == told["cwd"] == str(release.with_name(".apart"))
+        assert (release / "var" / "cache" / "container").read_text() == "of the live database" and not release.with_name(".apart").exists()
+        release.with_name(".apart").mkdir()  # as a killed run leaves it
+    # What one has left in a cache that all share is of a database that is gone.
+    assert len({told["NAMESPACE"] for told in seen} | {Release.id[-12:]}) == 3
+
+
+def test_no_copy_is_left_of_a_migration_that_fails(migration, release):
+    one = migration(LISTENS, release, "raise SystemExit(1)", ["var/cache"], DATABASE_URL="postgres://db/shop")
+    with pytest.raises(SlipwayError, match="failed with exit status 1"):
+        one.run("shop__new")
+    assert [path.name for path in release.parent.iterdir()] == [Release.id]
+
+
+@pytest.mark.parametrize("place, wrong", [("code", True), ("var/cache/container", False)])
+def test_the_copy_has_to_have_room(migration, release, place, wrong):
+    os.truncate(release / place, 1 << 42)
+    one = migration(LISTENS, release, TELL, ["var/cache"], DATABASE_URL="postgres://db/shop")
+    with pytest.raises(SlipwayError, match="too small") if wrong else contextlib.nullcontext():
+        one.require_possible()
