@@ -113,16 +113,16 @@ def templates(node, key=None):
 
 @pytest.fixture(scope="module")
 def evaluate():
-    """evaluate(template, variables) -> its value; nothing as what is not there, which conditions and asserts keep from being asked for."""
+    """evaluate(template, variables) -> its value; absent, where it asks for what is not there, which conditions and asserts may keep it from."""
     loader, known = DataLoader(), {}
 
-    def value(template, variables):
-        key = template, repr(variables)
+    def value(template, variables, absent=""):
+        key = template, repr(variables), absent
         if key not in known:
             try:
                 found = Templar(loader=loader, variables=dict(FOUND, **variables)).template(trust_as_template(template))
             except AnsibleUndefinedVariable:
-                found = None
+                found = absent
             known[key] = "" if found is None else found
         return known[key]
 
@@ -169,3 +169,13 @@ def test_several_names_are_a_text_or_a_list(asking, evaluate, given):
     """AWX gives what is chosen of several as a list."""
     found = [evaluate(text, {name: given}) for _playbook, name, text, _others in asking if name in ("services", "tables", "schemas", "gather")]
     assert found.count(["web", "cron"]) == 6
+
+
+@pytest.mark.parametrize("playbook", ["deploy", "upgrade"])
+def test_where_limit_has_left_out_who_builds_there_is_no_package(repository, evaluate, playbook):
+    """The first step says so; an attribute that is missing tells nobody what to do."""
+    play = repository.yaml("playbooks/%s.yml" % playbook)[-1]
+    said = {"reference": "1.0.0", "built": evaluate(play["vars"]["built"], {"groups": {}, "hostvars": {"localhost": {}}})}
+    asked = play["tasks"][-1]["vars"]
+    assert said["built"] == {} and [evaluate(asked["operation_" + name], said, "error") for name in ("package", "digest")] == ["", ""]
+    assert evaluate("{{ %s }}" % play["tasks"][0]["when"], dict(said, ansible_check_mode=True), "error") is False
