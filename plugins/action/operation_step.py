@@ -286,7 +286,7 @@ def _asked_balancers(board, asked):
 
 def _plan(step, board, kind, asked):
     """What a step has to know beyond its host: the whole operation, as far as it is known."""
-    me = owner(asked.get("by") or user(), socket.gethostname(), os.getppid())
+    me = owner(asked.get("by") or os.environ.get("USER") or user(), socket.gethostname(), os.getppid())
     if step == "preflight":
         return {"kind": kind, "package": asked["package"], "digest": asked["digest"], "mode": board.mode,
                 "balancer": {"status": _asked_balancers(board, asked)}}

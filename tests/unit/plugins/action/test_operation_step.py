@@ -39,7 +39,10 @@ def test_without_a_package_nothing_is_begun(plan):
 
 
 @pytest.mark.parametrize("step, kind", [("start", "upgrade"), ("assess", "upgrade"), ("assess", "recover")])
-def test_the_journal_and_the_lock_say_who(plan, step, kind):
+def test_the_journal_and_the_lock_say_who(plan, monkeypatch, step, kind):
     """In AWX all processes are root's, on a machine that is gone a moment later."""
     assert plan(step, kind, by="ann")["owner"]["user"] == "ann"
+    monkeypatch.setenv("USER", "eve")
+    assert plan(step, kind)["owner"]["user"] == "eve"
+    monkeypatch.delenv("USER")
     assert plan(step, kind)["owner"]["user"] == user()
