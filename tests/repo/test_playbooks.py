@@ -57,7 +57,7 @@ def test_several_environments_in_one_run_are_refused(tmp_path, second, more, wor
     inventories = [word for name in ("prod", second) if name for word in ("-i", *name.split())]
     variables = dict({"ansible_connection": "local", "slipway_root": str(tmp_path), "slipway_environment": "uat"}, **more)
     (tmp_path / "look.yml").write_text(json.dumps([{"hosts": "localhost:all", "run_once": True, "gather_facts": False,
-                                                     "tasks": [{"slipway.app.inventory_check": {}}]}]), encoding="utf-8")
+                                                    "tasks": [{"slipway.app.inventory_check": {}}]}]), encoding="utf-8")
     done = subprocess.run([sys.executable, "-m", "ansible", "playbook", *inventories, "look.yml", "-e", json.dumps(variables)],
                           cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) is (words is None), done.stdout
