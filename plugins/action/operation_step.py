@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import socket
 import time
@@ -12,6 +11,7 @@ import time
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.app.plugins.module_utils._core.account import user
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import gone, owner
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, READING, STEPS, steps_of
@@ -33,8 +33,8 @@ RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "
 # Options for the controller alone, by the step that asks for them; and those that tell the host about itself.
 ASKED = {
     "preflight": ("package", "digest", "batch", "balancer_status", "fall_seconds", "rise_seconds"),
-    "start": ("batch", "balancer_status", "fall_seconds", "rise_seconds", "accept_unsafe_mode"),
-    "assess": ("takeover", "direction", "accept_loss", "leader_lost"),
+    "start": ("batch", "balancer_status", "fall_seconds", "rise_seconds", "accept_unsafe_mode", "by"),
+    "assess": ("takeover", "direction", "accept_loss", "leader_lost", "by"),
 }
 FOR_CONTROLLER = ("mode", "turn") + tuple(name for names in ASKED.values() for name in names)
 OF_HOST = ("application", "environment", "root", "store", "store_auth", "relay", "python", "variables", "environment_variables",
@@ -44,6 +44,9 @@ OF_HOST = ("application", "environment", "root", "store", "store_auth", "relay",
 REFUSED = """The mode %s is not safe for this package:
 %s
 Upgrade with mode=maintenance, or name what you accept all the same (a rule, a migration, or migration:rule) in slipway_accept_unsafe_mode."""
+
+NO_PACKAGE = ("No package is named, and none was built. Say -e package=<repository:tag>; or, with --limit, let the host that builds be in the run, too "
+              "(localhost, where there is no group build).")
 
 
 class ActionModule(ActionBase):
@@ -95,8 +98,11 @@ class ActionModule(ActionBase):
     def _fill(self, arguments, asked, steps, kind, task_vars, board):
         """Put into the arguments what the library gets to run steps; return what a person asked for."""
         # Only who recovers has a wish: an upgrade that fails goes back by what it sees, whatever stands in an inventory.
-        wishes = () if steps[0] == "assess" and kind != "recover" else ASKED.get(steps[0], ())
+        wishes = ("by",) if steps[0] == "assess" and kind != "recover" else ASKED.get(steps[0], ())
+        unnamed = "package" not in asked  # where one is to be built first, the task itself says that there is none
         asked = {name: self._option(name, asked, task_vars) for name in wishes}
+        if unnamed and not asked.get("package", True):
+            raise AnsibleError(NO_PACKAGE)
         if "balancer_status" in asked:
             asked["balancer_status"] = status_urls(asked["balancer_status"], task_vars)
         for name in OF_HOST:
@@ -280,7 +286,7 @@ def _asked_balancers(board, asked):
 
 def _plan(step, board, kind, asked):
     """What a step has to know beyond its host: the whole operation, as far as it is known."""
-    me = owner(getpass.getuser(), socket.gethostname(), os.getppid())
+    me = owner(asked.get("by") or os.environ.get("USER") or user(), socket.gethostname(), os.getppid())
     if step == "preflight":
         return {"kind": kind, "package": asked["package"], "digest": asked["digest"], "mode": board.mode,
                 "balancer": {"status": _asked_balancers(board, asked)}}

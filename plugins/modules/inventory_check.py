@@ -43,12 +43,14 @@ options:
     default: []
 notes:
   - Runs on the controller; no host is connected to.
+  - In a play of C(hosts) V(localhost:all) with C(run_once), it also looks where C(--limit) leaves out C(localhost).
 """
 
 EXAMPLES = r"""
 ---
 - name: Check the inventory
-  hosts: localhost
+  hosts: localhost:all
+  run_once: true
   gather_facts: false
   tasks:
     - name: Check that all is there

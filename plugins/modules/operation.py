@@ -53,7 +53,7 @@ options:
     type: bool
     default: true
   by:
-    description: Who does it, for whoever is refused meanwhile.
+    description: Who does it, for whoever is refused meanwhile. Without it, the user who logged in on the host.
     type: str
   lease:
     description:
@@ -113,12 +113,12 @@ diff:
   type: dict
 """
 
-import getpass
 import os
 import socket
 import types
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.app.plugins.module_utils._core.account import user
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.action import without_actions
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
@@ -142,7 +142,7 @@ def start(params, check):
     identity = params["id"] or new_id(params["kind"], site.lock.fence() + 1)
     changed = params["journal"] or not site.lock.holder()  # who holds the lock now is this operation
     if changed and not check:
-        owner = {"user": params["by"] or getpass.getuser(), "controller": socket.gethostname(), "pid": os.getpid(), "ticks": None}
+        owner = {"user": params["by"] or user(), "controller": socket.gethostname(), "pid": os.getpid(), "ticks": None}
         with without_actions(params["root"], "start"):  # the next one sees that the lock is held
             fence = site.lock.acquire(identity, owner, params["lease"])
             if params["journal"]:

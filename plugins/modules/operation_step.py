@@ -143,6 +143,9 @@ options:
     description: The host that led the operation is gone for good. The one that is the first now decides by what the database shows.
     type: bool
     default: false
+  by:
+    description: Who does this, for the journal and for whoever is refused meanwhile. By default the user on the controller.
+    type: str
   steps:
     description: Set by the action plugin. The steps that were asked for.
     type: list

@@ -47,7 +47,7 @@ options:
     type: bool
     default: false
   by:
-    description: Who does this, for the record.
+    description: Who does this, for the record; the user who logged in on the host when empty.
     type: str
     default: ''
   content:
@@ -131,6 +131,7 @@ import binascii
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.app.plugins.module_utils._core.account import user
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
 from ansible_collections.slipway.app.plugins.module_utils._release.patches import open_patches
@@ -144,7 +145,7 @@ def applied(patches, options, check):
     except binascii.Error as error:
         raise SlipwayError("The content is not base64: %s." % error, untouched="Nothing was changed.") from error
     name = options["name"] or os.path.basename(options["src"])
-    return patches.apply(text, name, options["strip"], options["keep"], options["by"], check)
+    return patches.apply(text, name, options["strip"], options["keep"], options["by"] or user(), check)
 
 
 def reverted(patches, options, check):

@@ -190,7 +190,7 @@ options:
     type: path
   by:
     description:
-      - Who makes the dump, for its manifest; the user and the host the module runs as when not set.
+      - Who makes the dump, for its manifest; the user who logged in on the host, and the host, when not set.
     type: str
 notes:
   - The role must be able to read every table that is dumped; row security that would hide rows from it is an error.

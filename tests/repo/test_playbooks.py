@@ -10,6 +10,9 @@ import re
 
 import pytest
 import yaml
+from ansible.errors import AnsibleUndefinedVariable
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 from ansible_collections.slipway.app.tests import playbook_process
 
@@ -31,7 +34,8 @@ def test_what_changes_something_changes_one_environment(repository):
     for path in sorted((repository.root / "playbooks").glob("*.yml")):
         first = yaml.safe_load(path.read_text(encoding="utf-8"))[0]
         looked = check_of(first)
-        assert first["hosts"] == "localhost" and looked.get("alone") in (None, False), path.name
+        # --limit leaves out an implicit localhost; then another host takes its place.
+        assert (first["hosts"], first["run_once"]) == ("localhost:all", True) and looked.get("alone") in (None, False), path.name
         lax |= {path.stem} if "alone" in looked else set()
     assert lax == READING
 
@@ -39,21 +43,21 @@ def test_what_changes_something_changes_one_environment(repository):
 def test_neither_strategy_nor_task_timeout_of_a_configuration_get_between_the_steps(repository):
     """By strategy=free a host would go ahead of the one that stops services; a step that is cut off is taken for one that never was."""
     lax = {path.name: play["name"] for path in (repository.root / "playbooks").glob("*.yml")
-           for play in yaml.safe_load(path.read_text(encoding="utf-8")) if play["hosts"] != "localhost"
-           and (play.get("strategy"), play.get("timeout")) != ("ansible.builtin.linear", None if path.stem in READING else 0)}
+           for play in yaml.safe_load(path.read_text(encoding="utf-8"))[1:]
+           if (play.get("strategy"), play.get("timeout")) != ("ansible.builtin.linear", None if path.stem in READING else 0)}
     assert lax == {}
 
 
 @pytest.mark.parametrize("second, more, words", [
-    ("uat", {}, "It is several at once (%(folder)s/prod, %(folder)s/uat)"), ("", {}, None), ("uat", {"several_inventories": "yes"}, None),
+    ("uat --limit b", {}, "It is several at once (%(folder)s/prod, %(folder)s/uat)"), ("", {}, None), ("uat", {"several_inventories": "yes"}, None),
     ("", {"slipway_environment": "{{ {'a': 'uat', 'b': 'prod'}[inventory_hostname] }}"}, "b of prod; a of uat")])
 def test_several_environments_in_one_run_are_refused(tmp_path, second, more, words):
     (tmp_path / "prod").write_text("[app]\na\nb\n", encoding="utf-8")
     (tmp_path / "uat").write_text("[app]\nc\n", encoding="utf-8")
-    inventories = [word for name in ("prod", second) if name for word in ("-i", name)]
+    inventories = [word for name in ("prod", second) if name for word in ("-i", *name.split())]
     variables = dict({"ansible_connection": "local", "slipway_root": str(tmp_path), "slipway_environment": "uat"}, **more)
-    (tmp_path / "look.yml").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [{"slipway.app.inventory_check": {}}]}]),
-                                       encoding="utf-8")
+    (tmp_path / "look.yml").write_text(json.dumps([{"hosts": "localhost:all", "run_once": True, "gather_facts": False,
+                                                    "tasks": [{"slipway.app.inventory_check": {}}]}]), encoding="utf-8")
     done = playbook_process.run([*inventories, "look.yml", "-e", json.dumps(variables)], tmp_path)
     assert (done.returncode == 0) is (words is None), done.stdout
     assert (words or "") % {"folder": tmp_path} in done.stdout
@@ -83,3 +87,94 @@ def test_names_that_a_person_gives_are_texts(repository):
     checked = {path.stem: set(check_of(yaml.safe_load(path.read_text(encoding="utf-8"))[0]).get("texts", []))
                for path in (repository.root / "playbooks").glob("*.yml")}
     assert checked == {playbook: names & TEXTS for playbook, names in asked_of(repository).items()}
+
+
+# What other tasks have found when the templates of playbooks are evaluated.
+FOUND = {"ansible_check_mode": False, "built": {"package": "shop:1", "digest": "sha256:0", "changed": False}, "database_dumped": {"key": "a/b/c"},
+         "patch_done": {"restart_needed": True}, "operation_ended": {"ended": "done"}}
+# A list of services that has come out empty is not to stop all of them.
+BLANK_IS_REFUSED = {("service_stop", "services")}
+
+
+def templates(node, key=None):
+    """Every text in plays that Ansible evaluates, as a template; messages for people are none of them."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from templates(value, name)
+    elif isinstance(node, list):
+        for value in node:
+            yield from templates(value, key)
+    elif isinstance(node, str) and key in ("when", "that"):
+        yield "{{ %s }}" % node
+    elif isinstance(node, str) and "{{" in node and key != "fail_msg":
+        yield node
+
+
+@pytest.fixture(scope="module")
+def evaluate():
+    """evaluate(template, variables) -> its value; absent, where it asks for what is not there, which conditions and asserts may keep it from."""
+    loader, known = DataLoader(), {}
+
+    def value(template, variables, absent=""):
+        key = template, repr(variables), absent
+        if key not in known:
+            try:
+                found = Templar(loader=loader, variables=dict(FOUND, **variables)).template(trust_as_template(template))
+            except AnsibleUndefinedVariable:
+                found = absent
+            known[key] = "" if found is None else found
+        return known[key]
+
+    return value
+
+
+@pytest.fixture(scope="module")
+def asking(repository):
+    """[(playbook, name that a person may give, template that asks for it, the other names in it)], those of the build among them."""
+    of_builds, found = list(templates(repository.yaml("roles/package/defaults/main.yml"))), []
+    for playbook, names in asked_of(repository).items():
+        for text in [*templates(repository.yaml("playbooks/%s.yml" % playbook)), *of_builds]:
+            here = names & set(re.findall(r"(?<![\w.'])\w+(?!')", text))
+            found += [(playbook, name, text, here - {name}) for name in sorted(here)]
+    return found
+
+
+def test_blank_is_not_said(asking, evaluate):
+    """AWX gives an optional question that is left blank as an empty text, and a shell -e services=$UNSET."""
+    wrong = set()
+    for playbook, name, text, others in asking:
+        for around in [{}, *({other: "x"} for other in others)]:
+            unsaid = evaluate(text, around)
+            wrong |= {(playbook, name) for blank in ("", None) if evaluate(text, dict(around, **{name: blank})) != unsaid}
+    assert wrong == BLANK_IS_REFUSED
+
+
+def test_what_is_said_is_handed_on_as_it_is_said(asking, evaluate):
+    """60s as a number would be 0, and kill at once: the role refuses it. Neither false nor 0 is a blank."""
+    wrong, looked = [], []
+    for playbook, name, text, _others in asking:
+        unsaid = evaluate(text, {})
+        if text.endswith("| bool }}") and " not " not in text:
+            told = {"no": [False], "yes": [True], False: [False], True: [True]}
+        else:
+            told = {0: [0, "0"], "60s": ["60s"]} if isinstance(unsaid, int) and not isinstance(unsaid, bool) else {}
+        looked += [type(unsaid)] if told else []
+        wrong += [(playbook, name, said) for said, meant in told.items() if evaluate(text, {name: said}) not in meant]
+    assert wrong == [] and set(looked) == {bool, int}
+
+
+@pytest.mark.parametrize("given", ["web,cron", " web, cron ,", ["web", "cron"]])
+def test_several_names_are_a_text_or_a_list(asking, evaluate, given):
+    """AWX gives what is chosen of several as a list."""
+    found = [evaluate(text, {name: given}) for _playbook, name, text, _others in asking if name in ("services", "tables", "schemas", "gather")]
+    assert found.count(["web", "cron"]) == 6
+
+
+@pytest.mark.parametrize("playbook", ["deploy", "upgrade"])
+def test_where_limit_has_left_out_who_builds_there_is_no_package(repository, evaluate, playbook):
+    """The first step says so; an attribute that is missing tells nobody what to do."""
+    play = repository.yaml("playbooks/%s.yml" % playbook)[-1]
+    said = {"reference": "1.0.0", "built": evaluate(play["vars"]["built"], {"groups": {}, "hostvars": {"localhost": {}}})}
+    asked = play["tasks"][-1]["vars"]
+    assert said["built"] == {} and [evaluate(asked["operation_" + name], said, "error") for name in ("package", "digest")] == ["", ""]
+    assert evaluate("{{ %s }}" % play["tasks"][0]["when"], dict(said, ansible_check_mode=True), "error") is False

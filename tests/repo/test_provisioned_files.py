@@ -114,7 +114,7 @@ def site(role, repository, application, tmp_path):
             port = probe.getsockname()[1]
         host = role("host", **dict(
             SHOP, **variables, slipway_root=str(tmp_path), slipway_variables={"port": application}, groups={"app": ["app1"]},
-            hostvars={"localhost": {"inventory": {"addresses": {}}}}, **play["tasks"][0]["vars"]))
+            inventory={"addresses": {}}, **play["tasks"][0]["vars"]))
         text = re.sub(r".*syslog:server.*\n|.*listen \[::\].*\n", "", host.render("site.conf.j2"))
         text = text.replace("listen 80;", "listen 127.0.0.1:%d;" % port)
         place = secret_path(str(tmp_path))

@@ -81,7 +81,7 @@ def test_the_playbooks_find_nothing_missing_in_the_example(blocks, repository, t
     vaulted = sorted(set(re.findall(r"{{ (vault_\w+) }}", "".join(blocks.values()))))
     (tmp_path / VAULT).write_text(json.dumps(dict.fromkeys(vaulted, "x")), encoding="utf-8")
     first = [repository.yaml("playbooks/%s.yml" % name)[0] for name in playbooks]
-    assert all(play["hosts"] == "localhost" for play in first)
+    assert all(play["hosts"] == "localhost:all" for play in first)
     (tmp_path / "first.json").write_text(json.dumps(first), encoding="utf-8")
     done = playbook_process.run(["-i", "inventories/prod", "first.json", "-e", "reference=1.0.0"], tmp_path)
     assert done.returncode == 0 and done.stdout.count("Check the inventory]") >= len(playbooks), done.stdout + done.stderr

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
@@ -140,6 +141,33 @@ def test_the_role_operation_is_used_without_a_condition_and_without_a_second_loo
                  for role in [task.get("ansible.builtin." + way, {})] if role.get("name") == "slipway.app.operation"]
     assert len(uses) == 4
     assert [(task["name"], role) for task, role in uses if "when" in task or role.get("rolespec_validate") is not False] == []
+
+
+@pytest.mark.parametrize("variables, who", [
+    ({}, ""), ({"awx_user_name": "ann"}, "ann"), ({"tower_user_name": "ann"}, "ann"), ({"slipway_by": "", "awx_user_name": "ann"}, "ann"),
+    ({"slipway_by": "bob", "awx_user_name": "ann"}, "bob")])
+def test_who_does_it_is_who_has_started_the_job(repository, variables, who):
+    found = {role: Templar(loader=DataLoader(), variables=variables).template(trust_as_template(defaults(repository, role)[role + "_by"]))
+             for role in roles(repository) if role + "_by" in defaults(repository, role)}
+    assert found == dict.fromkeys(("database", "maintenance", "operation", "patch"), who)
+
+
+@pytest.mark.parametrize("alive, words", [(True, "who may still be at work"), (False, "run recover")])
+def test_the_log_shows_the_lock_also_of_what_has_no_journal(repository, alive, words):
+    """Who is refused by a restore is told to look there."""
+    lock = {"operation": "20261126T031500Z-restore-7", "owner": {"user": "ann", "controller": "ctl"}, "acquired": 1795662900.5, "alive": alive}
+    text = (repository.root / "roles/status/templates/log.txt.j2").read_text(encoding="utf-8")
+    for held in (lock, None):
+        said = Templar(loader=DataLoader(), variables={"status_operations": {"lock": held, "operations": []}}).template(trust_as_template(text))
+        line = "lock  20261126T031500Z-restore-7, held by ann on ctl since 2026-11-26 03:15:00 UTC, "
+        assert (line in said and words in said) is (held is not None) and "no operations yet" in said
+
+
+def test_a_controller_that_no_inventory_names_builds_as_who_has_called_it(repository):
+    """ansible_become in group_vars/all, as the README has it, is true of it as well."""
+    for name in ("build", "list"):
+        first = repository.yaml("roles/package/tasks/%s.yml" % name)[0]
+        assert first["ansible.builtin.set_fact"] == {"ansible_become": False} and first["when"] == "inventory_hostname not in groups['all']"
 
 
 def test_no_keyword_keeps_a_task_from_becoming_another_user(repository):

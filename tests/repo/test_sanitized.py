@@ -27,7 +27,7 @@ def condition():
     """condition(text) -> a function of variables that says whether they meet it; what Ansible adds to Jinja is added as far as it is needed."""
     environment = jinja2.Environment()
     environment.tests["match"] = lambda value, pattern: bool(re.match(pattern, value))
-    environment.filters["bool"] = bool
+    environment.tests["truthy"] = environment.filters["bool"] = bool
     return environment.compile_expression
 
 
@@ -44,7 +44,8 @@ def test_what_is_on_the_server_is_not_taken_for_sanitized(allowed, source, goes)
 
 
 @pytest.mark.parametrize("variables, goes", [
-    ({}, True), ({"media": "/a", "media_archive": "/b"}, True), ({"media": "/a"}, False), ({"media_archive": "/b"}, False)])
+    ({}, True), ({"media": "/a", "media_archive": "/b"}, True), ({"media": "/a"}, False), ({"media_archive": "/b"}, False),
+    ({"media": "", "media_archive": ""}, True), ({"media": "/a", "media_archive": ""}, False)])
 def test_media_and_their_archive_are_said_together(allowed, variables, goes):
     assert allowed("sanitized_create", **variables) is goes
 
@@ -75,4 +76,4 @@ def test_who_could_not_stop_the_services_is_told_how_to_go_on_with_what_is_to_be
     hint = jinja2.Template(re.search(r"database_restore with(.*?)does it", said, re.DOTALL).group(1)).render(database_only_put=False, database_adopt=adopt)
     assert hint.split() == ["-e", "source=:ready"] + ["-e", "adopt=true"] * adopt
     restore = yaml.safe_load((repository.root / "playbooks" / "database_restore.yml").read_text(encoding="utf-8"))[1]
-    assert restore["tasks"][0]["vars"]["database_adopt"] == "{{ adopt | default(false) | bool }}"
+    assert restore["tasks"][0]["vars"]["database_adopt"] == "{{ adopt | default(false, true) | bool }}"

@@ -2,7 +2,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""The user that an application belongs to: where root works for it, its programs and its files are still that user's."""
+"""The user that an application belongs to: where root works for it, its programs and its files are still that user's. And who is at work."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ def account(uid, path):
     except KeyError as error:
         raise SlipwayError("%s belongs to the user %d, whom this host does not know." % (path, uid)) from error
     return Account(entry.pw_name, uid, entry.pw_gid, os.getgrouplist(entry.pw_name, entry.pw_gid))
+
+
+def user():
+    """Who has logged in on this machine."""
+    with contextlib.suppress(KeyError):  # a number without an account, as a container may be given
+        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    return str(os.getuid())
 
 
 def becoming(owner):

@@ -13,9 +13,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pwd
 import time
 
+from ansible_collections.slipway.app.plugins.module_utils._core.account import user
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, make_own_dir, shared
 from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
@@ -85,13 +85,6 @@ def at_work(root):
                 for one in found if start_ticks(one["pid"]) == one["ticks"]]
     except (FileNotFoundError, ValueError, TypeError, KeyError):  # not as we write it
         return []
-
-
-def user():
-    """Who has logged in on this host."""
-    with contextlib.suppress(KeyError):  # an account without a name
-        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
-    return str(os.getuid())
 
 
 def _path(root):

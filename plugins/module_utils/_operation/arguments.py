@@ -39,6 +39,7 @@ OPERATION_ARGUMENTS = dict(
     direction=dict(type="str", choices=["auto", "forward", "back"], default="auto"),
     accept_loss=dict(type="bool", default=False),
     leader_lost=dict(type="bool", default=False),
+    by=dict(type="str"),
     steps=dict(type="list", elements="str"),
     host=dict(type="str"),
     roles=dict(type="list", elements="str", choices=["app", "consumer", "leader"]),

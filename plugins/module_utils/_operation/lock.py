@@ -164,7 +164,7 @@ def held(holder):
 
 def advice(holder):
     if alive(holder):
-        return "Wait until it ends; operation_log shows what it does."
+        return "Wait until it ends; operation_log shows whether it is still at work."
     known = "It is no longer at work" if gone(holder) else "Nothing was heard of it since its lease ran out at %s" % stamp(holder["expires"])
     return "%s: run the playbook slipway.app.recover to finish or undo it." % known
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import getpass
 import shlex
 import socket
 import time
 import uuid
 
+from ansible_collections.slipway.app.plugins.module_utils._core.account import user
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import follow, redact, run, tail
 from ansible_collections.slipway.app.plugins.module_utils._postgres import clients as programs
@@ -87,7 +87,7 @@ class Wish:
         self.remove_leftovers = remove_leftovers
         self.sanitizing = sanitizing
         self.environment = environment
-        self.who = who or "%s@%s" % (getpass.getuser(), socket.gethostname())
+        self.who = who or "%s@%s" % (user(), socket.gethostname())
 
 
 def dump(connection, store, wish, check=False, report=None):

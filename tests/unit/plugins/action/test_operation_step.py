@@ -1,0 +1,48 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a step is told by the controller, before any host is asked."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleError
+
+from ansible_collections.slipway.app.plugins.action.operation_step import ActionModule, user
+from ansible_collections.slipway.app.plugins.plugin_utils._board import Board
+
+GROUPS = {"app": ["app1"]}
+SURVEY = {"holder": None}
+
+
+@pytest.fixture
+def plan():
+    """plan(step, kind, asked by the task, of the role) -> what the library gets to know."""
+    def fill(step, kind="upgrade", asked=None, **of_role):
+        action, arguments = ActionModule.__new__(ActionModule), {}
+        options = dict({"package": "", "by": "", "accept_unsafe_mode": "", "batch": 1}, **of_role)
+        action._option = lambda name, given, task_vars: given.pop(name) if name in given else options.get(name)
+        reports = {"found": {"package": "shop:1", "digest": None, "reference": None, "current": None, "fence": 0}, "survey": SURVEY}
+        board = Board({"groups": GROUPS, "hostvars": {"app1": {"operation_step_result": reports}}}, kind)
+        action._fill(arguments, dict(asked or {}, balancer_status=[]), [step], kind, {"inventory_hostname": "app1", "groups": GROUPS}, board)
+        return arguments["plan"]
+
+    return fill
+
+
+def test_without_a_package_nothing_is_begun(plan):
+    """Be it an empty -e package=, or a --limit that has left out the host that was to build it."""
+    with pytest.raises(AnsibleError, match="No package is named, and none was built"):
+        plan("preflight")
+    assert plan("preflight", package="shop:1")["package"] == "shop:1"
+    assert plan("preflight", asked={"package": ""})["package"] == ""  # the look before it is built
+
+
+@pytest.mark.parametrize("step, kind", [("start", "upgrade"), ("assess", "upgrade"), ("assess", "recover")])
+def test_the_journal_and_the_lock_say_who(plan, monkeypatch, step, kind):
+    """In AWX all processes are root's, on a machine that is gone a moment later."""
+    assert plan(step, kind, by="ann")["owner"]["user"] == "ann"
+    monkeypatch.setenv("USER", "eve")
+    assert plan(step, kind)["owner"]["user"] == "eve"
+    monkeypatch.delenv("USER")
+    assert plan(step, kind)["owner"]["user"] == user()
