@@ -71,11 +71,12 @@ def test_an_expression_calls_nothing_by_another_name(small, store):
 
 def test_what_works_a_value_out_is_called(postgres, small, store):
     small.execute(HIDDEN)
-    drawn = {"rule": "sql", "expression": "gen_random_uuid()::text || CASE WHEN public.calm(id) OR OPERATOR(public.&&&) id THEN '' END"}
+    drawn = {"rule": "sql", "expression": "gen_random_uuid()::text || CASE WHEN public.calm(person.id) OR OPERATOR(public.&&&) id THEN '' END"}
     sanitized(small, store, rules("seen > date '2020-01-01' AND seen + interval '1 day' < now() AND (OPERATOR(public.###) id OR public.calm(id))"
-                                  " AND id::text <> '9'"
+                                  " AND id::text <> '9' AND mail <> 'table'"
                                   " AND (id, id) > (1, 2) AND to_char(seen, 'YYYY')::int BETWEEN 2020 AND 2100 AND data ->> 'a' = ANY (ARRAY['raw'])",
-                                  mail=drawn, tags={"rule": "array", "of": {"rule": "sql", "expression": "e.n || '.' || length(e.v)"}}))
+                                  mail=drawn, tags={"rule": "array", "of": {"rule": "sql", "expression": "e.n || '.' || length(e.v)"}},
+                                  **{'"Odd :funcid 1"': "hash"}))
     there = restored(postgres, newest(store))
     assert there.query("SELECT array_agg(id ORDER BY id) AS ids, count(DISTINCT mail) AS mails, min(tags::text) AS tags FROM public.person") == [
         {"ids": [4, 5, 6, 7, 8], "mails": 5, "tags": "{1.4}"}]

@@ -57,13 +57,23 @@ def test_a_raw_value_that_is_left_somewhere_stops_it(shop, store):
 
 
 def test_known_passwords_and_placeholders_of_an_earlier_dump_are_no_raw_values(postgres, small, store):
-    small.execute("""CREATE TABLE public.login (id int, password varchar(128), photo text, scan bytea);
-        INSERT INTO public.login VALUES (1, 'pbkdf2_sha256$600000$rawsalt12345$rawdigest12345', '/9j/4AAQSkZJRgABAQAAAQABAAD/rawrawraw1/raw', '\\x0102'),
-            (2, '', NULL, NULL)""")
-    rules = rules_of("""login: {columns: {id: keep, password: {rule: password, hasher: pbkdf2_sha256}, photo: {rule: attachment, kind: jpeg},
-                                scan: {rule: attachment, kind: pdf}}}""")
+    small.execute("""CREATE TABLE public.login (id int, password varchar(128), photo text, scan bytea, secret char(9), state text, old text, data json);
+        INSERT INTO public.login VALUES (1, 'pbkdf2_sha256$600000$rawsalt12345$rawdigest12345', '/9j/4AAQSkZJRgABAQAAAQABAAD/rawrawraw1/raw', '\\x0102',
+            'raw-4711', 'in-transit-1', '$2y$13$rawoldhash1234', '{"token": "raw-token-1", "state": "in-transit-1"}'), (2, '', NULL, NULL, '', '', '', '{}');
+        CREATE TABLE public.audit (state text, said text); INSERT INTO public.audit VALUES ('in-transit-1', '')""")
+    rules = rules_of("""{login: {columns: {id: keep, password: {rule: password, hasher: pbkdf2_sha256}, photo: {rule: attachment, kind: jpeg},
+                                scan: {rule: attachment, kind: pdf}, secret: {rule: fixed, value: known-42}, state: {rule: fixed, value: known-state-1},
+                                old: {rule: fixed, value: known-old-1}, data: {rule: json, paths: {token: {rule: fixed, value: known-token-1},
+                                state: {rule: fixed, value: known-state-1}}}}}, audit: keep}""")
+    # What is fixed is looked for where its column, or what is in it, looks like data of persons, and not any word that many tables have.
+    for value, column in (("raw-4711", "secret"), ("rawoldhash1234", "old"), ("raw-token-1", "data")):
+        small.execute("UPDATE public.audit SET said = 'it was %s'" % value)
+        with pytest.raises(SlipwayError, match="Raw values were found .*: of public.login.%s in public.audit.said" % column):
+            sanitized(small, store, rules)
+    small.execute("UPDATE public.audit SET said = ''")
     residue = sanitized(small, store, rules)["sanitized"]["residue"]
-    assert residue["columns"] == 2 and residue["values"] == 5  # all but what hashes and pictures of all have in common
+    assert residue["columns"] == 6 and residue["values"] == 9  # all but what hashes and pictures of all have in common
+    assert residue["left_out"] == ["public.login.scan"]
     there = restored(postgres, newest(store))
     query = "SELECT left(password, 21) AS password, left(photo, 20) AS photo, convert_from(substr(scan, 1, 5), 'UTF8') AS scan FROM public.login ORDER BY id"
     assert there.query(query) == [{"password": "pbkdf2_sha256$600000$", "photo": "/9j/4AAQSkZJRgABAQAA", "scan": "%PDF-"},

@@ -23,19 +23,19 @@ SELECT t.oid::bigint, CASE t.typtype WHEN 'c' THEN 'record' ELSE t.typname END A
        CASE WHEN t.typcategory = 'A' THEN t.typelem::bigint ELSE 0 END AS element, format_type(t.oid, NULL) AS type
 FROM used JOIN pg_type t USING (oid)"""
 
-# Columns that an index keeps apart from others, by themselves or with more, inside of an expression, and by way of a generated column.
-# NULLS NOT DISTINCT is of 15 on.
+# Columns that an index keeps apart from others, by themselves or with more, inside of an expression or its predicate, and by way of a generated column.
+# NULLS NOT DISTINCT is of 15 on. What an expression, a predicate or a generated column makes of NULL is nothing that the catalog tells: it may be a value.
 UNIQUE = """
 WITH kept (oid, number, nulls_meet) AS (
-SELECT i.indrelid, k.number, coalesce(to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', false)
+SELECT i.indrelid, k.number, k.nulls_meet
 FROM pg_index i, LATERAL (
-    SELECT unnest(i.indkey::int[]) AS number
-    UNION SELECT d.refobjsubid FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid) k
+    SELECT unnest(i.indkey::int[]) AS number, coalesce(to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', false) AS nulls_meet
+    UNION SELECT d.refobjsubid, true FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid <> ALL (i.indkey::int[])) k
 WHERE i.indrelid IN (%s) AND (i.indisunique OR i.indisexclusion) AND k.number > 0)
 SELECT oid::bigint, number, bool_or(nulls_meet) AS nulls_meet FROM (
     SELECT oid, number, nulls_meet FROM kept
-    UNION SELECT k.oid, d.refobjsubid, false
+    UNION SELECT k.oid, d.refobjsubid, true
     FROM kept k JOIN pg_attribute a ON a.attrelid = k.oid AND a.attnum = k.number AND a.attgenerated <> ''
     JOIN pg_attrdef e ON e.adrelid = k.oid AND e.adnum = k.number
     JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = k.oid AND d.refobjsubid > 0 AND (
@@ -58,11 +58,17 @@ WHERE a.attnum = ANY (p.partattrs::int[]) OR EXISTS (
     OR EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid = a.attnum
         AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = 0 AND d.deptype = 'i')"""
 
+# Which rows go into which partition by the hash of an enum, which is that of an oid: it is another one in each database.
+HASHED_BY_ENUM = """
+SELECT p.partrelid::bigint AS oid FROM pg_partitioned_table p JOIN pg_opclass c ON c.oid = ANY (p.partclass::oid[])
+WHERE p.partstrat = 'h' AND c.opcname = 'enum_ops' AND c.opcnamespace = 'pg_catalog'::regnamespace"""
+
 PARENTS = "SELECT inhrelid::bigint AS oid, inhparent::bigint AS parent FROM pg_inherits"
 
 # Of partitioned tables once for all their partitions.
 REFERENCES = """
-SELECT f.conname AS name, f.conrelid::bigint AS source, f.confrelid::bigint AS target, s.attname AS column, t.attname AS key
+SELECT f.conname AS name, f.conrelid::bigint AS source, f.confrelid::bigint AS target, f.confmatchtype = 'f' AS full, s.attname AS column,
+       t.attname AS key, (SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey)) AS columns
 FROM pg_constraint f, LATERAL unnest(f.conkey, f.confkey) k (source, target)
 JOIN pg_attribute s ON s.attnum = k.source JOIN pg_attribute t ON t.attnum = k.target
 WHERE f.contype = 'f' AND f.conparentid = 0 AND s.attrelid = f.conrelid AND t.attrelid = f.confrelid ORDER BY 1, 2"""
@@ -73,6 +79,16 @@ CHECKS = """
 SELECT c.conrelid::bigint AS oid, c.conname AS name, pg_get_expr(c.conbin, c.conrelid) AS expression,
        (SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)) AS columns
 FROM pg_constraint c WHERE c.contype = 'c' AND c.convalidated AND c.conrelid IN (%s) AND 0 < ALL (c.conkey) ORDER BY 1, 2"""
+
+# What indexes work out, and the columns that it is worked out from. Expressions are told as a list of them, as ROW takes it. Not the row as a whole.
+INDEXES = """
+SELECT i.indrelid::bigint AS oid, c.relname AS name, coalesce(pg_get_expr(i.indexprs, i.indrelid), 'true') AS expressions,
+       coalesce(pg_get_expr(i.indpred, i.indrelid), 'true') AS predicate, (
+           SELECT json_agg(a.attname) FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+           WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid) AS columns
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE i.indrelid IN (%s) AND i.indisvalid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+    AND concat(i.indexprs, i.indpred) !~ ':varattno 0 ' ORDER BY 1, 2"""
 
 LARGE_OBJECTS = "SELECT count(*) AS n FROM pg_largeobject_metadata"
 

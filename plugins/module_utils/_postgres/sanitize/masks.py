@@ -65,12 +65,12 @@ class Row:
     def once(self, sql):
         return quote_ident(self.shared.setdefault(sql, "slipway %d" % len(self.shared)))
 
-    def select(self, masks, table, where=None, joins=""):
-        """A query for masks, [(SQL, name)], of a table."""
+    def select(self, masks, table, name, where=None, joins=""):
+        """A query for masks, [(SQL, name)], of a table, which they may call by a name, as SQL for both has it."""
         source = "ONLY %s%s" % (table, joins) + (" WHERE %s" % where if where else "")
         if self.shared:  # OFFSET 0 keeps the planner from putting the expressions back to each place they are named
-            source = "(SELECT *, %s FROM %s OFFSET 0) slipway" % (
-                ", ".join("%s AS %s" % (sql, quote_ident(name)) for sql, name in self.shared.items()), source)
+            source = "(SELECT *, %s FROM %s OFFSET 0) %s" % (
+                ", ".join("%s AS %s" % (sql, quote_ident(shared)) for sql, shared in self.shared.items()), source, name)
         return "SELECT %s FROM %s" % (", ".join("%s AS %s" % (sql, quote_ident(name)) for sql, name in masks), source)
 
 
@@ -732,7 +732,8 @@ def require_expression(text, said):
     if _OTHER_TEXT.search(QUOTED.sub("''", text)) or _CONTROL.search(text):
         raise SlipwayError("%s, which may have no control characters, and no text with a letter before it, such as E'...'." % said)
     odd = re.search(r"""['"\\;$]|--|/\*|:(?!:)(?<!::)""", bare)
-    named = FORBIDDEN.search(text)  # in its texts, too: there are functions that run one
+    # What runs a text as a query is known by its own name, and what comes of it by what the server says it calls.
+    named = FORBIDDEN.search(QUOTED.sub(lambda found: "''" if found.group().startswith("'") else found.group(), text))
     if not text.strip() or odd or named or not _balanced(bare):
         raise SlipwayError("%s, which %s." % (
             said, "may not name %s" % named.group(1) if named else "may not have %s outside of quotes" % odd.group() if odd

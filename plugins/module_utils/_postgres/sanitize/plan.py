@@ -19,7 +19,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize imp
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.calls import Calls
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import RULES, Row, Within
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import ALL, DROP, NONE, STRICT
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.subset import Subset
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.subset import Subset, cleared
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
 FEW = " LIMIT 1000"  # rows of each table that masks are tried on before the dump
@@ -28,6 +28,7 @@ MOST_TOLD = 20  # columns that a message names
 KEEP = RULES["keep"]({}, "")
 # What the server says can have a value in it; only its code is told.
 NOT_WORKED_OUT = "%s: a mask cannot be worked out (SQLSTATE %s), of %s."
+NOT_INDEXED = "%s: the index %s could not be made of masked rows (SQLSTATE %s), by %s."
 ASSUMED = "policy scan"  # the source of a decision that nobody made
 
 
@@ -100,8 +101,8 @@ class Table:
     def _select(self, part=None, where=None, first="", names=None):
         row = Row()
         masks = [(self.decisions[column.name].rule.sql(column, row), column) for column in self.columns if names is None or column.name in names]
-        return first + row.select([(part.mask(column, mask) if part else mask, column.name) for mask, column in masks], self.sql, where,
-                                  part.joins if first else "")
+        return first + row.select([(part.mask(column, mask) if part else mask, column.name) for mask, column in masks], self.sql,
+                                  quote_ident(self.relation["name"]), where, part.joins if first else "")
 
 
 class Plan:
@@ -129,7 +130,7 @@ class Plan:
             table.rows = NONE
         self._left_out = {relation["oid"]: relation for relation in selection.excluded}
         self._leaves_of = {}
-        self._passed = {}  # of Tables that are tried out: (checks that their rows have to pass, generated columns)
+        self._passed = {}  # of Tables that are tried out: (checks that their rows have to pass, generated columns, indexes that work something out)
         self._require_known()
         for table in self.tables:
             self._decide(table)
@@ -137,6 +138,7 @@ class Plan:
                 self._look_into(table)
         self._follow_references()
         self._settle_undecided()
+        self._look_at_partitions()
         self._look_at_columns()
         self._look_at_expressions()
         self._look_at_large_objects()
@@ -273,14 +275,15 @@ class Plan:
 
     def _of_reference(self, key, source, target):
         """What speaks against the rules of two columns of which one refers to the other, as a sentence, or None."""
+        if cleared(source, key["columns"], key["full"]):
+            return None
         ours, theirs = source.decisions.get(key["column"]), target.decisions.get(key["key"])
-        cleared = ours is not None and ours.rule.name == "null"
-        if target.rows == NONE and not cleared and target is not source and not source.orphans:
+        if target.rows == NONE and target is not source and not source.orphans:
             return "%s.%s refers to %s, which is to have no rows (foreign key %s)." % (
                 spoken(source.relation), key["column"], spoken(target.relation), key["name"])
         if target.rows == NONE:
             return None
-        if ours and not cleared and not _meet(ours.rule, source.column(key["column"]), theirs.rule if theirs else KEEP, target.column(key["key"])):
+        if ours and not _meet(ours.rule, source.column(key["column"]), theirs.rule if theirs else KEEP, target.column(key["key"])):
             return "%s.%s has the rule %s and refers to %s.%s with the rule %s: they would not meet (foreign key %s)." % (
                 spoken(source.relation), key["column"], ours.rule.name, spoken(target.relation), key["key"],
                 theirs.rule.name if theirs else "keep", key["name"])
@@ -322,6 +325,14 @@ class Plan:
 
     # What speaks against them
 
+    def _look_at_partitions(self):
+        by_enum = {row["oid"] for row in self._session.query(catalog.HASHED_BY_ENUM)}
+        for table in self.tables if by_enum else ():
+            parent = next((relation for relation in self._lineage(table.relation) if relation["oid"] in by_enum), None)
+            if parent and table.rows != NONE:
+                self.problems.append("%s has the rows of a part of %s by the hash of an enum, which another database works out otherwise: "
+                                     "no restore could take them." % (spoken(table.relation), spoken(parent)))
+
     def _look_at_columns(self):
         keys = {(row["oid"], row["name"]) for row in self._session.query(catalog.PARTITIONED_BY)}
         for table in self.tables:
@@ -335,6 +346,8 @@ class Plan:
                     problem = "would move rows to other partitions"
                 if not problem and column.unique and decision.rule.folds(column) and self._differ_in_case(table, column):
                     problem = "takes values for one that differ in upper and lower case only, and an index says are unique; fold: false does not"
+                if not problem and decision.rule.name == "array" and self._has_dimensions(table, column):
+                    problem = "would make one dimension of several, which some of its values have"
                 if problem:
                     self.problems.append("%s.%s: the rule %s %s." % (spoken(table.relation), column.name, decision.rule.name, problem))
 
@@ -357,6 +370,9 @@ class Plan:
             name, name, table.sql), table.sql)[0]
         return row["n"] != row["folded"]
 
+    def _has_dimensions(self, table, column):
+        return self._session.query_rows("SELECT EXISTS (SELECT FROM ONLY %s WHERE array_ndims(%s) > 1) AS it" % (table.sql, column.value), table.sql)[0]["it"]
+
     def _look_at_large_objects(self):
         if self.rules.large_objects != DROP and self._session.query(catalog.LARGE_OBJECTS)[0]["n"]:
             self.problems.append("The database has large objects, which nothing can mask: large_objects: drop leaves them out.")
@@ -365,39 +381,39 @@ class Plan:
         """Let the server mask some rows of each table, and say which check of the table the result would not pass."""
         self._session.execute("SAVEPOINT trial")
         masked = [table for table in self.tables if table.rows != NONE and (table.masked() or table.part and table.part.lost)]
-        checks, generated = {}, {}
-        for check in self._session.query(catalog.CHECKS % catalog.listed(table.relation["oid"] for table in masked)):
-            checks.setdefault(check["oid"], []).append(check)
-        for column in self._session.query(catalog.GENERATED % catalog.listed(table.relation["oid"] for table in masked)):
-            generated.setdefault(column["oid"], []).append(column)
+        oids = catalog.listed(table.relation["oid"] for table in masked)
+        checks, generated, indexes = (self._session.query(query % oids) for query in (catalog.CHECKS, catalog.GENERATED, catalog.INDEXES))
         for table in masked:
-            self._passed[table] = ([check for check in checks.get(table.relation["oid"], ())
-                                    if (_changed(table) | table.generated) & set(check["columns"])], generated.get(table.relation["oid"], []))
+            changed = _changed(table) | table.generated
+            self._passed[table] = (_of(table, checks, changed), _of(table, generated), _of(table, indexes, changed))
             self._try(table, table.trial(), table.masked(), table.masked(), FEW)
 
     def try_all(self):
-        """Look at every row for what a few may break: a check of the table, and NOT NULL where somebody's SQL makes the value.
+        """Look at every row for what a few may break: a check or an index of the table, and NOT NULL where somebody's SQL makes the value.
 
         Other masks are not worked out for it: they come to nothing that the first rows do not, or to an error while they are dumped.
         """
-        for table, (checks, generated) in self._passed.items():
+        for table, (checks, generated, indexes) in self._passed.items():
             own = [column for column in table.masked() if column.not_null and table.decisions[column.name].rule.written(column, "")]
-            names = {column.name for column in own}.union(*(check["columns"] for check in checks))
+            names = {column.name for column in own}.union(*(one["columns"] for one in checks + indexes))
             if generated:  # whatever they are worked out from
                 names = {column.name for column in table.columns}
             if names:
                 self._try(table, table.query(names), own, [column for column in table.masked() if column.name in names])
 
     def _try(self, table, query, columns, masked, limit=""):
-        """Have masks of a table worked out, those of masked; say what does not pass: its checks, and NOT NULL of some columns and of generated ones."""
-        checks, generated = self._passed[table]
+        """Have masks of a table worked out, those of masked; say what does not pass: checks, indexes, and NOT NULL of some columns and of generated ones."""
+        checks, generated, indexes = self._passed[table]
         parts = ["count(*) FILTER (WHERE NOT (%s)) AS c%d" % (check["expression"], number) for number, check in enumerate(checks)]
         parts += ["count(%s) AS g%d" % (quote_ident(column["name"]), number) for number, column in enumerate(generated)]
         try:
-            row = self._session.query(_counted(query, columns, parts, generated))[0]
+            row = self._session.query(_counted(query, columns, parts + [_indexed(index) for index in indexes], generated))[0]
         except PostgresError as error:
-            self.problems.append(NOT_WORKED_OUT % (
-                spoken(table.relation), error.sqlstate, ", ".join("%s" % column.name for column in self._guilty(table, masked, limit))))
+            guilty = self._guilty(table, masked, limit)
+            index = None if guilty else self._guilty_index(query, generated, indexes)
+            self.problems.append(NOT_INDEXED % (
+                spoken(table.relation), index["name"], error.sqlstate, ", ".join(sorted((_changed(table) | table.generated) & set(index["columns"])))
+            ) if index else NOT_WORKED_OUT % (spoken(table.relation), error.sqlstate, ", ".join(column.name for column in guilty or masked)))
             self._session.execute("ROLLBACK TO SAVEPOINT trial")
             return
         for number, column in enumerate(columns):
@@ -415,7 +431,7 @@ class Plan:
                     ", ".join(sorted((_changed(table) | table.generated) & set(check["columns"])))))
 
     def _guilty(self, table, masked, limit):
-        """The columns whose masks cannot be worked out; all of them where it is none by itself."""
+        """The columns whose masks cannot be worked out, each by itself."""
         found = []
         for column in masked:
             self._session.execute("ROLLBACK TO SAVEPOINT trial")
@@ -423,12 +439,32 @@ class Plan:
                 self._session.query(_counted(table.alone(column) + limit, [column]))
             except PostgresError:
                 found.append(column)
-        return found or masked
+        return found
+
+    def _guilty_index(self, query, generated, indexes):
+        """The first index that cannot be made of masked rows, or None."""
+        for index in indexes:
+            self._session.execute("ROLLBACK TO SAVEPOINT trial")
+            try:
+                self._session.query(_counted(query, [], [_indexed(index)], generated))
+            except PostgresError:
+                return index
+        return None
 
 
 def _changed(table):
     """The names of the columns of a table that have other values in the dump."""
     return {column.name for column in table.masked()} | set(table.part.lost if table.part else ())
+
+
+def _of(table, found, changed=None):
+    """What was found of a table, [{oid}]; of it what has one of some columns that changed, where these are said."""
+    return [one for one in found if one["oid"] == table.relation["oid"] and (changed is None or changed & set(one["columns"] or ()))]
+
+
+def _indexed(index):
+    """SQL that works out what an index does, for the rows that it is of."""
+    return "count(ROW(%s)) FILTER (WHERE %s)" % (index["expressions"], index["predicate"])
 
 
 def _rows(entries):

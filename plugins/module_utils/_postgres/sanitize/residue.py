@@ -11,10 +11,12 @@ letters and digits in them, and words of last names.
 
 from __future__ import annotations
 
+import functools
 import re
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import ADDRESSES, FLOATS, INTEGERS, MOMENTS, NUMBERS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import suspicion
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import ADDRESSES, FLOATS, INTEGERS, MOMENTS, NUMBERS, TEXTS, Column
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.passwords import PREFIXES
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.placeholders import all_written
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, MAILBOXES, WORDS
@@ -30,9 +32,11 @@ OBJECT = 100  # bytes that a value takes beside its own
 MOST_FOUND = 5  # places that are told
 DEFINITIONS = "the schema"  # where something was found that is in no row
 # Rules whose masks may be raw values of others: to find one says nothing.
-ALIKE = ("number", "date", "inet", "keep", "fixed", "postal_code", "digits_mask", "phone")
+ALIKE = ("number", "date", "inet", "keep", "postal_code", "digits_mask", "phone")
 # Types whose values say nobody, or meet by chance.
 PLAIN = NUMBERS + MOMENTS + ADDRESSES + ("bool", "bytea")
+# What says somebody, wherever it stands: of other values under the rule fixed, as states, any table may have the same words.
+SURELY = "(%%(v)s ~ %s)" % " OR %(v)s ~ ".join(quote_literal(form).replace("%", "%%") for form, _what, _rule in suspicion.SURE)
 NAMES = ("last_name", "name")  # rules whose values have words that are looked for though they are plain letters
 
 # What columns of some types can hold at all, as _spaced has it; they are looked at only where something like it is looked for.
@@ -56,18 +60,31 @@ _SPACED = bytes(0x09 if byte in b"\t\n" else 0x5f if byte == 0x5c else byte if _
                 for byte in bytes(range(256)).lower())
 _DIGIT, _NO_NUMBER, _JOINT = re.compile(rb"[0-9]"), re.compile(rb"[^0-9._+-]"), re.compile(rb"[._+-]")
 _ESCAPE = re.compile(rb"\\[^N]", re.DOTALL)  # as COPY writes them, less NULL
+# What JSON writes with a backslash, which COPY doubles: letters beyond ASCII, as PHP and Python do unless told otherwise, and ends of lines.
+_LETTERS = re.compile(rb"\\\\\\*u[0-9A-Fa-f]{4}(?:\\+u[0-9A-Fa-f]{4})*")
+_DIGITS = re.compile(rb"u([0-9A-Fa-f]{4})")
+_APART = {ord(character): " " for character in "\t\n\\"}  # what would end a field, or begin an escape
+_END = re.compile(rb"\\\\\\*([bfnrt])([0-9A-Za-z@._+\-\x80-\xff]*)")
 
 
-def _spaced(data):
-    """Some bytes, as COPY writes them or as they are, in lower case and with nothing but spaces between words, and tabs between fields."""
+def _spaced(data, codec="ascii"):
+    """Some bytes, as COPY writes them, in lower case and with nothing but spaces between words, and tabs between fields.
+
+    Of a word behind what may be the end of a line in JSON, or else the beginning of the word, both are there.
+    """
     if b"\\" in data:
+        if b"\\\\" in data:
+            if b"\\\\u" in data:
+                data = _LETTERS.sub(lambda found: _unescaped(found.group(), codec), data)
+            data = _END.sub(rb" \1\2 \2", data)
         data = _ESCAPE.sub(b" ", data)
     return data.translate(_SPACED)
 
 
-def words(data):
-    """The words in some bytes in lower case, as COPY writes them or as they are."""
-    return _spaced(data).split()
+@functools.lru_cache(maxsize=1000)  # most of them come again and again
+def _unescaped(letters, codec):
+    text = bytes.fromhex(b"".join(_DIGITS.findall(letters)).decode("ascii")).decode("utf-16-be", "replace")  # some are two
+    return text.translate(_APART).encode(codec, "replace")
 
 
 # How fields begin that the rule text makes: all of these words are harmless.
@@ -112,7 +129,7 @@ def sources(session, tables):
         for column in table.masked():
             rule = table.decisions[column.name].rule
             name = "%s.%s.%s" % (table.relation["schema"], table.relation["name"], column.name)
-            if rule.name in ALIKE or column.base in PLAIN:
+            if rule.name in ALIKE or column.base in PLAIN or rule.name == "fixed" and column.array:
                 left_out.append(name)
             else:
                 rows = rows or _rows(session, table)
@@ -125,10 +142,20 @@ def _values(column, rule):
     if column.array:
         return "unnest(%s)::text" % column.value
     if rule.name == "json":
-        return "unnest(ARRAY[%s]::text[])" % ", ".join(
-            "(%s)::jsonb #>> ARRAY[%s]" % (column.value, ", ".join(map(quote_literal, path)))
-            for path, inner in rule.paths.items() if inner.name not in ALIKE)
-    return "(%s)::text" % column.value
+        parts = ((Column(path[-1], "text", "text", value="((%s)::jsonb #>> ARRAY[%s])" % (column.value, ", ".join(map(quote_literal, path)))), inner)
+                 for path, inner in rule.paths.items() if inner.name not in ALIKE)
+        return "unnest(ARRAY[%s]::text[])" % ", ".join(_telling(part, inner) for part, inner in parts)
+    return _telling(column, rule)
+
+
+def _telling(column, rule):
+    """SQL for the text in a column that a rule masks, NULL where it need not say anybody."""
+    text = "(%s)::text" % column.value
+    if rule.name != "fixed":
+        return text
+    surely = "" if column.base in TEXTS and suspicion.by_name_and_type(column) else " AND " + SURELY % {"v": text}
+    # A database that was filled from a sanitized dump has the value itself.
+    return "CASE WHEN %s <> (%s::%s)::text%s THEN %s END" % (text, quote_literal(rule["value"]), column.type, surely, text)
 
 
 def _rows(session, table):
@@ -201,7 +228,7 @@ class Residue:
         self._impossible = set(FORMS)  # names of forms that nothing has that is looked for
         self._columns, self._seen = None, {}  # of the table that is looked at, and {place of a column: _Seen} of those with more than a word in a field
         harmless = " ".join([LOREM, *MAILBOXES, *PREFIXES, *all_written()] + [word for locale in WORDS.values() for kind in locale.values() for word in kind])
-        self._harmless = {form for word in words(harmless.encode(codec, "replace")) for form in (word, word.strip(b"._-+"))}
+        self._harmless = {form for word in _spaced(harmless.encode(codec, "replace")).split() for form in (word, word.strip(b"._-+"))}
 
     @property
     def values(self):
@@ -218,7 +245,7 @@ class Residue:
 
     def _learn(self, number, value, name):
         copied = _copied(value).encode(self._codec, "replace")
-        data = _spaced(copied)  # letters beyond ASCII stay as they are, as those of rows do
+        data = _spaced(copied, self._codec)  # letters beyond ASCII stay as they are, as those of rows do
         parts = data.split()
         if len(copied) >= SHORTEST_VALUE and any(part not in self._harmless and not part.isdigit() for part in parts):
             self._add(number, data, self._words if data == parts[0] else self._wholes)
@@ -261,7 +288,7 @@ class Residue:
         self.bytes += len(data)
         if columns is not self._columns:
             self._columns, self._seen = columns, {}
-        fields = _spaced(data).split(b"\t")
+        fields = _spaced(data, self._codec).split(b"\t")
         if fields[-1]:
             fields.append(b"")
         if columns and len(fields) % len(columns) != 1 % len(columns):  # no table has such rows
@@ -289,7 +316,8 @@ class Residue:
     def look_at_schema(self, data):
         """Look at the definitions of a table of contents; plain words of people are those of tables and comments, too."""
         self.bytes += len(data)
-        self._note((word for word in self._words.intersection(words(data)) if word not in self._plain), DEFINITIONS)
+        words = _spaced(data.replace(b"\\", b"\\\\"), self._codec).split()
+        self._note((word for word in self._words.intersection(words) if word not in self._plain), DEFINITIONS)
 
     def _note(self, met, where):
         if where not in self._accepted:

@@ -110,6 +110,12 @@ class Sample:
             raise SlipwayError("%s has to be a number of rows, or a share of them, such as 2.5%%, and is %r." % (where, said))
 
 
+def cleared(table, columns, full):
+    """Whether rules of a table make a foreign key of some columns, which may be MATCH FULL, one to nothing."""
+    null = [name in table.decisions and table.decisions[name].rule.name == "null" for name in columns]
+    return all(null) if full else any(null)
+
+
 class _Reference:
     """A foreign key of one table with rows to others, which are several where these are partitions of one: pairs [(column, key, what is between
     them where they are compared, and behind)].
@@ -130,8 +136,7 @@ class _Reference:
 
     def cleared(self):
         """Whether rules make it one to nothing."""
-        null = [self.source.decisions[column].rule.name == "null" for column in self.columns() if column in self.source.decisions]
-        return all(null) and len(null) == len(self.pairs) if self.full else any(null)
+        return cleared(self.source, self.columns(), self.full)
 
     def columns(self):
         return [pair[0] for pair in self.pairs]
@@ -477,7 +482,7 @@ def _reached(table, after):
 def _unemptied(column, referred, fixed, others):
     """What keeps a column from becoming NULL, as the end of a sentence on a foreign key, or None."""
     if column.nulls_meet:
-        return "has a column in which an index allows one NULL only"
+        return "has a column of an index in which one NULL may meet another"
     if column.name in fixed:
         return "has a column that tells partitions apart, and cannot become NULL"
     if column.name in referred:

@@ -37,6 +37,7 @@ SETTINGS = (*WRITTEN, "SET timezone = 'UTC'", "SET synchronize_seqscans = off",
             # One backend for each of our jobs, and rows in the order they stand in.
             "SET max_parallel_workers_per_gather = 0")
 BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from %s import main; main()" % __name__
+KILLED = "a process that does it was killed by signal %d%s."
 END = b"\\.\n\n\n"  # what pg_dump writes behind the rows
 
 
@@ -79,10 +80,19 @@ def write(task, heard, begun=None):
         rc = process.wait()
     errors = [word["error"] for word in words if "error" in word]
     if errors or rc or not words or not words[-1].get("end"):
-        raise SlipwayError("The rows could not be written: %s" % (errors[0] if errors else "the program that does it ended in the middle (status %d)." % rc),
-                           untouched=UNTOUCHED)
+        raise SlipwayError("The rows could not be written: %s" % (
+            errors[0] if errors else _killed(-rc) if rc < 0 else "the program that does it ended in the middle (status %d)." % rc), untouched=UNTOUCHED)
     looks = [word["residue"] for word in words if "residue" in word]
     return dict(looks[-1], bytes=sum(look["bytes"] for look in looks), found=[found for look in looks for found in look["found"]])
+
+
+def _told(error):
+    """An error as it is said: of a mistake of ours, or where memory is short, its kind only, since what it says may have a value in it."""
+    return str(error) if isinstance(error, (SlipwayError, OSError)) else "%s in a process that does it." % type(error).__name__
+
+
+def _killed(number):
+    return KILLED % (number, ", as the kernel does when memory is short" if number == signal.SIGKILL else "")
 
 
 def _environment():
@@ -100,8 +110,8 @@ def main():
             residue.learn(session)
         with open(task["schema"], "rb") as stream:
             residue.look_at_schema(stream.read())
-    except (SlipwayError, OSError) as error:
-        _say(error=str(error))
+    except Exception as error:
+        _say(error=_told(error))
         return
     workers = []
     reader, numbers = os.pipe()
@@ -121,7 +131,7 @@ def main():
 
 
 def _all_well(workers):
-    """Wait for all workers; the first that fails is the end of the others."""
+    """Wait for all workers; the first that fails is the end of the others. One that was killed could not say so itself."""
     left = set(workers)
     while left:
         worker, status = os.wait()
@@ -129,6 +139,8 @@ def _all_well(workers):
         if status:
             for other in left:
                 os.kill(other, signal.SIGKILL)
+            if os.WIFSIGNALED(status):
+                _say(error=_killed(os.WTERMSIG(status)))
             return False
     return True
 
@@ -144,8 +156,8 @@ def _as_worker(task, residue, reader):
                 _do_table(session, number, task, residue)
         _say(residue=residue.told())
         status = 0
-    except (SlipwayError, OSError) as error:
-        _say(error=str(error))
+    except Exception as error:
+        _say(error=_told(error))
     finally:
         os._exit(status)
 

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -151,6 +153,31 @@ def test_values_that_come_again_are_looked_at_once_and_new_ones_always():
     looked_for._learn(0, "raw-67890", False)
     looked_for.look(b"x\tsome raw-67890\n", columns)
     assert looked_for.found == {("source", "table"), ("source", "new")}
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("written, known", [
+    ("Herr Gr\u00fcneberger kam", "Gr\u00fcneberger"), ("an\nraw-12345", "raw-12345"), ("an\r\nraw@mail.example", "raw@mail.example"),
+    ("<raw-12345>", "raw-12345"), ("\U0001f600raw-12345", "\U0001f600raw-12345"), ("\ud83d raw-12345", "raw-12345"),
+    ("\u00e9\u00e8\u00ea-12345", "\u00e9\u00e8\u00ea-12345"), ("\tx\\raw-12345", "raw-12345")])
+def test_what_JSON_writes_otherwise_is_read_too(written, known, codec):
+    looked_for = residue.Residue([{"name": "source"}], codec)
+    looked_for._learn(0, known, known.startswith("Gr"))
+    once = json.dumps({"x": written}).replace("<", "\\u003C").replace(">", "\\u003e")  # as some do
+    for text in (once, json.dumps([once])):  # JSON in a text of JSON, too
+        looked_for.forget()
+        looked_for.look(("7\t%s\tx\n" % copied(text)).encode(codec), [["a", None], ["b", None], ["c", None]])
+        assert looked_for.found == {("source", "b")}, text
+    looked_for.forget()
+    looked_for.look_at_schema(("COMMENT '%s'" % once).encode(codec))
+    assert bool(looked_for.found) is not known.startswith("Gr")  # a word of plain letters is no reason to refuse a definition
+    # What is masked may be such JSON itself; and what only looks like it is read as it stands, too.
+    looked_for = residue.Residue([{"name": "source"}], codec)
+    looked_for._learn(0, json.dumps({"x": "\nraw-67890", "y": "is\\next-12345"}), False)
+    for text in ("raw-67890", "next-12345"):
+        looked_for.forget()
+        looked_for.look(text.encode(codec) + b"\n", [["a", None]])
+        assert looked_for.found == {("source", "a")}, text
 
 
 def test_nothing_is_kept_of_what_is_looked_for():
