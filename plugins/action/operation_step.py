@@ -299,10 +299,10 @@ def _plan(step, board, kind, asked):
                     accept_unsafe_mode=_names(asked["accept_unsafe_mode"]))
     if step == "assess":
         surveys = board.surveys()
-        holder = surveys[board.leader]["holder"]
-        # The leader cannot see the controller's processes; this controller can see its own.
-        takeover = boolean(asked.get("takeover") or False) or bool(holder and gone(holder))
+        holders = {host: survey["holder"] for host, survey in surveys.items() if survey["holder"]}
         return {"owner": me, "surveys": surveys, "failed": sorted({failure[1] for failure in board.failed_forward()}),
-                "crashed": board.recovering, "takeover": takeover, "wish": asked.get("direction") or "auto",
+                "crashed": board.recovering, "takeover": boolean(asked.get("takeover") or False),
+                # The hosts cannot see the controller's processes; this controller can see its own.
+                "gone": {host: holder["fence"] for host, holder in holders.items() if gone(holder)}, "wish": asked.get("direction") or "auto",
                 "accept_loss": boolean(asked.get("accept_loss") or False), "leader_lost": boolean(asked.get("leader_lost") or False)}
     return {}

@@ -232,7 +232,7 @@ findings:
   elements: str
 survey:
   description: What this host knows of the operation.
-  returned: after survey
+  returned: after survey, and on the leader once more after assess, which decides by what it knows by then
   type: dict
 turns:
   description: One number for each batch of hosts that take turns, from 0.

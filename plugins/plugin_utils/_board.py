@@ -219,10 +219,15 @@ class Board:
 
     def _untouched(self, host):
         """Whether the host says that no step has begun that would have changed what it runs."""
-        operation = (self.reports[host].get("survey") or {}).get("operation")
-        if not operation or operation["id"] != self.operation["id"]:
+        operation = self._surveyed(host)
+        decided = self.operation or self._surveyed(self.leader)  # in check mode nothing was taken over
+        if not operation or not decided or operation["id"] != decided["id"]:
             return False
         return not {step["step"] for step in operation["steps"]} & set(MODES[self.mode].touching)
+
+    def _surveyed(self, host):
+        """The operation that a host knew of when it was asked, or None."""
+        return (self.reports[host].get("survey") or {}).get("operation")
 
     def _why_not_asked(self, step):
         """survey and assess run when recover begins, and when a step after start has failed; each time once."""

@@ -60,7 +60,9 @@ def test_a_restore_that_was_not_written_down_is_done_once(postgres, operation):
 
 def recovered(operation, check=False):
     """What recover says on a host whose last operation this is."""
-    return back.assess(operation.site, {"surveys": {"app1": {"operation": operation.summary(), "ended": {}, "holder": None}}}, check)
+    return back.assess(operation.site, {
+        "surveys": {"app1": {"operation": operation.summary(), "ended": {}, "holder": None, "fence": 1, "at_work": False}},
+        "owner": {"user": "ann"}, "takeover": True, "gone": {}}, check)
 
 
 def test_a_restore_point_that_could_not_be_dropped_at_the_end_is_dropped_by_recover(postgres, operation):
@@ -110,7 +112,7 @@ def test_who_stands_in_for_a_lost_leader_goes_by_the_restore_point(postgres, ope
         outcome["since"] = "9:00"
 
     def recovered(**wish):
-        return back.assess(follower.site, dict({"owner": {"user": "ann"}, "failed": [], "crashed": True, "takeover": True, "wish": "auto",
+        return back.assess(follower.site, dict({"owner": {"user": "ann"}, "failed": [], "crashed": True, "takeover": True, "gone": {}, "wish": "auto",
                                                 "accept_loss": False, "leader_lost": True, "surveys": {"app2": back.survey(follower.site)}}, **wish))
 
     with pytest.raises(SlipwayError, match="app1 cannot be asked whether it has accepted writes.*accept_loss=true"):

@@ -44,8 +44,9 @@ def assess(site, plan, check=False):
     """Take over the operation, see how its migration ended, and decide: go on or go back.
 
     plan: owner (who recovers), surveys {host: survey}, failed (steps this very run saw failing), crashed (whether it
-    takes up what another run left), takeover, wish, accept_loss, leader_lost. The decision's direction is forward, back, follow (it had
-    ended: hosts that were away follow, see rejoin.py), or none (nothing was left over).
+    takes up what another run left), takeover, gone {host: fencing number of who holds a lock there and is known to be dead}, wish,
+    accept_loss, leader_lost. The decision's direction is forward, back, follow (it had ended: hosts that were away follow, see
+    rejoin.py), or none (nothing was left over). The survey that is returned is this host's by the time of the decision.
     With check, the decision is the same as far as it can be known now, and nothing is taken over, ended or written.
     """
     surveys = plan["surveys"]
@@ -58,8 +59,8 @@ def assess(site, plan, check=False):
     if holder and holder["operation"] not in over | ({leader["id"]} if leader else set()):
         return _release_unbegun(site, holder, plan, check)
     if not leader or leader["outcome"] != "open" or leader["id"] in over:
-        if leader and leader["outcome"] != "open" and not check:
-            site.lock.release(leader["id"])
+        if holder and holder["operation"] not in over and not check:  # it is of what has ended here
+            _free(site, holder["operation"], plan)
         locks = rejoin.left_locks(site.host, surveys)
         return _bring_along(site, plan, left[0] if left else None, locks, check) if left or locks else _closed(site, leader, check)
     if "digest" not in leader["plan"]:
@@ -70,17 +71,29 @@ def assess(site, plan, check=False):
         return {"decision": dict(_decide(site, operation, plan, lost, check)[0].as_dict(), mode=operation.mode)}
     fence = _take_over(site, leader["id"], plan)
     operation = Operation(site, leader["id"], fence, going_on)
+    _refuse_ended(operation)
     with operation.step("assess") as outcome:
-        decision, migration = _decide(site, operation, plan, lost, check)
+        # What was at work here when it was asked went on until this step could begin; from now on it is refused.
+        seen = survey(site)
+        decision, migration = _decide(site, operation, dict(plan, surveys=dict(surveys, **{site.host: seen})), lost, check)
         outcome.update(decision.as_dict(), migration=migration)
-    return {"id": operation.id, "fence": fence, "plan": operation.plan, "decision": decision.as_dict()}
+    return {"id": operation.id, "fence": fence, "plan": operation.plan, "decision": decision.as_dict(), "survey": seen}
+
+
+def _refuse_ended(operation):
+    """Raise where an operation has ended since the survey: it is not to be opened again by what would be noted of it."""
+    outcome = operation.summary()["outcome"]
+    if outcome != "open":
+        operation.site.lock.release(operation.id)
+        raise SlipwayError("Operation %s has ended (%s) since the hosts were asked." % (operation.id, outcome), untouched="Nothing was changed.",
+                           hint="Run the playbook slipway.app.recover again: it sees whether anything is left over.")
 
 
 def _take_over(site, operation, plan):
     """Take over the lock of an operation, unless it is at work on some host, with a number that no host refuses; that number."""
     surveys = plan["surveys"]
-    return site.lock.take_over(operation, plan["owner"], force=plan["takeover"], seen=max(survey["fence"] for survey in surveys.values()),
-                               busy=sorted(host for host in surveys if surveys[host]["at_work"]))
+    return site.lock.take_over(operation, plan["owner"], force=plan["takeover"], gone=plan["gone"].get(site.host),
+                               seen=max(survey["fence"] for survey in surveys.values()), busy=sorted(host for host in surveys if surveys[host]["at_work"]))
 
 
 def _lost_leader(site, plan, over):
@@ -170,9 +183,14 @@ def _without_its_leader(site, operation, begun, lost, check):
 def _release_unbegun(site, holder, plan, check):
     """The lock was taken, but there is no journal: it had not begun, or keeps none and can be said once more (patches)."""
     if not check:
-        _take_over(site, holder["operation"], plan)
-        site.lock.release(holder["operation"])
+        _free(site, holder["operation"], plan)
     return _nothing("Operation %s had taken the lock and begun no journal; the lock is free again." % holder["operation"])
+
+
+def _free(site, operation, plan):
+    """Free a lock that was left here: nobody's who may still be at work."""
+    _take_over(site, operation, plan)
+    site.lock.release(operation)
 
 
 def _remains(site, ended, check):
@@ -192,7 +210,7 @@ def _nothing(reason):
 
 def _bring_along(site, plan, left, locks, check):
     """Let hosts follow that were away when an operation ended, and nobody begin another one meanwhile."""
-    name, going_on, decision = rejoin.decided(site.host, left, locks, plan["surveys"], plan["takeover"])
+    name, going_on, decision = rejoin.decided(site.host, left, locks, plan)
     # What has failed in this very run has no steps left in it: recover sees to that.
     if check or plan["failed"] and decision["direction"] != "back":
         return {"decision": decision}
@@ -201,11 +219,9 @@ def _bring_along(site, plan, left, locks, check):
 
 
 def _closed(site, leader, check):
-    """Nothing is open anywhere: free a lock that the last operation has left here."""
+    """Nothing is open anywhere."""
     if not leader:
         return _nothing("No operation was ever started here.")
-    if not check:
-        site.lock.release(leader["id"])
     return _remains(site, "Operation %s had ended (%s)" % (leader["id"], leader["outcome"]), check)
 
 
@@ -352,9 +368,19 @@ def reopen(site, operation):
 def undo(site, operation, decision):
     """Drop the restore point and close: the old release is live again."""
     with operation.step("undo") as outcome:
+        _refuse_left(operation)
         if site.leads:
             site.restore_point(operation.restore_point).absent()
     operation.close("undone", "%s was undone. %s" % (operation.plan["kind"].capitalize(), decision["reason"]))
     if site.leads:
         site.lock.release(operation.id)
     return outcome
+
+
+def _refuse_left(operation):
+    """Raise where this host was taken for one that is as it was (see the board of the controller), and a step had just not begun yet."""
+    steps = [step["step"] for step in operation.summary()["steps"] if step["step"] in MODES[operation.mode].touching + ("reopen",)]
+    if steps and steps[-1] != "reopen":
+        raise SlipwayError("This host has not gone back: its step %s was not known of when it was decided which hosts have to." % steps[-1],
+                           untouched="It is as that step has left it.",
+                           hint="Run the playbook slipway.app.recover again: it brings this host along.")

@@ -42,7 +42,8 @@ def run_step(site, step, params, outcomes, check=False):
         return {"operation": forward.start(site, params["plan"]), "changed": True}
     if step == "assess":
         assessed = _function(step, False)(site, params["plan"], check)
-        told = {"decision": assessed.pop("decision"), "changed": assessed.pop("changed", bool(assessed))}
+        told = {key: assessed.pop(key) for key in ("decision", "survey") if key in assessed}
+        told["changed"] = assessed.pop("changed", bool(assessed))
         return dict(told, **({"operation": assessed} if assessed else {}))
     given = params["operation"]
     operation = Operation(site, given["id"], given["fence"], given["plan"])

@@ -315,5 +315,5 @@ def _try(warnings, what, action, then=""):
     """Do it; a failure becomes a warning that says what it was, and what comes of it."""
     try:
         action()
-    except SlipwayError as error:
+    except (SlipwayError, OSError) as error:
         warnings.append("After the upgrade, %s failed: %s%s" % (what, error, then))

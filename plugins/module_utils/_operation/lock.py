@@ -51,16 +51,17 @@ class Lock:
                                    hint=advice(holder), operation=holder["operation"])
             return self._give(operation, owner, lease, seen)
 
-    def take_over(self, operation, owner, lease=LEASE, force=False, seen=0, busy=()):
+    def take_over(self, operation, owner, lease=LEASE, force=False, seen=0, busy=(), gone=None):
         """Take the lock of an operation whose owner is gone: dead on this machine, or its lease has run out.
 
-        busy: the hosts on which a step is at work, which nobody here can hear of. seen is as for acquire.
+        busy: the hosts on which a step is at work, which nobody here can hear of. gone: the fencing number of a holder that
+        somebody else could see to be dead; who has taken over from it meanwhile is another one. seen is as for acquire.
         """
         with self._mutex():
             holder = self.holder()
             if holder and holder["operation"] != operation:
                 raise SlipwayError(held(holder), untouched="Nothing was changed.", hint=advice(holder))
-            if holder and not force and not same(holder["owner"], owner) and (busy or alive(holder)):
+            if holder and not force and holder["fence"] != gone and not same(holder["owner"], owner) and (busy or alive(holder)):
                 what = "is at work on %s. Wait until that has ended" % ", ".join(busy) if busy else (
                     "may still be at work. Wait for it, or until its lease runs out at %s" % stamp(holder["expires"]))
                 raise SlipwayError(held(holder), untouched="Nothing was changed.",

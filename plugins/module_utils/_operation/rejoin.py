@@ -64,20 +64,24 @@ def left_locks(leader, surveys):
     return {host: survey["holder"]["operation"] for host, survey in surveys.items() if host != leader and survey["holder"]}
 
 
-def decided(leader, left, locks, surveys, takeover):
-    """(the operation to hold the lock by, the plan, the decision) for hosts that were left behind; left is None where only locks are left."""
-    for host in sorted(locks) if not takeover else ():
-        if alive(surveys[host]["holder"]):
+def decided(leader, left, locks, plan):
+    """(the operation to hold the lock by, its plan, the decision) for hosts that were left behind; left is None where only locks are left.
+
+    plan is what assess gets.
+    """
+    surveys = plan["surveys"]
+    for host in sorted(locks) if not plan["takeover"] else ():
+        if host not in plan["gone"] and alive(surveys[host]["holder"]):
             raise SlipwayError(
                 "On %s, which does not lead: %s" % (host, held(surveys[host]["holder"])), untouched="Nothing was changed.",
                 hint="Wait until it ends, or take its lock with -e takeover=true when you know that it is gone.")
     if left is None:
-        name, plan = sorted(locks.values())[0], {}
+        name, going_on = sorted(locks.values())[0], {}
         decision = {"behind": [], "away": [], "fetch": [], "outcome": "", "reason": "Locks were left on %s." % ", ".join(sorted(locks))}
     else:
         name = left.operation["id"]
-        decision, plan = _about(leader, left, surveys)
-    return name, plan, dict({"direction": "follow", "restore": False, "locks": dict(locks, **{leader: name})}, **decision)
+        decision, going_on = _about(leader, left, surveys)
+    return name, going_on, dict({"direction": "follow", "restore": False, "locks": dict(locks, **{leader: name})}, **decision)
 
 
 def _about(leader, left, surveys):

@@ -224,6 +224,23 @@ def test_check_mode_of_recover_says_what_would_be_done():
         assert report(board, "recover")[0] == ended
 
 
+def test_check_mode_of_recover_has_no_operation_and_knows_all_the_same_whom_nothing_has_touched():
+    decision = dict(CODE_BACK, mode="rolling")
+    board = _board("recover", app1=dict(_touched("stage", "close"), decision=decision), app2=_touched("stage"), worker=_touched("stage"))
+    board.check_mode = True
+    assert _runs(board) == dict({step: ["app1"] for step in ("quiesce", "reinstate", "reopen")}, undo=["app1", "app2", "worker"])
+    assert report(board, "recover")[0] == "checked" and board.turns() == []
+
+
+def test_only_who_is_known_to_be_gone_is_taken_over_from(monkeypatch):
+    monkeypatch.setattr("ansible_collections.slipway.app.plugins.action.operation_step.gone", lambda holder: holder["owner"] == "dead")
+    surveys = {host: {"survey": {"holder": holder}} for host, holder in (
+        ("app1", {"owner": "dead", "fence": 7}), ("app2", {"owner": "alive", "fence": 8}), ("worker", None))}
+    plan = _plan("assess", _board("recover", **surveys), "recover", {})
+    assert (plan["takeover"], plan["gone"]) == (False, {"app1": 7})
+    assert _plan("assess", _board("recover", **surveys), "recover", {"takeover": "true"})["takeover"] is True
+
+
 def test_what_hosts_remarked_is_said_once_at_the_end():
     ended, sentences = report(_board(app1={"operation": OPERATION, "found": FOUND, "remarks": ["It is late."]},
                                      app2={"remarks": ["It is late."]}, worker={"remarks": ["It rains."]}), "upgrade")

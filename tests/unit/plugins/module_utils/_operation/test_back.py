@@ -23,8 +23,8 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.operation i
 EARLY, LATE = "20261126T010000Z-upgrade-1", "20261126T020000Z-upgrade-2"
 HOSTS = {"app1": ["app", "leader"], "app2": ["app"]}
 PLAN = {"kind": "upgrade", "digest": "sha256:0", "hosts": HOSTS, "owner": {"user": "ann"}, "previous": {}}
-WISH = {"owner": {"user": "bob"}, "failed": [], "crashed": True, "takeover": True, "wish": "auto", "accept_loss": False,
-        "leader_lost": False}
+WISH = {"owner": {"user": "bob"}, "failed": [], "crashed": True, "takeover": True, "gone": {}, "wish": "auto",
+        "accept_loss": False, "leader_lost": False}
 
 
 OLD, NEW, LATER = ({"id": "%d.0-x" % number, "digest": "sha256:%d" % number, "package": "shop:%d.0" % number, "reference": "%d.0" % number}
@@ -48,7 +48,7 @@ def begun(where, name, plan=None):
 
 def assess(where, *others, **more):
     surveys = {each.host: back.survey(each) for each in (where, *others)}
-    return back.assess(where, dict(WISH, surveys=surveys, **more))
+    return back.assess(where, dict(dict(WISH, surveys=surveys), **more))
 
 
 def test_the_open_operation_is_taken_up_and_not_the_last_one_by_name(tmp_path):
@@ -405,6 +405,114 @@ def test_nobody_recovers_what_is_at_work_on_a_host_that_does_not_lead(tmp_path):
         with pytest.raises(SlipwayError, match="is at work on app2"):
             assess(where, follower, takeover=False, owner=bob)
     assert assess(where, follower, takeover=False, owner=bob)["decision"]["direction"] == "back"
+
+
+# Between the survey and the lock that assess takes
+
+
+BOB, EVE = ({"user": user, "controller": "another.example", "pid": pid} for user, pid in (("bob", 1), ("eve", 2)))
+
+
+def surveyed(*hosts):
+    return {each.host: back.survey(each) for each in hosts}
+
+
+def test_a_migration_that_began_since_the_survey_is_seen(tmp_path, monkeypatch):
+    """protect and migrate are one call of the host, which goes on when the controller that made it is dead."""
+    where = site(tmp_path)
+    operation = begun(where, EARLY)
+    with operation.step("protect"):
+        surveys = surveyed(where)
+    with operation.step("migrate"):
+        pass
+    monkeypatch.setattr(back, "_migration", lambda site, operation, begun, check: {"state": "exited", "rc": 0} if begun else {"state": "absent"})
+    monkeypatch.setattr(back, "_changes", lambda site, operation, begun: ["columns"] if "migrate" in begun else [])
+    assert assess(where, surveys=surveys)["decision"] == {
+        "direction": "forward", "restore": False, "reason": "The migration had ended well; nothing after it failed."}
+
+
+def test_users_that_were_let_in_on_the_leader_since_the_survey_are_seen(tmp_path):
+    where = site(tmp_path)
+    begun(where, EARLY)
+    surveys = surveyed(where)
+    surveys["app1"]["maintenance"] = {"on": True, "since": "9:00", "held_by": EARLY}
+    surveys["app1"]["closed_since"] = "9:00"
+    told = run_step(where, "assess", {"plan": dict(WISH, surveys=surveys)}, {})
+    assert not told["survey"]["maintenance"]["on"] and told["survey"]["closed_since"] is None and "survey" not in told["operation"]
+
+
+@pytest.mark.parametrize("outcome", ["done", "undone"])
+def test_what_has_ended_since_the_survey_stays_closed(tmp_path, outcome):
+    """Of two recovers at once the other one was faster."""
+    where = site(tmp_path)
+    operation = begun(where, EARLY)
+    surveys = surveyed(where)
+    operation.close(outcome, "")
+    where.lock.release(EARLY)
+    with pytest.raises(SlipwayError, match="has ended .%s. since the hosts were asked.*slipway.app.recover again" % outcome):
+        assess(where, surveys=surveys)
+    assert back.survey(where)["operation"]["outcome"] == outcome and where.lock.holder() is None
+
+
+def test_of_two_recovers_of_what_a_dead_one_left_the_second_finds_the_first_alive(tmp_path):
+    where = site(tmp_path)
+    dead = begun(where, EARLY)
+    about = {"surveys": surveyed(where), "takeover": False, "gone": {"app1": dead.fence}}
+    first = assess(where, owner=BOB, **about)
+    with pytest.raises(SlipwayError, match="started by bob on another.example.*may still be at work"):
+        assess(where, owner=EVE, **about)
+    assert assess(where, owner=BOB, **about)["fence"] > first["fence"], "the first itself decides anew when it fails"
+    assert assess(where, owner=EVE, takeover=True)["decision"]["direction"] == "back", "unless a person knows better"
+
+
+@pytest.mark.parametrize("lease", [900, -1], ids=["heard-of", "at-work-elsewhere"])
+def test_nobody_takes_the_lock_from_a_recover_that_brings_hosts_along(tmp_path, lease):
+    leader, follower = two(tmp_path, OLD)
+    bob = assess(leader, follower, owner=BOB, takeover=False)
+    leader.lock.beat(EARLY, bob["fence"], lease)
+    with Operation(follower, EARLY, bob["fence"], PLAN).step("drain"):
+        with pytest.raises(SlipwayError, match="holds the lock: started by bob on another.example .* at .* UTC"):
+            assess(leader, follower, owner=EVE, takeover=False)
+    assert leader.lock.holder()["owner"] == BOB
+    assert assess(leader, follower, owner=EVE, takeover=False, gone={"app1": bob["fence"]})["decision"]["away"] == ["app2"]
+
+
+def test_nor_from_one_that_closes_what_has_ended(tmp_path, monkeypatch):
+    where = site(tmp_path)
+    monkeypatch.setattr(forward, "drop_restore_points", lambda site, check: [])
+    begun(where, EARLY).close("done", "")
+    with pytest.raises(SlipwayError, match="started by ann.*may still be at work"):
+        assess(where, owner=EVE, takeover=False)
+    where.lock.beat(EARLY, lease=-1)
+    assert assess(where, owner=EVE, takeover=False)["decision"]["direction"] == "none" and where.lock.holder() is None
+
+
+def test_a_lock_elsewhere_is_not_that_of_a_dead_one_because_the_leaders_is(tmp_path):
+    leader, former = site(tmp_path, "app2"), site(tmp_path)
+    former.lock.acquire(EARLY, BOB)
+    with pytest.raises(SlipwayError, match="On app1, which does not lead: .*started by bob"):
+        assess(leader, former, takeover=False, gone={"app2": 1})
+    assert assess(leader, former, takeover=False, gone={"app1": 1})["decision"]["locks"] == {"app1": EARLY, "app2": EARLY}
+
+
+def test_a_host_that_went_on_after_it_was_asked_is_not_closed_as_if_nothing_had_changed_there(tmp_path):
+    """Where hosts take turns, one that was as it was has no steps of the way back to do."""
+    where, follower = site(tmp_path), site(tmp_path, "app2")
+    plan = dict(PLAN, mode="source", batches=[["app1", "app2"]])
+    begun(where, EARLY, plan)
+    late = begun(follower, EARLY, plan)
+    told = assess(where, follower)
+    assert told["decision"]["reason"] == "No host was switched."
+    with late.step("close"):
+        pass
+    about = {"operation": told, "decision": told["decision"]}
+    with pytest.raises(SlipwayError, match="has not gone back: its step close.*slipway.app.recover again"):
+        run_step(follower, "undo", about, {})
+    where.restore_point = lambda name: SimpleNamespace(absent=lambda: None)
+    run_step(where, "undo", about, {})
+    is_live(where, OLD)
+    is_live(follower, NEW)
+    assert assess(where, follower)["decision"]["away"] == ["app2"], "and recover brings it along"
 
 
 def test_who_watches_keeps_the_lease(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 
@@ -194,6 +195,17 @@ def test_an_application_that_is_unwell_at_the_end_is_a_warning_that_names_the_ho
     assert "the health check of app2 failed" in warning and "the barometer is falling" in warning
 
 
+def test_a_disk_that_fails_at_the_end_is_a_warning_and_the_upgrade_is_over(host, monkeypatch):
+    def fail(*_arguments):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(host.site, "tidy_store", fail)
+    forward.drain(host.site, host.operation)
+    (warning,) = forward.finish(host.site, host.operation)["warnings"]
+    assert "removing what was fetched for them failed" in warning and "Input/output error" in warning
+    assert open_operation(host.root) is None and host.operation.summary()["outcome"] == "done"
+
+
 def test_a_host_on_which_nothing_was_stopped_yet_says_too_what_is_live(host):
     assert back.reinstate(host.site, host.operation) == {"release": host.site.releases.current().id}
 
@@ -267,7 +279,7 @@ def follow(host, live, outcome):
         "id": live.id, "digest": live.digest, "package": live.package, "reference": live.reference}}
     surveys = {"app1": leader, "app2": back.survey(host.site)}
     (left,) = rejoin.left_behind("app1", surveys)
-    name, plan, decision = rejoin.decided("app1", left, {}, surveys, False)
+    name, plan, decision = rejoin.decided("app1", left, {}, {"surveys": surveys, "takeover": False, "gone": {}})
     params = {"decision": decision, "operation": {"id": name, "fence": 2, "plan": plan}}
     assert decision["away"] == ["app2"]
     for step in ("stage", "drain", "close", "activate", "open", "finish"):

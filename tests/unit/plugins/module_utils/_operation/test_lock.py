@@ -51,6 +51,16 @@ def test_take_over_only_from_who_is_gone(tmp_path):
         lock.beat("op-1", first)
 
 
+def test_who_is_known_to_be_gone_is_not_whoever_holds_the_lock_by_then(tmp_path):
+    lock = Lock(str(tmp_path))
+    dead = lock.acquire("op-1", ELSEWHERE)
+    lock.take_over("op-1", dict(ELSEWHERE, pid=2), gone=dead, busy=["app2"])
+    with pytest.raises(SlipwayError, match="is at work on app2"):
+        lock.take_over("op-1", ME, gone=dead, busy=["app2"])
+    with pytest.raises(SlipwayError, match="may still be at work"):
+        lock.take_over("op-1", ME, gone=dead)
+
+
 def test_take_over_from_the_dead_and_the_expired(tmp_path):
     lock = Lock(str(tmp_path))
     lock.acquire("op-1", _dead())
