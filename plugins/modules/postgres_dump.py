@@ -549,7 +549,7 @@ def removed(params, check):
     removal = Removal(params["key"], params["prefix"], params["keep"], params["only_sanitized"], params["environment"], params["confirm"])
     keys = removal.run(store, check)
     leftovers = store.leftovers() if check else store.remove_leftovers(params["remove_leftovers"])
-    return {"changed": bool(keys), "removed": keys, "leftovers": leftovers, "warnings": removal.warnings}
+    return {"changed": bool(keys), "removed": keys, "leftovers": leftovers, "warnings": [*removal.warnings, *store.warnings]}
 
 
 def run(module):

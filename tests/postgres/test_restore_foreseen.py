@@ -127,6 +127,18 @@ def test_a_provider_of_the_locale_is_not_that_of_the_template(postgres, tmp_path
             "datlocale" if postgres.sql("SELECT count(*) FROM pg_attribute WHERE attname = 'datlocale'") == "1" else "daticulocale"))
 
 
+def test_a_dump_says_how_amounts_of_money_are_written_and_those_of_before_do_not(postgres, tmp_path):
+    postgres.sql("ALTER ROLE shop SET lc_monetary = 'C.utf8'; CREATE DOMAIN public.price money; GRANT USAGE ON TYPE public.price TO shop", "shop")
+    try:
+        postgres.connection().execute("CREATE TABLE public.prices AS SELECT 1234.5::public.price AS price")
+        dump = dumped(postgres, tmp_path)
+        assert dump.manifest.pop("lc_monetary") == "C"
+        assert "read with lc_monetary=C.utf8" in restore(postgres, DumpSource(dump))["warnings"][0]
+        assert postgres.sql("SELECT price::numeric FROM public.prices", "shop") == "1234.50"
+    finally:
+        postgres.sql("ALTER ROLE shop RESET lc_monetary")
+
+
 @pytest.mark.long
 def test_what_a_standby_has_no_rows_of_is_said_by_the_dump(bin_dir, postgres, tmp_path):
     primary = Cluster(str(tmp_path / "primary"), bin_dir, settings={"fsync": "off", "hot_standby": "on", "max_wal_senders": 3}).start()

@@ -48,6 +48,15 @@ def test_there_and_back(postgres, point):
     assert orders(postgres) == 1000
 
 
+def test_a_database_that_its_machine_sorts_otherwise_now(postgres, point):
+    """As after an upgrade of the system. It can be told from PostgreSQL 15 on."""
+    if int(postgres.sql("SHOW server_version_num")) < 150000:
+        pytest.skip("this server knows no version of its rules")
+    postgres.sql("UPDATE pg_database SET datcollversion = '1' WHERE datname = 'shop'")
+    assert "by version 1 of the rules for sorting texts" in point.present()["warnings"][0]
+    assert postgres.sql("SELECT datcollversion FROM pg_database WHERE datname = '%s'" % COPY) == "1"
+
+
 @pytest.mark.parametrize("ensure", ["present", "restored", "absent"])
 def test_the_second_time_changes_nothing(postgres, point, ensure):
     point.present()

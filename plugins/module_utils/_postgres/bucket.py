@@ -32,7 +32,11 @@ OPTIONS = ("endpoint_url", "region", "access_key", "secret_key", "session_token"
 
 
 class StoreError(SlipwayError):
-    """A store that cannot be asked, or refuses."""
+    """A store that cannot be asked, or refuses; code is what S3 calls the reason, None where nobody has answered."""
+
+    def __init__(self, message, code=None):
+        self.code = code
+        super().__init__(message)
 
 
 class Bucket:
@@ -174,7 +178,7 @@ class Bucket:
     def _failure(self, done, error):
         said = (getattr(error, "response", None) or {}).get("Error")  # those of a connection have a response, too: None
         words = "%s: %s" % (said.get("Code"), said.get("Message")) if said else str(error)
-        return StoreError("%s cannot be %s: %s." % (self.location, done, words.rstrip(".")))
+        return StoreError("%s cannot be %s: %s." % (self.location, done, words.rstrip(".")), said and said.get("Code"))
 
 
 class Section:

@@ -62,10 +62,7 @@ def copy(restore, origin, way="auto", bin_dir=None, check=False):
         before = restore.place.found(session)
     by_template = chosen["way"] == "template"
     source = CopySource(origin.database, bin_dir) if by_template else StreamSource(origin.connection, origin.local, bin_dir)
-    result = restore.run(source, check)
-    if not by_template:
-        result["warnings"] += source.warnings
-    return dict(result, diff=_diff(restore, before, source.name), **chosen)
+    return dict(restore.run(source, check), diff=_diff(restore, before, source.name), **chosen)
 
 
 def _require_another(restore, origin, session):

@@ -208,6 +208,9 @@ def copying(source, copy, facts):
         quote_ident(source), quote_ident(facts["owner"]), facts["connection_limit"])
     if facts["major"] >= 15:
         options += " STRATEGY " + strategy(facts["size"], facts["file_copy_method"])
+    if facts["collation_version"]:
+        # Otherwise the server refuses what was made by another version than its machine has now. A copy of its files is no worse than they are.
+        options += " COLLATION_VERSION " + quote_literal(facts["collation_version"])
     return "CREATE DATABASE %s %s" % (quote_ident(copy), options)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import shlex
 import socket
 import time
 import uuid
@@ -19,6 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.process import f
 from ansible_collections.slipway.app.plugins.module_utils._postgres import clients as programs
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
+from ansible_collections.slipway.app.plugins.module_utils._postgres import money
 from ansible_collections.slipway.app.plugins.module_utils._postgres.configs import split
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import BEGIN, UNTIMED, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import in_the_way, naming_who_is_in_the_way, system_of
@@ -37,8 +37,8 @@ SELECT current_setting('server_version_num')::int AS server_version, d.datname A
        CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END AS locale_provider,
        coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') AS icu_locale, to_jsonb(d) ->> 'daticurules' AS icu_rules,
        pg_get_userbyid(d.datdba) AS owner, d.datconnlimit AS connection_limit, pg_database_size(d.oid) AS size,
-       (SELECT coalesce(json_object_agg(extname, extversion), '{}') FROM pg_extension) AS extensions
-FROM pg_database d WHERE d.datname = current_database()"""
+       (SELECT coalesce(json_object_agg(extname, extversion), '{}') FROM pg_extension) AS extensions, %s AS has_money, %s AS lc_monetary
+FROM pg_database d WHERE d.datname = current_database()""" % (money.THERE, money.HERE)
 
 # Roles that objects of the database belong or are granted to. Those of the server itself are on every server, but for
 # the superuser that the cluster was made with: its name differs, and nobody keeps book of what it owns.
@@ -116,7 +116,7 @@ def _dump(connection, store, wish, check, report):
             if wish.sanitizing:
                 manifest["sanitized"] = wish.sanitizing.check(connection, selection, facts)
                 warnings = warnings + wish.sanitizing.rules.warnings
-            return _result(None, store, manifest, store.leftovers(), warnings, begun)
+            return _result(None, store, manifest, store.leftovers(), [*warnings, *store.warnings], begun)
     _run_hooks(connection, wish.hooks)
     try:
         leftovers = store.remove_leftovers(wish.remove_leftovers)
@@ -129,7 +129,7 @@ def _dump(connection, store, wish, check, report):
             key = part.finish(manifest)
     except OSError as error:
         raise SlipwayError("The dump cannot be written to %s: %s." % (store.location, error.strerror), untouched=UNTOUCHED) from error
-    return _result(key, store, manifest, leftovers, warnings, begun)
+    return _result(key, store, manifest, leftovers, [*warnings, *store.warnings], begun)
 
 
 def _run_hooks(connection, hooks):
@@ -138,7 +138,7 @@ def _run_hooks(connection, hooks):
         done = run(hook, env=environment, dies_with_us=True)
         if not done.ok:
             said = redact(tail(done.stderr + done.stdout, 10), [connection.login_password])
-            raise SlipwayError("The pre-dump hook %s failed with exit status %d. It printed: %s" % (shlex.join(hook), done.rc, said),
+            raise SlipwayError("The pre-dump hook %s failed with exit status %d. It printed: %s" % (hook[0], done.rc, said),  # its arguments may be secrets
                                untouched="No dump was made.")
 
 
@@ -152,6 +152,7 @@ def _written(connection, part, wish, clients, settled, report):
         manifest = dict(_manifest(facts, clients, wish, settled, selection), started=started)
         manifest["roles"] = [row["name"] for row in session.query(ROLES)]
         manifest["outside"] = outside(session, facts["database"])
+        connection = writing(connection, facts)
         if wish.sanitizing:
             manifest["outside"] = wish.sanitizing.outside(manifest["outside"])
             manifest["system"] = system_of(connection)
@@ -178,6 +179,11 @@ def begin(session):
     session.query(UNTIMED)
     session.execute(BEGIN)
     return session.query("SELECT pg_export_snapshot() AS id")[0]["id"]
+
+
+def writing(connection, facts):
+    """The connection to dump by, so that what it writes can be read as the manifest says."""
+    return money.neutral(connection, facts["lc_monetary"]) if facts["has_money"] else connection
 
 
 def arguments(connection, wish, settled, clients, excluded, excluded_data, snapshot, facts):
@@ -328,8 +334,8 @@ class _HowFar:
 def content(facts, clients, selection):
     """What a manifest says of a database and of what pg_dump is to write of it; the rows of its tables are not counted yet."""
     known = ("server_version", "database", "encoding", "collate", "ctype", "locale_provider", "icu_locale", "icu_rules", "owner", "size", "extensions")
-    return dict({name: facts[name] for name in known}, client_version=clients.version, excluded=names(selection.excluded),
-                excluded_data=names(selection.excluded_data),
+    return dict({name: facts[name] for name in known}, client_version=clients.version, lc_monetary=money.NEUTRAL if facts["has_money"] else None,
+                excluded=names(selection.excluded), excluded_data=names(selection.excluded_data),
                 tables=[{"schema": table["schema"], "name": table["name"], "rows": None, "bytes": table["bytes"]} for table in selection.tables])
 
 

@@ -230,8 +230,12 @@ class Part:
         except BaseException:
             remove_tree(place)
             raise
-        fsync_dir(os.path.dirname(place))
-        os.unlink(os.path.join(place, LOCK))
+        try:
+            fsync_dir(os.path.dirname(place))
+            os.unlink(os.path.join(place, LOCK))
+        except OSError as error:  # who is told that there is none makes another one, or removes this one
+            raise SlipwayError("The dump %s is in %s and whole, but may not survive a failure of the machine: %s." % (
+                self.key, self._store.location, error.strerror)) from error
         return self.key
 
     def _require_whole(self, folder, manifest):

@@ -32,6 +32,7 @@ HALF = manifests.NAME + ".part"
 BEAT = 60  # seconds between two signs of life of whoever writes
 DEAD = 600  # seconds without one after which he is taken for dead
 AT_ONCE = 4  # files that are read at the same time
+UNLISTED = ("AccessDenied", "NotImplemented", "MethodNotAllowed", "403", "405", "501")  # why there is no list of uploads; a status where no more is said
 NO_DUMP = "No dump was made; should anything be left of it, the next one names it."
 MARGIN = 64 * 1024 * 1024  # bytes that a disk is to have left
 
@@ -47,6 +48,7 @@ class S3Store(Store):
         self.bucket = Bucket(name, prefix, options, **more)
         self.location = self.bucket.location
         self.spool = Spool(spool_dir)
+        self.warnings = []
 
     def path(self, key):
         return "%s/%s" % (self.location, key)
@@ -143,7 +145,7 @@ class S3Store(Store):
         With its manifest a dump is whole: an upload to its place that was not completed then is part of nothing.
         """
         uploads = {}
-        for name, upload in self.bucket.uploads(""):
+        for name, upload in self._uploads():
             uploads.setdefault("/".join(name.split("/")[:4]), []).append((name, upload))
         places = sorted({parts for parts in self.places() + [tuple(place.split("/")) for place in uploads] if key_of(parts)})
         places = ["/".join(parts) for parts in places]
@@ -154,6 +156,16 @@ class S3Store(Store):
             if not _written(objects, place) and (objects or uploads.get(place)):
                 found[place] = sorted(objects), uploads.get(place, [])
         return found
+
+    def _uploads(self):
+        """Those that were not completed, as far as there is a list of them: no dump needs it."""
+        try:
+            return self.bucket.uploads("")
+        except StoreError as error:
+            if error.code not in UNLISTED:
+                raise
+            self.warnings = ["Uploads that killed dumps have left are not looked for (s3:ListBucketMultipartUploads allows it): %s" % error.message]
+            return []
 
     @staticmethod
     def _named(unfinished):

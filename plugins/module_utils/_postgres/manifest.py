@@ -17,6 +17,7 @@ import re
 import stat
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.money import NEUTRAL
 
 FORMAT = 1
 SLIPWAY = "0.1.0"  # the version of this collection
@@ -95,6 +96,7 @@ LATER = {
     # Foreign keys that no restore of the whole database can make, since they need what was left out.
     "needed": _list_of(_dict_of(key=_text, table=_dict_of(schema=_text, name=_text), of=_dict_of(schema=_text, name=_text))),
     "icu_rules": _optional(_text),
+    "lc_monetary": lambda value: value in (NEUTRAL, None),  # that amounts of money are written in; None: there are none
     "environment": _optional(_text),  # that the database belongs to, as whoever dumped it has named it; None: it was not named
     "system": _optional(_text),  # the identifier that a server and its standbys have in common, of a sanitized dump
     # Of a sanitized dump: by which rules (their digest) and which key (its id) which columns were masked, and which tables were emptied or have

@@ -27,6 +27,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket impor
 
 PART = 32 * 1024 * 1024  # bytes; an object has at most 10,000 parts, so that one file has at most 320 GB
 MOST_PARTS = 10000
+GROWING = 2  # files that a process may write at a time: a large object, and the list of those that it has written (pg_dump from 17 on)
 SENDERS = 4  # threads beside one for each file that grows
 LOOK = 0.1  # seconds between two looks at the files
 BLOCK = 1024 * 1024
@@ -42,7 +43,8 @@ class Outbox:
 
     def __init__(self, bucket, prefix, folder, jobs):
         self._bucket, self._prefix, self._folder = bucket, prefix, folder
-        self._room = (jobs + 2 * SENDERS) * PART  # bytes that may wait; more than a beginning of a part of each file that grows
+        growing = jobs * GROWING
+        self._room = (growing + 2 * SENDERS) * PART  # bytes that may wait; more than a beginning of a part of each file that grows
         self._sent = {}  # name: {name, size, sha256}
         self._pending = {}  # name: future
         self._done = {}  # name: how many bytes of it were sent
@@ -51,7 +53,7 @@ class Outbox:
         self._pgid, self._held = None, False
         self._turn = threading.Lock()  # whoever signals the program
         self._ended, self._given_up = threading.Event(), threading.Event()
-        self._pool = concurrent.futures.ThreadPoolExecutor(jobs + SENDERS)
+        self._pool = concurrent.futures.ThreadPoolExecutor(growing + SENDERS)
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 
 OLDEST = 14
 
@@ -19,9 +19,11 @@ SELECT current_setting('server_version_num')::int / 10000 AS major, pg_is_in_rec
        r.rolsuper OR pg_has_role(d.datdba, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) AS becomes,
        (SELECT count(*) FROM pg_prepared_xacts p WHERE p.database = d.datname) AS prepared,
        CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) ELSE 0 END AS size,
-       current_setting('file_copy_method', true) AS file_copy_method
+       current_setting('file_copy_method', true) AS file_copy_method, to_jsonb(d) ->> 'datcollversion' AS collation_version
 FROM pg_roles r LEFT JOIN pg_database d ON d.datname = %s
 WHERE r.rolname = current_user"""
+
+VERSION_NOW = "SELECT pg_database_collation_actual_version(%d) AS version"  # there is such a function where a database has one, from 15 on
 
 # Roles whose sessions in the database this role may not end.
 UNTOUCHABLE = """
@@ -35,6 +37,17 @@ ORDER BY 1"""
 def look(session, database):
     """Facts about server, role and database, as one dict; "oid" is None where there is no such database."""
     return session.query(LOOK % quote_literal(database))[0]
+
+
+def collation_warnings(session, database, facts):
+    """A sentence on a database whose indexes, and so those of its copies, were made by other rules for sorting texts than the server's machine has now."""
+    if not facts["collation_version"]:
+        return []
+    now = session.query(VERSION_NOW % facts["oid"])[0]["version"]
+    return [] if now == facts["collation_version"] else [
+        "Database %s was made by version %s of the rules for sorting texts, and the server's machine has %s now: indexes may be wrong, in its copies, too. "
+        "Mend it by REINDEX DATABASE %s, then ALTER DATABASE %s REFRESH COLLATION VERSION."
+        % (quote_ident(database), facts["collation_version"], now or "none", quote_ident(database), quote_ident(database))]
 
 
 def problems(session, database, facts, may_lack=False):

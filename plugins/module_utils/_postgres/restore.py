@@ -98,7 +98,7 @@ class Restore:
                 # What fails or is killed from here on leaves it under the name of what is worth something.
                 self.place.set_ready(session, self.place.ready)
             dropped, undropped = self._swap(session) if self.wishes.swap else ([], [])
-            return dict(result, seconds=self.seconds, ignored=source.ignored, dropped=dropped, warnings=warnings + undropped,
+            return dict(result, seconds=self.seconds, ignored=source.ignored, dropped=dropped, warnings=warnings + undropped + source.warnings,
                         checked=source.checked)
 
     def put_in_place(self, check=False):

@@ -56,7 +56,6 @@ class PartSource(DumpSource):
         super().__init__(dump, bin_dir, only_look)
         self._tables, self._schemas = tables, schemas
         self.lacking = []  # tables that the live database does not have, but is to have again
-        self.warnings = []
         self._whole_list = []
 
     def problems(self, restore, session, facts):
@@ -74,8 +73,8 @@ class PartSource(DumpSource):
             raise SlipwayError("The live database lacks partitions that the dump has: %s." % ", ".join("%s.%s" % place for place in more))
         if any(_entry(line)[1].startswith("BLOB") for line in self._whole_list):
             naming = places(restore.connection.query(NAMING_LARGE_OBJECTS, new)) & places(self.manifest["tables"])
-            self.warnings = ["Rows of table %s.%s may name large objects of the dump, which a restore of some tables does not bring back." % place
-                             for place in sorted(naming)]
+            self.warnings = self.warnings + ["Rows of table %s.%s may name large objects of the dump, which a restore of some tables does not bring back."
+                                             % place for place in sorted(naming)]
 
     def making(self, restore, facts):
         """How the tables are made again that the live database lacks, with what belongs to them."""

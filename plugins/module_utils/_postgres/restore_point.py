@@ -26,7 +26,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import (
     OPEN, SWAPPING, allow, alone, close, closed_by_somebody, copying, drop, fit, in_another, in_time, insist_on_turn, rename)
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
-from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
+from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import collation_warnings, look, problems
 
 NAME = re.compile(r"(?!part_|failed_)[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 MAY_BE_CLOSED = "Database %s may refuse connections until this is run again or recovered."
@@ -74,13 +74,14 @@ class RestorePoint:
             if check:
                 return _result(True, before, "present", facts["size"])
             drop(session, self.part)
+            warnings = collation_warnings(session, self.database, facts)
             begun = time.monotonic()
             with self._undone_on_error(session):
                 close(session, self.database)
                 with in_time(session):
                     alone(session, [copying(self.database, self.part, facts)], self.database)
                 session.execute(PATIENT)  # what took the server long is not given up for a moment
-                warnings = carry_over(session, self.database, self.part)
+                warnings += carry_over(session, self.database, self.part)
                 session.transaction(rename(self.part, self.copy), allow(self.database, True))
             return _result(True, before, "present", facts["size"], time.monotonic() - begun, warnings)
 

@@ -13,6 +13,7 @@ import uuid
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import follow, redact, run, tail
+from ansible_collections.slipway.app.plugins.module_utils._postgres import money
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import tablespaces
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, for_restore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
@@ -20,7 +21,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.databases im
 from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import codec, encoded
 from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import Grants, compared, copy_grants
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import NOTHING, carry_over, give, keep_out
-from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
+from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import collation_warnings, look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import ErrorReader, chosen, hint_for
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import places, spoken
 from ansible_collections.slipway.app.plugins.module_utils._postgres.watching import Watching, share
@@ -35,6 +36,8 @@ _LATER_LISTED = re.compile(r"^\d+; \d+ \d+ " + _LATER, re.MULTILINE)
 _ROWS_LISTED = re.compile(r"^\d+; \d+ \d+ TABLE DATA ", re.MULTILINE)
 _CREATING = re.compile("pg_restore: creating " + _LATER + '"(?P<what>.*)"')
 _NAMING_ROLES = re.compile(r"\d+; \d+ \d+ (?:POLICY|USER MAPPING) ")
+
+ROLES = "SELECT rolname AS name FROM pg_roles WHERE rolname IN (%s)"  # no others: from a database in SQL_ASCII a name that is no UTF-8 cannot be had
 
 # Which of these tables this role can see all rows of.
 COUNTABLE = """
@@ -77,7 +80,7 @@ class DumpSource:
         self.manifest = dump.manifest
         self.name = str(dump.key)
         self.bin_dir = bin_dir
-        self.left_out, self.ignored, self.checked, self.removed = [], [], 0, []
+        self.left_out, self.ignored, self.checked, self.removed, self.warnings = [], [], 0, [], []
         self._clients = None
         self._asked_for = ""
 
@@ -110,9 +113,9 @@ class DumpSource:
 
     def _roles(self, restore, session):
         """Roles that the dump needs and the server lacks."""
-        here = {row["rolname"] for row in session.query("SELECT rolname FROM pg_roles")}
         as_dumped = restore.wishes.properties == "dump"
-        missing = sorted(set(self.manifest["roles"] + [self.manifest["owner"]] * as_dumped) - here)
+        needed = set(self.manifest["roles"] + [self.manifest["owner"]] * as_dumped)
+        missing = sorted(needed - {row["name"] for row in session.query(ROLES % ", ".join(map(quote_literal, sorted(needed))))}) if needed else []
         if not as_dumped:
             # Owners and grants are not taken over; policies and user mappings name roles all the same.
             naming = "".join(line + "\n" for line in self._asked_for.splitlines() if _NAMING_ROLES.match(line))
@@ -191,7 +194,7 @@ class DumpSource:
                 "--dbname=" + restore.connection.conninfo(new), *self.options, *self.without_tablespaces]
         if restore.wishes.properties == "target":
             argv += ["--no-owner", "--no-acl", "--role=" + facts["new_owner"]]
-        environment = dict(_reading(restore.connection, session), PGAPPNAME="slipway restore %s" % uuid.uuid4().hex)
+        environment = dict(_reading(restore.connection, session, self.manifest), PGAPPNAME="slipway restore %s" % uuid.uuid4().hex)
         with contextlib.ExitStack() as beside:
             # A thread, so it begins when the programs have.
             reader = _Reader(facts["major"], self.manifest, self._asked_for, restore.watch, jobs == 1, lambda seen: beside.enter_context(
@@ -219,6 +222,8 @@ class DumpSource:
             tables = [table for table in tables if table in there]
             for first in range(0, len(tables), COUNTED_AT_ONCE):
                 found.update(count_rows(session, tables[first:first + COUNTED_AT_ONCE]))
+            if "lc_monetary" not in self.manifest:
+                self.warnings = self.warnings + _doubtful_amounts(session)
         self.checked = len(tables)
         wrong = [(table, found[table]) for table in expected if found.get(table, expected[table]) != expected[table]]
         if wrong:
@@ -271,7 +276,7 @@ class CopySource:
         self.database = database
         self.bin_dir = bin_dir
         self.name = ":" + database
-        self.left_out, self.ignored, self.checked, self.removed = [], [], 0, []
+        self.left_out, self.ignored, self.checked, self.removed, self.warnings = [], [], 0, [], []
         self._facts = self._clients = None
 
     def owner(self, session):
@@ -295,6 +300,7 @@ class CopySource:
             with Grants(self._clients, restore.connection, restore.database):
                 pass  # they can be read: seen before the server copies for hours, and read again after it
         restore.watch("copy")
+        self.warnings = collation_warnings(session, self.database, self._facts)
         try:
             with in_time(session):
                 session.execute(copying(self.database, new, dict(self._facts, connection_limit=-1, **owner)))
@@ -443,10 +449,21 @@ def _is_superuser(session, role):
     return bool(rows and rows[0]["super"])
 
 
-def _reading(connection, session):
-    """The environment of pg_restore. An archive has NULL in arrays, and a role or a server may have set that it is read as a text there."""
-    as_text = session.query("SELECT current_setting('array_nulls') = 'off' AS is_so")[0]["is_so"]
-    return (connection.having("array_nulls", "on") if as_text else connection).environment()
+def _reading(connection, session, manifest):
+    """The environment of pg_restore, for which a role or a server may have set that it reads values otherwise than they were written."""
+    here = session.query("SELECT current_setting('array_nulls') AS array_nulls, %s AS lc_monetary" % money.HERE)[0]
+    if here["array_nulls"] == "off":  # an archive has NULL in arrays, which is a text then
+        connection = connection.having("array_nulls", "on")
+    if manifest.get("lc_monetary"):
+        connection = money.neutral(connection, here["lc_monetary"])
+    return connection.environment()
+
+
+def _doubtful_amounts(session):
+    """A sentence for a database with amounts of money that came from a dump which does not say how it writes them, as those of before do not."""
+    here = session.query("SELECT %s AS has_money, %s AS lc_monetary" % (money.THERE, money.HERE))[0]
+    return ["The dump does not say how it writes amounts of money, and they were read with lc_monetary=%s: compare some of them with those of its source."
+            % here["lc_monetary"]] if here["has_money"] else []
 
 
 def _creating(new, facts, manifest):

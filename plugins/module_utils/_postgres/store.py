@@ -13,7 +13,12 @@ ARCHIVE = "archive"
 
 
 class Store:
-    """Base of stores: location, list(prefix), open(key), places() -> the parts of what stands where a dump would."""
+    """Base of stores: location, list(prefix), open(key), places() -> the parts of what stands where a dump would.
+
+    warnings are sentences on what could not be looked at.
+    """
+
+    warnings = ()
 
     def newest(self, prefix=""):
         """The key of the newest dump below a prefix, which has to be one of dumps of one database."""

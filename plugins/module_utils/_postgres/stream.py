@@ -43,9 +43,7 @@ class StreamSource(DumpSource):
     in_parallel = False  # what passes by can be read once
 
     def __init__(self, origin, local, bin_dir=None):
-        self.origin = origin
         self.local = local
-        self.warnings = []
         self._superuser = False
         with naming_who_is_in_the_way(origin), origin.session() as session:
             facts = session.query(dumps.LOOK)[0]
@@ -55,6 +53,7 @@ class StreamSource(DumpSource):
             manifest["roles"] = [row["name"] for row in session.query(dumps.ROLES)]
             self._in_tablespaces = {encoded(row["name"], facts["encoding"]) for row in session.query(TABLESPACES)}
             self._limit = facts["connection_limit"]
+        self.origin = dumps.writing(origin, facts)
         super().__init__(_Schema(self, manifest), bin_dir)
         self.name = (":" if local else "") + origin.login_db
 

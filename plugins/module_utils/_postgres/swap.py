@@ -31,6 +31,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.databases im
     COMMENT, MARK, OPEN, SWAPPING, allow, alone, close, closed_by_somebody, copying, drop, fit, in_another, in_time, leave_turn, rename,
     take_turn, together)
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
+from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import collation_warnings
 
 RESTORING = 0x736C6972  # first key of the advisory lock of who restores a database: "slir"
 PATIENCE = 20  # seconds that a restore point being taken gets to be done, before the swap is given up
@@ -165,7 +166,8 @@ class Place:
         return self._discard_all(session, [self.old, self.post] if reversible else [self.old, self.pre, self.post])
 
     def copy_live(self, session, facts):
-        """Copy the live database, which is closed meanwhile, to what is to be kept as :pre; return what the copy lacks, in words."""
+        """Copy the live database, which is closed meanwhile, to what is to be kept as :pre; return what is to be known of the copy, in words."""
+        warnings = collation_warnings(session, self.database, facts)
         self._take_turn_to_swap(session)
         with self._open_on_error(session):
             close(session, self.database)
@@ -173,9 +175,9 @@ class Place:
                 alone(session, [copying(self.database, self.copy, facts)], self.database)
             session.execute(PATIENT)  # what took the server long is not given up for a moment; only what is closed is worked on after it
             session.execute(allow(self.database, True))
-        lacking = carry_over(session, self.database, self.copy)
+        warnings += carry_over(session, self.database, self.copy)
         close(session, self.copy)  # it was made closed, and is kept so: now that can be seen
-        return lacking
+        return warnings
 
     def keep_copy(self, session, live):
         """Let the copy be :pre, and set aside what was until discard_older, in the transaction of a session in the live database."""

@@ -5,20 +5,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import errno
 import json
 import os
 import pathlib
+import re
 import stat
+import sys
+import time
+import types
 
 import pytest
 import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres import clients, compression, configs, dump_choice, guard, manifest, restore_source
+from ansible_collections.slipway.app.plugins.module_utils._postgres import (
+    clients, compression, configs, databases, dump_choice, guard, manifest, preflight, restore_source)
+from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumping
+from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import Bucket, StoreError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list import dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store_s3 import S3Store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
+from ansible_collections.slipway.app.plugins.module_utils._postgres.outbox import Outbox
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import Rules
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Pattern, exactly
 
@@ -206,6 +218,20 @@ def test_a_dump_that_could_not_be_opened_is_not_made(store, monkeypatch, change,
     with pytest.raises(SlipwayError, match=words):
         write(store, **change)
     assert [path.name for path in pathlib.Path(store.location, "uat/shop/none").iterdir()] == []
+
+
+def test_a_dump_that_may_not_survive_is_not_said_to_be_none(store, monkeypatch):
+    unlink = os.unlink
+
+    def failing(path, **more):
+        if path.endswith("/lock"):
+            raise OSError(errno.EIO, "Input/output error")
+        unlink(path, **more)
+
+    monkeypatch.setattr(os, "unlink", failing)
+    with pytest.raises(SlipwayError, match="The dump uat/shop/none/.* is in .* and whole, but may not survive"):
+        write(store)
+    assert len(store.list()) == 1
 
 
 def break_with(**changes):
@@ -396,6 +422,108 @@ def test_what_a_manifest_says_of_the_database_itself_is_looked_at(change, fine):
     assert (manifest.problem(content, "a") is None) is fine
 
 
+# Money
+
+SAID = dict.fromkeys((*CONTENT, "icu_rules"), 0)  # all that is said of a database beside
+
+
+@pytest.mark.parametrize("has_money, here, told, options", [
+    (True, "de_DE.UTF-8", "C", "-c work_mem=1MB -c lc_monetary=C"), (True, "C", "C", "-c work_mem=1MB"),
+    (False, "de_DE.UTF-8", None, "-c work_mem=1MB")])  # what comes with the start of a session is refused by a pooler
+def test_amounts_of_money_are_written_and_read_by_one_rule(has_money, here, told, options):
+    connection = Connection("db", 5432, "shop", "secret", "shop", settings={"options": "-c work_mem=1MB"})
+    facts = dict(SAID, has_money=has_money, lc_monetary=here)
+    assert dumping.writing(connection, facts).environment()["PGOPTIONS"] == options
+    content = dumping.content(facts, types.SimpleNamespace(version=170011), types.SimpleNamespace(excluded=[], excluded_data=[], tables=[]))
+    assert content["lc_monetary"] == told
+    session = types.SimpleNamespace(query=lambda _sql: [{"array_nulls": "on", "lc_monetary": here}])
+    assert restore_source._reading(connection, session, content)["PGOPTIONS"] == options
+
+
+def test_roles_that_a_dump_does_not_need_are_not_asked_for():
+    """One that is not in UTF-8 cannot be had from a database in SQL_ASCII."""
+    def query(sql):
+        assert sql.endswith("WHERE rolname IN ('ann', 'shop')")
+        return [{"name": "shop"}]
+
+    source = restore_source.DumpSource(types.SimpleNamespace(key="a", manifest={"roles": ["ann"], "owner": "shop"}))
+    wishes = types.SimpleNamespace(properties="dump")
+    assert source._roles(types.SimpleNamespace(wishes=wishes), types.SimpleNamespace(query=query)) == [
+        'Role "ann", which the dump needs, is not on this server.']
+
+
+@pytest.mark.parametrize("said, fine", [("C", True), (None, True), ("C -c role=postgres", False)])
+def test_what_a_manifest_says_of_money_is_looked_at(said, fine):
+    content = dict(CONTENT, key="a", files=[{"name": "toc.dat", "size": 1, "sha256": "0" * 64}], lc_monetary=said)
+    assert (manifest.problem(content, "a") is None) is fine
+
+
+# Copies by the server
+
+FACTS = {"owner": "shop", "connection_limit": -1, "major": 17, "size": 1, "file_copy_method": "copy", "oid": 5, "collation_version": "2.31"}
+
+
+@pytest.mark.parametrize("version, words", [("2.31", "STRATEGY WAL_LOG COLLATION_VERSION '2.31'"), (None, "STRATEGY WAL_LOG")])
+def test_a_database_is_copied_whatever_its_machine_sorts_by(version, words):
+    assert databases.copying("shop", "copy", dict(FACTS, collation_version=version)).endswith(words)
+
+
+@pytest.mark.parametrize("version, now, words", [
+    (None, None, None), ("2.31", "2.31", None), ("2.31", "2.36", "by version 2.31 .* has 2.36 now.* REINDEX"), ("2.31", None, "has none now")])
+def test_who_copies_is_told_that_texts_are_sorted_otherwise_now(version, now, words):
+    session = types.SimpleNamespace(query=lambda _sql: [{"version": now}])
+    found = preflight.collation_warnings(session, "shop", dict(FACTS, collation_version=version))
+    assert len(found) == bool(words) and (not words or re.search(words, found[0]))
+
+
+# A bucket
+
+class Refusing:
+    """A bucket that has nothing, and whose server has no list of uploads for us."""
+
+    location = "s3://shop"
+
+    def __init__(self, code):
+        self.code = code
+
+    def uploads(self, _prefix):
+        raise Bucket._failure(self, "read", types.SimpleNamespace(response={"Error": {"Code": self.code, "Message": "not for you"}}))
+
+    def folders(self, _prefix):
+        return []
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "NotImplemented", "405", "SlowDown"])
+def test_no_dump_needs_a_list_of_uploads(code, tmp_path, monkeypatch):
+    monkeypatch.setattr(S3Store, "__init__", lambda store: vars(store).update(bucket=Refusing(code), spool=types.SimpleNamespace(
+        leftovers=list, remove_leftovers=list), warnings=[]))
+    store = S3Store()
+    if code == "SlowDown":
+        with pytest.raises(StoreError, match="SlowDown"):
+            store.leftovers()
+        return
+    assert store.leftovers() == store.remove_leftovers() == []
+    assert len(store.warnings) == 1 and "s3:ListBucketMultipartUploads" in store.warnings[0] and code in store.warnings[0]
+
+
+def test_files_that_grow_do_not_keep_others_from_being_sent(tmp_path):
+    """From 17 on pg_dump writes two at a time in each job, and is stopped while much waits: then none of them would ever end."""
+    jobs, sent, folder = 5, {}, tmp_path / "archive"
+    folder.mkdir()
+    with contextlib.ExitStack() as growing:
+        for number in range(2 * jobs):
+            growing.enter_context(open(folder / ("blob_%d.dat" % number), "wb"))
+        box = Outbox(types.SimpleNamespace(write=lambda name, section: sent.update({name: len(section)})), "x/", str(folder), jobs)
+        until = time.monotonic() + 5
+        while len(box._pending) < 2 * jobs and time.monotonic() < until:
+            time.sleep(0.01)
+        (folder / "blob_10.dat").write_bytes(b"whole")
+        while not sent and time.monotonic() < until:
+            time.sleep(0.01)
+        assert sent == {"x/blob_10.dat": 5}
+    assert len(box.finish()) == 2 * jobs + 1
+
+
 # Which dump is meant
 
 SANITIZED = {"policy": "strict", "rules": "0" * 64, "key": "k", "emptied": [{"schema": "public", "name": "session"}],
@@ -482,3 +610,9 @@ def test_who_may_dump(environment, said, allowed):
     else:
         with pytest.raises(SlipwayError, match="is not allowed"):
             guard.require_allowed("dump", environment, said, "allow_dump")
+
+
+def test_what_a_hook_is_told_is_not_in_its_error():
+    with pytest.raises(SlipwayError, match="The pre-dump hook .* failed with exit status 3") as caught:
+        dumping._run_hooks(Connection(login_db="shop"), [[sys.executable, "-c", "raise SystemExit(3)", "--token=top secret"]])
+    assert "top secret" not in str(caught.value)

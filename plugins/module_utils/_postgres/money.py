@@ -1,0 +1,24 @@
+# Copyright (c) 2026, Slipway contributors
+# Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
+# SPDX-License-Identifier: BSD-2-Clause
+
+"""Amounts of money: lc_monetary says how the server writes and reads them, and pg_dump leaves it as it is. Read by other rules, 1.234,50 is 1.23.
+
+Who writes and who reads says the same of it here. Where there is no money nothing is said: it would come with the start of a
+session, which a pooler refuses.
+"""
+
+from __future__ import annotations
+
+NEUTRAL = "C"  # known to every server
+
+# Whether anything of the database can have amounts of money in it.
+THERE = """(EXISTS (SELECT FROM pg_attribute WHERE attrelid >= 16384 AND NOT attisdropped AND atttypid IN ('money'::regtype, 'money[]'::regtype))
+ OR EXISTS (SELECT FROM pg_type WHERE typbasetype IN ('money'::regtype, 'money[]'::regtype))
+ OR EXISTS (SELECT FROM pg_range WHERE rngsubtype = 'money'::regtype))"""
+HERE = "current_setting('lc_monetary')"
+
+
+def neutral(connection, here):
+    """The connection whose sessions write and read amounts as NEUTRAL says; here is what they would do otherwise."""
+    return connection if here in (NEUTRAL, "POSIX") else connection.having("lc_monetary", NEUTRAL)
