@@ -18,7 +18,7 @@ import pytest
 import repository
 import yaml
 from client import ONE_NAME
-from playbook_run import Result
+from playbook_run import to_the_end
 
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 from ansible_collections.slipway.app.tests.integration.aftermath import came_back, everything_is, place, told
@@ -144,7 +144,7 @@ def test_a_migration_that_is_killed_and_others_who_come_meanwhile(shop, hanging,
         assert [words for words in says if words.lower() not in said.lower()] == [], said
         assert changes(meanwhile, state(shop)) == {}
     os.kill(migration, signal.SIGKILL)
-    result = Result(output=upgrade.communicate(timeout=300)[0], rc=upgrade.returncode, seconds=0)
+    result = to_the_end(upgrade, time.monotonic())
     says = ["was undone", "was killed by signal 9", "The database was changed",
             "The release before is live again, with its data"]
     came_back(shop, result, before, state(shop), changes, says, restored=True)
