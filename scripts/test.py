@@ -4,8 +4,9 @@
 """make test: the tests on ansible-core 2.19, the unit tests again on the oldest and the newest one promised.
 
 Tests that repeat at length what a shorter one covers (marked "long") are left to `make test-all`, as those of the recovery
-matrix are to `make recovery-matrix`, and so are other cores for tests of what our library does (marked "one_core"). With arguments (`make test ARGS="tests/unit -k lock"`) they go to one pytest on
-ansible-core 2.19 instead, whatever the tests they name are marked as.
+matrix are to `make recovery-matrix`; so is, on the other cores, what our library does on any (marked "one_core"). With
+arguments (`make test ARGS="tests/unit -k lock"`) they go to one pytest on ansible-core 2.19 instead, whatever the tests they
+name are marked as.
 Ends with a line "N passed, N failed, N skipped", also left in .cache/tests/summary.
 A core this machine has no Python for, and a suite it has not the programs for, are named there as not tested;
 SLIPWAY_REQUIRE_ALL=1 makes that an error.
