@@ -116,7 +116,7 @@ def suites(covering):
     for core, versions in OTHER_CORES.items():
         if core in making:
             known = ["--ignore", LIBRARY] if covering or chosen[core] == DAILY else []
-            ready.append(("unit on core " + core, making[core].result, ["tests/unit"], [*TOGETHER, *known, *(ELSEWHERE if covering else ())]))
+            ready.append(("unit on core " + core, making[core].result, ["tests/unit"], [*known, *(ELSEWHERE if covering else TOGETHER)]))
         else:
             absent.append("ansible-core %s was not tested: it needs a Python %s" % (core, " or ".join(versions)))
     return ready, absent
