@@ -337,11 +337,11 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore impo
 SERVER = {name: option for name, option in POSTGRES_ARGUMENTS.items() if name not in ("login_db", "maintenance_db", *TIMEOUTS)}
 
 
-def wishes_from(params, chosen):
+def wishes_from(params, chosen, check):
     """How the parameters, and what a config says, ask to fill the copy and put it in its place."""
     migrate = None
     if params["application"] and chosen["pre_swap_hooks"] is None:
-        migrate = migration_by(params["application"], params["environment"], params["login_db"])
+        migrate = migration_by(params["application"], params["environment"], params["login_db"], check)
     return Wishes(reversible=bool(chosen["reversible"]), properties=chosen["properties"] or "target", sql=chosen["pre_swap_sql"] or [],
                   commands=configs.split(chosen["pre_swap_hooks"] or []), swap=params["swap"], migrate=migrate,
                   remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
@@ -360,7 +360,7 @@ def run(module):
     require_confirmed(params["environment"], True, params["confirm"], params["login_db"], "copied")
     chosen = configs.effective(params, params["configs"], params["config"], configs.COPY, configs.ALL)
     with part_of(None if module.check_mode else params["operation"]) as objections, Progress(params["progress"]) as progress:
-        restore = Restore(connection_from(params), wishes_from(params, chosen), progress, objections)
+        restore = Restore(connection_from(params), wishes_from(params, chosen, module.check_mode), progress, objections)
         result = copy(restore, origin_from(params), chosen["way"] or "auto", params["bin_dir"], module.check_mode)
     result["database"] = params["login_db"]
     return result

@@ -178,8 +178,9 @@ options:
       - The application of the database, if it is deployed on the host. The commands that its C(slipway.yml) or profile has as
         C(commands.migrate) are run before the restored database is live, in the live release and with its environment.
       - An application that has folders of its release to write to (C(writable), as the profile C(oro) has) is not migrated where users are
-        served from, but in a copy of the release, C(releases/.apart), with these folders empty and with a C({namespace}) of its own. It is
-        removed in the end, and takes the room of one more release meanwhile.
+        served from, but in a copy of the release, C(releases/.apart), with a C({namespace}) of its own. These folders have no files there, but
+        the folders and the links to paths of C(shared) that are in them. The copy is removed in the end, and takes the room of one more
+        release meanwhile.
       - In the variables of this environment that name O(login_db), alone or in an address such as C(DATABASE_URL), the restored database
         takes its place. The application itself has to say that it is in there (C(database.current) of C(slipway.yml), which the profiles
         C(django) and C(oro) have) before the migration is run. Where it does not say so the restore ends; where it could not be asked, or no variable
@@ -501,12 +502,12 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import 
 UNCHANGED = (":ready", *WAY)  # what is put in its place as it is
 
 
-def migration_from(params, hooks):
+def migration_from(params, hooks, check):
     """What migrates the restored database: the live release, where nobody has said what else is to be done with it."""
     application = params["application"]
     if application is None or not application["migrate"] or hooks is not None or parts(params) or params["source"] in UNCHANGED:
         return None
-    return migration_by(application, params["environment"], params["login_db"])
+    return migration_by(application, params["environment"], params["login_db"], check)
 
 
 def adoption_from(params):
@@ -515,12 +516,13 @@ def adoption_from(params):
     return adoption_by(application, params["environment"]) if application and application["adopt"] else None
 
 
-def wishes_from(params, chosen, adoption):
+def wishes_from(params, chosen, adoption, check):
     """How the parameters, and what a config says, ask to restore."""
     whose = "target" if parts(params) else chosen["properties"] or "target"
     return Wishes(reversible=bool(chosen["reversible"]), properties=whose, sql=(adoption.sql if adoption else []) + (chosen["pre_swap_sql"] or []),
                   commands=configs.split(chosen["pre_swap_hooks"] or []), jobs=chosen["jobs"] or usual_jobs(), swap=params["swap"],
-                  migrate=migration_from(params, chosen["pre_swap_hooks"]), remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
+                  migrate=migration_from(params, chosen["pre_swap_hooks"], check), remove_leftovers=params["remove_leftovers"],
+                  keep_failed=params["keep_failed"])
 
 
 def parts(params):
@@ -597,7 +599,7 @@ def run(module):
     require_confirmed(params["environment"], params["allow_restore"], params["confirm"], params["login_db"])
     adoption = adoption_from(params)
     with part_of(None if module.check_mode else params["operation"]) as objections, Progress(params["progress"]) as progress:
-        wishes = wishes_from(params, chosen, adoption)
+        wishes = wishes_from(params, chosen, adoption, module.check_mode)
         restore = (PartRestore if parts(params) else Restore)(connection_from(params), wishes, progress, objections)
         if params["source"] in WAY:
             result = restore.go(params["source"], module.check_mode)

@@ -14,62 +14,86 @@ import contextlib
 import os
 import shutil
 
-from ansible_collections.slipway.app.plugins.module_utils._core.account import owner_of
+from ansible_collections.slipway.app.plugins.module_utils._core.account import acting_as, owner_of
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._release.disk import remove_tree, require_room
+from ansible_collections.slipway.app.plugins.module_utils._release.disk import require_room
 from ansible_collections.slipway.app.plugins.module_utils._release.shared import make_writable
+from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import DIGITS
 
-NAME = ".apart"  # beside the releases, since links into the folder shared are relative; whoever restores is alone at work there
 
-
-def require_apart(runtime):
-    """Refuse where there could be no copy, before anything is done."""
+def require_apart(runtime, check=False):
+    """Refuse where there could be no copy, before anything is done; with check, what a killed run left stays there."""
     if not runtime.config["writable"]:
         return
     releases = os.path.dirname(runtime.release.path)
     if not os.access(releases, os.W_OK | os.X_OK):
-        raise SlipwayError("Its migration runs in a copy of the release, and whoever does this may not write to %s." % releases,
-                           untouched="Nothing was changed.")
-    size = files = 0
-    written = _written(runtime)
-    for folder, folders, names in os.walk(runtime.release.path):
-        if folder in written:
-            folders.clear()
-            continue
-        files += len(names)
-        size += sum(os.lstat(os.path.join(folder, name)).st_size for name in names)
-    require_room(releases, size, files)
+        raise SlipwayError("Its migration runs in a copy of the release, and whoever does this may not write to %s." % releases)
+    for folder in _written(runtime):
+        if os.path.realpath(folder) != folder or os.path.exists(folder) and not os.path.isdir(folder):
+            raise SlipwayError("Its migration runs in a copy of the release, and %s, to which it writes, is no folder there." % folder)
+    if not check:
+        with ReleaseStore(runtime.root).apart():
+            pass
+    _require_room(runtime)
 
 
 @contextlib.contextmanager
 def apart(runtime):
-    """The runtime of a copy of the release, without what was written to it, for as long as the block runs.
+    """The runtime of a copy of the release, without the files that were written to it, for as long as the block runs.
 
     It is the same runtime where the application writes to nothing of its release.
     """
     if not runtime.config["writable"]:
         yield runtime
         return
-    path = os.path.join(os.path.dirname(runtime.release.path), NAME)
-    try:
+    with ReleaseStore(runtime.root).apart() as path:
         _copy(runtime, path)
         # Another one each time: what the last one has left in a cache is of a database that is gone.
         yield runtime.elsewhere(path, os.urandom(DIGITS // 2).hex())
-    finally:
-        with contextlib.suppress(OSError):
-            remove_tree(path)
+
+
+def _require_room(runtime):
+    """Refuse where the disk cannot hold a copy. What is written to the release counts as well: the migration will write the like."""
+    size = files = 0
+    for folder, folders, names in os.walk(runtime.release.path):
+        files += len(folders) + len(names)
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # the live application is at work there
+                size += os.lstat(os.path.join(folder, name)).st_size
+    require_room(os.path.dirname(runtime.release.path), size, files)
 
 
 def _copy(runtime, path):
-    written = _written(runtime)
+    _require_room(runtime)  # hours may have gone by
+    written, owner = _written(runtime), owner_of(runtime.root)
     try:
-        remove_tree(path)  # a killed run may have left it
         shutil.copytree(runtime.release.path, path, symlinks=True, ignore=lambda folder, names: names if folder in written else ())
         for folder in runtime.config["writable"]:
-            make_writable(path, folder, owner_of(runtime.root))
+            make_writable(path, folder, owner)
+        with acting_as(owner):  # whoever may write there can put a link in the place of any folder
+            for folder in written:
+                _copy_outline(runtime, folder, path)
     except OSError as error:
         raise SlipwayError("The release %s could not be copied for its migration: %s." % (runtime.release.id, error)) from error
+
+
+def _copy_outline(runtime, top, path):
+    """Copy what a folder that is written to has besides files: its folders, since a package may bring some, and links into the folder shared.
+
+    What the migration writes for good is behind such links: it would be lost with the copy. Others may lead back to the live release.
+    """
+    shared = os.path.join(ReleaseStore(runtime.root).shared, "")
+    for folder, folders, names in os.walk(top):
+        copied = os.path.join(path, os.path.relpath(folder, runtime.release.path))
+        os.makedirs(copied, exist_ok=True)
+        for name in folders + names:
+            try:
+                target = os.readlink(os.path.join(folder, name))
+            except OSError:
+                continue  # no link
+            if os.path.normpath(os.path.join(folder, target)).startswith(shared):
+                os.symlink(target, os.path.join(copied, name))
 
 
 def _written(runtime):

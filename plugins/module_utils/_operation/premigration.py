@@ -28,10 +28,13 @@ APPLICATION = {"root": {"type": "path", "required": True}, "variables": RUNTIME_
 HINT = "Say pre_swap_hooks (an empty list: the database is not migrated), or migrate=false with the playbook."
 
 
-def migration_by(application, environment, login_db):
-    """What migrates a database by its name, instead of login_db: the live release of an application, which APPLICATION describes."""
+def migration_by(application, environment, login_db, check):
+    """What migrates a database by its name, instead of login_db: the live release of an application, which APPLICATION describes.
+
+    With check, it is only said whether it could.
+    """
     migration = Premigration(open_runtime(dict(application, environment=environment)), login_db)
-    migration.require_possible()
+    migration.require_possible(check)
     return migration.run
 
 
@@ -44,8 +47,8 @@ class Premigration:
         self._commands = runtime.config["commands"]["migrate"]
         self._current = runtime.config["database"]["current"]
 
-    def require_possible(self):
-        """Refuse what could only be hoped to work. Nothing has been done yet."""
+    def require_possible(self, check=False):
+        """Refuse what could only be hoped to work. Nothing has been done yet, and with check nothing is."""
         if not self._commands:
             return
         if not self._current:
@@ -53,7 +56,11 @@ class Premigration:
                            "could tell that its migration would not run in the live one")
         if not self._redirected(""):
             raise _refused("None of its environment variables names the database %s" % self._login_db)
-        require_apart(self._runtime)
+        try:
+            require_apart(self._runtime, check)
+        except SlipwayError as error:
+            raise SlipwayError(error.message, untouched="Nothing was changed.", hint=" ".join(filter(None, (error.hint, HINT))),
+                               **error.facts) from error
 
     def run(self, database):
         """Migrate a database of this name on the same server."""
@@ -63,13 +70,13 @@ class Premigration:
         secrets = self._runtime.secrets() + list(extra.values())
         timeout = self._runtime.config["timeouts"]
         with apart(self._runtime) as runtime:
-            done = runtime.run(runtime.argv(self._current), timeout["command"], extra)
+            done = runtime.run(runtime.argv(self._current), timeout["command"], extra, dies_with_us=True)
             said = tail(done.stdout, 1).strip()
             if not done.ok or said != database:
                 raise SlipwayError("The application was told to use database %s and %s, so its migration was not run." % (
                     database, "says it is in %r" % redact(said, secrets) if done.ok else
                     "failed: " + redact(tail(done.stderr or done.stdout, 5), secrets)), hint=HINT)
-            runtime.run_all(self._commands, timeout["migrate"], secrets, extra=extra)
+            runtime.run_all(self._commands, timeout["migrate"], secrets, extra=extra, dies_with_us=True)
 
     def _redirected(self, database):
         """{name: value} of the environment variables that name the application's database, for another one."""

@@ -26,6 +26,7 @@ from ansible_collections.slipway.app.plugins.module_utils._package.name import p
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import RESERVED, flush, remove_tree, require_room
 
+APART = ".apart"  # beside the releases
 ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*-[0-9a-f]{12}")
 
 
@@ -190,6 +191,28 @@ class ReleaseStore:
                 environment.remove(self.root, release_id)
         return present
 
+    @contextlib.contextmanager
+    def apart(self):
+        """The path of a copy of a release, which whoever has this block alone may make there; it is removed in the end.
+
+        It lies beside the releases, since their links into the folder shared are relative.
+        """
+        path = os.path.join(self.releases, APART)
+        with contextlib.ExitStack() as stack:
+            try:
+                make_own_dir(self.state, 0o700)
+                stack.enter_context(exclusive(os.path.join(self.state, "apart.lock"), 0))
+                remove_tree(path)  # a killed run may have left it
+            except BlockingIOError as error:
+                raise SlipwayError("Somebody else is at work in %s at this moment." % path) from error
+            except OSError as error:
+                raise SlipwayError("%s cannot be used for a copy of a release: %s." % (path, error)) from error
+            try:
+                yield path
+            finally:
+                with contextlib.suppress(OSError):
+                    remove_tree(path)
+
     # How
 
     @property
@@ -287,6 +310,9 @@ class ReleaseStore:
                 if name.startswith(prefix):
                     with contextlib.suppress(OSError):  # of another user: in nobody's way
                         remove_tree(os.path.join(folder, name))
+        if os.path.lexists(os.path.join(self.releases, APART)):
+            with contextlib.suppress(SlipwayError), self.apart():  # it has a lock of its own: who has it may be at work for hours
+                pass
 
 
 def _layers(manifest, config):

@@ -66,18 +66,18 @@ class Runtime:
         """Run a program in the release to its end, as the user the application belongs to; return a Completed."""
         return run(argv, cwd=self.folder, env=self.environment(extra), timeout=timeout, owner=self._owner, dies_with_us=dies_with_us)
 
-    def run_all(self, commands, timeout, secrets=(), beat=None, extra=None):
+    def run_all(self, commands, timeout, secrets=(), beat=None, extra=None, dies_with_us=False):
         """Run commands of slipway.yml one after the other; [{argv, rc, seconds}]. The first failure raises.
 
         timeout: seconds for each; secrets: what must not be told of beyond the release's own; beat() is called before each;
-        extra: environment variables.
+        extra: environment variables; dies_with_us: as run() has it.
         """
         ran = []
         for command in commands:
             if beat:
                 beat()
             argv = self.argv(command)
-            done = self.run(argv, timeout, extra)
+            done = self.run(argv, timeout, extra, dies_with_us)
             ran.append({"argv": argv, "rc": done.rc, "seconds": round(done.seconds, 3)})
             if not done.ok:
                 what = "did not end within %d seconds" % timeout if done.timed_out else "failed with exit status %d" % done.rc

@@ -5,18 +5,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import multiprocessing
 import os
 import sys
+import time
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
 from ansible_collections.slipway.app.plugins.module_utils._config.profiles.oro import ORO
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
+from ansible_collections.slipway.app.plugins.module_utils._operation import apart
 from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import Premigration, _renamed
 from ansible_collections.slipway.app.plugins.module_utils._release import environment as environment_file
+from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import Runtime
 
 LISTENS = "import os; print('in'); print(os.environ['DATABASE_URL'].rpartition('/')[2])"
@@ -141,9 +145,73 @@ def test_no_copy_is_left_of_a_migration_that_fails(migration, release):
     assert [path.name for path in release.parent.iterdir()] == [Release.id]
 
 
-@pytest.mark.parametrize("place, wrong", [("code", True), ("var/cache/container", False)])
-def test_the_copy_has_to_have_room(migration, release, place, wrong):
+@pytest.mark.parametrize("place", ["code", "var/cache/container"])  # what is in a cache now, the migration will bring there again
+def test_the_copy_has_to_have_room(migration, release, place):
     os.truncate(release / place, 1 << 42)
     one = migration(LISTENS, release, TELL, ["var/cache"], DATABASE_URL="postgres://db/shop")
-    with pytest.raises(SlipwayError, match="too small") if wrong else contextlib.nullcontext():
+    with pytest.raises(SlipwayError, match="too small.*Nothing was changed.*Remove old releases.*migrate=false"):
         one.require_possible()
+
+
+def test_room_is_asked_for_again_when_it_is_needed_and_what_goes_meanwhile_is_not_counted(migration, release, monkeypatch):
+    asked = []
+
+    def require_room(*needed):
+        asked.append(needed)
+        if len(asked) == 2:
+            raise SlipwayError("full")
+
+    monkeypatch.setattr(apart, "require_room", require_room)
+    monkeypatch.setattr(os, "walk", lambda top, walk=os.walk: [*walk(top), (str(top), [], ["gone"])])
+    one = migration(LISTENS, release, MARK, ["var/cache"], DATABASE_URL="postgres://db/shop")
+    one.require_possible()
+    with pytest.raises(SlipwayError, match="full"):
+        one.run("shop__new")
+    assert [folder for folder, *unused_counts in asked] == [str(release.parent)] * 2
+
+
+STORE = ("import os; open('storage/app/kept', 'w').write(str(sorted(os.path.join(folder, name) for folder, folders, names in os.walk('storage')"
+         " for name in folders + names)))")
+
+
+def test_what_it_writes_to_a_shared_path_in_a_folder_of_its_own_stays(migration, release, tmp_path):
+    for folder in ("storage/framework/views", "../../shared/storage/app"):
+        (release / folder).mkdir(parents=True)
+    (release / "storage" / "framework" / "views" / "one").write_text("cached")
+    for name, target in (("app", "../../../shared/storage/app"), ("live", str(release / "var")), ("code", "../code"), ("root", "../../../shared")):
+        (release / "storage" / name).symlink_to(target)
+    one = migration(LISTENS, release, STORE, ["storage", "var/cache"], DATABASE_URL="postgres://db/shop")
+    one.require_possible()
+    one.run("shop__new")
+    assert (tmp_path / "shared" / "storage" / "app" / "kept").read_text() == str(["storage/app", "storage/framework", "storage/framework/views"])
+
+
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("var"), lambda path: path.write_text("")], ids=["link", "file"])
+def test_a_folder_that_is_none_any_more_is_found_before(migration, release, make):
+    make(release / "web")
+    with pytest.raises(SlipwayError, match="/web, .* is no folder there.*Nothing was changed.*migrate=false"):
+        migration(LISTENS, release, MARK, ["web"], DATABASE_URL="postgres://db/shop").require_possible()
+
+
+def test_a_migration_ends_with_the_run_that_is_killed_and_the_next_one_removes_the_copy(migration, release, tmp_path):
+    pid, begun, copy = tmp_path / "pid", tmp_path / "begun", release.with_name(".apart")
+    endless = "import os, time; open(%r, 'w').write(str(os.getpid())); os.rename(%r, %r); time.sleep(60)" % (str(pid), str(pid), str(begun))
+    one = migration(LISTENS, release, endless, ["var/cache"], DATABASE_URL="postgres://db/shop")
+    process = multiprocessing.get_context("fork").Process(target=one.run, args=("shop__new",))
+    process.start()
+    until = time.monotonic() + 30
+    while not begun.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    with pytest.raises(SlipwayError, match="Somebody else is at work in .*Nothing was changed"):
+        one.require_possible()
+    ReleaseStore(str(tmp_path)).absent("0.9.0-0123456789ab")
+    assert (copy / "code").exists()  # neither took it from under the other one
+    process.kill()
+    process.join()
+    while start_ticks(int(begun.read_text())) is not None and time.monotonic() < until:
+        time.sleep(0.01)
+    assert time.monotonic() < until
+    one.require_possible(check=True)
+    assert copy.exists()
+    one.require_possible()
+    assert not copy.exists()

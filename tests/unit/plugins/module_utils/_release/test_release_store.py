@@ -309,6 +309,20 @@ def test_a_killed_run_leaves_parts_that_the_next_one_removes(host):
     assert host.store.current() == live
 
 
+def test_whoever_changes_releases_removes_the_copy_that_a_killed_run_left(host):
+    copy = host.root / "releases" / ".apart"
+    (copy / "var").mkdir(parents=True)
+    host.store.absent("1.0.0-0123456789ab", check=True)
+    with host.store.apart() as path:
+        assert path == str(copy) and not copy.exists()
+        copy.mkdir()
+        host.store.absent("1.0.0-0123456789ab")
+        assert copy.exists()  # whoever makes one has it alone
+    (copy / "var").mkdir(parents=True)
+    host.store.absent("1.0.0-0123456789ab")
+    assert not copy.exists()
+
+
 def test_two_at_once_wait_for_each_other(host):
     host.package("shop:1.1.0", {"source": SOURCE})
     processes = [start(host) for unused in range(3)]
