@@ -33,7 +33,8 @@ options:
       - V(continued) extends its lease, and fails where it does not hold the lock any more. Say it before what cannot be taken back, after
         work that may have taken longer than the lease. In check mode nothing is looked at, for O(state=started) has not taken the lock.
       - V(free) changes nothing, and fails while an operation is open or holds the lock. Say it on the leader before other hosts are
-        changed, which know nothing of an operation without a journal.
+        changed, which know nothing of an operation without a journal. With O(id) it also waits, for two minutes at most, until nobody
+        is at work on the host with a module as above. Say that on the other hosts before the operation stops anything on any of them.
     type: str
     choices: [started, continued, finished, free]
     required: true
@@ -120,7 +121,7 @@ import types
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.account import user
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation.action import without_actions
+from ansible_collections.slipway.app.plugins.module_utils._operation.action import action, without_actions
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, open_operation, summary
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
@@ -185,6 +186,12 @@ def _give_back(lock, params, check):
     return {"id": params["id"], "kind": params["kind"], "outcome": params["outcome"]}, changed
 
 
+def look(params, check):
+    """Refuse beside another operation; for one that goes on here, also beside whoever is at work."""
+    with action(params["root"], "operation", params["id"], check or not params["id"], alone=True):
+        return {"changed": False}
+
+
 def _open_here(root):
     """The id of the operation that is open here, or only holds the lock; else nothing."""
     operation, holder = open_operation(root), Lock(root).holder()
@@ -193,11 +200,10 @@ def _open_here(root):
 
 def run(module):
     if module.params["state"] == "free":
-        refuse_if_open(module.params["root"], module.params["id"])
-        return {"changed": False}
+        return look(module.params, module.check_mode)
     before = _open_here(module.params["root"])
-    action = {"started": start, "continued": go_on, "finished": finish}[module.params["state"]]
-    operation, changed = action(module.params, module.check_mode)
+    change = {"started": start, "continued": go_on, "finished": finish}[module.params["state"]]
+    operation, changed = change(module.params, module.check_mode)
     operation = {key: operation[key] for key in ("id", "kind", "outcome")}
     after = operation["id"] if operation["outcome"] == "open" else ""
     return {"changed": changed, "operation": operation,

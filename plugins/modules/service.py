@@ -141,6 +141,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+recorded:
+  description: Whether what ran before O(operation) is recorded here, which is what O(state=resumed) needs.
+  returned: failure
+  type: bool
+  sample: false
 release:
   description: Id of the live release. Null where there was nothing to resume.
   returned: success
@@ -310,6 +315,13 @@ def _described(step):
     return step.after if step.after != step.before or step.action == "none" else "%s (%s)" % (step.after, step.action)
 
 
+def is_recorded(root, operation):
+    """Whether there is something to resume; not where what is recorded cannot be read."""
+    with contextlib.suppress(SlipwayError):
+        return bool(operation) and record.read(root, operation) is not None
+    return False
+
+
 def take_secrets(module):
     """The variables to write, or None; nothing this module returns has their values, so Ansible need not look for them."""
     variables = module.params["environment_variables"]
@@ -344,7 +356,7 @@ def main():
             result = run(module, variables)
         module.exit_json(**result)
     except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
+        module.fail_json(msg=str(error), recorded=is_recorded(module.params["root"], operation), **error.facts)
 
 
 if __name__ == "__main__":

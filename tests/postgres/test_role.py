@@ -72,10 +72,20 @@ def test_a_host_that_knows_nothing_of_a_restore_is_left_alone_while_the_leader_h
 
 
 @pytest.mark.long
-def test_services_are_started_where_the_leader_is_down(play, tmp_path):
+def test_no_service_is_stopped_anywhere_where_one_host_is_not_free(play, tmp_path):
+    Lock(str(tmp_path / "second")).acquire("20261127-upgrade-1", {"user": "eve", "controller": "desk", "pid": 1, "ticks": None})
+    output = play("restore", database_configs={"back": {"source": ":ready"}}, database_config="back", database_migrate=False)
+    assert "Operation 20261127-upgrade-1 holds the lock" in output and "no service was stopped, because of second." in output, output
+    assert "Stop the services that run" not in output and "was not recorded" not in output
+
+
+@pytest.mark.long
+def test_services_are_started_where_the_leader_is_down_if_it_is_known_to_be(play, tmp_path):
     (tmp_path / "hosts").write_text("[app]\nfirst way=ssh\nsecond way=local\n", encoding="utf-8")
-    output = play("slipway.app.service_start", "--limit", "second", ansible_connection="{{ way }}", ansible_host="127.0.0.1", ansible_port=1)
-    assert "second -> first" in output and "UNREACHABLE" in output and "second/current points to releases/gone" in output, output
+    for lost, words in ((False, "say -e leader_lost=true to service_start"), (True, "second/current points to releases/gone")):
+        output = play("slipway.app.service_start", "--limit", "second", ansible_connection="{{ way }}", ansible_host="127.0.0.1", ansible_port=1,
+                      leader_lost=lost)
+        assert "second -> first" in output and "UNREACHABLE" in output and words in output, output
 
 
 @pytest.mark.long

@@ -63,6 +63,13 @@ def test_several_environments_in_one_run_are_refused(tmp_path, second, more, wor
     assert (words or "") % {"folder": tmp_path} in done.stdout
 
 
+def test_who_asks_the_leader_does_so_whichever_host_is_the_first(repository):
+    """A role's condition is one of each of its tasks, and of one with run_once only the first host is asked: what holds there decides for all."""
+    conditions = {(path.stem, role["when"]) for path in (repository.root / "playbooks").glob("*.yml")
+                  for play in yaml.safe_load(path.read_text(encoding="utf-8")) for role in play.get("roles", []) if "when" in role}
+    assert conditions == {("recover", "operation_ended.ended != 'checked'")}  # which is one answer for all hosts
+
+
 def said(path):
     """The names that a person may give with -e: those that a file asks for, and that are of no role and no inventory."""
     asked = re.findall(r"(?<![\w.|])([a-z_]+)(?: \| default\(| is (?:not )?defined)", path.read_text(encoding="utf-8"))

@@ -152,6 +152,39 @@ def test_who_does_it_is_who_has_started_the_job(repository, variables, who):
     assert found == dict.fromkeys(("database", "maintenance", "operation", "patch"), who)
 
 
+def guard(repository, role, variables, key, task=0):
+    """What a key of one of the two tasks comes to by which a role asks the leader, which is first."""
+    found = repository.yaml("roles/%s/tasks/main.yml" % role)[task]
+    text = found["slipway.app.operation"][key] if key == "root" else "{{ %s }}" % found[key]
+    return Templar(loader=DataLoader(), variables=dict({role + "_leader": "first"}, **variables)).template(trust_as_template(text))
+
+
+@pytest.mark.parametrize("role", ["service", "maintenance"])
+@pytest.mark.parametrize("here, there, said, asked", [
+    ("/srv/here", "/srv/there", "/srv/here", "/srv/there"), ("/srv/here", None, "/srv/here", "/srv/here"),
+    ("/srv/here", "/srv/there", "/srv/other", "/srv/other"), (None, "/srv/there", "/srv/other", "/srv/other")])
+def test_the_leader_is_asked_for_the_folder_that_is_meant(repository, role, here, there, said, asked):
+    """slipway_root may differ between hosts; a role that is told another application is to ask for that one."""
+    variables = {"hostvars": {"first": {"slipway_root": there} if there else {}}, role + "_root": said}
+    assert guard(repository, role, dict(variables, slipway_root=here) if here else variables, "root") == asked
+
+
+@pytest.mark.parametrize("answer, known", [
+    ({"changed": False}, True), ({"msg": "Operation restore-1 holds the lock.", "operation": "restore-1"}, True),
+    ({"msg": "No route to host", "unreachable": True}, False), ({"msg": "Timed out after 60 second(s).", "timedout": {"period": 60}}, False)])
+def test_without_an_answer_of_the_leader_nothing_is_started_and_all_else_goes_on(repository, answer, known):
+    held = "operation" in answer
+    states = [{"service_lock": answer, "service_state": state, "service_leader_lost": lost}
+              for state in ("started", "restarted", "stopped", "resumed") for lost in (False, True)]
+    refused = [(one["service_state"], one["service_leader_lost"]) for one in states if guard(repository, "service", one, "when", 1)]
+    assert refused == [(one["service_state"], one["service_leader_lost"]) for one in states if held] if known else [
+        ("started", False), ("restarted", False)]
+    assert guard(repository, "maintenance", {"maintenance_lock": answer}, "when", 1) is held
+    for role in ("service", "maintenance"):
+        assert guard(repository, role, {role + "_lock": answer}, "failed_when") is not known
+        assert repository.yaml("roles/%s/tasks/main.yml" % role)[0]["timeout"] == 60
+
+
 @pytest.mark.parametrize("alive, words", [(True, "who may still be at work"), (False, "run recover")])
 def test_the_log_shows_the_lock_also_of_what_has_no_journal(repository, alive, words):
     """Who is refused by a restore is told to look there."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When caches are warmed before services that were stopped for a swap run again."""
+"""Which services that were stopped for a swap run again, and when caches are warmed before."""
 
 from __future__ import annotations
 
@@ -9,17 +9,25 @@ import jinja2
 import pytest
 
 
-@pytest.mark.parametrize("result, only_put, warm", [
-    ({"restored": ":ready"}, False, True),
-    ({"restored": "prod/shop/none/20261126T031500.123456Z"}, False, False),  # services could not be stopped: only beside it was restored
-    ({"failed": True, "msg": "adopt.commands"}, False, True),  # when the database was in its place
-    ({"unreachable": True}, False, True),
-    ({"restored": ":pre"}, True, True),
-    ({"failed": True}, True, True),
-    (None, True, False),
+STOPPED = {"changed": True, "services": []}
+
+
+@pytest.mark.parametrize("stopped, result, resumed, warm", [
+    (None, None, False, False),  # somebody was at work on a host: none was to stop anything
+    ({"failed": True, "msg": "The module console is at work", "recorded": False}, None, False, False),
+    ({"failed": True, "msg": "mailer does not end", "recorded": True}, None, True, False),
+    ({"failed": True, "msg": "MODULE FAILURE"}, None, True, False),
+    (STOPPED, None, True, False),  # another host could not stop its services: only beside it was restored
+    (STOPPED, {"restored": ":ready"}, True, True),
+    (STOPPED, {"restored": ":pre"}, True, True),
+    (STOPPED, {"failed": True, "msg": "adopt.commands"}, True, True),  # when the database was in its place
+    (STOPPED, {"unreachable": True}, True, True),
 ])
-def test_caches_are_warmed_where_another_database_may_be_live(repository, result, only_put, warm):
-    (resumed,) = repository.yaml("roles/database/tasks/swap.yml")[0]["always"]
-    expression = resumed["slipway.app.service"]["warm"].strip("{ }")
-    variables = {"database_only_put": only_put} if result is None else {"database_only_put": only_put, "database_result": result}
-    assert jinja2.Environment().compile_expression(expression)(**variables) is warm
+def test_what_was_stopped_is_resumed_and_warmed_where_another_database_may_be_live(repository, stopped, result, resumed, warm):
+    begin, swap = repository.yaml("roles/database/tasks/swap.yml")
+    (resume,) = swap["always"]
+    variables = dict(begin["ansible.builtin.set_fact"], database_stop=True, database_hosts_live=["app1"], inventory_hostname="app1",
+                     ansible_check_mode=False)
+    variables.update({name: value for name, value in (("database_stopped", stopped), ("database_result", result)) if value})
+    for expression, meant in ((resume["when"], resumed), (resume["slipway.app.service"]["warm"].strip("{ }"), warm)):
+        assert jinja2.Environment().compile_expression(expression)(**variables) is meant

@@ -137,7 +137,7 @@ def test_caches_are_left_alone_where_nothing_else_has_changed(service, cold, app
 def test_services_come_back_where_caches_cannot_be_warmed_and_that_is_told(service, cold):
     cold("exec sleep 600", "echo no room for caches; exit 3", "swap")
     result = service("resumed", operation="swap", warm=True)
-    assert result["failed"] and service.info()["web"]["state"] == "running" and service.told()["owed"]["services"] == []
+    assert result["failed"] and result["recorded"] and service.info()["web"]["state"] == "running" and service.told()["owed"]["services"] == []
     for said in ("no room for caches", "exit status 3", "runs again, but the caches of this host are not warm", "slipway.app.console"):
         assert said in result["msg"]
 
@@ -231,7 +231,8 @@ def test_what_cannot_be_is_refused(service, application):
     assert "There is no service wep." in service("started", names=["wep"])["msg"]
     assert service("started", names=["clock"], roles=["app"])["services"] == []  # it belongs on another host
     assert "was not recorded" in service("resumed", operation="never")["msg"]
-    assert "does not answer at /tmp/none.sock" in service("stopped", supervisor_socket="/tmp/none.sock")["msg"]
+    refused = service("stopped", operation="swap", supervisor_socket="/tmp/none.sock")
+    assert "does not answer at /tmp/none.sock" in refused["msg"] and refused["recorded"] is False
 
 
 def test_it_waits_for_an_open_operation_to_end(service, application):

@@ -122,6 +122,16 @@ def test_what_stops_services_for_an_operation_waits_for_who_would_start_them_aga
             pass
 
 
+def test_who_holds_the_lock_elsewhere_waits_for_who_is_at_work_here_before_anything_is_stopped(site):
+    look = {"root": site.root, "id": NAME}
+    with action(site.root, "console"):
+        with pytest.raises(SlipwayError, match="The module console, run by .* is at work on this host"):
+            module.look(look, False)
+        assert not module.look(look, True)["changed"]
+        assert not module.look(dict(look, id=None), False)["changed"]  # who starts services may do so beside it
+    assert not module.look(look, False)["changed"]
+
+
 def test_the_lock_is_not_taken_beside_somebody_who_is_at_work(site):
     params = {"root": site.root, "id": None, "kind": "restore", "by": "ann", "lease": 60, "journal": False}
     with action(site.root, "console"), pytest.raises(SlipwayError, match="The module console, run by .*The step start .* has not begun"):
