@@ -430,7 +430,7 @@ sanitized:
           type: int
           sample: 837000000
         left_out:
-          description: Masked columns whose values are not looked for, since they meet by chance.
+          description: Masked columns whose values are not looked for, since they meet by chance, or that have none under C(fixed) that says anybody.
           type: list
           elements: str
           sample: [public.customer.birthday]

@@ -133,7 +133,11 @@ def test_a_dump_says_how_amounts_of_money_are_written_and_those_of_before_do_not
         postgres.connection().execute("CREATE TABLE public.prices AS SELECT 1234.5::public.price AS price")
         dump = dumped(postgres, tmp_path)
         assert dump.manifest.pop("lc_monetary") == "C"
-        assert "read with lc_monetary=C.utf8" in restore(postgres, DumpSource(dump))["warnings"][0]
+        warnings = restore(postgres, DumpSource(dump))["warnings"]
+        assert "read with lc_monetary=C.utf8" in warnings[0]
+        # Told before, too, since it is live afterwards; and of the tables that are asked for.
+        assert Restore(postgres.connection(), Wishes()).run(DumpSource(dump, postgres.bin_dir), check=True)["warnings"] == warnings
+        assert part(postgres, dump, "prices", check=True)["warnings"] == warnings and part(postgres, dump, "orders", check=True)["warnings"] == []
         assert postgres.sql("SELECT price::numeric FROM public.prices", "shop") == "1234.50"
     finally:
         postgres.sql("ALTER ROLE shop RESET lc_monetary")

@@ -15,6 +15,7 @@ import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import dump as sanitize_dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.toc import Toc
 from ansible_collections.slipway.app.tests.postgres.dumps import restored
@@ -229,9 +230,12 @@ def test_what_a_restore_would_stop_at_is_found_before(postgres, small, store):
     newer = small.query("SELECT current_setting('server_version_num')::int >= 150000 AS newer")[0]["newer"]
     small.execute("""SET search_path = public; CREATE TABLE login (name text, folded text GENERATED ALWAYS AS (lower(name)) STORED UNIQUE, n text,
             digits int GENERATED ALWAYS AS (n::int) STORED, o text%s); INSERT INTO login (name, n, o) VALUES ('Ann', '12', 'x');
-        CREATE TABLE coded (id int UNIQUE, code text, slug text, gone date, small text GENERATED ALWAYS AS (coalesce(slug, '')) STORED);
+        CREATE TABLE coded (id int UNIQUE, code text, slug text, gone date, small text GENERATED ALWAYS AS (coalesce(slug, '')) STORED, tag text, owner int,
+            folded text GENERATED ALWAYS AS (lower(tag)) STORED UNIQUE);
+        CREATE UNIQUE INDEX ON coded (lower(tag)); CREATE UNIQUE INDEX ON coded (slug) WHERE owner IS NOT NULL AND gone IS NULL;
         CREATE INDEX number_of_code ON coded ((code::int)) WHERE code < 'p'; CREATE UNIQUE INDEX ON coded (id) WHERE gone IS NULL;
         CREATE UNIQUE INDEX ON coded (small); INSERT INTO coded VALUES (1, '1', 'a', NULL), (2, '22', 'b', '2026-01-01'), (3, 'x', 'c', '2026-01-01');
+        UPDATE coded SET tag = 'Raw' || id, owner = id;
         CREATE TABLE person (id int, mail text, PRIMARY KEY (id, mail)) PARTITION BY HASH (id);
         CREATE TABLE person_1 PARTITION OF person FOR VALUES WITH (MODULUS 2, REMAINDER 0);
         CREATE TABLE person_2 PARTITION OF person FOR VALUES WITH (MODULUS 2, REMAINDER 1);
@@ -249,9 +253,10 @@ def test_what_a_restore_would_stop_at_is_found_before(postgres, small, store):
         return rules
 
     refused(small, store, coded(code="hash"), "public.coded: the index number_of_code could not be made of masked rows (SQLSTATE 22P02), by code.")
-    for name in ("gone", "slug"):  # what an index makes of NULL may meet, or be looked at for the first time
-        refused(small, store, coded(**{name: None}), "public.coded.%s: the rule null cannot keep the values apart" % name)
-    sanitized(small, store, coded(code={"rule": "sql", "expression": "(id * 7)::text"}), check=True)
+    for name, index in (("gone", "coded_id_idx"), ("slug", "coded_small_idx")):  # what an index makes of NULL may meet, or be looked at for the first time
+        refused(small, store, coded(**{name: None}), "public.coded: the index %s, in which one NULL may meet another, would refuse 3 of 3 masked rows" % index)
+    # Of NULL alone, or where the predicate is true no more, nothing meets.
+    sanitized(small, store, coded(code={"rule": "sql", "expression": "(id * 7)::text"}, tag=None, owner=None), check=True)
     # A key of several columns, of which one is NULL, is none: the others may have any rule.
     sanitized(small, store, rules_of((text % ("hash", "keep", "keep", ", mail: keep")).replace("who: keep", "who: null")), check=True)
     refused(small, store, rules_of(text % ("last_name", "keep", "keep", "")), "login.name: the rule last_name cannot keep the values apart")
@@ -262,6 +267,19 @@ def test_what_a_restore_would_stop_at_is_found_before(postgres, small, store):
     sanitized(small, store, rules_of(text % ("hash", "keep", "hash", "")))
     there = restored(postgres, newest(store))
     assert there.query("SELECT count(*) AS n FROM public.visit v JOIN public.person p ON p.id = v.who AND p.mail = v.mail AND p.mail !~ '@'") == [{"n": 20}]
+
+
+def test_an_index_that_cannot_or_need_not_be_tried(postgres, small, store):
+    small.execute("""SET search_path = public; CREATE TABLE coded (id int, code text); INSERT INTO coded VALUES (1, 'Raw-1');
+        CREATE FUNCTION folded(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT lower($1)'; REVOKE EXECUTE ON FUNCTION folded FROM public;
+        CREATE INDEX ON coded (folded(code)); CREATE INDEX ON coded (id) WHERE code IS NOT NULL AND NOT id IS NULL; CREATE INDEX low ON coded (id) WHERE id < 9;
+        GRANT USAGE ON SCHEMA public TO guest; GRANT SELECT ON coded TO guest""")
+    reader = postgres.connection("guest")
+    assert [row["name"] for row in reader.query(catalog.INDEXES % "'public.coded'::regclass")] == ["low"]
+    sanitized(reader, store, rules_of("{coded: {columns: {id: keep, code: hash}}}"), check=True)
+    small.execute("CREATE UNIQUE INDEX ON public.coded (public.folded(code))")
+    refused(reader, store, rules_of("{coded: {columns: {id: keep, code: null}}}"), "public.coded.code: the rule null cannot keep the values apart")
+    sanitized(small, store, rules_of("{coded: {columns: {id: keep, code: null}}}"), check=True)
 
 
 def test_a_table_that_changes_while_it_begins(monkeypatch, shop, store):

@@ -60,9 +60,9 @@ def check_names(folder, manifest):
         raise SlipwayError("Cannot read the archive %s: %s." % (folder, error.strerror)) from error
 
 
-def rows_of(folder, tables):
-    """The ids of those entries of an archive in a folder that bring the rows of tables {(schema, name)}, in bytes of its encoding."""
-    return {entry.id for entry in _entries(os.path.join(folder, CONTENTS)) if entry.kind == b"TABLE DATA" and (entry.schema, entry.tag) in tables}
+def rows_of(folder, tables, kind=b"TABLE DATA"):
+    """The ids of those entries of an archive in a folder that bring the rows of tables {(schema, name)}, in bytes of its encoding, or are of another kind."""
+    return {entry.id for entry in _entries(os.path.join(folder, CONTENTS)) if entry.kind == kind and (entry.schema, entry.tag) in tables}
 
 
 def tablespaces(folder):

@@ -10,6 +10,8 @@ session, which a pooler refuses.
 
 from __future__ import annotations
 
+import re
+
 NEUTRAL = "C"  # known to every server
 
 # Whether anything of the database can have amounts of money in it.
@@ -17,8 +19,24 @@ THERE = """(EXISTS (SELECT FROM pg_attribute WHERE attrelid >= 16384 AND NOT att
  OR EXISTS (SELECT FROM pg_type WHERE typbasetype IN ('money'::regtype, 'money[]'::regtype))
  OR EXISTS (SELECT FROM pg_range WHERE rngsubtype = 'money'::regtype))"""
 HERE = "current_setting('lc_monetary')"
+_TYPE = re.compile(r"^CREATE (?:DOMAIN|TYPE) (.+?) AS\b.*?;$", re.DOTALL | re.MULTILINE)
+_TABLE = re.compile(r"^CREATE (?:\w+ )?TABLE .*?;$", re.DOTALL | re.MULTILINE)
 
 
 def neutral(connection, here):
     """The connection whose sessions write and read amounts as NEUTRAL says; here is what they would do otherwise."""
     return connection if here in (NEUTRAL, "POSIX") else connection.having("lc_monetary", NEUTRAL)
+
+
+def in_tables(text):
+    """Whether tables have amounts in them, by the SQL that makes them and their types, as pg_restore writes it."""
+    types = [(found.group(1), found.group()) for found in _TYPE.finditer(text)]
+    known, ahead = set(), ["money"]
+    while ahead:
+        known.add(ahead.pop())
+        ahead += [name for name, made in types if name not in known and _has(made, known)]
+    return any(_has(found.group(), known) for found in _TABLE.finditer(text))
+
+
+def _has(made, types):
+    return re.search(r"(?<=\S) (?:%s)(?![\w.\"$])" % "|".join(map(re.escape, types)), made) is not None  # behind a name, and none itself

@@ -88,7 +88,7 @@ class Restore:
             result = {"changed": True, "restored": source.name, "leftovers": leftovers, "left_out": source.left_out,
                       "kept": self.place.pre if self.wishes.swap and self.wishes.reversible and self.database in found else None}
             if check:
-                return dict(result, seconds={}, ignored=None, dropped=None, checked=None, warnings=[])
+                return dict(result, seconds={}, ignored=None, dropped=None, checked=None, warnings=list(source.warnings))
             for leftover in leftovers:
                 drop(session, leftover["database"])
             with self._dropped_on_error(session):

@@ -95,6 +95,11 @@ class PartSource(DumpSource):
         asked = [(line, *_entry(line)) for line in self._whole_list]
         self._asked_for = "".join(line + "\n" for line, number, entry in asked if number in ours or not entry.startswith(_NOT_FOR_ROWS))
 
+    def _tables_asked_for(self):
+        ours = rows_of(self.dump.archive, self._places(self.manifest["tables"]), b"TABLE")
+        asked = [(line, *_entry(line)) for line in super()._tables_asked_for().splitlines()]
+        return "".join(line + "\n" for line, number, entry in asked if number in ours or not entry.startswith("TABLE "))
+
     def _places(self, tables):
         """{(schema, name)} of tables, as they stand in the archive."""
         return {(self._encoded(table["schema"]), self._encoded(table["name"])) for table in tables}
@@ -112,7 +117,7 @@ class PartRestore(Restore):
             found = self._found(session, check)
             facts = self._facts(session, source, found)
             tables = source.manifest["tables"]
-            result = self._result(tables, source.name, leftovers=self.place.leftovers(found), made=names(source.lacking))
+            result = self._result(tables, source.name, leftovers=self.place.leftovers(found), made=names(source.lacking), warnings=list(source.warnings))
             if check:
                 return result
             for leftover in result["leftovers"]:

@@ -27,6 +27,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.selection im
 from ansible_collections.slipway.app.plugins.module_utils._postgres.watching import Watching, share
 
 COUNTED_AT_ONCE = 200  # tables in one statement
+UNTRANSLATABLE = "22P05"  # the encoding of a database has no such letter
 PROVIDERS = 15  # major from which on a database has a provider of its locale
 _FINISHED = re.compile(r"pg_restore: finished item \d+ TABLE DATA (?P<table>.*)")
 _PROCESSING = re.compile(r'pg_restore: processing data for table "(?P<table>.*)"')
@@ -36,6 +37,7 @@ _LATER_LISTED = re.compile(r"^\d+; \d+ \d+ " + _LATER, re.MULTILINE)
 _ROWS_LISTED = re.compile(r"^\d+; \d+ \d+ TABLE DATA ", re.MULTILINE)
 _CREATING = re.compile("pg_restore: creating " + _LATER + '"(?P<what>.*)"')
 _NAMING_ROLES = re.compile(r"\d+; \d+ \d+ (?:POLICY|USER MAPPING) ")
+_TYPES_AND_TABLES = re.compile(r"\d+; \d+ \d+ (?:DOMAIN|TYPE|TABLE) (?!DATA |ATTACH )")
 
 ROLES = "SELECT rolname AS name FROM pg_roles WHERE rolname IN (%s)"  # no others: from a database in SQL_ASCII a name that is no UTF-8 cannot be had
 
@@ -100,6 +102,7 @@ class DumpSource:
             self.removed = self.dump.bring(restore.watch, self._only_look)
             self._clients = for_restore(self.manifest["server_version"], self.manifest["client_version"], _version(session), self.bin_dir)
             self._choose(_is_superuser(session, _maker(restore, facts)))
+            self.warnings = self.warnings + self._doubtful_amounts(session)
             found += self._tablespaces(restore, session, facts)
         except SlipwayError as error:
             found.append(" ".join(part for part in (error.message, error.hint) if part))
@@ -115,13 +118,24 @@ class DumpSource:
         """Roles that the dump needs and the server lacks."""
         as_dumped = restore.wishes.properties == "dump"
         needed = set(self.manifest["roles"] + [self.manifest["owner"]] * as_dumped)
-        missing = sorted(needed - {row["name"] for row in session.query(ROLES % ", ".join(map(quote_literal, sorted(needed))))}) if needed else []
+        missing = sorted(needed - _there(session, sorted(needed))) if needed else []
         if not as_dumped:
             # Owners and grants are not taken over; policies and user mappings name roles all the same.
             naming = "".join(line + "\n" for line in self._asked_for.splitlines() if _NAMING_ROLES.match(line))
             text = self._listed(naming, "--no-owner", "--file=-") if naming and missing else ""
             missing = [role for role in missing if re.search(r"(?<!\w)%s(?!\w)" % re.escape(role.replace('"', '""')), text)]
         return ['Role "%s", which the dump needs, is not on this server.' % role for role in missing]
+
+    def _doubtful_amounts(self, session):
+        """A sentence for a dump with amounts of money that does not say how it writes them, as those of before do not."""
+        if "lc_monetary" in self.manifest or not money.in_tables(self._listed(self._tables_asked_for(), "--no-owner", "--no-acl", "--file=-")):
+            return []
+        return ["The dump does not say how it writes amounts of money, and they are read with lc_monetary=%s: compare some of them with those of its source."
+                % session.query("SELECT %s AS here" % money.HERE)[0]["here"]]
+
+    def _tables_asked_for(self):
+        """Lines of the list for the tables whose rows are asked for, with all types."""
+        return "".join(line + "\n" for line in self._asked_for.splitlines() if _TYPES_AND_TABLES.match(line))
 
     def _tablespaces(self, restore, session, facts):
         """Tablespaces that the dump needs and that cannot be used here; where the properties are those of the target none of the dump is needed then."""
@@ -222,8 +236,6 @@ class DumpSource:
             tables = [table for table in tables if table in there]
             for first in range(0, len(tables), COUNTED_AT_ONCE):
                 found.update(count_rows(session, tables[first:first + COUNTED_AT_ONCE]))
-            if "lc_monetary" not in self.manifest:
-                self.warnings = self.warnings + _doubtful_amounts(session)
         self.checked = len(tables)
         wrong = [(table, found[table]) for table in expected if found.get(table, expected[table]) != expected[table]]
         if wrong:
@@ -440,6 +452,16 @@ def _unreadable(restore):
             for row in restore.connection.query(UNREADABLE)]
 
 
+def _there(session, roles):
+    """Those of some roles that the server has: none whose name cannot be written as the database says that names are."""
+    try:
+        return {row["name"] for row in session.query(ROLES % ", ".join(map(quote_literal, roles)))}
+    except PostgresError as error:
+        if error.sqlstate != UNTRANSLATABLE:
+            raise
+    return set().union(*(_there(session, [role]) for role in roles)) if len(roles) > 1 else set()
+
+
 def _version(session):
     return session.query("SELECT current_setting('server_version_num')::int AS n")[0]["n"]
 
@@ -457,13 +479,6 @@ def _reading(connection, session, manifest):
     if manifest.get("lc_monetary"):
         connection = money.neutral(connection, here["lc_monetary"])
     return connection.environment()
-
-
-def _doubtful_amounts(session):
-    """A sentence for a database with amounts of money that came from a dump which does not say how it writes them, as those of before do not."""
-    here = session.query("SELECT %s AS has_money, %s AS lc_monetary" % (money.THERE, money.HERE))[0]
-    return ["The dump does not say how it writes amounts of money, and they were read with lc_monetary=%s: compare some of them with those of its source."
-            % here["lc_monetary"]] if here["has_money"] else []
 
 
 def _creating(new, facts, manifest):

@@ -23,24 +23,44 @@ SELECT t.oid::bigint, CASE t.typtype WHEN 'c' THEN 'record' ELSE t.typname END A
        CASE WHEN t.typcategory = 'A' THEN t.typelem::bigint ELSE 0 END AS element, format_type(t.oid, NULL) AS type
 FROM used JOIN pg_type t USING (oid)"""
 
-# Columns that an index keeps apart from others, by themselves or with more, inside of an expression or its predicate, and by way of a generated column.
-# NULLS NOT DISTINCT is of 15 on. What an expression, a predicate or a generated column makes of NULL is nothing that the catalog tells: it may be a value.
-UNIQUE = """
-WITH kept (oid, number, nulls_meet) AS (
-SELECT i.indrelid, k.number, k.nulls_meet
-FROM pg_index i, LATERAL (
-    SELECT unnest(i.indkey::int[]) AS number, coalesce(to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', false) AS nulls_meet
-    UNION SELECT d.refobjsubid, true FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid <> ALL (i.indkey::int[])) k
-WHERE i.indrelid IN (%s) AND (i.indisunique OR i.indisexclusion) AND k.number > 0)
-SELECT oid::bigint, number, bool_or(nulls_meet) AS nulls_meet FROM (
-    SELECT oid, number, nulls_meet FROM kept
-    UNION SELECT k.oid, d.refobjsubid, true
+# Indexes that can be worked out for a row that is none of the table: not of the row as a whole, and of functions that this role may call.
+_TRIABLE = """concat(i.indexprs, i.indpred) !~ ':varattno 0 ' AND NOT EXISTS (
+    SELECT FROM pg_depend f JOIN pg_proc p ON p.oid = f.refobjid WHERE f.classid = 'pg_class'::regclass AND f.objid = i.indexrelid
+        AND f.refclassid = 'pg_proc'::regclass AND NOT (has_function_privilege(p.oid, 'EXECUTE') AND has_schema_privilege(p.pronamespace, 'USAGE')))"""
+
+# What indexes keep rows apart by: columns, and those that more is worked out from, in an expression, the predicate or a generated column.
+_APART = """
+WITH kept (oid, index, number, worked_out) AS (
+    SELECT i.indrelid, i.indexrelid, k.number, k.worked_out
+    FROM pg_index i, LATERAL (
+        SELECT unnest(i.indkey::int[]) AS number, false AS worked_out
+        UNION SELECT d.refobjsubid, true FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid <> ALL (i.indkey::int[])) k
+    WHERE i.indrelid IN (%s) AND (i.indisunique OR i.indisexclusion) AND k.number > 0),
+apart (oid, index, number, worked_out) AS (
+    SELECT oid, index, number, worked_out FROM kept
+    UNION SELECT k.oid, k.index, d.refobjsubid, true
     FROM kept k JOIN pg_attribute a ON a.attrelid = k.oid AND a.attnum = k.number AND a.attgenerated <> ''
     JOIN pg_attrdef e ON e.adrelid = k.oid AND e.adnum = k.number
     JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = k.oid AND d.refobjsubid > 0 AND (
         d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid  -- from 15 on
-        OR d.classid = 'pg_class'::regclass AND d.objid = k.oid AND d.objsubid = k.number)) found GROUP BY 1, 2"""
+        OR d.classid = 'pg_class'::regclass AND d.objid = k.oid AND d.objsubid = k.number))"""
+
+# Columns that an index keeps apart from others. NULLS NOT DISTINCT is of 15 on.
+UNIQUE = _APART + """
+SELECT a.oid::bigint, a.number, bool_or(coalesce(to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', false)
+    OR a.worked_out AND NOT (""" + _TRIABLE + """)) AS nulls_meet
+FROM apart a JOIN pg_index i ON i.indexrelid = a.index GROUP BY 1, 2"""
+
+# Of others, what NULL may come to a value in: a row is kept apart by it where the predicate is true and no key is NULL.
+WORKED_OUT = _APART + """
+SELECT i.indrelid::bigint AS oid, c.relname AS name, coalesce(pg_get_expr(i.indpred, i.indrelid), 'true') AS predicate,
+       (SELECT string_agg(pg_get_indexdef(i.indexrelid, n, false), ', ') FROM generate_series(1, i.indnkeyatts) n) AS keys, u.columns, u.worked_out
+FROM (
+    SELECT a.index, json_agg(t.attname) AS columns, json_agg(t.attname) FILTER (WHERE a.worked_out) AS worked_out
+    FROM apart a JOIN pg_attribute t ON t.attrelid = a.oid AND t.attnum = a.number GROUP BY 1 HAVING bool_or(a.worked_out)) u
+JOIN pg_index i ON i.indexrelid = u.index JOIN pg_class c ON c.oid = u.index
+WHERE i.indisvalid AND """ + _TRIABLE + " ORDER BY 1, 2"
 
 # What generated columns come to.
 GENERATED = """
@@ -80,7 +100,8 @@ SELECT c.conrelid::bigint AS oid, c.conname AS name, pg_get_expr(c.conbin, c.con
        (SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)) AS columns
 FROM pg_constraint c WHERE c.contype = 'c' AND c.convalidated AND c.conrelid IN (%s) AND 0 < ALL (c.conkey) ORDER BY 1, 2"""
 
-# What indexes work out, and the columns that it is worked out from. Expressions are told as a list of them, as ROW takes it. Not the row as a whole.
+# What indexes work out, and the columns that it is worked out from. Expressions are told as a list of them, as ROW takes it. Without
+# predicates of nothing but truths and NULL, which are nothing that a mask could break.
 INDEXES = """
 SELECT i.indrelid::bigint AS oid, c.relname AS name, coalesce(pg_get_expr(i.indexprs, i.indrelid), 'true') AS expressions,
        coalesce(pg_get_expr(i.indpred, i.indrelid), 'true') AS predicate, (
@@ -88,7 +109,7 @@ SELECT i.indrelid::bigint AS oid, c.relname AS name, coalesce(pg_get_expr(i.inde
            WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid) AS columns
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 WHERE i.indrelid IN (%s) AND i.indisvalid AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
-    AND concat(i.indexprs, i.indpred) !~ ':varattno 0 ' ORDER BY 1, 2"""
+    AND (i.indexprs IS NOT NULL OR concat(i.indpred) ~ '[{](?!(NULLTEST|BOOLEXPR|VAR) )') AND """ + _TRIABLE + " ORDER BY 1, 2"
 
 LARGE_OBJECTS = "SELECT count(*) AS n FROM pg_largeobject_metadata"
 

@@ -23,7 +23,7 @@ class Column:
     type is its type as SQL writes it, base the name of that type less all domains (int4, varchar; record for any type of several parts; for
     an array that of its elements, and array is true), length the most characters of a text and precision and scale those of a numeric
     (None: no limit). element_type is the type of an array's elements. value is SQL for what is in it. unique says that an index keeps
-    its values apart, and nulls_meet that it takes NULL for a value, too.
+    its values apart, and nulls_meet that it takes NULL for a value, too, or that nobody can tell what it makes of it.
     """
 
     def __init__(self, name, type, base, array=False, length=None, precision=None, scale=None, element_type=None,

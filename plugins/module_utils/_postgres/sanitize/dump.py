@@ -136,13 +136,13 @@ class Sanitizing:
         files = ["%d.dat" % (first + number) for number in range(len(tables))]
         watch = _Watch(tables, report)
         os.mkdir(part.archive, 0o700)
-        looked_for, left_out = residues.sources(session, tables)
+        looked_for, left_out, constants = residues.sources(session, tables)
         codec = encoding.codec(facts["encoding"])
         with part.written(wish.jobs) as begun:
             residue = writer.write({
                 "connection": vars(keyed), "snapshot": snapshot, "encoding": facts["encoding"],
                 "compression": settled, "jobs": wish.jobs, "schema": os.path.join(schema, CONTENTS),
-                "residue": [looked_for, codec, self.rules.accepted],
+                "residue": [looked_for, codec, self.rules.accepted, constants],
                 "tables": [[os.path.join(part.archive, file), table.query(), spoken(table.relation),
                             [[column.name, residues.form(column)] for column in table.columns]]
                            for file, table in zip(files, tables)]}, watch, begun)

@@ -242,6 +242,10 @@ class Rule:
         """The text that every value becomes, where there is one that is no value of anybody."""
         return None
 
+    def constants(self):
+        """The texts that it puts into rows, whoever they are of."""
+        return []
+
     def mask(self, column, row):
         raise NotImplementedError
 
@@ -319,6 +323,9 @@ class Fixed(Rule):
         if column.length and len(self["value"]) > column.length:
             return "has a value of %d characters, and there is room for %d" % (len(self["value"]), column.length)
         return None
+
+    def constants(self):
+        return [self["value"]]
 
     def mask(self, column, _row):
         return "CASE WHEN %s IS NOT NULL THEN %s END" % (column.value, quote_literal(self["value"]))
@@ -628,6 +635,9 @@ class Json(Rule):
     def written(self, column, source):
         return [found for rule in self.paths.values() for found in rule.written(column, source)]
 
+    def constants(self):
+        return [found for rule in self.paths.values() for found in rule.constants()]
+
     def salted(self, salt):
         for rule in self.paths.values():
             rule.salted(salt)
@@ -697,6 +707,9 @@ class Array(Rule):
 
     def written(self, column, source):
         return self.of.written(column, "%s, unnest(%s) WITH ORDINALITY e (v, n)" % (source, column.value))
+
+    def constants(self):
+        return self.of.constants()
 
     def salted(self, salt):
         self.of.salted(salt)

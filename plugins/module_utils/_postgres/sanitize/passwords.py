@@ -20,7 +20,9 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 ITERATIONS = 600000  # of PBKDF2, as Django 4.2 has them; an application that wants more makes the hash anew when somebody logs in
 COST = 12  # of bcrypt
 LONGEST = 72  # bytes of a password that bcrypt looks at
-PREFIXES = ("pbkdf2_sha256",)  # words that hashes of all passwords begin with
+# Words that hashes of all passwords begin with, whichever hasher made them.
+PREFIXES = ("pbkdf2_sha1", "pbkdf2_sha256", "pbkdf2_sha512", "pbkdf2-sha256", "pbkdf2-sha512", "argon2id", "argon2i", "bcrypt_sha256", "bcrypt-sha256",
+            "sha512_crypt")
 _ORDINARY = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _OF_BCRYPT = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 

@@ -382,10 +382,12 @@ class Plan:
         self._session.execute("SAVEPOINT trial")
         masked = [table for table in self.tables if table.rows != NONE and (table.masked() or table.part and table.part.lost)]
         oids = catalog.listed(table.relation["oid"] for table in masked)
-        checks, generated, indexes = (self._session.query(query % oids) for query in (catalog.CHECKS, catalog.GENERATED, catalog.INDEXES))
+        checks, generated, indexes, unique = (self._session.query(query % oids) for query in (
+            catalog.CHECKS, catalog.GENERATED, catalog.INDEXES, catalog.WORKED_OUT))
         for table in masked:
             changed = _changed(table) | table.generated
-            self._passed[table] = (_of(table, checks, changed), _of(table, generated), _of(table, indexes, changed))
+            passed = [dict(check, told="the check %s" % check["name"]) for check in _of(table, checks, changed)] + _apart(table, _of(table, unique, changed))
+            self._passed[table] = (passed, _of(table, generated), _of(table, indexes, changed))
             self._try(table, table.trial(), table.masked(), table.masked(), FEW)
 
     def try_all(self):
@@ -426,8 +428,8 @@ class Plan:
                     spoken(table.relation), column["name"], row["n"] - row["g%d" % number], row["n"]))
         for number, check in enumerate(checks):
             if row["c%d" % number]:
-                self.problems.append("%s: the check %s would refuse %d of %d masked rows, by %s." % (
-                    spoken(table.relation), check["name"], row["c%d" % number], row["n"],
+                self.problems.append("%s: %s would refuse %d of %d masked rows, by %s." % (
+                    spoken(table.relation), check["told"], row["c%d" % number], row["n"],
                     ", ".join(sorted((_changed(table) | table.generated) & set(check["columns"])))))
 
     def _guilty(self, table, masked, limit):
@@ -460,6 +462,18 @@ def _changed(table):
 def _of(table, found, changed=None):
     """What was found of a table, [{oid}]; of it what has one of some columns that changed, where these are said."""
     return [one for one in found if one["oid"] == table.relation["oid"] and (changed is None or changed & set(one["columns"] or ()))]
+
+
+def _apart(table, found):
+    """Indexes that keep rows of a table apart as checks that no row passes in which NULL of a mask, or of a lost reference, comes to a value."""
+    nulled = {column.name for column in table.masked() if table.decisions[column.name].rule.name == "null"} | set(table.part.lost if table.part else ())
+    checks = []
+    for index in found:
+        names = sorted(nulled & set(index["worked_out"]))
+        if names:
+            checks.append(dict(index, told="the index %s, in which one NULL may meet another," % index["name"], expression=(
+                "NOT ((%s) AND num_nulls(%s) = 0 AND num_nulls(%s) > 0)" % (index["predicate"], index["keys"], ", ".join(map(quote_ident, names))))))
+    return checks
 
 
 def _indexed(index):

@@ -11,6 +11,7 @@ letters and digits in them, and words of last names.
 
 from __future__ import annotations
 
+import binascii
 import functools
 import re
 
@@ -30,6 +31,8 @@ ROOM = 256 * 1024  # bytes for the values of a column that are not looked at aga
 ROOMS = 8 * 1024 * 1024  # bytes for those of all columns of a table
 OBJECT = 100  # bytes that a value takes beside its own
 MOST_FOUND = 5  # places that are told
+AGAIN = 2  # times that a secret may be met in a sample: states, which everybody has one of, are met again and again
+READ = 30000  # runs of letters that JSON writes with backslashes whose reading is kept
 DEFINITIONS = "the schema"  # where something was found that is in no row
 # Rules whose masks may be raw values of others: to find one says nothing.
 ALIKE = ("number", "date", "inet", "keep", "postal_code", "digits_mask", "phone")
@@ -61,10 +64,10 @@ _SPACED = bytes(0x09 if byte in b"\t\n" else 0x5f if byte == 0x5c else byte if _
 _DIGIT, _NO_NUMBER, _JOINT = re.compile(rb"[0-9]"), re.compile(rb"[^0-9._+-]"), re.compile(rb"[._+-]")
 _ESCAPE = re.compile(rb"\\[^N]", re.DOTALL)  # as COPY writes them, less NULL
 # What JSON writes with a backslash, which COPY doubles: letters beyond ASCII, as PHP and Python do unless told otherwise, and ends of lines.
-_LETTERS = re.compile(rb"\\\\\\*u[0-9A-Fa-f]{4}(?:\\+u[0-9A-Fa-f]{4})*")
-_DIGITS = re.compile(rb"u([0-9A-Fa-f]{4})")
-_APART = {ord(character): " " for character in "\t\n\\"}  # what would end a field, or begin an escape
+_LETTERS = re.compile(rb"(\\\\\\*u[0-9A-Fa-f]{4}(?:\\+u[0-9A-Fa-f]{4})*)")
+_APART = bytes.maketrans(b"\t\n\\", b"   ")  # what would end a field, or begin an escape
 _END = re.compile(rb"\\\\\\*([bfnrt])([0-9A-Za-z@._+\-\x80-\xff]*)")
+_LETTERS_ONLY = re.compile(rb"[a-z\x80-\xff]+")
 
 
 def _spaced(data, codec="ascii"):
@@ -75,16 +78,40 @@ def _spaced(data, codec="ascii"):
     if b"\\" in data:
         if b"\\\\" in data:
             if b"\\\\u" in data:
-                data = _LETTERS.sub(lambda found: _unescaped(found.group(), codec), data)
-            data = _END.sub(rb" \1\2 \2", data)
+                parts = _LETTERS.split(data)  # what is between them, and they, in turn
+                parts[1::2] = map(_read(codec).__getitem__, parts[1::2])
+                data = b"".join(parts)
+            data = _both(data)
         data = _ESCAPE.sub(b" ", data)
     return data.translate(_SPACED)
 
 
-@functools.lru_cache(maxsize=1000)  # most of them come again and again
-def _unescaped(letters, codec):
-    text = bytes.fromhex(b"".join(_DIGITS.findall(letters)).decode("ascii")).decode("utf-16-be", "replace")  # some are two
-    return text.translate(_APART).encode(codec, "replace")
+class _Read(dict):
+    """{letters as JSON writes them: bytes of a codec}: most of them come again and again, and a dict is asked in C."""
+
+    def __init__(self, codec):
+        super().__init__()
+        self._codec = codec
+
+    def __missing__(self, letters):
+        if len(self) >= READ:
+            self.clear()
+        text = binascii.unhexlify(letters.translate(None, b"\\u")).decode("utf-16-be", "replace")  # some letters are two
+        found = self[letters] = text.encode(self._codec, "replace").translate(_APART)
+        return found
+
+
+_read = functools.lru_cache(maxsize=None)(_Read)
+
+
+def _both(data):
+    """Some bytes with a word behind what may be the end of a line, and with the same word and the letter before it; as sub() does it, but in C."""
+    parts = _END.split(data)  # what is between, the letter, the word
+    if len(parts) == 1:
+        return data
+    found = [b" "] * (2 * len(parts) - 1)
+    found[0::6], found[2::6], found[3::6], found[5::6] = parts[0::3], parts[1::3], parts[2::3], parts[2::3]
+    return b"".join(found)
 
 
 # How fields begin that the rule text makes: all of these words are harmless.
@@ -119,43 +146,49 @@ def _copied(text):
 
 
 def sources(session, tables):
-    """What there is to be looked for of the masked columns of tables (of a Plan), as a Residue takes it, and the names of those left out.
+    """What there is to be looked for of the masked columns of tables (of a Plan), as a Residue takes it, the names of those left out, and the texts that
+    rules put into rows, whoever they are of.
 
     The session is at the snapshot that the rows are dumped from.
     """
-    found, left_out = [], []
+    found, left_out, constants = [], [], []
     for table in tables:
         rows = None
         for column in table.masked():
             rule = table.decisions[column.name].rule
             name = "%s.%s.%s" % (table.relation["schema"], table.relation["name"], column.name)
+            constants += rule.constants()
             if rule.name in ALIKE or column.base in PLAIN or rule.name == "fixed" and column.array:
                 left_out.append(name)
             else:
                 rows = rows or _rows(session, table)
                 found.append({"name": name, "rule": rule.name, "query": _sample(rows, _values(column, rule), rule.always(column))})
-    return found, left_out
+    return found, left_out, constants
 
 
 def _values(column, rule):
-    """SQL for the texts in a column that a rule masks: several, where it is an array or an object."""
+    """SQL for the texts in a column that a rule masks, several where it is an array or an object, each with whether it says somebody however often it comes."""
     if column.array:
-        return "unnest(%s)::text" % column.value
+        return "unnest(%s)::text, true" % column.value
     if rule.name == "json":
-        parts = ((Column(path[-1], "text", "text", value="((%s)::jsonb #>> ARRAY[%s])" % (column.value, ", ".join(map(quote_literal, path)))), inner)
-                 for path, inner in rule.paths.items() if inner.name not in ALIKE)
-        return "unnest(ARRAY[%s]::text[])" % ", ".join(_telling(part, inner) for part, inner in parts)
-    return _telling(column, rule)
+        parts = [(Column(path[-1], "text", "text", value="((%s)::jsonb #>> ARRAY[%s])" % (column.value, ", ".join(map(quote_literal, path)))), inner)
+                 for path, inner in rule.paths.items() if inner.name not in ALIKE]
+        texts, surely = zip(*(_telling(part, inner) for part, inner in parts)) if parts else ((), ())
+        return "unnest(ARRAY[%s]::text[]), unnest(ARRAY[%s]::bool[])" % (", ".join(texts), ", ".join(surely))
+    return "%s, %s" % _telling(column, rule)
 
 
 def _telling(column, rule):
-    """SQL for the text in a column that a rule masks, NULL where it need not say anybody."""
-    text = "(%s)::text" % column.value
+    """SQL for the text in a column that a rule masks, NULL where it need not say anybody, and for whether it says somebody however often it comes."""
+    text = suspicion.as_it_stands(column.value)
     if rule.name != "fixed":
-        return text
-    surely = "" if column.base in TEXTS and suspicion.by_name_and_type(column) else " AND " + SURELY % {"v": text}
+        return text, "true"
+    surely = SURELY % {"v": text}
+    suspicious = column.base in TEXTS and suspicion.by_name_and_type(column)
     # A database that was filled from a sanitized dump has the value itself.
-    return "CASE WHEN %s <> (%s::%s)::text%s THEN %s END" % (text, quote_literal(rule["value"]), column.type, surely, text)
+    other = "%s <> (%s::%s)::text" % (text, quote_literal(rule["value"]), column.type)
+    told = "CASE WHEN %s THEN %s END" % (other if suspicious else "%s AND %s" % (other, surely), text)
+    return told, surely if suspicious else "true"
 
 
 def _rows(session, table):
@@ -179,9 +212,10 @@ def _rows(session, table):
 
 def _sample(rows, values, harmless):
     """A query for some values, less the one that is no value of anybody: a database that was filled from a sanitized dump has it."""
-    found = " UNION ALL ".join("(SELECT %s AS v FROM %s)" % (values, some) for some in rows)
-    return "SELECT DISTINCT left(v, %d) AS v FROM (%s) s WHERE v IS NOT NULL%s" % (
-        LONGEST, found, " AND v <> %s" % quote_literal(harmless) if harmless else "")
+    found = " UNION ALL ".join("(SELECT %s FROM %s)" % (values, some) for some in rows)
+    # A row may be in each of the samples.
+    return "SELECT %s AS v FROM (%s) s (v, surely) WHERE v IS NOT NULL%s GROUP BY 1 HAVING bool_or(surely) OR count(*) <= %d" % (
+        "left(%s, %d)" % (suspicion.as_it_stands("v"), LONGEST), found, " AND v <> %s" % quote_literal(harmless) if harmless else "", max(AGAIN, len(rows)))
 
 
 class _Seen:
@@ -210,12 +244,12 @@ class _Seen:
 class Residue:
     """What is looked for, and where it was found.
 
-    sources_ are [{name: of the column, rule: its name, query: for its values, as v}], accepted names of columns that may have any;
-    after learn() has asked for them, look() is given what is written. found has (name of the source, where) and bytes how much
-    was looked at.
+    sources_ are [{name: of the column, rule: its name, query: for its values, as v}], accepted names of columns that may have any,
+    constants texts that rules put into rows; after learn() has asked for values, look() is given what is written. found has
+    (name of the source, where) and bytes how much was looked at.
     """
 
-    def __init__(self, sources_, codec, accepted=()):
+    def __init__(self, sources_, codec, accepted=(), constants=()):
         self.sources = sources_
         self.found = set()
         self.left_out = []  # names of those that not all is looked for of, since there would be too much
@@ -227,8 +261,10 @@ class Residue:
         self._plain = set()  # those of words of plain letters
         self._impossible = set(FORMS)  # names of forms that nothing has that is looked for
         self._columns, self._seen = None, {}  # of the table that is looked at, and {place of a column: _Seen} of those with more than a word in a field
-        harmless = " ".join([LOREM, *MAILBOXES, *PREFIXES, *all_written()] + [word for locale in WORDS.values() for kind in locale.values() for word in kind])
-        self._harmless = {form for word in _spaced(harmless.encode(codec, "replace")).split() for form in (word, word.strip(b"._-+"))}
+        harmless = " ".join([LOREM, *MAILBOXES, *PREFIXES, *all_written(), *constants] + [
+            word for locale in WORDS.values() for kind in locale.values() for word in kind])
+        data = _spaced(_copied(harmless).encode(codec, "replace"), codec)
+        self._harmless = {form for word in data.split() for form in (word, word.strip(b"._-+"))}
 
     @property
     def values(self):
@@ -236,7 +272,10 @@ class Residue:
 
     def learn(self, session):
         for number, source in enumerate(self.sources):
-            for row in session.query_rows(source["query"], source["name"]):
+            rows = session.query_rows(source["query"], source["name"])
+            if source["rule"] == "fixed" and not any(row["v"] for row in rows):  # as where all of it are states
+                self.left_out.append(source["name"])
+            for row in rows:
                 if len(self._prints) >= MOST:
                     self.left_out.append(source["name"])
                     break
@@ -249,10 +288,14 @@ class Residue:
         parts = data.split()
         if len(copied) >= SHORTEST_VALUE and any(part not in self._harmless and not part.isdigit() for part in parts):
             self._add(number, data, self._words if data == parts[0] else self._wholes)
+            if _LETTERS_ONLY.fullmatch(data):
+                self._learn_plain(data)
         for part in parts:
             if not name and part.isalpha():  # a word as any other
                 continue
             part = part.strip(b"._-+")
+            if part in self._harmless:  # an address, too
+                continue
             local, at, _domain = part.partition(b"@")
             if at:
                 if len(part) >= SHORTEST_WORD:
@@ -264,7 +307,10 @@ class Residue:
                 continue
             self._add(number, part, self._words)
             if not coded and not (at and _JOINT.search(part)):
-                self._plain |= {_Print(hash(part)), _Print(hash(part + b"."))}
+                self._learn_plain(part)
+
+    def _learn_plain(self, word):
+        self._plain |= {_Print(hash(word)), _Print(hash(word + b"."))}
 
     def _add(self, number, data, prints):
         fingerprint = _Print(hash(data))

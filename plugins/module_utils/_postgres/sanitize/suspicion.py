@@ -103,7 +103,14 @@ def by_content(session, table, columns, estimate, forms=FORMS):
 def _has(column, form):
     """SQL for whether a value has a form; of an array, one of its elements."""
     name, form = quote_ident(column.name), quote_literal(form)
-    return "EXISTS (SELECT FROM unnest(%s) e (v) WHERE (e.v)::text ~ %s)" % (name, form) if column.array else "(%s)::text ~ %s" % (name, form)
+    if column.array:
+        return "EXISTS (SELECT FROM unnest(%s) e (v) WHERE %s ~ %s)" % (name, as_it_stands("e.v"), form)
+    return "%s ~ %s" % (as_it_stands(name), form)
+
+
+def as_it_stands(value):
+    """SQL for a value as a text that is what it is letter by letter: patterns are for no text to which upper and lower case are the same."""
+    return '((%s)::text COLLATE pg_catalog."C")' % value
 
 
 def fitting(column, rule):

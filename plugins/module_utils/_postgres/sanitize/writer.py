@@ -55,7 +55,7 @@ def write(task, heard, begun=None):
     """Do a task in a process of its own, and return what Residue.told() says; heard(word) has each of its words, begun(pgid) its process group.
 
     task: connection (the fields of a Connection), snapshot, encoding, compression, jobs, tables [[path of the file less its
-    suffix, query, name, [[name of a column, its residue.form()]]]], residue (sources, codec, accepted), schema (the path of a
+    suffix, query, name, [[name of a column, its residue.form()]]]], residue (what a Residue takes), schema (the path of a
     toc.dat to look at). Tables that come first are begun first. An error of it is raised.
     """
     from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import UNTOUCHED  # imports much that the program has no need of

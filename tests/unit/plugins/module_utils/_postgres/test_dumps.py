@@ -22,10 +22,10 @@ import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import (
-    clients, compression, configs, databases, dump_choice, guard, manifest, preflight, restore_source)
+    clients, compression, configs, databases, dump_choice, guard, manifest, money, preflight, restore_source)
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumping
 from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import Bucket, StoreError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, PostgresError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list import dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store_s3 import S3Store
@@ -450,6 +450,27 @@ def test_roles_that_a_dump_does_not_need_are_not_asked_for():
     wishes = types.SimpleNamespace(properties="dump")
     assert source._roles(types.SimpleNamespace(wishes=wishes), types.SimpleNamespace(query=query)) == [
         'Role "ann", which the dump needs, is not on this server.']
+
+
+def test_a_role_that_the_encoding_of_a_database_has_no_letters_for_is_missing():
+    def query(sql):
+        if "'\u0141ukasz'" in sql:
+            raise PostgresError("no such letter", "22P05")
+        return [{"name": "ann"}] if "'ann'" in sql else []
+
+    source = restore_source.DumpSource(types.SimpleNamespace(key="a", manifest={"roles": ["ann", "\u0141ukasz"], "owner": "shop"}))
+    restore = types.SimpleNamespace(wishes=types.SimpleNamespace(properties="dump"))
+    assert source._roles(restore, types.SimpleNamespace(query=query)) == [
+        'Role "%s", which the dump needs, is not on this server.' % role for role in ("shop", "\u0141ukasz")]
+
+
+@pytest.mark.parametrize("text, there", [
+    ("CREATE TABLE public.money (\n    money numeric NOT NULL,\n    b text\n);\n", False), ("CREATE TABLE a.b (\n    c money NOT NULL\n);\n", True),
+    ("CREATE UNLOGGED TABLE a.b (\n    x integer,\n    c money[]\n);\n", True), ("CREATE DOMAIN a.price AS money;\n", False),
+    ("CREATE TYPE a.pair AS (\n\tx a.\"old price\",\n\ty text\n);\nCREATE DOMAIN a.\"old price\" AS money;\nCREATE TABLE a.b (\n    c a.pair\n);\n", True),
+    ("CREATE DOMAIN a.price AS money;\nCREATE TABLE a.b (\n    c a.price_list\n);\n", False)])
+def test_amounts_of_money_are_seen_by_what_tables_are_made_of(text, there):
+    assert money.in_tables("--\n\n" + text) is there
 
 
 @pytest.mark.parametrize("said, fine", [("C", True), (None, True), ("C -c role=postgres", False)])

@@ -180,6 +180,35 @@ def test_what_JSON_writes_otherwise_is_read_too(written, known, codec):
         assert looked_for.found == {("source", "a")}, text
 
 
+def test_what_rules_put_into_rows_is_no_raw_value():
+    form, fixed = "$newhash2$v=19$m=65536,t=4,p=1$%s$%s", "Shop.Team@mail.example"
+    known, raw = form % ("a25vd24x", "a25vd25oYXNoMQ"), form % ("cmF3c2FsdDE", "cmF3aGFzaDE")
+    looked_for = residue.Residue([{"name": "source"}], "utf-8", (), [known, fixed, "one\ntwo-34567"])
+    for value in (raw, fixed, "two-34567"):  # addresses of a fixed value are those of somebody else at times
+        looked_for._learn(0, value, False)
+    looked_for.look(("%s\n%s\n%s\n" % (known, fixed, copied("one\ntwo-34567"))).encode(), [["c", None]])
+    assert looked_for.found == set()
+    looked_for.look(b"it was cmF3c2FsdDE\n", [["c", None]])
+    assert looked_for.found == {("source", "c")}
+
+
+def test_the_names_of_hashers_are_no_raw_values():
+    looked_for = residue.Residue([{"name": "source"}], "utf-8")
+    for hasher in ("argon2id", "argon2i", "bcrypt_sha256", "bcrypt-sha256", "pbkdf2_sha512", "pbkdf2-sha256", "pbkdf2-sha512", "sha512_crypt"):
+        looked_for._learn(0, "$%s$rawhash-%s" % (hasher, hasher), False)
+        looked_for.look(b"by %s\n" % hasher.encode(), [["c", None]])
+    assert looked_for.found == set()
+
+
+def test_a_plain_word_that_is_a_whole_value_may_be_called_as_a_column_is():
+    looked_for = residue.Residue([{"name": "source"}], "utf-8")
+    looked_for._learn(0, "Verified", False)
+    looked_for.look_at_schema(b"verified boolean, -- if verified.")
+    assert looked_for.found == set()
+    looked_for.look(b"verified\n", [["c", None]])
+    assert looked_for.found == {("source", "c")}
+
+
 def test_nothing_is_kept_of_what_is_looked_for():
     looked_for = residue.Residue([{"name": "source"}], "utf-8")
     looked_for._learn(0, "Raw Rawson, raw-12345, raw@mail.example", True)
