@@ -72,8 +72,10 @@ def test_only_what_this_run_has_restored_is_put_in_its_place_without_being_sanit
 
 @pytest.mark.parametrize("adopt", [True, False])
 def test_who_could_not_stop_the_services_is_told_how_to_go_on_with_what_is_to_be_adopted(repository, adopt):
-    said = (repository.root / "roles" / "database" / "tasks" / "swap.yml").read_text(encoding="utf-8")
-    hint = jinja2.Template(re.search(r"database_restore with(.*?)does it", said, re.DOTALL).group(1)).render(database_only_put=False, database_adopt=adopt)
-    assert hint.split() == ["-e", "source=:ready"] + ["-e", "adopt=true"] * adopt
+    swap = yaml.safe_load((repository.root / "roles" / "database" / "tasks" / "swap.yml").read_text(encoding="utf-8"))[1]
+    again = jinja2.Template(swap["vars"]["database_again"]).render(database_only_put=False, database_adopt=adopt)
+    assert again.split() == ["database_restore", "with", "-e", "source=:ready"] + ["-e", "adopt=true"] * adopt
+    hints = [task["ansible.builtin.assert"]["fail_msg"] for task in swap["block"] if "ansible.builtin.assert" in task]
+    assert len(hints) == 2 and all("{{ database_again }}" in hint for hint in hints)
     restore = yaml.safe_load((repository.root / "playbooks" / "database_restore.yml").read_text(encoding="utf-8"))[1]
     assert restore["tasks"][0]["vars"]["database_adopt"] == "{{ adopt | default(false, true) | bool }}"
