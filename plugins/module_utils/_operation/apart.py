@@ -18,7 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.account import a
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import require_room
 from ansible_collections.slipway.app.plugins.module_utils._release.shared import make_writable
-from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
+from ansible_collections.slipway.app.plugins.module_utils._release.store import APART, ReleaseStore
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import DIGITS
 
 
@@ -35,7 +35,8 @@ def require_apart(runtime, check=False):
     if not check:
         with ReleaseStore(runtime.root).apart():
             pass
-    _require_room(runtime)
+    if not os.path.lexists(os.path.join(releases, APART)):  # else it has the room that the next copy will have
+        _require_room(runtime)
 
 
 @contextlib.contextmanager
@@ -59,7 +60,7 @@ def _require_room(runtime):
     for folder, folders, names in os.walk(runtime.release.path):
         files += len(folders) + len(names)
         for name in names:
-            with contextlib.suppress(FileNotFoundError):  # the live application is at work there
+            with contextlib.suppress(OSError):  # the live application is at work there; what cannot be read is told when it is copied
                 size += os.lstat(os.path.join(folder, name)).st_size
     require_room(os.path.dirname(runtime.release.path), size, files)
 
@@ -92,7 +93,7 @@ def _copy_outline(runtime, top, path):
                 target = os.readlink(os.path.join(folder, name))
             except OSError:
                 continue  # no link
-            if os.path.normpath(os.path.join(folder, target)).startswith(shared):
+            if os.path.realpath(os.path.join(folder, target)).startswith(shared):
                 os.symlink(target, os.path.join(copied, name))
 
 

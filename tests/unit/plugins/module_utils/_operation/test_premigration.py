@@ -178,12 +178,15 @@ def test_what_it_writes_to_a_shared_path_in_a_folder_of_its_own_stays(migration,
     for folder in ("storage/framework/views", "../../shared/storage/app"):
         (release / folder).mkdir(parents=True)
     (release / "storage" / "framework" / "views" / "one").write_text("cached")
-    for name, target in (("app", "../../../shared/storage/app"), ("live", str(release / "var")), ("code", "../code"), ("root", "../../../shared")):
+    (tmp_path / "alias").symlink_to("shared")
+    for name, target in (("app", "../../../shared/storage/app"), ("also", str(tmp_path / "alias" / "storage" / "app")), ("live", str(release / "var")),
+                         ("code", "../code"), ("root", "../../../shared")):
         (release / "storage" / name).symlink_to(target)
     one = migration(LISTENS, release, STORE, ["storage", "var/cache"], DATABASE_URL="postgres://db/shop")
     one.require_possible()
     one.run("shop__new")
-    assert (tmp_path / "shared" / "storage" / "app" / "kept").read_text() == str(["storage/app", "storage/framework", "storage/framework/views"])
+    assert (tmp_path / "shared" / "storage" / "app" / "kept").read_text() == str(
+        ["storage/also", "storage/app", "storage/framework", "storage/framework/views"])
 
 
 @pytest.mark.parametrize("make", [lambda path: path.symlink_to("var"), lambda path: path.write_text("")], ids=["link", "file"])
