@@ -146,9 +146,8 @@ def main():
     story = Story()
     print(story.paint("1", "Slipway demo: a web shop is upgraded while its customers order"))
     stop_finished(story.say)
-    LABS.mkdir(exist_ok=True)
     directory = LABS / time.strftime("%H%M%S-{}".format(os.getpid()))
-    directory.mkdir()
+    directory.mkdir(parents=True)
     lab = Lab(directory)
     with open(directory / "running", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

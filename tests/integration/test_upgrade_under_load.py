@@ -70,6 +70,13 @@ def test_an_upgrade_needs_no_module_where_a_deployment_was(upgraded):
     assert [line for line in upgraded.result.output.splitlines() if "Using module file" in line and "operation_step.py" in line] == []
 
 
+def test_an_upgrade_takes_at_most_ten_rounds(upgraded):
+    """A round is a task for which any host ran a command."""
+    tasks = re.split(r"^TASK \[", upgraded.result.output, flags=re.MULTILINE)[1:]
+    rounds = [task.partition("]")[0] for task in tasks if re.search(r"^<\w+> EXEC ", task, re.MULTILINE)]
+    assert 2 < len(rounds) <= 10, rounds
+
+
 def test_no_patch_comes_along(upgraded):
     """Not what the release before contained, nor what was kept until it was reverted, nor what was dropped."""
     assert [where(upgraded, name) for name in ("news.txt", "note.txt", "late.txt")] == [[], [], []]
