@@ -54,6 +54,7 @@ EXAMPLES = r"""
   slipway.app.console:
     root: /srv/shop
     command: [oro:sanitize:dump-sql]
+    environment: prod
   register: printed
 
 - name: Make rules of them
