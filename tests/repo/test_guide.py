@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, expand_text
+from ansible_collections.slipway.app.plugins.module_utils._config.profiles.oro import ORO
 from ansible_collections.slipway.app.plugins.module_utils._config.schema import validate
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS
 
@@ -47,6 +48,15 @@ def example(guide):
 
 def test_the_example_is_valid(example):
     validate(example, "the example")
+
+
+def test_the_example_of_oro_says_no_address_for_all_environments(guide):
+    """Who copies it would not be asked for one in any other."""
+    example = yaml.safe_load(re.search(r"code-block:: yaml\n\n((?:    .*\n|\n)+)", guide[guide.index("\nThe profile oro\n"):]).group(1))
+    validate(example, "the example")
+    placeholders = {name for text in ORO["adopt"]["sql"] for name in re.findall(r"{(\w+)}", text)}
+    assert placeholders and not placeholders & set(example["variables"])
+    assert all("``%s`` in ``slipway_variables``" % name in guide for name in placeholders)
 
 
 def test_examples_of_modules_run_the_application_as_playbooks_do(example, module_docs):
