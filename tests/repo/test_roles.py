@@ -12,6 +12,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.slipway.app.plugins.module_utils._config.profiles import DEBUG_SWITCHES, PROFILES
+from ansible_collections.slipway.app.plugins.module_utils._operation.debugging import OFF
 
 OMITTED = "(omitted)"
 
@@ -130,6 +131,14 @@ def test_profiles_say_the_same_of_debugging_to_hosts_and_to_operations(repositor
     for profile, switches in DEBUG_SWITCHES.items():
         assert tuple(repository.yaml("roles/host/vars/profiles/%s.yml" % profile)["__host_debug_variables"]) == switches
     assert set(DEBUG_SWITCHES) == set(PROFILES)
+
+
+@pytest.mark.parametrize("values, on", [((*OFF, *map(str.upper, OFF), " no ", 0, False, None), False), (("1", "true", "yes", "dev", 1, True), True)], ids=["off", "on"])
+def test_a_switch_is_off_to_hosts_by_the_words_by_which_it_is_to_operations(repository, values, on):
+    expression = repository.yaml("roles/host/tasks/profile.yml")[-1]["vars"]["__host_debugging"]
+    for value in values:
+        variables = {"host_environment": "prod", "host_environment_variables": {"APP_DEBUG": value, "PORT": "1"}, "__host_debug_variables": ["APP_DEBUG"]}
+        assert Templar(loader=DataLoader(), variables=variables).template(trust_as_template(expression)) == (["APP_DEBUG"] if on else []), value
 
 
 def test_the_role_operation_is_used_without_a_condition_and_without_a_second_look_at_its_options(repository):
