@@ -46,6 +46,7 @@ def test_examples_are_tasks_one_can_copy(module_docs):
         if not any("slipway.app." + name in task for task in tasks):
             wrong.append("%s: no example calls slipway.app.%s" % (name, name))
         wrong += ["%s: an example has no name" % name for task in tasks if "name" not in task]
+        wrong += ["%s: '%s' does nothing in check mode" % (name, task["name"]) for task in tasks if task.get("check_mode")]
     assert wrong == []
 
 
