@@ -108,6 +108,9 @@ EXAMPLES = r"""
   slipway.app.service:
     root: /srv/shop
     roles: [app, leader]
+    environment: prod
+    variables:
+      port: 8000
     state: restarted
     environment_variables:
       DATABASE_URL: "{{ vault_database_url }}"
@@ -116,6 +119,9 @@ EXAMPLES = r"""
   slipway.app.service:
     root: /srv/shop
     roles: [consumer]
+    environment: prod
+    variables:
+      port: 8000
     state: stopped
     kinds: [consumer]
     drain: 120
@@ -129,6 +135,9 @@ EXAMPLES = r"""
   slipway.app.service:
     root: /srv/shop
     roles: [app, consumer, leader]
+    environment: prod
+    variables:
+      port: 8000
     state: stopped
     operation: move-the-disk
 
@@ -136,6 +145,9 @@ EXAMPLES = r"""
   slipway.app.service:
     root: /srv/shop
     roles: [app, consumer, leader]
+    environment: prod
+    variables:
+      port: 8000
     state: resumed
     operation: move-the-disk
 """
