@@ -32,6 +32,7 @@ SQL = """BEGIN;
 ALTER TABLE "shop_order" ADD COLUMN "number" text NULL;
 COMMIT;
 """
+READ_ONLY = "-c default_transaction_read_only=on"
 
 
 @pytest.fixture
@@ -40,8 +41,9 @@ def ask(application):
 
     number = itertools.count(1)
 
-    def asked(migrations, migrate=("true",), private=None):
-        application.release({}, next(number), private=private, migrations=migrations, commands={"migrate": list(migrate)})
+    def asked(migrations, migrate=("true",), private=None, environment=None):
+        application.release({}, next(number), private=private, migrations=migrations, commands={"migrate": list(migrate)},
+                            environment=environment or {})
         return pending(open_runtime({"root": application.root, "environment": None, "variables": {}, "python": None}))
 
     return asked
@@ -117,6 +119,16 @@ def test_data_fixtures_of_oro_are_migrations_of_code(ask, php):
     nothing = ask(php("List of migrations:\n", ""))
     assert nothing["migrations"] == [] and nothing["problem"] is None
     assert "exit status 3" in ask(php("List of migrations:\n", "", 3))["problem"]
+
+
+def test_what_reads_cannot_write(ask):
+    """Django runs code that is inside of SeparateDatabaseAndState when it is asked for the SQL, so the session must not allow it."""
+    said = ["sh", "-c", "echo $PGOPTIONS"]
+    found = ask({"pending": said, "pattern": "(?P<list>.*)", "sql": [*said[:2], "echo \"$0\"; " + said[2], "{list}"]})["migrations"][0]
+    assert (found["name"], found["sql"]) == (READ_ONLY, READ_ONLY + "\n" + READ_ONLY + "\n")
+    own = {"PGOPTIONS": "-c search_path=mine -c default_transaction_read_only=off"}
+    [one] = ask({"sql": ["printenv", "PGOPTIONS"]}, environment=own)["migrations"]
+    assert one["sql"] == "%s %s\n" % (own["PGOPTIONS"], READ_ONLY)  # of two the last counts
 
 
 def test_a_migration_whose_sql_cannot_be_had_is_there_with_the_reason(ask):
