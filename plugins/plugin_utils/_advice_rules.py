@@ -32,7 +32,8 @@ REASONS = {
     "rewrite": ("every row of %(what)s (%(size)s) is written anew while nobody can read or write it",
                 "add the column without it, set the default for new rows, fill the old rows in batches"),
     "index": ("nobody can write to %(what)s (%(size)s) while the index is built",
-              "CREATE INDEX CONCURRENTLY, outside of a transaction (Django: AddIndexConcurrently and atomic = False)"),
+              "CREATE INDEX CONCURRENTLY, outside of a transaction (Django: AddIndexConcurrently and atomic = False), between SET lock_timeout"
+              " = '10min' and RESET lock_timeout: it waits for every transaction that is older"),
     "scan": ("nobody can write to %(what)s (%(size)s) while all its rows are checked",
              "add the constraint NOT VALID, and VALIDATE CONSTRAINT in a migration after that"),
     "constraint": ("the old release does not know the rule, so its writes to %(what)s may be refused",
@@ -48,8 +49,9 @@ REASONS = {
     "lock": ("nobody can write to %(what)s%(of_size)s while it is locked", "let the application lock rows, or use maintenance mode"),
     "held-lock": ("nobody can write to %(what)s, which the transaction has locked, while %(size)s is read",
                   "commit before it: what reads much, or checks rows, belongs into a migration of its own, or before what locks"),
-    "lock-timeout": ("users wait behind it for as long as it waits for a lock: it sets lock_timeout to %(what)s",
-                     "leave lock_timeout to Slipway (slipway_lock_timeout), or set it to seconds"),
+    "lock-timeout": ("users wait behind it for as long as it waits for a lock: lock_timeout is set to %(what)s",
+                     "leave lock_timeout to Slipway (slipway_lock_timeout), or set it to seconds; where only what is CONCURRENTLY, outside of a"
+                     " transaction, comes before RESET lock_timeout, it may be more"),
     "access": ("the old release may lose its access to %(what)s", "take access away in the release after the one that needs it"),
     "behaviour": ("what the old release reads from or writes to %(what)s changes without its knowing",
                   "add a new one under another name, and drop the old one in a later release"),
@@ -101,10 +103,24 @@ def rule(*kinds):
 def judge(statement, world):
     """Everything that speaks against a statement, as (reason, what, size)."""
     kind = type(statement).__name__
+    if kind != "VariableSetStmt" and not _is_concurrent(statement):  # behind what is CONCURRENTLY nobody waits
+        yield from impatient(world)
     if kind in RULES:
         yield from RULES[kind](statement, world) or ()
     else:
         yield "unknown", "a statement of this kind (%s)" % kind, None
+
+
+def impatient(world):
+    """That users may wait behind what follows, which is said once."""
+    if world.lock_timeout is not None:
+        yield "lock-timeout", world.lock_timeout, None
+    world.lock_timeout = None
+
+
+def _is_concurrent(statement):
+    kind = type(statement).__name__
+    return kind in ("IndexStmt", "DropStmt") and statement.concurrent or kind == "ReindexStmt" and option(statement, "concurrently", "params")
 
 
 def option(statement, name, holder="options"):
@@ -607,13 +623,14 @@ def default_privileges(statement, world):
 
 @rule("VariableSetStmt")
 def setting(statement, world):
-    back = statement.kind.name in ("VAR_RESET", "VAR_SET_DEFAULT")  # to what the session began with
+    back = statement.kind.name in ("VAR_RESET", "VAR_SET_DEFAULT", "VAR_RESET_ALL")  # to what the session began with
     if statement.name in ("search_path", "session_replication_role") or (statement.name in ("role", "session_authorization") and not back):
         yield "unknown", "what follows another %s" % statement.name, None
-    elif statement.name == "lock_timeout" and not back:
+    elif statement.name == "lock_timeout" or statement.kind.name == "VAR_RESET_ALL":
         value = [getattr(item.val, "sval", getattr(item.val, "ival", getattr(item.val, "fval", ""))) for item in statement.args or ()]
-        if not _brief(value[0] if value else ""):
-            yield "lock-timeout", str(value[0] if value else "something else"), None
+        world.lock_timeout = None if back or _brief(value[0] if value else "") else str(value[0] if value else "something else")
+        if world.in_transaction or statement.is_local:
+            yield from impatient(world)
 
 
 def _brief(value):

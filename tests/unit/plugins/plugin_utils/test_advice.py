@@ -156,6 +156,9 @@ SAFE = """
     CLUSTER small USING i
     BEGIN; SET lock_timeout = '5s'; SET LOCAL statement_timeout = 0; SAVEPOINT a; COMMIT
     SET LOCAL lock_timeout = 2000; SET lock_timeout TO '1 min'; SET lock_timeout TO DEFAULT; RESET lock_timeout
+    SET lock_timeout = 0; CREATE INDEX CONCURRENTLY i ON big (n); RESET lock_timeout; ALTER TABLE big ADD a int
+    SET lock_timeout = '10min'; SET statement_timeout = 0; CREATE INDEX CONCURRENTLY i ON big (n); DROP INDEX CONCURRENTLY i; SET lock_timeout = '5s'
+    SET lock_timeout = 0; REINDEX TABLE CONCURRENTLY big; RESET ALL
     RESET ROLE; RESET SESSION AUTHORIZATION; SET TIME ZONE 'UTC'
     SELECT 1
     SELECT setval(pg_get_serial_sequence('big', 'id'), coalesce(max(id), 1)) FROM big
@@ -410,6 +413,10 @@ UNSAFE = """
     SET lock_timeout = '2h' => lock-timeout
     SET lock_timeout = 60001 => lock-timeout
     SET lock_timeout FROM CURRENT => lock-timeout
+    SET lock_timeout = 0; CREATE INDEX CONCURRENTLY i ON big (n) => lock-timeout
+    SET lock_timeout = 0; CREATE INDEX CONCURRENTLY i ON big (n); ALTER TABLE small ADD a int; RESET lock_timeout => lock-timeout
+    BEGIN; SET lock_timeout = 0; RESET lock_timeout; COMMIT => lock-timeout
+    SET LOCAL lock_timeout = 0; RESET lock_timeout => lock-timeout
     SELECT set_config('lock_timeout', '0', false) => unknown
     BEGIN; CREATE TABLE fresh (a int); ROLLBACK => unknown
     COPY big TO PROGRAM 'true' => unknown
@@ -482,6 +489,12 @@ def test_a_lock_that_is_held_is_told_with_what_is_read_meanwhile():
     assert reason["statement"] == "ALTER TABLE big VALIDATE CONSTRAINT c"
 
 
+def test_a_lock_timeout_that_is_not_reset_is_told_of_the_migration_that_sets_it():
+    advice = advise(facts("SET lock_timeout = '2h'; CREATE INDEX CONCURRENTLY i ON big (n)", "ALTER TABLE small ADD a int"))["rolling"]
+    assert [(reason["migration"], reason["rule"]) for reason in advice] == [("shop.0001", "lock-timeout")]
+    assert "lock_timeout is set to 2h" in advice[0]["why"] and "CONCURRENTLY" in advice[0]["instead"]
+
+
 def test_a_temporary_table_hides_an_old_one_in_its_own_migration_only():
     assert rules("CREATE TEMPORARY TABLE big (a int); TRUNCATE big", "DROP TABLE big") == ["drop"]
     assert rules("SELECT 1 AS a INTO TEMPORARY big; TRUNCATE big", "TRUNCATE big") == ["emptied"]
@@ -510,7 +523,8 @@ def test_a_reason_names_the_statement_the_cause_and_the_way_out():
     assert reason == {
         "rule": "index", "migration": "shop.0001", "statement": "CREATE INDEX i ON big (name)",
         "why": "nobody can write to big (5.0 GiB) while the index is built",
-        "instead": "CREATE INDEX CONCURRENTLY, outside of a transaction (Django: AddIndexConcurrently and atomic = False)"}
+        "instead": "CREATE INDEX CONCURRENTLY, outside of a transaction (Django: AddIndexConcurrently and atomic = False), between"
+                   " SET lock_timeout = '10min' and RESET lock_timeout: it waits for every transaction that is older"}
     assert sentence(reason).startswith("shop.0001: nobody can write to big (5.0 GiB) while the index is built [CREATE INDEX i ON big (name)]")
 
 
