@@ -64,6 +64,11 @@ CANNOT_JUDGE = ("unknown", "behaviour", "deleted", "unparsable", "unread", "code
 # Functions that are NULL where what they are given is.
 STRICT = {"lower", "upper", "md5", "length", "char_length", "octet_length", "btrim", "ltrim", "rtrim", "abs", "round", "date_trunc", "timezone",
           "jsonb_typeof", "array_length", "cardinality"}
+# Types that are no domains, as PostgreSQL and well-known extensions have them, beside those that are made by the migrations themselves.
+PLAIN = set("""bool boolean bit varbit bytea char bpchar varchar text name uuid int2 int4 int8 smallint int integer bigint oid float4 float8 real
+    numeric decimal money date time timetz timestamp timestamptz interval json jsonb jsonpath xml inet cidr macaddr macaddr8 tsvector tsquery
+    point line lseg box path polygon circle int4range int8range numrange tsrange tstzrange daterange int4multirange int8multirange
+    nummultirange tsmultirange tstzmultirange datemultirange citext hstore ltree geometry geography vector""".split())
 SERIAL = ("serial", "serial2", "serial4", "serial8", "smallserial", "bigserial")
 SHARE_LOCK = 5  # from this mode of LOCK TABLE on, writers wait
 PATIENCE = 60000  # milliseconds that a migration may let itself wait for a lock, with users behind it
@@ -219,6 +224,9 @@ def add_column(command, table, world):
     where, size = "%s.%s" % (table, name), world.size(table)
     if required and not has_default:
         yield "not-null", where, None
+    if size and _may_be_domain(column.typeName, world):
+        yield "unknown", "a column of the type %s, for which %s (%s) is written anew if it is a domain with a constraint," % (
+            name_of(column.typeName), table, size), None
     if size and (serial or "identity" in constraints or _stored(constraints.get("generated"), world) or _volatile(constraints.get("default"))):
         yield "rewrite", table, size
     if ("unique" in constraints or "primary" in constraints) and size:
@@ -227,6 +235,11 @@ def add_column(command, table, world):
         yield "scan", table, size
     if any(_binds_old_code(constraints[kind], kind, table, world, name) for kind in ("check", "unique", "foreign") if kind in constraints):
         yield "constraint", table, None
+
+
+def _may_be_domain(type_name, world):
+    name = name_of(type_name)
+    return not type_name.arrayBounds and name.rpartition(".")[2] not in PLAIN.union(SERIAL) and not world.is_new("type", name)
 
 
 def _is_null(expression):
@@ -249,7 +262,7 @@ def _volatile(default):
 
 
 def column_default(command, table, world):
-    if command.def_ is not None:
+    if command.def_ is not None and not _is_null(command.def_):
         if world.column(table, command.name):
             world.column(table, command.name)["default"] = True
         return
@@ -365,8 +378,14 @@ def add_identity(command, table, world):
         yield "constraint", "%s.%s" % (table, command.name), None
 
 
+def replica_identity(command, table, world):
+    """Where it is published and has none, or DEFAULT and no primary key, all who change or delete its rows are refused from then on."""
+    if command.def_.identity_type in ("n", "d"):
+        yield "unknown", "another replica identity of %s, which may be published," % table, None
+
+
 ALTERATIONS = {
-    "AddColumn": add_column, "ColumnDefault": column_default, "SetNotNull": set_not_null, "DropColumn": drop_column,
+    "AddColumn": add_column, "ReplicaIdentity": replica_identity, "ColumnDefault": column_default, "SetNotNull": set_not_null, "DropColumn": drop_column,
     "AlterColumnType": column_type, "AddConstraint": add_constraint, "AttachPartition": attach_partition,
     "DetachPartition": detach_partition, "ValidateConstraint": validate_constraint, "DetachPartitionFinalize": detach_partition, "AddIdentity": add_identity,
     "DropConstraint": lambda command, table, world: [("drop-constraint", "the constraint %s of %s" % (command.name, table), None)],
@@ -386,7 +405,7 @@ BESIDE_WRITERS = {"ValidateConstraint", "SetStatistics", "SetOptions", "ResetOpt
                   "DropCluster", "AttachPartition"}
 ALTERATIONS.update(dict.fromkeys(
     ("DropNotNull", "SetStatistics", "SetOptions", "ResetOptions", "SetStorage", "SetCompression", "ClusterOn",
-     "DropCluster", "SetRelOptions", "ResetRelOptions", "ReplicaIdentity", "NoForceRowSecurity", "DisableRowSecurity"), nothing))
+     "DropCluster", "SetRelOptions", "ResetRelOptions", "NoForceRowSecurity", "DisableRowSecurity"), nothing))
 
 
 @rule("IndexStmt")
@@ -501,7 +520,7 @@ def alter_domain(statement, world):
     if kind == "validate":
         yield "unknown", "the check of all tables that have the domain %s, to none of which anybody can write meanwhile," % name, None
         return
-    if kind == "default" and statement.def_ is not None:
+    if kind == "default" and statement.def_ is not None and not _is_null(statement.def_):
         return
     yield {"default": "no-default", "not null": "not-null", "drop": "drop-constraint"}.get(kind, "constraint"), "the domain " + name, None
 

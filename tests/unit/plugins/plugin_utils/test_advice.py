@@ -59,6 +59,10 @@ SAFE = """
     ALTER TABLE small ADD COLUMN a uuid DEFAULT gen_random_uuid()
     ALTER TABLE small ADD COLUMN a bigserial
     ALTER TABLE small ADD COLUMN a int GENERATED ALWAYS AS (n * 2) STORED
+    ALTER TABLE big ADD COLUMN a citext, ADD COLUMN b public.geometry(Point), ADD COLUMN c time with time zone, ADD COLUMN d double precision
+    CREATE TYPE mood AS ENUM ('good'); ALTER TABLE big ADD COLUMN a mood, ADD COLUMN b email[]
+    CREATE DOMAIN email AS text CHECK (value LIKE '%@%'); ALTER TABLE small ADD COLUMN a email
+    ALTER TABLE big REPLICA IDENTITY FULL; ALTER TABLE big REPLICA IDENTITY USING INDEX i
     ALTER TABLE big ALTER n SET DEFAULT 5
     ALTER TABLE big ALTER n DROP NOT NULL
     ALTER TABLE big ALTER n SET STATISTICS 500, ALTER note SET STORAGE EXTERNAL, SET (fillfactor = 90)
@@ -400,6 +404,13 @@ UNSAFE = """
     ALTER TABLE big DETACH PARTITION small => partition
     ALTER TABLE big DETACH PARTITION small CONCURRENTLY => partition
     ALTER TABLE big NO INHERIT small => partition
+    ALTER TABLE big ADD COLUMN a email => unknown
+    CREATE DOMAIN email AS text CHECK (value LIKE '%@%'); ALTER TABLE big ADD COLUMN a email => unknown
+    ALTER TABLE small REPLICA IDENTITY NOTHING => unknown
+    ALTER TABLE small REPLICA IDENTITY DEFAULT => unknown
+    ALTER TABLE small ALTER name SET DEFAULT NULL => no-default
+    ALTER TABLE small ADD a int; ALTER TABLE small ALTER a SET DEFAULT NULL::int; ALTER TABLE small ALTER a SET NOT NULL => not-null
+    ALTER DOMAIN d SET DEFAULT NULL => no-default
     CREATE PUBLICATION p FOR ALL TABLES => unknown
     CREATE PUBLICATION p FOR TABLES IN SCHEMA audit => unknown
     CREATE PUBLICATION p FOR TABLE small WITH (publish = 'insert, delete') => unknown
