@@ -191,7 +191,7 @@ def _invalid(site):
 
     try:
         names = invalid_indexes(site.connection(), site.params["database"]["login_db"])
-    except SlipwayError:
+    except (SlipwayError, OSError):
         return ""  # the migration's own words say more
     drops = " ".join("DROP INDEX CONCURRENTLY IF EXISTS %s;" % name for name in names)
     return drops and (" There are indexes that are not valid, as CREATE INDEX CONCURRENTLY leaves them when it fails: each write maintains them,"

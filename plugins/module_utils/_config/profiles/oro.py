@@ -26,8 +26,8 @@ INSTALL = [
     "--formatting-code={formatting_code}"]
 
 # What the platform prints of a load becomes SQL: the names of migrations become comments, and each query ends with a semicolon. A query
-# begins behind four blanks, and is as many lines as its author wrote; the first words of a line tell whether it goes on or another one
-# begins. In doubt another one: what is no statement then is unsafe. Below a query are its parameters, below all what time it took.
+# begins behind four blanks or more, and is as many lines as its author wrote; the first word of a line tells whether it goes on or
+# another one begins. In doubt another one: what is no statement then is unsafe. Below a query are its parameters, below all what time it took.
 # What the platform itself does at every load (own) is no migration, as long as it only reads, notes what it has loaded, or
 # refreshes caches and the configuration of entities.
 READ_PLAN = r"""
@@ -43,17 +43,20 @@ function unfinished(    t, first) {
     if (t ~ /^WITH / && t ~ /[)]$/ && t !~ /[)][ \n]+(SELECT|INSERT|UPDATE|DELETE|MERGE)[ \n]/) return 1
     return gsub(/'/, "&", t) % 2 || gsub(/[$][A-Z_]*[$]/, "&", t) % 2 || gsub(/[(]/, "&", t) > gsub(/[)]/, "&", t)
 }
-function begins(    first) {
-    if ($0 !~ /^    [-A-Za-z\/]/ || unfinished()) return 0
-    if (mixed($1)) return 1
+function among(words) { return index(" " words " ", " " first " ") }
+function begins() {
+    if ($0 !~ /^    / || unfinished()) return 0
+    if ($0 ~ /^    [A-Za-z]/ && mixed($1)) return 1
     first = toupper($1); sub(/[^A-Z].*/, "", first)
     if (first == "SET") return toupper(text) !~ /UPDATE|ALTER/
-    return first == "" || !index(" FROM WHERE AND OR VALUES ON USING RETURNING LEFT RIGHT FULL INNER CROSS NATURAL JOIN ORDER GROUP HAVING " \
-        "LIMIT OFFSET UNION EXCEPT INTERSECT FOR CASE WHEN THEN ELSE END AS IN IS NOT LIKE BETWEEN ADD REFERENCES DEFAULT CASCADE ", " " first " ")
+    if (first == "DO") return toupper(text) !~ /CONFLICT/
+    if (among("SELECT INSERT UPDATE DELETE MERGE WITH CREATE ALTER DROP TRUNCATE COMMENT GRANT REVOKE LOCK")) return 1
+    return $0 ~ /^    [-A-Za-z\/]/ && !among("FROM WHERE AND OR VALUES ON USING RETURNING LEFT RIGHT FULL INNER CROSS NATURAL JOIN ORDER GROUP " \
+        "HAVING LIMIT OFFSET UNION EXCEPT INTERSECT FOR CASE WHEN THEN ELSE END AS IN IS NOT LIKE BETWEEN ADD REFERENCES DEFAULT CASCADE")
 }
 function put() {
     sub(/^[ \n]+/, "", text); sub(/[; \n]+$/, "", text)
-    if (own && (text ~ /^SELECT [^(]+$/ || text ~ /^INSERT INTO oro_migrations / || text ~ /^Refresh extend entity (cache|configs)$/ ||
+    if (own && (text ~ /^SELECT [^(;]+$/ || text ~ /^INSERT INTO oro_migrations [^;]+$/ || text ~ /^Refresh extend entity (cache|configs)$/ ||
                 text ~ /^(Update entity configs|Warm up entity configs cache)$/)) text = ""
     if (text != "") { if (heading != "") print heading; heading = ""; print text (text ~ /--[^\n]*$/ ? "\n;" : ";") }
     text = ""

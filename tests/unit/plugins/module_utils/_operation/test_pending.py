@@ -155,8 +155,11 @@ def test_what_oros_own_migrations_change_is_kept(ask, php):
     index = "    CREATE INDEX oro_idx_a_note ON a (note)\n"
     [one] = ask(php(NOTHING.replace("UpdateExtendIndicesMigration\n", "UpdateExtendIndicesMigration\n" + index), ""))["migrations"]
     assert one["name"].endswith("UpdateExtendIndicesMigration") and one["sql"].strip() == index.strip() + ";"
-    [one] = ask(php(NOTHING.replace("Update entity configs", "SELECT setval('a', 1)"), ""))["migrations"]
-    assert one["sql"].strip() == "SELECT setval('a', 1);"
+    for query in ("SELECT setval('a', 1)", "SELECT 1; DROP TABLE a", "INSERT INTO oro_migrations SELECT 1; DROP TABLE a"):
+        [one] = ask(php(NOTHING.replace("Update entity configs", query), ""))["migrations"]
+        assert one["sql"].strip() == query + ";"
+    [one] = ask(php(NOTHING.replace("Update entity configs", "SELECT a FROM b\n            UPDATE c SET d = 1"), ""))["migrations"]
+    assert one["sql"].strip() == "UPDATE c SET d = 1;"
 
 
 @pytest.mark.parametrize("query", [
@@ -170,10 +173,13 @@ def test_what_oros_own_migrations_change_is_kept(ask, php):
     "CREATE TABLE acme_new AS\n    SELECT 1",
     "ALTER TABLE acme_demo\n    ADD a INT,\n    DROP b",
     "update acme_demo\n    set note = 'it\n    is'",
+    "INSERT INTO acme_demo (id) VALUES (1)\n    ON CONFLICT (id)\n    DO UPDATE\n    SET id = 2",
+    "        DELETE FROM acme_demo\n        WHERE id IN (\n            SELECT 1\n        )",  # a heredoc that keeps its indent
+    "\n            UPDATE acme_demo\n            SET note = 'a'\n        ",
 ])
 def test_a_query_of_oro_on_several_lines_is_one_statement(ask, php, query):
     [one] = ask(php(printed("ALTER TABLE a ADD b INT", query, "DROP TABLE c", "Update the notes of all", "DROP TABLE d"), ""))["migrations"]
-    assert one["sql"] == "\nALTER TABLE a ADD b INT;\n%s;\nDROP TABLE c;\nUpdate the notes of all;\nDROP TABLE d;\n" % query
+    assert one["sql"] == "\nALTER TABLE a ADD b INT;\n%s;\nDROP TABLE c;\nUpdate the notes of all;\nDROP TABLE d;\n" % query.strip()
 
 
 def test_parameters_of_oro_are_no_statements(ask, php):
