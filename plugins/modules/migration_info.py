@@ -14,6 +14,8 @@ description:
   - Returns the migrations that a release has and its database lacks, as SQL, and says which statements are not safe while
     another release goes on serving, why, and what is safe instead.
   - The release says in C(slipway.yml) under C(migrations) how they are read; for the profile C(django) its profile does.
+  - Nothing is changed. The release's commands read in sessions that cannot write, by C(default_transaction_read_only) in C(PGOPTIONS), which
+    clients on libpq read (psycopg, C(psql), PHP's pdo_pgsql) unless their connection has C(options) of its own.
   - A statement that cannot be judged counts as unsafe.
   - The database tells how big the tables are that the migrations speak of; without O(database) every table counts as big.
 extends_documentation_fragment:

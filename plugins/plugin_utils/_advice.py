@@ -21,7 +21,7 @@ from ansible.errors import AnsibleError
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import statements
 from ansible_collections.slipway.app.plugins.module_utils._postgres.tables import BIG_TABLE
-from ansible_collections.slipway.app.plugins.plugin_utils._advice_rules import CANNOT_JUDGE, REASONS, judge
+from ansible_collections.slipway.app.plugins.plugin_utils._advice_rules import CANNOT_JUDGE, REASONS, impatient, judge
 from ansible_collections.slipway.app.plugins.plugin_utils._advice_world import World
 
 MODES = ("maintenance", "rolling", "source")
@@ -84,6 +84,7 @@ def _of_migration(migration, world):
         else:
             found += [_judged(name, text, *judgement) for judgement in judge(statement, world)]
             world.end_statement()
+    found += [_judged(name, "", *judgement) for judgement in impatient(world)]  # all that follows may have the same session
     world.end_session()
     if migration.get("compatible"):
         found = [reason for reason in found if reason["rule"] not in CANNOT_JUDGE]

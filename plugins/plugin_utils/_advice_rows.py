@@ -78,15 +78,28 @@ def _changed(statement, world):
         size = None  # said already
     elif kind == "DeleteStmt" or any(item.commandType.name == "CMD_DELETE" for item in getattr(statement, "mergeWhenClauses", None) or ()):
         yield "deleted", table, None  # a condition says which rows, not whether anybody still needs them
+    yield from _other_values(statement, table, world)
     if not _bounded(where, statement.relation, alone=not _sources(statement)):
         world.lock(table)
         if size:
             yield "all-rows", table, size
 
 
+def _other_values(statement, table, world):
+    """Which columns that were there have other values afterwards, in rows of which the old release knows."""
+    kind = type(statement).__name__
+    updates = [statement] if kind in ("UpdateStmt", "OnConflictClause") else [
+        item for item in getattr(statement, "mergeWhenClauses", None) or () if item.commandType.name == "CMD_UPDATE"]
+    names = [target.name for update in updates for target in update.targetList or ()]
+    old = sorted({name for name in names if world.column(table, name) is None})
+    if old and not world.is_new("table", table):
+        yield "behaviour", "%s of %s" % (", ".join(old), table), None
+
+
 def _changed_instead(statement, whole, world):
     """ON CONFLICT DO UPDATE is an UPDATE of as many rows as are inserted."""
     table, source = table_of(statement.relation), statement.selectStmt
+    yield from _other_values(statement.onConflictClause, table, world)
     if statement.onConflictClause.action.name != "ONCONFLICT_UPDATE" or source is None or source.valuesLists or _is_few(source):
         return
     size = None if world.is_new("table", table) else world.size(table)

@@ -32,7 +32,8 @@ REASONS = {
     "rewrite": ("every row of %(what)s (%(size)s) is written anew while nobody can read or write it",
                 "add the column without it, set the default for new rows, fill the old rows in batches"),
     "index": ("nobody can write to %(what)s (%(size)s) while the index is built",
-              "CREATE INDEX CONCURRENTLY, outside of a transaction (Django: AddIndexConcurrently and atomic = False)"),
+              "CREATE INDEX CONCURRENTLY, outside of a transaction (Django: AddIndexConcurrently and atomic = False), between SET lock_timeout"
+              " = '10min' and RESET lock_timeout: it waits for every transaction that is older"),
     "scan": ("nobody can write to %(what)s (%(size)s) while all its rows are checked",
              "add the constraint NOT VALID, and VALIDATE CONSTRAINT in a migration after that"),
     "constraint": ("the old release does not know the rule, so its writes to %(what)s may be refused",
@@ -48,8 +49,9 @@ REASONS = {
     "lock": ("nobody can write to %(what)s%(of_size)s while it is locked", "let the application lock rows, or use maintenance mode"),
     "held-lock": ("nobody can write to %(what)s, which the transaction has locked, while %(size)s is read",
                   "commit before it: what reads much, or checks rows, belongs into a migration of its own, or before what locks"),
-    "lock-timeout": ("users wait behind it for as long as it waits for a lock: it sets lock_timeout to %(what)s",
-                     "leave lock_timeout to Slipway (slipway_lock_timeout), or set it to seconds"),
+    "lock-timeout": ("users wait behind it for as long as it waits for a lock: lock_timeout is set to %(what)s",
+                     "leave lock_timeout to Slipway (slipway_lock_timeout), or set it to seconds; where only what is CONCURRENTLY, outside of a"
+                     " transaction, comes before RESET lock_timeout, it may be more"),
     "access": ("the old release may lose its access to %(what)s", "take access away in the release after the one that needs it"),
     "behaviour": ("what the old release reads from or writes to %(what)s changes without its knowing",
                   "add a new one under another name, and drop the old one in a later release"),
@@ -62,6 +64,11 @@ CANNOT_JUDGE = ("unknown", "behaviour", "deleted", "unparsable", "unread", "code
 # Functions that are NULL where what they are given is.
 STRICT = {"lower", "upper", "md5", "length", "char_length", "octet_length", "btrim", "ltrim", "rtrim", "abs", "round", "date_trunc", "timezone",
           "jsonb_typeof", "array_length", "cardinality"}
+# Types that are no domains, as PostgreSQL and well-known extensions have them, beside those that are made by the migrations themselves.
+PLAIN = set("""bool boolean bit varbit bytea char bpchar varchar text name uuid int2 int4 int8 smallint int integer bigint oid float4 float8 real
+    numeric decimal money date time timetz timestamp timestamptz interval json jsonb jsonpath xml inet cidr macaddr macaddr8 tsvector tsquery
+    point line lseg box path polygon circle int4range int8range numrange tsrange tstzrange daterange int4multirange int8multirange
+    nummultirange tsmultirange tstzmultirange datemultirange citext hstore ltree geometry geography vector""".split())
 SERIAL = ("serial", "serial2", "serial4", "serial8", "smallserial", "bigserial")
 SHARE_LOCK = 5  # from this mode of LOCK TABLE on, writers wait
 PATIENCE = 60000  # milliseconds that a migration may let itself wait for a lock, with users behind it
@@ -101,10 +108,24 @@ def rule(*kinds):
 def judge(statement, world):
     """Everything that speaks against a statement, as (reason, what, size)."""
     kind = type(statement).__name__
+    if kind != "VariableSetStmt" and not _is_concurrent(statement):  # behind what is CONCURRENTLY nobody waits
+        yield from impatient(world)
     if kind in RULES:
         yield from RULES[kind](statement, world) or ()
     else:
         yield "unknown", "a statement of this kind (%s)" % kind, None
+
+
+def impatient(world):
+    """That users may wait behind what follows, which is said once."""
+    if world.lock_timeout is not None:
+        yield "lock-timeout", world.lock_timeout, None
+    world.lock_timeout = None
+
+
+def _is_concurrent(statement):
+    kind = type(statement).__name__
+    return kind in ("IndexStmt", "DropStmt") and statement.concurrent or kind == "ReindexStmt" and option(statement, "concurrently", "params")
 
 
 def option(statement, name, holder="options"):
@@ -203,6 +224,9 @@ def add_column(command, table, world):
     where, size = "%s.%s" % (table, name), world.size(table)
     if required and not has_default:
         yield "not-null", where, None
+    if size and _may_be_domain(column.typeName, world):
+        yield "unknown", "a column of the type %s, for which %s (%s) is written anew if it is a domain with a constraint," % (
+            name_of(column.typeName), table, size), None
     if size and (serial or "identity" in constraints or _stored(constraints.get("generated"), world) or _volatile(constraints.get("default"))):
         yield "rewrite", table, size
     if ("unique" in constraints or "primary" in constraints) and size:
@@ -211,6 +235,11 @@ def add_column(command, table, world):
         yield "scan", table, size
     if any(_binds_old_code(constraints[kind], kind, table, world, name) for kind in ("check", "unique", "foreign") if kind in constraints):
         yield "constraint", table, None
+
+
+def _may_be_domain(type_name, world):
+    name = name_of(type_name)
+    return not type_name.arrayBounds and name.rpartition(".")[2] not in PLAIN.union(SERIAL) and not world.is_new("type", name)
 
 
 def _is_null(expression):
@@ -233,7 +262,7 @@ def _volatile(default):
 
 
 def column_default(command, table, world):
-    if command.def_ is not None:
+    if command.def_ is not None and not _is_null(command.def_):
         if world.column(table, command.name):
             world.column(table, command.name)["default"] = True
         return
@@ -349,8 +378,14 @@ def add_identity(command, table, world):
         yield "constraint", "%s.%s" % (table, command.name), None
 
 
+def replica_identity(command, table, world):
+    """Where it is published and has none, or DEFAULT and no primary key, all who change or delete its rows are refused from then on."""
+    if command.def_.identity_type in ("n", "d"):
+        yield "unknown", "another replica identity of %s, which may be published," % table, None
+
+
 ALTERATIONS = {
-    "AddColumn": add_column, "ColumnDefault": column_default, "SetNotNull": set_not_null, "DropColumn": drop_column,
+    "AddColumn": add_column, "ReplicaIdentity": replica_identity, "ColumnDefault": column_default, "SetNotNull": set_not_null, "DropColumn": drop_column,
     "AlterColumnType": column_type, "AddConstraint": add_constraint, "AttachPartition": attach_partition,
     "DetachPartition": detach_partition, "ValidateConstraint": validate_constraint, "DetachPartitionFinalize": detach_partition, "AddIdentity": add_identity,
     "DropConstraint": lambda command, table, world: [("drop-constraint", "the constraint %s of %s" % (command.name, table), None)],
@@ -370,7 +405,7 @@ BESIDE_WRITERS = {"ValidateConstraint", "SetStatistics", "SetOptions", "ResetOpt
                   "DropCluster", "AttachPartition"}
 ALTERATIONS.update(dict.fromkeys(
     ("DropNotNull", "SetStatistics", "SetOptions", "ResetOptions", "SetStorage", "SetCompression", "ClusterOn",
-     "DropCluster", "SetRelOptions", "ResetRelOptions", "ReplicaIdentity", "NoForceRowSecurity", "DisableRowSecurity"), nothing))
+     "DropCluster", "SetRelOptions", "ResetRelOptions", "NoForceRowSecurity", "DisableRowSecurity"), nothing))
 
 
 @rule("IndexStmt")
@@ -485,7 +520,7 @@ def alter_domain(statement, world):
     if kind == "validate":
         yield "unknown", "the check of all tables that have the domain %s, to none of which anybody can write meanwhile," % name, None
         return
-    if kind == "default" and statement.def_ is not None:
+    if kind == "default" and statement.def_ is not None and not _is_null(statement.def_):
         return
     yield {"default": "no-default", "not null": "not-null", "drop": "drop-constraint"}.get(kind, "constraint"), "the domain " + name, None
 
@@ -607,13 +642,14 @@ def default_privileges(statement, world):
 
 @rule("VariableSetStmt")
 def setting(statement, world):
-    back = statement.kind.name in ("VAR_RESET", "VAR_SET_DEFAULT")  # to what the session began with
+    back = statement.kind.name in ("VAR_RESET", "VAR_SET_DEFAULT", "VAR_RESET_ALL")  # to what the session began with
     if statement.name in ("search_path", "session_replication_role") or (statement.name in ("role", "session_authorization") and not back):
         yield "unknown", "what follows another %s" % statement.name, None
-    elif statement.name == "lock_timeout" and not back:
+    elif statement.name == "lock_timeout" or statement.kind.name == "VAR_RESET_ALL":
         value = [getattr(item.val, "sval", getattr(item.val, "ival", getattr(item.val, "fval", ""))) for item in statement.args or ()]
-        if not _brief(value[0] if value else ""):
-            yield "lock-timeout", str(value[0] if value else "something else"), None
+        world.lock_timeout = None if back or _brief(value[0] if value else "") else str(value[0] if value else "something else")
+        if world.in_transaction or statement.is_local:
+            yield from impatient(world)
 
 
 def _brief(value):

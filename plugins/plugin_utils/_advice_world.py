@@ -36,6 +36,7 @@ class World:
         self.made = set()  # (kind, name) of what a pending migration has made
         self.temporary = set()  # those of them that end with the session
         self.columns = {}  # (table, column) that is new in an old table: {"default": bool, "required": bool}
+        self.lock_timeout = None  # what it is set to where users could wait behind the migration for that long
         self.in_transaction = False  # whether there was a BEGIN without a COMMIT
         self.held = []  # the old tables that nobody can write to until the transaction ends, or not to some of their rows
 

@@ -46,7 +46,8 @@ migrations:
     "6.0.3": ("6.0.5", {}),
     "6.1.0": ("6.1.0", {"migrations/v1_3.sql": """\
 ALTER TABLE standin_product DROP COLUMN price;
-ALTER TABLE standin_product ALTER COLUMN name TYPE integer USING name::integer;
+ALTER TABLE standin_product
+    ALTER COLUMN name TYPE integer USING name::integer;
 """, "fixtures/LoadPrices.sql": "SELECT 1;\n"}),
 }
 

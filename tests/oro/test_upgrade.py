@@ -192,6 +192,8 @@ def test_the_advisor_reads_what_the_platform_prints_of_its_migrations(lab, undon
     against = [reason["statement"] for reason in facts["advice"]["rolling"]]
     for words in ("DROP COLUMN price", "TYPE integer"):
         assert [statement for statement in against if words in statement], against
+    assert "unparsable" not in [reason["rule"] for reason in facts["advice"]["rolling"]]
+    assert [one["name"] for one in facts["migrations"] if "StandInBundle" not in one["name"]] == []  # not what every load does
     data = "Oro\\Bundle\\StandInBundle\\Migrations\\Data\\ORM\\LoadPrices"  # is no SQL, and no "no migration" either
     assert data in [reason["migration"] for reason in facts["advice"]["source"]]
     assert ("code", data) in [(reason["rule"], reason["migration"]) for reason in facts["advice"]["rolling"]]

@@ -33,7 +33,8 @@ def migrated(postgres, bin_dir, tmp_path):
         site = Site({
             "root": str(tmp_path / "root"), "store": str(tmp_path / ("packages" + tag)), "store_auth": {}, "host": "app1",
             "roles": ["app", "leader"], "environment": "prod", "variables": {}, "environment_variables": {}, "python": None,
-            "database": {}, "lock_timeout": seconds})
+            "database": {"login_db": "shop"}, "lock_timeout": seconds})
+        site.connection = postgres.connection
         release = site.releases.present(site.store("shop:" + tag), digest, "shop:" + tag)[0]
         environment.write(site.root, release.id, {
             "PGHOST": "127.0.0.1", "PGPORT": str(postgres.port), "PGUSER": "shop", "PGPASSWORD": "no secret", "PGDATABASE": "shop",
@@ -65,3 +66,25 @@ def test_who_waits_too_long_for_a_table_fails(postgres, migrated):
             migrated("ALTER TABLE public.orders ADD COLUMN late int", "rolling", 0.1)
         customer.execute("ROLLBACK")
     assert migrated("ALTER TABLE public.orders ADD COLUMN late int", "rolling", 5.0) == ""
+
+
+def test_an_index_that_a_failed_migration_has_left_is_named_with_the_way_out(postgres, migrated):
+    """Every write maintains it, no query uses it, and the migration fails at it from then on."""
+    build = 'CREATE INDEX CONCURRENTLY "Its note" ON public.orders (note)'
+    drop = 'DROP INDEX CONCURRENTLY IF EXISTS public."Its note"'
+    with postgres.connection().session() as report:
+        report.execute("BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM public.orders")
+        with pytest.raises(SlipwayError, match="(?s)failed with exit status 1.*lock timeout") as failed:
+            migrated(build, "rolling", 0.1)
+        report.execute("ROLLBACK")
+    assert "There are indexes that are not valid, as CREATE INDEX CONCURRENTLY leaves them when it fails: each write maintains them, no query" \
+           " uses them, and they cannot be built again before %s; has been run. It printed:" % drop in str(failed.value)
+    with pytest.raises(SlipwayError, match="already exists") as again:
+        migrated(build, "maintenance", 0.1)
+    assert drop in str(again.value)
+    with postgres.connection().session() as person:
+        person.execute(drop)
+    with pytest.raises(SlipwayError) as other:
+        migrated("DROP TABLE nowhere", "rolling", 0.1)
+    assert "not valid" not in str(other.value)
+    assert migrated(build, "rolling", 5.0) == ""

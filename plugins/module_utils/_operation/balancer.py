@@ -29,7 +29,8 @@ class Balancers:
     def wait(self, state, seconds, beat, patience=None):
         """Wait until none says otherwise than state (UP or DOWN); return the addresses of those that still do after patience.
 
-        seconds: how long to wait for one that cannot be asked. beat() is called all the while. patience: seconds, PATIENCE if none.
+        seconds: how long to wait for one that cannot be asked, also where that is longer than patience. beat() is called all the while.
+        patience: seconds, PATIENCE if none.
         """
         begun = time.monotonic()
         patience = PATIENCE if patience is None else patience
@@ -39,7 +40,7 @@ class Balancers:
             answers = {url: self._ask(url) for url in self._urls}
             blind = None in answers.values() or not answers
             against = [url for url, answer in answers.items() if answer not in (state, None)]
-            if passed >= patience or not against and not (blind and passed < seconds):
+            if not (blind and passed < seconds) and (not against or passed >= patience):
                 if answers and not against and not blind:
                     time.sleep(SETTLED)
                 return against

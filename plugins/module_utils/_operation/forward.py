@@ -181,8 +181,21 @@ def _migration_failed(argv, state, hung, config, program, site, runtime):
     else:
         what = "was lost"
     output = redact(tail(program.output(), 25), site.secrets() + runtime.secrets())
-    return "The migration %s %s.%s It printed:\n%s" % (
-        " ".join(argv), what, runtime.meaning(argv, state.get("rc")), output or "(nothing)")
+    return "The migration %s %s.%s%s It printed:\n%s" % (
+        " ".join(argv), what, runtime.meaning(argv, state.get("rc")), _invalid(site), output or "(nothing)")
+
+
+def _invalid(site):
+    """What to do about indexes that were not built to their end, with a space before it; nothing where there is none, or nobody can tell."""
+    from ansible_collections.slipway.app.plugins.module_utils._postgres.tables import invalid_indexes
+
+    try:
+        names = invalid_indexes(site.connection(), site.params["database"]["login_db"])
+    except (SlipwayError, OSError):
+        return ""  # the migration's own words say more
+    drops = " ".join("DROP INDEX CONCURRENTLY IF EXISTS %s;" % name for name in names)
+    return drops and (" There are indexes that are not valid, as CREATE INDEX CONCURRENTLY leaves them when it fails: each write maintains them,"
+                      " no query uses them, and they cannot be built again before %s has been run." % drops)
 
 
 def activate(site, operation):

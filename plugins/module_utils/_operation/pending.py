@@ -4,7 +4,7 @@
 
 """The migrations that a release has and its database lacks, as SQL; how they are asked for is said by slipway.yml.
 
-Nothing is changed: the commands print what would be run. What the SQL means is judged on the controller.
+Nothing is changed: the commands print what would be run, in sessions that cannot write. What the SQL means is judged on the controller.
 """
 
 from __future__ import annotations
@@ -96,10 +96,20 @@ def _output(runtime, command, parts):
     """What a command of the application prints, run in its release; parts are further placeholders."""
     argv = expand(command, dict(runtime.variables, **parts))
     timeout = runtime.config["timeouts"]["command"]
-    done = runtime.run(argv, timeout)
+    done = runtime.run(argv, timeout, _only_reading(runtime))
     secrets = runtime.secrets()
     if not done.ok:
         what = "did not end within %d seconds" % timeout if done.timed_out else "failed with exit status %d" % done.rc
         raise SlipwayError(redact("The command %s %s. It printed:\n%s" % (
             " ".join(argv), what, tail(done.stdout + done.stderr, 10) or "(nothing)"), secrets))
     return redact(done.stdout, secrets)
+
+
+def _only_reading(runtime):
+    """Environment variables by which the application's database refuses to be changed, whatever the application says of it.
+
+    Django, asked for its SQL, runs what code is inside of SeparateDatabaseAndState. See impatience() for who reads this; of two the
+    last counts, and here it is ours.
+    """
+    own = runtime.environment().get("PGOPTIONS", "")
+    return {"PGOPTIONS": (own + " -c default_transaction_read_only=on").strip()}

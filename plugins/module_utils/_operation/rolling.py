@@ -14,7 +14,7 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import forward, services
-from ansible_collections.slipway.app.plugins.module_utils._operation.balancer import DOWN, PATIENCE, UP, Balancers
+from ansible_collections.slipway.app.plugins.module_utils._operation.balancer import DOWN, UP, Balancers
 
 REST = services.WORKERS + ("websocket",)  # what follows when every web has changed over; websocket where nobody is drained
 SETTLING = 10  # seconds in which a host that has had its turn may seem unwell before the next one stays
@@ -140,20 +140,21 @@ def _await_balancers(site, operation, state, seconds, outcome, unheard):
     begun = time.monotonic()
     urls = operation.plan["balancer"]["status"]
     against = Balancers(urls, site.host).wait(state, seconds, operation.beat)
+    passed = time.monotonic() - begun
     if against:
-        unheard(site.host, state, against, outcome)
-    return round(time.monotonic() - begun, 3)
+        unheard(site.host, state, against, passed, outcome)
+    return round(passed, 3)
 
 
-def _insist(host, state, against, _outcome):
+def _insist(host, state, against, passed, _outcome):
     """Forward, nobody goes on against what a balancer says: its users would pay for it."""
     what = "still sends users to it, though its health check fails on purpose" if state == DOWN else "does not send users to it again"
     raise SlipwayError("%s %s after %d seconds, says %s." % (
-        host, "has not left the balancer" if state == DOWN else "is not back at the balancer", PATIENCE, ", ".join(against)),
+        host, "has not left the balancer" if state == DOWN else "is not back at the balancer", passed, ", ".join(against)),
         hint="The balancer %s: look at which path it checks, and what it gets." % what)
 
 
-def _go_on(_host, state, against, outcome):
+def _go_on(_host, state, against, _passed, outcome):
     """On the way back, a release that has to go is worse than what a balancer believes."""
     outcome["balancers_say_otherwise"] = {url: UP if state == DOWN else DOWN for url in against}
 

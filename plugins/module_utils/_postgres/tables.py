@@ -2,7 +2,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""How big the tables of a database are, for whom some SQL is about to change them."""
+"""What there is to know of the tables of a database, for whom some SQL changes them: how big they are, and what it has left."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ SELECT c.oid::bigint,
         WHERE attrelid = c.oid AND attnum > 0 AND atttypid IN ('varchar'::regtype, 'numeric'::regtype)) AS columns
 FROM pg_class c WHERE c.oid IN (%s)"""
 
+# An index that somebody is building at this moment is not valid either. That of a partitioned table waits for those of its partitions.
+INVALID = """
+SELECT format('%I.%I', n.nspname, c.relname) AS name
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname !~ '^pg_toast'
+  AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid)
+ORDER BY 1"""
+
 
 def mentioned(connection, database, text):
     """The tables and materialized views whose names occur in a text of SQL, and the server's version.
@@ -38,3 +46,9 @@ def mentioned(connection, database, text):
             if row["bytes"] is not None:  # else it is gone meanwhile
                 tables[row["oid"]].update(bytes=row["bytes"], columns=row["columns"])
     return {"tables": [table for table in tables.values() if "bytes" in table], "server_version": version}
+
+
+def invalid_indexes(connection, database):
+    """The names of indexes that CREATE INDEX CONCURRENTLY has left when it failed, ready to be written in SQL."""
+    with connection.session(database) as session:
+        return [row["name"] for row in session.query(INVALID)]

@@ -25,16 +25,65 @@ INSTALL = [
     "--user-lastname={user_lastname}", "--sample-data={sample_data}", "--language={language}",
     "--formatting-code={formatting_code}"]
 
-# Of the plan, the names of migrations become comments, and the queries, one to a line, end with a semicolon. Data fixtures
-# are migrations without a query; the platform's own, by which it notes what it has loaded, are none.
+# What the platform prints of a load becomes SQL: the names of migrations become comments, and each query ends with a semicolon. A query
+# begins behind four blanks or more, and is as many lines as its author wrote; the first word of a line tells whether it goes on or
+# another one begins. In doubt another one: what is no statement then is unsafe. Below a query are its parameters, below all what time it took.
+# What the platform itself does at every load (own) is no migration, as long as it only reads, notes what it has loaded, or
+# refreshes caches and the configuration of entities.
+READ_PLAN = r"""
+function mixed(word) { return word != toupper(word) && word != tolower(word) }
+function unfinished(    t, first) {
+    t = text; sub(/^[ \n]+/, "", t); sub(/[ \n]+$/, "", t)
+    first = t; sub(/[ \n].*/, "", first)
+    if (mixed(first)) return 0
+    t = toupper(t)
+    if (t ~ /[,=<>+*|(-]$/ || t ~ /^ALTER TABLE (ONLY |IF EXISTS )*[^ \n]+$/ || t ~ /^(UPDATE|TABLE|INSERT|DELETE|CREATE|ALTER|DROP|WITH)$/) return 1
+    if (t ~ /[ \n](DISTINCT|FROM|INTO|SET|WHERE|AND|OR|ON|AS|BY|IN|NOT|ALL|UNION|EXCEPT|INTERSECT|VALUES|USING|JOIN|DO)$/ || t ~ /(^|[ \n(])SELECT$/) return 1
+    if (t ~ /^INSERT INTO/ && t !~ /[ \n)](SELECT|VALUES|DEFAULT)/) return 1
+    if (t ~ /^WITH / && t ~ /[)]$/ && t !~ /[)][ \n]+(SELECT|INSERT|UPDATE|DELETE|MERGE)[ \n]/) return 1
+    return gsub(/'/, "&", t) % 2 || gsub(/[$][A-Z_]*[$]/, "&", t) % 2 || gsub(/[(]/, "&", t) > gsub(/[)]/, "&", t)
+}
+function among(words) { return index(" " words " ", " " first " ") }
+function begins() {
+    if ($0 !~ /^    / || unfinished()) return 0
+    if ($0 ~ /^    [A-Za-z]/ && mixed($1)) return 1
+    first = toupper($1); sub(/[^A-Z].*/, "", first)
+    if (first == "SET") return toupper(text) !~ /UPDATE|ALTER/
+    if (first == "DO") return toupper(text) !~ /CONFLICT/
+    if (among("SELECT INSERT UPDATE DELETE MERGE WITH CREATE ALTER DROP TRUNCATE COMMENT GRANT REVOKE LOCK")) return 1
+    return $0 ~ /^    [-A-Za-z\/]/ && !among("FROM WHERE AND OR VALUES ON USING RETURNING LEFT RIGHT FULL INNER CROSS NATURAL JOIN ORDER GROUP " \
+        "HAVING LIMIT OFFSET UNION EXCEPT INTERSECT FOR CASE WHEN THEN ELSE END AS IN IS NOT LIKE BETWEEN ADD REFERENCES DEFAULT CASCADE")
+}
+function put() {
+    sub(/^[ \n]+/, "", text); sub(/[; \n]+$/, "", text)
+    if (own && (text ~ /^SELECT [^(;]+$/ || text ~ /^INSERT INTO oro_migrations [^;]+$/ || text ~ /^Refresh extend entity (cache|configs)$/ ||
+                text ~ /^(Update entity configs|Warm up entity configs cache)$/)) text = ""
+    if (text != "") { if (heading != "") print heading; heading = ""; print text (text ~ /--[^\n]*$/ ? "\n;" : ";") }
+    text = ""
+}
+/^List of / || /^[ ]*$/ { next }
+/^  > [^ ]+$/ {
+    put(); parameters = 0; heading = "-- > " $2
+    own = $2 ~ /^Oro\\Bundle\\[A-Za-z]+Bundle\\Migration\\/
+    if (!own) { print heading; heading = "" }
+    next
+}
+/^    [0-9.]+ MiB - [0-9]+ ms$/ { put(); next }
+/^    Parameters:$/ {
+    gsub(/::/, "\001", text); gsub(/:[A-Za-z_][A-Za-z0-9_]*|[?]/, "$1", text); gsub(/\001/, "::", text)
+    put(); parameters = 1; next
+}
+begins() { put(); parameters = 0 }
+!parameters { text = text $0 "\n" }
+END { put() }
+"""
 PLAN = [
     "sh", "-c",
     "console() {{ \"$php\" bin/console --env=prod --no-interaction \"$@\"; }}; php=$0;"
     " plan=$(console oro:migration:load --dry-run --show-queries) || exit;"
     " data=$(console oro:migration:data:load --dry-run) || exit;"
-    " printf '%s\\n%s\\n' \"$plan\" \"$data\" | sed -E '/^(List of|Parameters:|\\[|[[:space:]]*$)/d; /(Rename|Update)DataFixturesFixture$/d;"
-    " s/^ *> /-- > /; /^--/!s/;? *$/;/'",
-    "{php}"]
+    " printf '%s\\n%s\\n' \"$plan\" \"$data\" | awk \"$1\"",
+    "{php}", READ_PLAN.replace("{", "{{").replace("}", "}}")]
 
 # Doctrine prints a table, or before Oro 6.0 a dump as PHP makes it; with the marks the name can be told in both.
 CURRENT = [

@@ -59,6 +59,10 @@ SAFE = """
     ALTER TABLE small ADD COLUMN a uuid DEFAULT gen_random_uuid()
     ALTER TABLE small ADD COLUMN a bigserial
     ALTER TABLE small ADD COLUMN a int GENERATED ALWAYS AS (n * 2) STORED
+    ALTER TABLE big ADD COLUMN a citext, ADD COLUMN b public.geometry(Point), ADD COLUMN c time with time zone, ADD COLUMN d double precision
+    CREATE TYPE mood AS ENUM ('good'); ALTER TABLE big ADD COLUMN a mood, ADD COLUMN b email[]
+    CREATE DOMAIN email AS text CHECK (value LIKE '%@%'); ALTER TABLE small ADD COLUMN a email
+    ALTER TABLE big REPLICA IDENTITY FULL; ALTER TABLE big REPLICA IDENTITY USING INDEX i
     ALTER TABLE big ALTER n SET DEFAULT 5
     ALTER TABLE big ALTER n DROP NOT NULL
     ALTER TABLE big ALTER n SET STATISTICS 500, ALTER note SET STORAGE EXTERNAL, SET (fillfactor = 90)
@@ -115,19 +119,20 @@ SAFE = """
     ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader
     INSERT INTO big (n) VALUES (1), (2) ON CONFLICT DO NOTHING
     INSERT INTO small SELECT * FROM big
-    UPDATE small SET name = 'x'
-    UPDATE big SET n = 1 WHERE id = 5
-    UPDATE big SET n = 1 WHERE id BETWEEN 1 AND 1000 AND n IS NULL
-    UPDATE big SET n = 1 WHERE id IN (1, 2) OR id = 3
-    UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big LIMIT 1000)
-    UPDATE big SET n = 1 WHERE ctid IN (SELECT ctid FROM big WHERE n IS NULL LIMIT 1000)
-    UPDATE big b SET n = 1 FROM small s WHERE b.id = 5 AND s.name = b.name
-    UPDATE big SET n = 1 WHERE big.id = 5
-    INSERT INTO big VALUES (1), (2) ON CONFLICT (id) DO UPDATE SET n = 1
-    INSERT INTO big SELECT * FROM small ON CONFLICT (id) DO UPDATE SET n = 1
-    INSERT INTO big SELECT * FROM big WHERE id = 5 ON CONFLICT (id) DO UPDATE SET n = 1
-    INSERT INTO big SELECT * FROM audit.log LIMIT 10 ON CONFLICT (id) DO UPDATE SET n = 1
-    INSERT INTO small SELECT * FROM big ON CONFLICT (id) DO UPDATE SET name = 'x'
+    ALTER TABLE small ADD a int; UPDATE small SET a = 1
+    ALTER TABLE small ADD a int; ALTER TABLE small RENAME a TO b; UPDATE small SET (b) = (SELECT 1)
+    ALTER TABLE big ADD a int; UPDATE big SET a = 1 WHERE id = 5
+    ALTER TABLE big ADD a int; UPDATE big SET a = 1 WHERE id BETWEEN 1 AND 1000 AND n IS NULL
+    ALTER TABLE big ADD a int; UPDATE big SET a = 1 WHERE id IN (1, 2) OR id = 3
+    ALTER TABLE big ADD a int; UPDATE big SET a = 1 WHERE id IN (SELECT id FROM big LIMIT 1000)
+    ALTER TABLE big ADD a int; UPDATE big SET a = 1 WHERE ctid IN (SELECT ctid FROM big WHERE n IS NULL LIMIT 1000)
+    ALTER TABLE big ADD a int; UPDATE big b SET a = 1 FROM small s WHERE b.id = 5 AND s.name = b.name
+    ALTER TABLE big ADD a int; UPDATE big SET a = 1 WHERE big.id = 5
+    ALTER TABLE big ADD a int; INSERT INTO big VALUES (1), (2) ON CONFLICT (id) DO UPDATE SET a = 1
+    ALTER TABLE big ADD a int; INSERT INTO big SELECT * FROM small ON CONFLICT (id) DO UPDATE SET a = 1
+    ALTER TABLE big ADD a int; INSERT INTO big SELECT * FROM big WHERE id = 5 ON CONFLICT (id) DO UPDATE SET a = 1
+    ALTER TABLE big ADD a int; INSERT INTO big SELECT * FROM audit.log LIMIT 10 ON CONFLICT (id) DO UPDATE SET a = 1
+    ALTER TABLE small ADD a int; INSERT INTO small SELECT * FROM big ON CONFLICT (id) DO UPDATE SET a = 1
     SELECT * FROM small FOR UPDATE
     SELECT * FROM big WHERE id IN (1, 2) FOR UPDATE
     SELECT * FROM big WHERE n = 1 LIMIT 100 FOR UPDATE SKIP LOCKED
@@ -138,7 +143,7 @@ SAFE = """
     BEGIN; ALTER TABLE big ALTER n SET STATISTICS 500; ALTER TABLE big VALIDATE CONSTRAINT c; COMMIT
     BEGIN; INSERT INTO small SELECT * FROM big; ALTER TABLE small ADD a int; COMMIT
     ALTER TABLE small ADD a int; INSERT INTO small SELECT * FROM big
-    BEGIN; ALTER TABLE small ADD a int; INSERT INTO big (n) VALUES (1); UPDATE small SET name = 'x'; UPDATE big SET n = 1 WHERE id = 5; COMMIT
+    ALTER TABLE big ADD b int; BEGIN; ALTER TABLE small ADD a int; INSERT INTO big (n) VALUES (1); UPDATE small SET a = 1; UPDATE big SET b = 1 WHERE id = 5; COMMIT
     BEGIN; ALTER TABLE small ADD a int; SELECT setval(pg_get_serial_sequence('big', 'id'), coalesce(max("id"), 1), max("id") IS NOT null) FROM "big"; COMMIT
     BEGIN; ALTER TABLE small ADD a int; INSERT INTO small SELECT name FROM big WHERE id IN (1, 2); SELECT count(*) FROM pg_class; COMMIT
     BEGIN; ALTER TABLE small ADD a int; WITH one AS (SELECT 1 AS a) INSERT INTO small (a) SELECT a FROM one; SELECT * FROM big LIMIT 5; COMMIT
@@ -147,7 +152,7 @@ SAFE = """
     CREATE PUBLICATION p; CREATE TABLE fresh (a int); CREATE PUBLICATION q FOR TABLE fresh
     CREATE PUBLICATION p FOR ALL TABLES WITH (publish = 'insert, truncate')
     CREATE TABLE fresh (a int); DELETE FROM fresh WHERE a > 0
-    MERGE INTO small USING big ON big.name = small.name WHEN MATCHED THEN UPDATE SET name = 'x' WHEN NOT MATCHED THEN INSERT VALUES ('y')
+    ALTER TABLE small ADD a int; MERGE INTO small USING big ON big.name = small.name WHEN MATCHED THEN UPDATE SET a = 1 WHEN NOT MATCHED THEN INSERT VALUES ('y')
     LOCK TABLE big IN ROW EXCLUSIVE MODE
     VACUUM ANALYZE big
     ANALYZE
@@ -156,6 +161,9 @@ SAFE = """
     CLUSTER small USING i
     BEGIN; SET lock_timeout = '5s'; SET LOCAL statement_timeout = 0; SAVEPOINT a; COMMIT
     SET LOCAL lock_timeout = 2000; SET lock_timeout TO '1 min'; SET lock_timeout TO DEFAULT; RESET lock_timeout
+    SET lock_timeout = 0; CREATE INDEX CONCURRENTLY i ON big (n); RESET lock_timeout; ALTER TABLE big ADD a int
+    SET lock_timeout = '10min'; SET statement_timeout = 0; CREATE INDEX CONCURRENTLY i ON big (n); DROP INDEX CONCURRENTLY i; SET lock_timeout = '5s'
+    SET lock_timeout = 0; REINDEX TABLE CONCURRENTLY big; RESET ALL
     RESET ROLE; RESET SESSION AUTHORIZATION; SET TIME ZONE 'UTC'
     SELECT 1
     SELECT setval(pg_get_serial_sequence('big', 'id'), coalesce(max(id), 1)) FROM big
@@ -295,42 +303,42 @@ UNSAFE = """
     TRUNCATE big, small RESTART IDENTITY CASCADE => emptied emptied
     DELETE FROM small => emptied
     DELETE FROM big WHERE true => emptied
-    UPDATE big SET n = 1 => all-rows
-    UPDATE big SET n = 1 WHERE n IS NULL => all-rows
-    UPDATE big SET n = 1 WHERE id > 5 => all-rows
-    UPDATE big SET n = 1 WHERE id = n => all-rows
-    UPDATE big SET n = 1 WHERE id = 1 OR n > 5 => all-rows
-    UPDATE big SET n = 1 WHERE NOT id = 1 => all-rows
-    UPDATE big SET n = 1 WHERE id NOT IN (1, 2) => all-rows
-    UPDATE big SET n = 1 WHERE code IN ('a', 'b') OR id = 3 => all-rows
-    UPDATE big SET n = 1 WHERE status IN ('new') => all-rows
-    UPDATE big SET n = 1 WHERE created BETWEEN '2020-01-01' AND '2026-01-01' => all-rows
-    UPDATE big SET n = 1 WHERE id BETWEEN 1 AND 1000000 => all-rows
-    UPDATE big SET n = 1 WHERE status IN (SELECT status FROM big LIMIT 10) => all-rows
-    UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big LIMIT 1000000) => all-rows
-    UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big LIMIT ALL) => all-rows
-    UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big ORDER BY n FETCH FIRST 5 ROWS WITH TIES) => all-rows
-    UPDATE big SET n = 1 FROM small s WHERE s.id = 5 => all-rows
-    UPDATE big SET n = 1 FROM small WHERE id = 5 => all-rows
-    INSERT INTO big SELECT * FROM audit.log ON CONFLICT (id) DO UPDATE SET n = 1 => all-rows
-    INSERT INTO big SELECT * FROM generate_series(1, 1000000) ON CONFLICT (id) DO UPDATE SET n = 1 => all-rows
-    CREATE TABLE fresh AS SELECT * FROM big; INSERT INTO big SELECT * FROM fresh ON CONFLICT (id) DO UPDATE SET n = 1 => all-rows
-    WITH old AS (SELECT * FROM audit.log) INSERT INTO big SELECT * FROM old ON CONFLICT (id) DO UPDATE SET n = 1 => all-rows
-    WITH a AS (INSERT INTO big SELECT * FROM big ON CONFLICT (id) DO UPDATE SET n = 1 RETURNING n) SELECT * FROM a => all-rows
+    UPDATE big SET n = 1 => behaviour all-rows
+    UPDATE big SET n = 1 WHERE n IS NULL => behaviour all-rows
+    UPDATE big SET n = 1 WHERE id > 5 => behaviour all-rows
+    UPDATE big SET n = 1 WHERE id = n => behaviour all-rows
+    UPDATE big SET n = 1 WHERE id = 1 OR n > 5 => behaviour all-rows
+    UPDATE big SET n = 1 WHERE NOT id = 1 => behaviour all-rows
+    UPDATE big SET n = 1 WHERE id NOT IN (1, 2) => behaviour all-rows
+    UPDATE big SET n = 1 WHERE code IN ('a', 'b') OR id = 3 => behaviour all-rows
+    UPDATE big SET n = 1 WHERE status IN ('new') => behaviour all-rows
+    UPDATE big SET n = 1 WHERE created BETWEEN '2020-01-01' AND '2026-01-01' => behaviour all-rows
+    UPDATE big SET n = 1 WHERE id BETWEEN 1 AND 1000000 => behaviour all-rows
+    UPDATE big SET n = 1 WHERE status IN (SELECT status FROM big LIMIT 10) => behaviour all-rows
+    UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big LIMIT 1000000) => behaviour all-rows
+    UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big LIMIT ALL) => behaviour all-rows
+    UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big ORDER BY n FETCH FIRST 5 ROWS WITH TIES) => behaviour all-rows
+    UPDATE big SET n = 1 FROM small s WHERE s.id = 5 => behaviour all-rows
+    UPDATE big SET n = 1 FROM small WHERE id = 5 => behaviour all-rows
+    INSERT INTO big SELECT * FROM audit.log ON CONFLICT (id) DO UPDATE SET n = 1 => behaviour all-rows
+    INSERT INTO big SELECT * FROM generate_series(1, 1000000) ON CONFLICT (id) DO UPDATE SET n = 1 => behaviour all-rows
+    CREATE TABLE fresh AS SELECT * FROM big; INSERT INTO big SELECT * FROM fresh ON CONFLICT (id) DO UPDATE SET n = 1 => behaviour all-rows
+    WITH old AS (SELECT * FROM audit.log) INSERT INTO big SELECT * FROM old ON CONFLICT (id) DO UPDATE SET n = 1 => behaviour all-rows
+    WITH a AS (INSERT INTO big SELECT * FROM big ON CONFLICT (id) DO UPDATE SET n = 1 RETURNING n) SELECT * FROM a => behaviour all-rows
     SELECT * FROM big FOR UPDATE => all-rows
     SELECT * FROM big WHERE n = 1 FOR SHARE SKIP LOCKED => all-rows
     SELECT * FROM big b JOIN small s ON s.name = b.name WHERE s.id = 5 FOR NO KEY UPDATE OF b => all-rows
     SELECT * FROM (SELECT * FROM big) AS x FOR UPDATE OF x => all-rows
     CREATE TABLE fresh AS SELECT * FROM big FOR UPDATE => all-rows
-    UPDATE public.big b SET n = s.id FROM small s WHERE s.name = b.name => all-rows
+    UPDATE public.big b SET n = s.id FROM small s WHERE s.name = b.name => behaviour all-rows
     DELETE FROM big WHERE name = 'x' => deleted all-rows
     DELETE FROM big WHERE id > 0 => deleted all-rows
     DELETE FROM big WHERE id IN (SELECT id FROM big LIMIT 1000) => deleted
     DELETE FROM small WHERE name = 'x' => deleted
     MERGE INTO big USING small ON big.id = small.id WHEN MATCHED THEN DELETE => deleted all-rows
-    MERGE INTO big USING small ON big.id = small.id WHEN MATCHED THEN UPDATE SET n = 1 => all-rows
+    MERGE INTO big USING small ON big.id = small.id WHEN MATCHED THEN UPDATE SET n = 1 => behaviour all-rows
     WITH gone AS (DELETE FROM big RETURNING *) INSERT INTO small SELECT name FROM gone => emptied
-    WITH a AS (SELECT 1), b AS (UPDATE big SET n = 1 RETURNING n) SELECT * FROM b => all-rows
+    WITH a AS (SELECT 1), b AS (UPDATE big SET n = 1 RETURNING n) SELECT * FROM b => behaviour all-rows
     BEGIN; ALTER TABLE big ADD a int; ALTER TABLE big ADD CHECK (a > 0) NOT VALID; ALTER TABLE big VALIDATE CONSTRAINT c; COMMIT => held-lock
     ALTER TABLE big ADD a int, VALIDATE CONSTRAINT c => held-lock
     BEGIN; ALTER TABLE small ADD a int; INSERT INTO archive SELECT * FROM big; COMMIT => held-lock
@@ -341,11 +349,11 @@ UNSAFE = """
     BEGIN; ALTER TABLE small ADD a int; REFRESH MATERIALIZED VIEW CONCURRENTLY top; COMMIT => held-lock
     BEGIN; ALTER TABLE small ADD a int; UPDATE small SET a = (SELECT count(*) FROM big WHERE big.name = small.name); COMMIT => held-lock
     BEGIN; ALTER TABLE small ADD a int; UPDATE small SET a = 1 FROM big WHERE big.name = small.name; COMMIT => held-lock
-    BEGIN; ALTER TABLE small ADD a int; UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big WHERE n IS NULL LIMIT 1000); COMMIT => held-lock
+    BEGIN; ALTER TABLE small ADD a int; UPDATE big SET n = 1 WHERE id IN (SELECT id FROM big WHERE n IS NULL LIMIT 1000); COMMIT => behaviour held-lock
     BEGIN; ALTER TABLE small ADD a int; SELECT max(n) FROM big; COMMIT => held-lock
     BEGIN; ALTER TABLE small ADD a int; SELECT sum(id) FROM big; COMMIT => held-lock
     BEGIN; CREATE INDEX i ON small (name); INSERT INTO archive SELECT * FROM big; COMMIT => held-lock
-    BEGIN; UPDATE small SET name = 'x'; INSERT INTO archive SELECT * FROM big; COMMIT => held-lock
+    BEGIN; UPDATE small SET name = 'x'; INSERT INTO archive SELECT * FROM big; COMMIT => behaviour held-lock
     BEGIN; CREATE TABLE fresh (n int REFERENCES big); INSERT INTO fresh SELECT n FROM big; COMMIT => held-lock
     BEGIN; CREATE TABLE fresh (n int); ALTER TABLE fresh ADD FOREIGN KEY (n) REFERENCES big NOT VALID; INSERT INTO fresh SELECT n FROM big; COMMIT => held-lock
     BEGIN; CREATE TABLE part PARTITION OF small FOR VALUES IN (1); INSERT INTO small SELECT * FROM big; COMMIT => held-lock
@@ -377,6 +385,14 @@ UNSAFE = """
     REVOKE SELECT ON big FROM shop => access
     REVOKE admin FROM shop => access
     ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM shop => access
+    UPDATE small SET name = 'paid' WHERE name = 'open' => behaviour
+    UPDATE small SET password = md5(password) => behaviour
+    UPDATE big SET n = 1 WHERE id = 5 => behaviour
+    ALTER TABLE small ADD a int; UPDATE small SET a = 1, name = 'x' => behaviour
+    ALTER TABLE small ADD a int; UPDATE small SET (a, name) = (SELECT 1, 'x') => behaviour
+    WITH x AS (UPDATE small SET name = 'x' RETURNING *) SELECT 1 => behaviour
+    INSERT INTO small VALUES ('x') ON CONFLICT (name) DO UPDATE SET name = 'y' => behaviour
+    MERGE INTO small USING log ON log.name = small.name WHEN MATCHED THEN UPDATE SET name = 'x' => behaviour
     CREATE POLICY p ON big => behaviour
     CREATE TRIGGER t BEFORE INSERT ON big EXECUTE FUNCTION f() => behaviour
     CREATE RULE r AS ON DELETE TO big DO INSTEAD NOTHING => behaviour
@@ -388,6 +404,13 @@ UNSAFE = """
     ALTER TABLE big DETACH PARTITION small => partition
     ALTER TABLE big DETACH PARTITION small CONCURRENTLY => partition
     ALTER TABLE big NO INHERIT small => partition
+    ALTER TABLE big ADD COLUMN a email => unknown
+    CREATE DOMAIN email AS text CHECK (value LIKE '%@%'); ALTER TABLE big ADD COLUMN a email => unknown
+    ALTER TABLE small REPLICA IDENTITY NOTHING => unknown
+    ALTER TABLE small REPLICA IDENTITY DEFAULT => unknown
+    ALTER TABLE small ALTER name SET DEFAULT NULL => no-default
+    ALTER TABLE small ADD a int; ALTER TABLE small ALTER a SET DEFAULT NULL::int; ALTER TABLE small ALTER a SET NOT NULL => not-null
+    ALTER DOMAIN d SET DEFAULT NULL => no-default
     CREATE PUBLICATION p FOR ALL TABLES => unknown
     CREATE PUBLICATION p FOR TABLES IN SCHEMA audit => unknown
     CREATE PUBLICATION p FOR TABLE small WITH (publish = 'insert, delete') => unknown
@@ -410,6 +433,10 @@ UNSAFE = """
     SET lock_timeout = '2h' => lock-timeout
     SET lock_timeout = 60001 => lock-timeout
     SET lock_timeout FROM CURRENT => lock-timeout
+    SET lock_timeout = 0; CREATE INDEX CONCURRENTLY i ON big (n) => lock-timeout
+    SET lock_timeout = 0; CREATE INDEX CONCURRENTLY i ON big (n); ALTER TABLE small ADD a int; RESET lock_timeout => lock-timeout
+    BEGIN; SET lock_timeout = 0; RESET lock_timeout; COMMIT => lock-timeout
+    SET LOCAL lock_timeout = 0; RESET lock_timeout => lock-timeout
     SELECT set_config('lock_timeout', '0', false) => unknown
     BEGIN; CREATE TABLE fresh (a int); ROLLBACK => unknown
     COPY big TO PROGRAM 'true' => unknown
@@ -482,6 +509,12 @@ def test_a_lock_that_is_held_is_told_with_what_is_read_meanwhile():
     assert reason["statement"] == "ALTER TABLE big VALIDATE CONSTRAINT c"
 
 
+def test_a_lock_timeout_that_is_not_reset_is_told_of_the_migration_that_sets_it():
+    advice = advise(facts("SET lock_timeout = '2h'; CREATE INDEX CONCURRENTLY i ON big (n)", "ALTER TABLE small ADD a int"))["rolling"]
+    assert [(reason["migration"], reason["rule"]) for reason in advice] == [("shop.0001", "lock-timeout")]
+    assert "lock_timeout is set to 2h" in advice[0]["why"] and "CONCURRENTLY" in advice[0]["instead"]
+
+
 def test_a_temporary_table_hides_an_old_one_in_its_own_migration_only():
     assert rules("CREATE TEMPORARY TABLE big (a int); TRUNCATE big", "DROP TABLE big") == ["drop"]
     assert rules("SELECT 1 AS a INTO TEMPORARY big; TRUNCATE big", "TRUNCATE big") == ["emptied"]
@@ -510,12 +543,13 @@ def test_a_reason_names_the_statement_the_cause_and_the_way_out():
     assert reason == {
         "rule": "index", "migration": "shop.0001", "statement": "CREATE INDEX i ON big (name)",
         "why": "nobody can write to big (5.0 GiB) while the index is built",
-        "instead": "CREATE INDEX CONCURRENTLY, outside of a transaction (Django: AddIndexConcurrently and atomic = False)"}
+        "instead": "CREATE INDEX CONCURRENTLY, outside of a transaction (Django: AddIndexConcurrently and atomic = False), between"
+                   " SET lock_timeout = '10min' and RESET lock_timeout: it waits for every transaction that is older"}
     assert sentence(reason).startswith("shop.0001: nobody can write to big (5.0 GiB) while the index is built [CREATE INDEX i ON big (name)]")
 
 
 def test_a_long_statement_is_shortened_and_text_before_it_may_be_in_any_script():
-    [reason] = advise(facts("-- Größe ✓\nSELECT 'ä'; UPDATE big SET note = '%s'; SELECT 'ü'" % ("ß" * 500)))["rolling"]
+    reason, _other = advise(facts("-- Größe ✓\nSELECT 'ä'; UPDATE big SET note = '%s'; SELECT 'ü'" % ("ß" * 500)))["rolling"]
     assert len(reason["statement"]) == 160
     assert reason["statement"].startswith("UPDATE big SET note = 'ß")
 

@@ -45,6 +45,13 @@ final class Migrations
         );
     }
 
+    /** What the platform would note of these, as it prints it: of each bundle the newest version. */
+    public static function notes(array $pending): array
+    {
+        return $pending ? [sprintf("INSERT INTO oro_migrations (bundle, version, loaded_at) VALUES ('%s', '%s', '%s')",
+            self::BUNDLE, array_key_last($pending), date('Y-m-d H:i:s'))] : [];
+    }
+
     public static function className(string $version): string
     {
         return sprintf('Oro\\Bundle\\%s\\Migrations\\Schema\\%s\\%s', self::BUNDLE, $version, self::BUNDLE);

@@ -91,13 +91,28 @@ def test_where_nobody_is_asked_only_time_passes(beat, beats):
     assert Balancers([], "app1").wait(DOWN, 0, beat) == []
 
 
+@pytest.mark.parametrize(("urls", "seconds"), [([], 1.1), (["http://127.0.0.1:1/{host}"], 0.4)])
+def test_one_that_cannot_be_asked_is_given_all_its_seconds(beat, monkeypatch, urls, seconds):
+    monkeypatch.setattr(balancer, "PATIENCE", 0.1)
+    begun = time.monotonic()
+    assert Balancers(urls, "app1").wait(DOWN, seconds, beat) == []
+    assert seconds <= time.monotonic() - begun
+
+
+def test_one_that_says_otherwise_does_not_shorten_the_wait_for_another(beat, monkeypatch):
+    monkeypatch.setattr(balancer, "PATIENCE", 0.1)
+    begun = time.monotonic()
+    with answering((200, UP)) as (one, _asked):
+        assert Balancers([one, "http://127.0.0.1:1/{host}"], "app1").wait(DOWN, 0.4, beat) == [one.replace("{host}", "app1")]
+    assert 0.4 <= time.monotonic() - begun
+
+
 @pytest.mark.parametrize(("state", "said", "expected"), [
     (DOWN, UP, "app1 has not left the balancer after 0 seconds, says http://127.0.0.1:[0-9]+/is/app1. The balancer still sends users to it"),
     (UP, DOWN, "app1 is not back at the balancer after 0 seconds, .* does not send users to it again"),
 ])
 def test_forward_nobody_goes_on_against_a_balancer_and_on_the_way_back_it_is_noted(beat, monkeypatch, state, said, expected):
     monkeypatch.setattr(balancer, "PATIENCE", 0)
-    monkeypatch.setattr(rolling, "PATIENCE", 0)
     outcome = {}
     with answering((200, said)) as (one, _asked):
         site = SimpleNamespace(host="app1")

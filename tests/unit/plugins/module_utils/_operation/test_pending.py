@@ -32,6 +32,7 @@ SQL = """BEGIN;
 ALTER TABLE "shop_order" ADD COLUMN "number" text NULL;
 COMMIT;
 """
+READ_ONLY = "-c default_transaction_read_only=on"
 
 
 @pytest.fixture
@@ -40,8 +41,9 @@ def ask(application):
 
     number = itertools.count(1)
 
-    def asked(migrations, migrate=("true",), private=None):
-        application.release({}, next(number), private=private, migrations=migrations, commands={"migrate": list(migrate)})
+    def asked(migrations, migrate=("true",), private=None, environment=None):
+        application.release({}, next(number), private=private, migrations=migrations, commands={"migrate": list(migrate)},
+                            environment=environment or {})
         return pending(open_runtime({"root": application.root, "environment": None, "variables": {}, "python": None}))
 
     return asked
@@ -106,17 +108,111 @@ def php(tmp_path):
     return make
 
 
+# What the platform's own listeners bring to every load, as 6.0 and later print it; 5.1 has no line of memory and time.
+BEFORE = """List of migrations:
+  > Oro\\Bundle\\EntityExtendBundle\\Migration\\LoadEntityConfigStateMigration
+    SELECT e.class_name, e.data FROM oro_entity_config e
+    SELECT e.class_name, f.field_name, f.data FROM oro_entity_config e INNER JOIN oro_entity_config_field f ON f.entity_id = e.id
+    64.00 MiB - 12 ms
+"""
+AFTER = """  > Oro\\Bundle\\EntityConfigBundle\\Migration\\UpdateEntityConfigMigration
+    Update entity configs
+    66.50 MiB - 0 ms
+  > Oro\\Bundle\\EntityExtendBundle\\Migration\\UpdateExtendConfigMigration
+    66.50 MiB - 0 ms
+  > Oro\\Bundle\\EntityExtendBundle\\Migration\\UpdateExtendIndicesMigration
+    66.50 MiB - 3 ms
+  > Oro\\Bundle\\EntityExtendBundle\\Migration\\RefreshExtendCacheMigration
+    Refresh extend entity configs
+    Refresh extend entity cache
+    66.50 MiB - 1 ms
+  > Oro\\Bundle\\EntityConfigBundle\\Migration\\WarmUpEntityConfigCacheMigration
+    Warm up entity configs cache
+    66.50 MiB - 0 ms
+"""
+VERSIONS = "  > Oro\\Bundle\\MigrationBundle\\Migration\\UpdateBundleVersionMigration\n%s    66.00 MiB - 0 ms\n"
+NOTHING = BEFORE + VERSIONS % "" + AFTER
+
+
+def printed(*queries):
+    """What the platform prints where Acme\\v1_1\\Fill has these queries."""
+    noted = "    INSERT INTO oro_migrations (bundle, version, loaded_at) VALUES ('AcmeBundle', 'v1_1', '2026-01-01 00:00:00')\n"
+    return "%s  > Acme\\v1_1\\Fill\n%s    64.00 MiB - 2 ms\n%s" % (
+        BEFORE, "".join("    %s\n" % query for query in queries), VERSIONS % noted + AFTER)
+
+
+def test_what_oro_does_at_every_load_is_no_migration(ask, php):
+    for text in (NOTHING, "".join(line for line in NOTHING.splitlines(True) if " MiB - " not in line)):
+        nothing = ask(php(text, ""))
+        assert (nothing["migrations"], nothing["problem"]) == ([], None)
+    [one] = ask(php(printed("ALTER TABLE a ADD note TEXT"), ""))["migrations"]
+    assert (one["name"], one["sql"], one["code"]) == ("Acme\\v1_1\\Fill", "\nALTER TABLE a ADD note TEXT;\n", [])
+    [one] = ask(php(printed(), ""))["migrations"]  # its work is PHP
+    assert (one["name"], one["code"]) == ("Acme\\v1_1\\Fill", ["Acme\\v1_1\\Fill"])
+
+
+def test_what_oros_own_migrations_change_is_kept(ask, php):
+    index = "    CREATE INDEX oro_idx_a_note ON a (note)\n"
+    [one] = ask(php(NOTHING.replace("UpdateExtendIndicesMigration\n", "UpdateExtendIndicesMigration\n" + index), ""))["migrations"]
+    assert one["name"].endswith("UpdateExtendIndicesMigration") and one["sql"].strip() == index.strip() + ";"
+    for query in ("SELECT setval('a', 1)", "SELECT 1; DROP TABLE a", "INSERT INTO oro_migrations SELECT 1; DROP TABLE a"):
+        [one] = ask(php(NOTHING.replace("Update entity configs", query), ""))["migrations"]
+        assert one["sql"].strip() == query + ";"
+    [one] = ask(php(NOTHING.replace("Update entity configs", "SELECT a FROM b\n            UPDATE c SET d = 1"), ""))["migrations"]
+    assert one["sql"].strip() == "UPDATE c SET d = 1;"
+
+
+@pytest.mark.parametrize("query", [
+    "DELETE FROM acme_demo\n    WHERE note IS NULL",  # as in a heredoc whose own indent PHP takes away
+    "UPDATE acme_demo\n        SET note = 'a'\nWHERE note IS NULL",
+    "UPDATE acme_demo\n    SET\n    note = 'a'",
+    "INSERT INTO acme_demo (id, note)\n    SELECT id, 'a'\n    FROM acme_other\n    ON CONFLICT DO NOTHING",
+    "SELECT\n    id,\n    note\n    FROM acme_demo\n    UNION ALL\n    SELECT 1, 'a'",
+    "WITH a AS (\n    SELECT 1\n)\n    DELETE FROM acme_demo WHERE id IN (\n    SELECT 1\n    )",
+    "DO $$\n    BEGIN\n    UPDATE acme_demo SET id = 1;\n    END $$",
+    "CREATE TABLE acme_new AS\n    SELECT 1",
+    "ALTER TABLE acme_demo\n    ADD a INT,\n    DROP b",
+    "update acme_demo\n    set note = 'it\n    is'",
+    "INSERT INTO acme_demo (id) VALUES (1)\n    ON CONFLICT (id)\n    DO UPDATE\n    SET id = 2",
+    "        DELETE FROM acme_demo\n        WHERE id IN (\n            SELECT 1\n        )",  # a heredoc that keeps its indent
+    "\n            UPDATE acme_demo\n            SET note = 'a'\n        ",
+])
+def test_a_query_of_oro_on_several_lines_is_one_statement(ask, php, query):
+    [one] = ask(php(printed("ALTER TABLE a ADD b INT", query, "DROP TABLE c", "Update the notes of all", "DROP TABLE d"), ""))["migrations"]
+    assert one["sql"] == "\nALTER TABLE a ADD b INT;\n%s;\nDROP TABLE c;\nUpdate the notes of all;\nDROP TABLE d;\n" % query.strip()
+
+
+def test_parameters_of_oro_are_no_statements(ask, php):
+    queries = ["UPDATE a SET b = :b, c = '1'::text\n    WHERE id = :id", "Parameters:", "[b] = two\nlines", "[id] = 1",
+               "UPDATE a SET b = ? WHERE id IN (?)", "Parameters:", "[1] = x", "[2] = 1,2", "SELECT '{\"a\":true}'::jsonb ? 'a'"]
+    [one] = ask(php(printed(*queries), ""))["migrations"]
+    assert one["sql"] == ("\nUPDATE a SET b = $1, c = '1'::text\n    WHERE id = $1;\nUPDATE a SET b = $1 WHERE id IN ($1);\n"
+                          "SELECT '{\"a\":true}'::jsonb ? 'a';\n")
+
+
+def test_a_comment_does_not_hide_where_a_query_of_oro_ends(ask, php):
+    [one] = ask(php(printed("DROP TABLE a -- for good", "DROP TABLE b;"), ""))["migrations"]
+    assert one["sql"] == "\nDROP TABLE a -- for good\n;\nDROP TABLE b;\n"
+
+
 def test_data_fixtures_of_oro_are_migrations_of_code(ask, php):
     """A package that only brings data must not pass as one that brings nothing."""
-    plan = "List of migrations:\n  > Oro\\v1_1\\AddNote\nALTER TABLE a ADD note TEXT\n"
-    both = ask(php(plan, FIXTURES))["migrations"]
+    both = ask(php(printed("ALTER TABLE a ADD note TEXT"), FIXTURES))["migrations"]
     data = "Acme\\Bundle\\Migrations\\Data\\ORM\\LoadCountries"
     assert [(one["name"], one["sql"].strip(), one["code"]) for one in both] == [
-        ("Oro\\v1_1\\AddNote", "ALTER TABLE a ADD note TEXT;", []), (data, "", [data])]
-    assert [one["name"] for one in ask(php("List of migrations:\n", FIXTURES))["migrations"]] == [data]
-    nothing = ask(php("List of migrations:\n", ""))
-    assert nothing["migrations"] == [] and nothing["problem"] is None
-    assert "exit status 3" in ask(php("List of migrations:\n", "", 3))["problem"]
+        ("Acme\\v1_1\\Fill", "ALTER TABLE a ADD note TEXT;", []), (data, "", [data])]
+    assert [one["name"] for one in ask(php(NOTHING, FIXTURES))["migrations"]] == [data]
+    assert "exit status 3" in ask(php(NOTHING, "", 3))["problem"]
+
+
+def test_what_reads_cannot_write(ask):
+    """Django runs code that is inside of SeparateDatabaseAndState when it is asked for the SQL, so the session must not allow it."""
+    said = ["sh", "-c", "echo $PGOPTIONS"]
+    found = ask({"pending": said, "pattern": "(?P<list>.*)", "sql": [*said[:2], "echo \"$0\"; " + said[2], "{list}"]})["migrations"][0]
+    assert (found["name"], found["sql"]) == (READ_ONLY, READ_ONLY + "\n" + READ_ONLY + "\n")
+    own = {"PGOPTIONS": "-c search_path=mine -c default_transaction_read_only=off"}
+    [one] = ask({"sql": ["printenv", "PGOPTIONS"]}, environment=own)["migrations"]
+    assert one["sql"] == "%s %s\n" % (own["PGOPTIONS"], READ_ONLY)  # of two the last counts
 
 
 def test_a_migration_whose_sql_cannot_be_had_is_there_with_the_reason(ask):

@@ -7,6 +7,7 @@ declare(strict_types=1);
 
 namespace Oro\StandIn\Command;
 
+use Oro\StandIn\Application;
 use Oro\StandIn\Command;
 use Symfony\Component\Console\Input\InputInterface as Input;
 use Symfony\Component\Console\Output\OutputInterface as Output;
@@ -16,6 +17,23 @@ use Oro\StandIn\Migrations;
 /** oro:migration:load: load the migrations that the database lacks, or list them, with their SQL if asked for. */
 final class MigrationLoadCommand extends Command
 {
+    // What the platform's listeners bring to every load, as in 6.0: class => what is printed of its queries, which may be words.
+    private const BEFORE = [
+        'EntityExtendBundle\Migration\LoadEntityConfigStateMigration' => [
+            'SELECT e.class_name, e.data FROM oro_entity_config e',
+            'SELECT e.class_name, f.field_name, f.data FROM oro_entity_config e '
+            . 'INNER JOIN oro_entity_config_field f ON f.entity_id = e.id',
+        ],
+    ];
+    private const AFTER = [
+        'EntityConfigBundle\Migration\UpdateEntityConfigMigration' => ['Update entity configs'],
+        'EntityExtendBundle\Migration\UpdateExtendConfigMigration' => [],
+        'ActivityListBundle\Migration\ActivityListMigration' => [],
+        'EntityExtendBundle\Migration\UpdateExtendIndicesMigration' => [],
+        'EntityConfigBundle\Migration\WarmUpEntityConfigCacheMigration' => ['Warm up entity configs cache'],
+        'ScopeBundle\Migration\Schema\UpdateScopeRowHashColumn' => [],
+    ];
+
     protected static $defaultName = 'oro:migration:load';
 
     protected function configure(): void
@@ -33,14 +51,28 @@ final class MigrationLoadCommand extends Command
             return 0;
         }
         $output->writeln($dry ? 'List of migrations:' : 'Process migrations...');
-        foreach ($migrations->pending() as $version => $statements) {
-            $output->writeln('  <comment>> ' . Migrations::className($version) . '</comment>');
-            foreach ($input->getOption('show-queries') ? $statements : [] as $statement) {
-                $output->writeln(preg_replace('/\s+/', ' ', $statement), Output::OUTPUT_RAW); // each a line, no semicolon
+        $told = $input->getOption('show-queries');
+        $show = function (string $class, array $queries) use ($output, $dry, $told): void {
+            $output->writeln("  <comment>> $class</comment>");
+            foreach ($told ? $queries : [] as $query) {
+                $output->writeln("    $query", Output::OUTPUT_RAW); // on as many lines as its author wrote
             }
+            if (($told || !$dry) && Application::isFrom('6.0')) {
+                $output->writeln(sprintf('    <comment>%.2F MiB - %d ms</comment>', memory_get_usage() / 1024 / 1024, 1));
+            }
+        };
+        $pending = $migrations->pending();
+        foreach (self::BEFORE as $class => $queries) {
+            $show("Oro\\Bundle\\$class", $queries);
+        }
+        foreach ($pending as $version => $statements) {
+            $show(Migrations::className($version), $statements);
             if (!$dry) {
                 $migrations->load($version, $statements);
             }
+        }
+        foreach (['MigrationBundle\Migration\UpdateBundleVersionMigration' => Migrations::notes($pending)] + self::AFTER as $class => $queries) {
+            $show("Oro\\Bundle\\$class", $queries);
         }
         return 0;
     }
