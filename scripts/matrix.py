@@ -110,7 +110,7 @@ def run_left(cells, lab, folder):
                 if not free or outcome and (not outcome["wrong"] or outcome["ended"] > begun):
                     continue
                 if shop is None:
-                    shop = MatrixShop(lab)
+                    shop = MatrixShop(lab, versions=len(cells))  # each goes on by one at most
                     shop.ready()
                 if run(shop, cell, folder)["wrong"]:
                     shop = None  # to be made ready again

@@ -18,7 +18,6 @@ from client import request
 from lab import SHOP
 from lab_shop import Shop, rows
 
-VERSIONS = 99
 SOURCES = SHOP + "/recovery"
 STOPPED = ("jobs1", "shop-consumer@2.service")  # by hand, before everything
 RUNNING = {
@@ -84,10 +83,11 @@ while not select.select([sys.stdin], [], [], 0.01)[0]:
 
 
 class MatrixShop(Shop):
-    """A Shop that is always at a version called recovery-NUMBER, or its twin."""
+    """A Shop that is always at a version called recovery-NUMBER, or its twin; versions is how many are still to come."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, versions):
         super().__init__(lab)
+        self.versions = versions
         self.built = lab.folder / "recovery-built"
 
     # To a known state
@@ -126,11 +126,14 @@ class MatrixShop(Shop):
 
     def _sources(self):
         """Put the repository with the matrix's versions on the build host."""
-        build = self.lab.groups["build"][0]
-        if self.lab.inside(build, ["test", "-d", SOURCES], check=False).returncode:
+        build, live = self.lab.groups["build"][0], self.live()
+        count = self.versions + (_number(live) if live.startswith("recovery-") else 0)
+        last = ["git", "-C", SOURCES, "rev-parse", "--quiet", "--verify", "recovery-%d-twin" % count]
+        if self.lab.inside(build, last, check=False).returncode:
+            self.lab.inside(build, ["rm", "-rf", SOURCES])
             with tempfile.TemporaryDirectory(prefix="slipway-recovery-") as folder:
                 made = repository.make(Path(folder) / Path(SOURCES).name)
-                repository.recovery_versions(made, VERSIONS)
+                repository.recovery_versions(made, count)
                 self.lab.copy(made, build, str(Path(SOURCES).parent))
             self.lab.inside(build, ["chown", "-R", "root:root", SOURCES])
 
