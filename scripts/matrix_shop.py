@@ -98,7 +98,7 @@ class MatrixShop(Shop):
         if self.live().startswith("recovery-") and not self._mended():
             self.lab.down()
             self.lab.up()
-        self._sources()
+        self.sources()
         if not self.live():
             self._must("provision")
         if not self.live().startswith("recovery-"):
@@ -124,8 +124,8 @@ class MatrixShop(Shop):
         self.forget_after(version)
         return True
 
-    def _sources(self):
-        """Put the repository with the matrix's versions on the build host."""
+    def sources(self):
+        """Put the repository with the matrix's versions on the build host, where it is not there yet."""
         build, live = self.lab.groups["build"][0], self.live()
         count = self.versions + (_number(live) if live.startswith("recovery-") else 0)
         last = ["git", "-C", SOURCES, "rev-parse", "--quiet", "--verify", "recovery-%d-twin" % count]
