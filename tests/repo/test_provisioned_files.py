@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import http.server
+import getpass
 import json
 import os
 import re
@@ -195,6 +196,47 @@ def test_a_secret_that_the_inventory_has_no_more_is_removed(role):
         host = role("host", **SHOP, slipway_maintenance_secret=secret)
         task = host.task("Web | Let nginx know the secret of links past maintenance", "tasks/web.yml")
         assert host.value(task["slipway.app.maintenance_bypass"]["state"]) == state and "when" not in task
+
+
+def provision_folders(role, root, user, **more):
+    """What the role's tasks say of the folder of the application, as they are written; a mode stands in for who owns it."""
+    host = role("host", **dict(SHOP, slipway_root=str(root), slipway_user=user))
+    way, own = (host.task(name) for name in ("Keep the way to the folder of the application root's", "Make the folder of the application"))
+    environment = dict(host.value(way["environment"], ansible_check_mode=False, **more), PATH=os.environ["PATH"])
+    script = "umask 077\n" + host.value(way["ansible.builtin.shell"])
+    done = subprocess.run(["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        given = dict(host.value(own["ansible.builtin.file"]), mode="0750")
+        given = {key: value for key, value in given.items() if key not in ("owner", "group")}
+        made = subprocess.run([sys.executable, "-m", "ansible.modules.file"], input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
+                              capture_output=True, text=True, check=False)
+        assert not json.loads(made.stdout).get("failed"), made.stdout
+    return done
+
+
+def test_folders_above_that_of_the_application_do_not_become_its_own(role, tmp_path):
+    root = tmp_path / "srv" / "apps" / "shop"
+    assert provision_folders(role, root, "nobody").stdout.split() == [str(root.parent)]
+    assert [oct(path.stat().st_mode & 0o777) for path in (root, root.parent, root.parent.parent)] == ["0o750", "0o755", "0o755"]
+    root.parent.chmod(0o711)  # an administrator's own
+    assert provision_folders(role, root, "nobody").stdout == "" and root.parent.stat().st_mode & 0o777 == 0o711
+
+
+def test_who_could_lead_root_elsewhere_is_refused_and_nothing_is_touched_there(role, tmp_path):
+    target, root = tmp_path / "etc", tmp_path / "shop"
+    target.mkdir(0o711)
+    root.symlink_to(target)
+    (tmp_path / "nowhere").symlink_to(target / "made")
+    assert provision_folders(role, root, "daemon").returncode == 0  # an administrator's link
+    target.chmod(0o711)
+    intruder = "nobody" if os.getuid() == 0 else getpass.getuser()
+    if os.getuid() == 0:
+        subprocess.run(["chown", "-h", intruder, *tmp_path.iterdir()], check=True)
+    for place, theirs in ((root, root), (tmp_path / "nowhere", tmp_path / "nowhere"), (target / "shop", target), (root / "shop", root)):
+        refused = provision_folders(role, place, intruder)
+        assert refused.returncode == 1 and refused.stdout == ""
+        assert "%s belongs to %s" % (theirs, intruder) in refused.stderr and "was not touched" in refused.stderr
+    assert target.stat().st_mode & 0o777 == 0o711 and not list(target.iterdir())
 
 
 HBA = """\

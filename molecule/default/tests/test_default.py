@@ -54,6 +54,7 @@ def test_the_application_has_a_user_without_rights(on, name):
     assert (user.shell, user.home) == ("/usr/sbin/nologin", "/srv/shop")
     assert user.password in ("!", "*", "!*")
     assert (folder.user, folder.group, oct(folder.mode)) == ("shop", "shop", "0o755")
+    assert on(name).file("/srv").user == "root"
     assert "not allowed" in on(name).run("sudo -n -l -U shop").stdout
 
 
