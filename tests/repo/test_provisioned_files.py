@@ -286,6 +286,47 @@ def test_who_becomes_another_user_than_root_has_what_hands_a_task_over(role):
     assert "acl" in role("postgres_server").task("Install the server")["ansible.builtin.apt"]["name"]
 
 
+# In the place of what Debian has on the host.
+WITHOUT_A_HOST = """
+import grp, os, sys, types
+sys.modules["bcrypt"] = types.SimpleNamespace(
+    gensalt=lambda cost: b"$2b$%02d$" % cost, hashpw=lambda password, salt: salt + password, checkpw=lambda password, known: known[7:] == password)
+grp.getgrnam = lambda name: types.SimpleNamespace(gr_gid=0)
+os.chown = lambda *unused: None
+"""
+
+
+def test_who_is_no_user_of_the_registry_any_more_is_not_let_in(role, tmp_path):
+    path = tmp_path / "users"
+    path.write_text(":$2b$05$\nadmin:$2y$05$own\n")  # the first one is nobody, without a password
+
+    def provision(application, user, password):
+        """What the file says, by the task as it is written; None where it was right already."""
+        login = {"username": user, "password": password}
+        registry = role("registry", slipway_application=application, slipway_store="https://build1:5000", slipway_store_auth=login)
+        task = registry.task("Let in who has the password")["ansible.builtin.command"]
+        words = registry.value(task["argv"], __registry_folder=str(tmp_path))
+        done = subprocess.run([sys.executable, "-c", WITHOUT_A_HOST + words[2], *words[3:]], input=registry.value(task["stdin"]),
+                              capture_output=True, text=True, check=True)
+        return {line for line in path.read_text().splitlines() if line[0] != "#"} if done.stdout == "changed\n" else None
+
+    assert provision("shop", "slipway", "one") == {"admin:$2y$05$own", "slipway:$2b$05$one"}
+    assert provision("shop", "slipway", "one") is None
+    assert provision("crm", "slipway", "one") == {"admin:$2y$05$own", "slipway:$2b$05$one"}
+    assert provision("shop", "slipway2", "two") == {"admin:$2y$05$own", "slipway:$2b$05$one", "slipway2:$2b$05$two"}  # still crm's
+    assert provision("crm", "slipway2", "two") == {"admin:$2y$05$own", "slipway2:$2b$05$two"}
+    assert provision("crm", "slipway2", "two") is None is provision("shop", "slipway2", "two")
+
+
+@pytest.mark.parametrize(("login", "right"), [
+    (None, False), ({"username": "slipway"}, False), ({"password": "x"}, False), ({"username": "a:b", "password": "x"}, False),
+    ({"username": "#a", "password": "x"}, False), ({"username": "slipway", "password": "x"}, True)])
+def test_a_registry_that_would_let_everybody_in_is_refused(role, login, right):
+    registry = role("registry", slipway_store="https://build1:5000", **({"slipway_store_auth": login} if login else {}))
+    first, = registry.yaml("tasks/main.yml")[:1]
+    assert registry.value("{{ %s }}" % first["ansible.builtin.assert"]["that"]) is right
+
+
 @pytest.mark.parametrize(("store", "granted"), [("https://build1", "CAP_NET_BIND_SERVICE"), ("https://build1:5000", "")])
 def test_the_registry_may_have_a_port_of_roots_where_it_is_to(role, store, granted):
     registry = role("registry", slipway_store=store)

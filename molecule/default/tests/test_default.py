@@ -134,5 +134,5 @@ def test_requests_are_in_the_journal(on, address, name):
 def test_the_registry_asks_for_the_password(on, variables):
     login = variables["slipway_store_auth"]
     asked = "curl -s -o /dev/null -w '%{http_code}' https://build1:5000/v2/ --cacert " + login["ca_path"]
-    assert on("app1").run(asked).stdout == "401"
+    assert on("app1").run(asked).stdout == on("app1").run(asked + " --user :").stdout == "401"
     assert on("app1").run(asked + " --user %s:%s" % (login["username"], login["password"])).stdout == "200"
