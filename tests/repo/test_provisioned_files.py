@@ -239,6 +239,49 @@ def test_who_could_lead_root_elsewhere_is_refused_and_nothing_is_touched_there(r
     assert target.stat().st_mode & 0o777 == 0o711 and not list(target.iterdir())
 
 
+READERS = [
+    ("host", "Web | Let nginx read what it has not read yet", "tasks/web.yml", "reload nginx", "reload nginx"),
+    ("balancer", "Let HAProxy read what it has not read yet", "tasks/main.yml", "reload haproxy", "reload haproxy"),
+    ("postgres_server", "Let the server read what it has not read yet", "tasks/main.yml", "restart postgresql@15-main", "reload postgresql@15-main")]
+
+
+@pytest.mark.parametrize(("name", "title", "tasks", "first", "last"), READERS, ids=[reader[0] for reader in READERS])
+def test_a_server_reads_what_a_run_before_has_left_unread(role, tmp_path, name, title, tasks, first, last):
+    """One that was cut off before the reload, or whose reload has failed: this one changes no file."""
+    (tmp_path / "systemctl").write_text('#!/bin/sh\necho "$@" >> asked\ntest ! -e broken || exit 1\n[ $1 = reload ] || touch pid\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    written = role(name, **SHOP)
+    words = written.value(written.task(title, tasks)["ansible.builtin.command"]["argv"])
+    assert words[5].startswith("/run/") and words[5].endswith(".pid")
+    words = [*words[:5], "pid", *(Path(word).name if word else "" for word in words[6:])]
+    files = [tmp_path / word for word in words[6:] if word]
+
+    def provision():
+        """(what was asked of systemd, whether it ended well and what it says)"""
+        done = subprocess.run(words, cwd=tmp_path, env={"PATH": "%s:%s" % (tmp_path, os.environ["PATH"])}, capture_output=True, text=True, check=False)
+        asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""
+        (tmp_path / "asked").unlink(missing_ok=True)
+        return asked.strip(), (done.returncode, done.stdout.strip())
+
+    def put(path):
+        time.sleep(0.02)  # as long as the clock of files may be behind
+        (tmp_path / "part").touch()
+        (tmp_path / "part").replace(path)
+        time.sleep(0.02)
+
+    (tmp_path / "pid").touch()
+    assert provision() == ("", (0, ""))
+    for path, how in ((files[0], first), (files[-1], last)):
+        put(path)
+        (tmp_path / "broken").touch()
+        assert provision() == (how, (1, "")) == provision()
+        (tmp_path / "broken").unlink()
+        assert provision() == (how, (0, how.split()[0] + "ed"))
+        assert provision() == ("", (0, ""))
+    if name == "host":
+        assert files[1].name == Path(secret_path(SHOP["slipway_root"])).name
+
+
 HBA = """\
 # An administrator's own.
 local\tall\tpostgres\tpeer

@@ -16,6 +16,9 @@ from lab_engine import until
 APPS, CONSUMERS = names("app"), names("consumer")
 RUNNING = [*[(host, "nginx") for host in APPS], ("db1", "postgresql@15-main"), ("lb1", "haproxy"),
            ("build1", "docker-registry")]
+# What shows when it has read last, and what it reads.
+READ = [("app1", "/run/nginx.pid", "/etc/nginx/sites-enabled"), ("lb1", "/run/haproxy.pid", "/etc/haproxy/haproxy.cfg"),
+        ("db1", "/run/postgresql/15-main.pid", "/etc/postgresql/15/main/conf.d/slipway.conf /etc/postgresql/15/main/pg_hba.conf")]
 UNREACHABLE = '{"error": "bad_gateway", "message": "The application does not answer."}'
 PLACES = [("app1", {"web", "cron"}), ("app2", {"web"}), *[(host, {"consumer"}) for host in CONSUMERS]]
 
@@ -46,6 +49,11 @@ def test_no_unit_has_failed(on, name):
 def test_servers_run_and_come_back_after_a_reboot(on, name, service):
     assert on(name).service(service).is_running
     assert on(name).service(service).is_enabled
+
+
+@pytest.mark.parametrize("name, pid, files", READ)
+def test_servers_have_read_what_was_written(on, name, pid, files):
+    assert on(name).check_output("find " + files + " -cnewer " + pid) == ""  # which fails where one is not there
 
 
 @pytest.mark.parametrize("name", APPS + CONSUMERS)
