@@ -324,6 +324,18 @@ def test_who_is_no_client_any_more_is_not_let_in_to_the_database(role, tmp_path)
     assert set(HBA.splitlines()) <= set(path.read_text().splitlines())
 
 
+def test_a_database_that_is_there_keeps_its_encoding_and_locale(role):
+    """The module refuses to change them, and a restore brings those of its dump."""
+    server = role("postgres_server", slipway_database={"login_user": "shop", "login_db": "shop"})
+    asked = server.task("Ask whether the database is there")
+    given = server.task("Make the database")["community.postgresql.postgresql_db"]
+    always = {"name": "shop", "owner": "shop", "login_port": "5432"}
+    for rowcount, more in ((0, {"template": "template0", "encoding": "UTF8", "lc_collate": "C.UTF-8", "lc_ctype": "C.UTF-8"}), (1, {})):
+        known = {asked["register"]: {"rowcount": rowcount}, "__postgres_server_port": 5432, "omit": "omitted"}
+        found = {key: value for key, value in server.value(given, **known).items() if value != "omitted"}
+        assert {key: str(value) for key, value in found.items()} == {**always, **more}
+
+
 def test_who_becomes_another_user_than_root_has_what_hands_a_task_over(role):
     """Without acl, only root can."""
     assert "acl" in role("postgres_server").task("Install the server")["ansible.builtin.apt"]["name"]
