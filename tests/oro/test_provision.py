@@ -104,8 +104,11 @@ def test_settings_of_php_reach_what_runs_and_no_request_is_lost(lab, deployed):
     for path in (secret, former):
         lab.ssh("app2", ["install", "-D", "/dev/null", path])
     lab.ssh("app2", ["tee", secret], input='secure_link_md5 "no-longer-in-the-inventory $slipway_end";\n')
+    lab.ssh("app2", ["systemctl", "stop", "oro-websocket.service"])
     with users(lab, "app2") as visits:
         changed = play(lab, "provision", "--limit", "app2,localhost", host_upload_limit_megabytes=40)
+    lab.ssh("app2", ["systemctl", "start", "oro-websocket.service"])
+    assert "On app2 nginx asks at port %d now, where nobody listens" % WEBSOCKET_PORT in " ".join(changed.output.split())
     assert "changed=0" not in changed.output.rpartition("app2")[2].partition("\n")[0]
     until(lambda: lab.page("app2")["upload_limit"] == "40M")
     assert before["upload_limit"] == "32M" and lab.page("app2")["fpm"] == before["fpm"]

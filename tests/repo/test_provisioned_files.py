@@ -224,6 +224,24 @@ def test_the_balancer_asks_for_health_by_one_whole_name(role, names, asked):
         assert " hdr Host %s\n" % asked in balancer.render("haproxy.cfg.j2")
 
 
+@pytest.mark.parametrize("profile", ["django", "oro"])
+def test_a_port_at_which_nobody_listens_is_named_once_a_release_is_live(role, application, tmp_path, profile):
+    port, site = "websocket_port" if profile == "oro" else "port", tmp_path / "site.conf"
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        for number, said in ((application, ""), (nobody.getsockname()[1], "%d\n" % nobody.getsockname()[1])):
+            host = role("host", **dict(SHOP, slipway_profile=profile, slipway_root=str(tmp_path), slipway_variables={port: number}))
+            site.write_text(host.render("site.conf.j2"))
+            task = host.task("Web | Look whether somebody listens where nginx asks", "tasks/web.yml")
+            environment = dict(host.value(task["environment"], __host_site={"dest": str(site)}), PATH=os.environ["PATH"])
+            for live in (False, True):
+                if live:
+                    (tmp_path / "current").mkdir(exist_ok=True)
+                done = subprocess.run(["/bin/sh", "-c", task["ansible.builtin.shell"]], env=environment, capture_output=True, text=True, check=True)
+                assert done.stdout == (said if live else "")
+            (tmp_path / "current").rmdir()
+
+
 def test_a_secret_that_the_inventory_has_no_more_is_removed(role):
     for secret, state in ((SECRET, "present"), ("", "absent")):
         host = role("host", **SHOP, slipway_maintenance_secret=secret)
