@@ -45,6 +45,7 @@ def test_debugging_is_refused_where_users_are(lab):
     done = lab.playbook("provision", "--limit", "app1,localhost", slipway_environment_variables={"APP_DEBUG": "true"})
     assert done.rc != 0
     assert "APP_DEBUG turns debugging on" in done.output
+    assert "Nothing of the application was changed on app1." in done.output
     assert done.output.count("changed=0") == 2, done.output
 
 
@@ -53,6 +54,7 @@ def test_an_application_whose_health_nobody_has_named_a_path_for_is_refused(lab)
     done = lab.playbook("provision", "--limit", "app1,localhost", slipway_variables={"port": PORT})
     assert done.rc != 0
     assert "depends on backend_prefix" in done.output and "slipway_health_path" in done.output
+    assert "Nothing of the application was changed on app1." in done.output
     assert done.output.count("changed=0") == 2, done.output
 
 
