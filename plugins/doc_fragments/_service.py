@@ -39,13 +39,14 @@ options:
   environment:
     description:
       - The environment whose overlay applies, for V(prod) C(slipway_prod.yml) over C(slipway.yml).
-      - Without it, C(slipway.yml) alone.
+      - Without it, C(slipway.yml) alone, which is not how playbooks run the application; they take V(prod) where nothing is said.
     type: str
     choices: [dev, stag, uat, prod]
   variables:
     description:
       - Values for placeholders in commands and in the environment of the application, such as C({port}).
-      - C({python}), C({release}), C({root}) and C({shared}) are there by themselves.
+      - C({python}), C({release}), C({root}), C({shared}) and C({namespace}) are there by themselves.
+      - One that is said neither in C(slipway.yml) nor here is an error, also where services are only stopped.
     type: dict
     default: {}
   python:

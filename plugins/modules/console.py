@@ -79,6 +79,7 @@ EXAMPLES = r"""
   slipway.app.console:
     root: /srv/shop
     command: [createsuperuser, --noinput, --username, Ann Smith, --email, ann@example.com]
+    environment: prod
     environment_variables:
       DJANGO_SUPERUSER_PASSWORD: "{{ vaulted_password }}"
     timeout: 30

@@ -69,12 +69,14 @@ EXAMPLES = r"""
 - name: Keep users out for about ten minutes
   slipway.app.maintenance:
     root: /srv/shop
+    environment: prod
     msg: We are moving to a larger warehouse.
     expected_seconds: 600
 
 - name: Let users in again
   slipway.app.maintenance:
     root: /srv/shop
+    environment: prod
     state: "off"
 """
 

@@ -54,6 +54,7 @@ EXAMPLES = r"""
   slipway.app.console:
     root: /srv/shop
     command: [oro:sanitize:dump-sql]
+    environment: prod
   register: printed
 
 - name: Make rules of them
@@ -63,7 +64,7 @@ EXAMPLES = r"""
   register: oro
   delegate_to: localhost
 
-- name: Say what nobody has decided on, and dump
+- name: Dump by them; what nobody has decided on is named, and keeps the dump from being made
   slipway.app.postgres_dump:
     login_user: shop
     login_db: shop
@@ -72,7 +73,6 @@ EXAMPLES = r"""
     allow_dump: true
     sanitize_key: "{{ vault_sanitize_key }}"
     sanitize: "{{ oro.sanitize | combine({'tables': {'oro_user': {'columns': {'first_name': 'first_name'}}}}, recursive=true) }}"
-  check_mode: true
 """
 
 RETURN = r"""

@@ -75,6 +75,9 @@ EXAMPLES = r"""
   slipway.app.service:
     root: /srv/shop
     roles: [app]
+    environment: prod
+    variables:
+      port: 8000
     state: restarted
     names: [web]
   when: patched is changed

@@ -151,6 +151,7 @@ options:
       - A table may have C(where), a condition, and C(sample), a number of rows or a share of them as V(5%), beside C(columns), and then
         some of its rows are dumped, and of other tables none that refers to a row that is not. With C(orphans) of the table that refers as V(null)
         the row stays and its reference becomes NULL. Where several patterns mean a table, each C(where) holds.
+      - It may also have C(rows) as V(all), with which a table that a preset empties has its rows, or as V(none), which is V(truncate).
       - C(after_restore) is a list of texts of SQL, which O(slipway.app.postgres_restore#module:after_restore) runs on what is restored.
       - C(residue) is a dict with C(accept), a list of columns C(schema.table.column) in which raw values of other columns may stand;
         V(the schema) means definitions, as defaults and comments.

@@ -206,6 +206,7 @@ options:
         description:
           - Whether the restored database comes from another environment and is made this one's, as C(adopt) of its C(slipway.yml) or profile says.
             C(adopt.sql) is run before the database is live, after the migration and before O(pre_swap_sql); C(adopt.commands) when it is live.
+          - A placeholder of C(adopt.sql) whose value C(slipway.yml) alone says, for all environments, is refused, except in V(prod).
           - Not with O(tables) and O(schemas). With O(source=:ready) only C(adopt.commands) are left to run.
         type: bool
         default: false

@@ -109,6 +109,9 @@ EXAMPLES = r"""
   slipway.app.service:
     root: /srv/shop
     roles: [app, leader]
+    environment: prod
+    variables:
+      port: 8000
     state: restarted
     environment_variables:
       DATABASE_URL: "{{ vault_database_url }}"
@@ -117,6 +120,9 @@ EXAMPLES = r"""
   slipway.app.service:
     root: /srv/shop
     roles: [consumer]
+    environment: prod
+    variables:
+      port: 8000
     state: stopped
     kinds: [consumer]
     drain: 120
@@ -130,6 +136,9 @@ EXAMPLES = r"""
   slipway.app.service:
     root: /srv/shop
     roles: [app, consumer, leader]
+    environment: prod
+    variables:
+      port: 8000
     state: stopped
     operation: move-the-disk
 
@@ -137,6 +146,9 @@ EXAMPLES = r"""
   slipway.app.service:
     root: /srv/shop
     roles: [app, consumer, leader]
+    environment: prod
+    variables:
+      port: 8000
     state: resumed
     operation: move-the-disk
 """

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import os
 import pathlib
 import signal
 import sys
+import unittest.mock
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -77,6 +80,13 @@ def cluster(directory, bin_dir):
     made = Cluster(str(directory), bin_dir, settings=settings).start()
     made.sql("ALTER ROLE %s PASSWORD '%s'" % (made.superuser, made.password))
     return made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys_derived_once():
+    """The key of a sanitized dump takes a tenth of a second to derive, on purpose; the same one need not take it again."""
+    with unittest.mock.patch.object(hashlib, "scrypt", functools.lru_cache(hashlib.scrypt)):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,12 @@ import re
 import pytest
 import yaml
 
-from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
+from ansible_collections.slipway.app.plugins.module_utils._config.load import effective, expand, expand_text
+from ansible_collections.slipway.app.plugins.module_utils._config.profiles.oro import ORO
 from ansible_collections.slipway.app.plugins.module_utils._config.schema import validate
+from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS
 
+GIVEN = dict.fromkeys(("root", "release", "shared", "python", "namespace"), "")
 SERVICE = {"worker": {"kind": "consumer", "command": "true"}}
 
 
@@ -38,6 +41,36 @@ def test_every_key_is_explained_and_nothing_else(guide):
     assert explained - {"Key"} == known
 
 
-def test_the_example_is_valid(guide):
-    block = re.search(r"code-block:: yaml\n\n((?:    .*\n|\n)+)", guide).group(1)
-    validate(yaml.safe_load(block), "the example")
+@pytest.fixture(scope="session")
+def example(guide):
+    return yaml.safe_load(re.search(r"code-block:: yaml\n\n((?:    .*\n|\n)+)", guide).group(1))
+
+
+def test_the_example_is_valid(example):
+    validate(example, "the example")
+
+
+def test_the_example_of_oro_says_no_address_for_all_environments(guide):
+    """Who copies it would not be asked for one in any other."""
+    example = yaml.safe_load(re.search(r"code-block:: yaml\n\n((?:    .*\n|\n)+)", guide[guide.index("\nThe profile oro\n"):]).group(1))
+    validate(example, "the example")
+    placeholders = {name for text in ORO["adopt"]["sql"] for name in re.findall(r"{(\w+)}", text)}
+    assert placeholders and not placeholders & set(example["variables"])
+    assert all("``%s`` in ``slipway_variables``" % name in guide for name in placeholders)
+
+
+def test_examples_of_modules_run_the_application_as_playbooks_do(example, module_docs):
+    """By slipway.yml alone it would be another one, and services without their {port} cannot be looked at, let alone be started."""
+    runs = [name for name, docs in module_docs.items() if set(RUNTIME_ARGUMENTS) <= set(docs["doc"]["options"])]
+    calls = [(name, task["name"], task["slipway.app." + name]) for docs in module_docs.values() for task in yaml.safe_load(docs["examples"])
+             for name in runs if "slipway.app." + name in task]
+    assert {name for name, _task, _options in calls} == set(runs)
+    assert all("C({%s})" % given in str(module_docs["service"]["doc"]["options"]["variables"]["description"]) for given in GIVEN)
+    assert [(name, task) for name, task, options in calls if options.get("environment") != "prod"] == []
+    config = effective({"base": example, "overlays": {}}, "prod")
+    for _name, _task, options in calls:
+        variables = dict(GIVEN, **options.get("variables", {}))
+        for text in config["environment"].values():
+            expand_text(text, variables)
+        for service in config["services"].values() if "roles" in options else ():
+            expand(service["command"], variables)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from ansible_collections.slipway.app.plugins.module_utils._postgres.outbox import GROWING, PART, SENDERS
+
 GROUPS = {"slipway.app.app": "root", "slipway.app.postgres": "login_db"}
 ATTRIBUTES = ("check_mode", "diff_mode", "idempotent")
 
@@ -46,6 +48,7 @@ def test_examples_are_tasks_one_can_copy(module_docs):
         if not any("slipway.app." + name in task for task in tasks):
             wrong.append("%s: no example calls slipway.app.%s" % (name, name))
         wrong += ["%s: an example has no name" % name for task in tasks if "name" not in task]
+        wrong += ["%s: '%s' does nothing in check mode" % (name, task["name"]) for task in tasks if task.get("check_mode")]
     assert wrong == []
 
 
@@ -87,3 +90,11 @@ def test_info_modules_only_read(module_docs):
     wrong = [name for name, docs in module_docs.items() if name.endswith("_info")
              and docs["doc"]["attributes"]["check_mode"].get("details") != ["This module only reads."]]
     assert wrong == []
+
+
+def test_the_room_that_a_dump_needs_on_its_way_is_what_it_takes(module_docs, repository):
+    """Who gives spool_dir a file system of its own goes by what is written."""
+    said = "room for parts of %d MiB, %s for each table that is dumped at a time and %s more" % (PART >> 20, {2: "two"}[GROWING], {8: "eight"}[2 * SENDERS])
+    guide = " ".join((repository.root / "docs/docsite/rst/guide_dumps.rst").read_text(encoding="utf-8").split())
+    assert "%s (%d MiB with two jobs)" % (said, (2 * GROWING + 2 * SENDERS) * PART >> 20) in guide
+    assert said in " ".join(module_docs["postgres_dump"]["doc"]["options"]["spool_dir"]["description"])

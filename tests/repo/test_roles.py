@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 
 import pytest
+import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 from ansible_collections.slipway.app.plugins.module_utils._config.profiles import DEBUG_SWITCHES, PROFILES
+from ansible_collections.slipway.app.plugins.module_utils._operation.debugging import OFF
 
 OMITTED = "(omitted)"
 
@@ -132,6 +134,14 @@ def test_profiles_say_the_same_of_debugging_to_hosts_and_to_operations(repositor
     assert set(DEBUG_SWITCHES) == set(PROFILES)
 
 
+@pytest.mark.parametrize("values, on", [((*OFF, *map(str.upper, OFF), " no ", 0, False, None), False), (("1", "true", "yes", "dev", 1, True), True)], ids=["off", "on"])
+def test_a_switch_is_off_to_hosts_by_the_words_by_which_it_is_to_operations(repository, values, on):
+    expression = repository.yaml("roles/host/tasks/profile.yml")[-1]["vars"]["__host_debugging"]
+    for value in values:
+        variables = {"host_environment": "prod", "host_environment_variables": {"APP_DEBUG": value, "PORT": "1"}, "__host_debug_variables": ["APP_DEBUG"]}
+        assert Templar(loader=DataLoader(), variables=variables).template(trust_as_template(expression)) == (["APP_DEBUG"] if on else []), value
+
+
 def test_the_role_operation_is_used_without_a_condition_and_without_a_second_look_at_its_options(repository):
     """Each of its tasks would evaluate the condition anew on each host; its first step looks at the options."""
     uses = []
@@ -207,3 +217,17 @@ def test_no_keyword_keeps_a_task_from_becoming_another_user(repository):
     """An inventory that says ansible_become, as the README's does, wins over it; a task's own ansible_become does not lose."""
     files = [path for folder in ("roles", "playbooks") for path in repository.under(folder) if path.suffix == ".yml"]
     assert files and [path.name for path in files if re.search(r"^\s*become: (false|no)\b", path.read_text(encoding="utf-8"), re.MULTILINE)] == []
+
+
+def test_what_an_inventory_may_say_is_documented_where_people_look(repository):
+    """Who does not find how a build gets the password of an index writes it into slipway.yml, which travels in every package."""
+    readme = (repository.root / "README.md").read_text(encoding="utf-8")
+    told = readme + "".join(path.read_text(encoding="utf-8") for path in repository.under("docs/docsite/rst"))
+    used = "".join(path.read_text(encoding="utf-8") for role in roles(repository) for path in repository.under("roles/%s/defaults" % role))
+    used += "".join(path.read_text(encoding="utf-8") for path in repository.under("playbooks", ".yml"))
+    missing = {name for name in re.findall(r"\bslipway_[a-z0-9_]+", used) if not re.search(r"\b%s\b" % name, told)}
+    assert missing == set()
+    shown = dict(re.findall(r"\b((?:host|balancer|postgres_server|operation)_\w+): ([^\s`;,]+)", readme))
+    assert {"operation_keep_releases", "host_request_seconds", "balancer_request_seconds", "host_php_version"} <= set(shown)
+    ours = {name: value for role in roles(repository) for name, value in defaults(repository, role).items()}
+    assert {name: yaml.safe_load(value) for name, value in shown.items()} == {name: ours.get(name) for name in shown}

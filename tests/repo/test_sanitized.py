@@ -79,3 +79,11 @@ def test_who_could_not_stop_the_services_is_told_how_to_go_on_with_what_is_to_be
     assert len(hints) == 2 and all("{{ database_again }}" in hint for hint in hints)
     restore = yaml.safe_load((repository.root / "playbooks" / "database_restore.yml").read_text(encoding="utf-8"))[1]
     assert restore["tasks"][0]["vars"]["database_adopt"] == "{{ adopt | default(false, true) | bool }}"
+
+
+def test_keys_in_examples_have_the_config_by_which_the_examples_make_a_dump(repository):
+    """Below another one there would be no dump to restore, and a nightly removal would never find any."""
+    files = [repository.root / "docs/docsite/rst/guide_sanitized.rst", *repository.under("playbooks", ".yml")]
+    text = "".join(path.read_text(encoding="utf-8") for path in files if "sanitized" in path.name)
+    assert set(re.findall(r"(?:prefix|source|key)=\w+/\w+/(\w+)", text)) == set(re.findall(r"config=(\w+)", text)) == {"people"}
+    assert "such as prod/shop/people" in " ".join(text.split())

@@ -9,15 +9,41 @@ slipway.yml of the live release says how (adopt). Its SQL is run before the data
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.module_utils._config.load import PLACEHOLDER, expand_text
+from ansible_collections.slipway.app.plugins.module_utils._config.load import OVERLAY, PLACEHOLDER, expand_text
+from ansible_collections.slipway.app.plugins.module_utils._config.schema import packaged
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.manifest import REAL
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import open_runtime
 
 
 def adoption_by(application, environment):
     """The Adoption by the live release of an application, which premigration.APPLICATION describes."""
-    return Adoption(open_runtime(dict(application, environment=environment)))
+    runtime = open_runtime(dict(application, environment=environment))
+    _refuse_those_of_all(runtime, application["variables"], environment)
+    return Adoption(runtime)
+
+
+def _refuse_those_of_all(runtime, inventory, environment):
+    """Raise where the SQL would take for this environment what slipway.yml says for all of them, so most likely the address of prod.
+
+    Where slipway_prod.yml says another value, that of slipway.yml is the others'.
+    """
+    if environment in (None, REAL):  # not named, it counts as prod
+        return
+    documents = runtime.release.documents
+    overlays = [packaged(documents["overlays"].get(name, {}), OVERLAY % name, overlay=True) for name in (environment, REAL)]
+    own = set(inventory).union(*(overlay.get("variables", {}) for overlay in overlays))
+    common = _placeholders(runtime) & set(documents["base"].get("variables", {})) - own
+    if common:
+        raise SlipwayError("%s in adopt.sql would come to what slipway.yml says for all environments, prod among them, and nobody says it for %s." % (
+            ", ".join("{%s}" % name for name in sorted(common)), environment), untouched="Nothing was changed.",
+            hint="Say it in slipway_variables of the inventory, or under variables in %s; adopt=false does without." % (OVERLAY % environment))
+
+
+def _placeholders(runtime):
+    """The names in the SQL, be they known or not."""
+    return {match.group(1) for text in runtime.config["adopt"]["sql"] for match in PLACEHOLDER.finditer(text)} - {None}
 
 
 class Adoption:
@@ -33,7 +59,7 @@ class Adoption:
         texts = runtime.config["adopt"]["sql"]
         settings = {name: "slipway_variables.%s" % name for name in runtime.variables}
         self.sql = [expand_text(text, {name: "current_setting('%s')" % setting for name, setting in settings.items()}) for text in texts]
-        used = {match.group(1) for text in texts for match in PLACEHOLDER.finditer(text)} & set(settings)
+        used = _placeholders(runtime)
         if used:
             self.sql.insert(0, "SELECT %s" % ", ".join(
                 "set_config('%s', %s, false)" % (settings[name], quote_literal(str(runtime.variables[name]))) for name in sorted(used)))

@@ -69,7 +69,8 @@ def require_sanitized(dump):
     """Refuse a dump that is not sanitized."""
     if not dump.manifest.get("sanitized"):
         raise SlipwayError("The dump %s is not sanitized, and no other one is wanted." % dump.key, untouched="Nothing was changed.",
-                           hint="Say the key of a sanitized one, or its beginning with the config: <instance>/<database>/sanitized.")
+                           hint="Say the key of a sanitized one, or its beginning with the config: <instance>/<database>/<config that said the rules>,"
+                                " or <instance>/<database>/sanitized where none did.")
 
 
 def require_no_real_target(dump, target, confirm):

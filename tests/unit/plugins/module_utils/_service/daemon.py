@@ -90,7 +90,7 @@ class Application:
         self.root = str(root)
         os.makedirs(self.root)
 
-    def release(self, services, number=1, live=True, private=None, **documents):
+    def release(self, services, number=1, live=True, private=None, overlays=None, **documents):
         """Put a release there as the release module leaves it, and return its path."""
         release_id = "%d.0-%012d" % (number, number)
         path = os.path.join(self.root, "releases", release_id)
@@ -98,7 +98,7 @@ class Application:
         base = dict({"application": "shop", "profile": "generic", "services": services}, **documents)
         facts = {"id": release_id, "digest": "sha256:%064d" % number, "package": "shop:%d.0" % number,
                  "reference": "%d.0" % number, "commit": "%040d" % number, "label": "Reference: %d.0" % number,
-                 "unpacked_at": "2026-11-21T10:00:%02dZ" % number, "documents": {"base": base, "overlays": {}}}
+                 "unpacked_at": "2026-11-21T10:00:%02dZ" % number, "documents": {"base": base, "overlays": overlays or {}}}
         with open(os.path.join(path, ".slipway", "release.json"), "w", encoding="utf-8") as stream:
             json.dump(facts, stream)
         if private:

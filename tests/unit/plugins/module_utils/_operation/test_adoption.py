@@ -1,0 +1,47 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No database is given the addresses of production because slipway.yml says them for all environments."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.adoption import adoption_by
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application
+
+OVERLAY = {"variables": {"application_url": "https://other.example"}}
+
+
+@pytest.fixture
+def adopt(tmp_path):
+    """adopt(environment, variables of the inventory, **documents) -> the SQL of a live release of Oro whose slipway.yml says the address."""
+    def make(environment="uat", inventory=None, **documents):
+        application = Application(tmp_path / "shop")
+        base = dict({"profile": "oro", "profile_version": "6.0", "variables": {"application_url": "https://shop.example", "php": "php8.2"}}, **documents)
+        application.release({}, **base)
+        return adoption_by({"root": application.root, "variables": inventory or {}, "python": None}, environment).sql
+    return make
+
+
+def test_an_address_that_is_said_for_all_environments_is_not_taken_for_this_one(adopt):
+    with pytest.raises(SlipwayError) as caught:
+        adopt()
+    assert "{application_url}" in caught.value.message and "uat" in caught.value.message
+    assert caught.value.untouched == "Nothing was changed."
+    assert "slipway_variables" in caught.value.hint and "slipway_uat.yml" in caught.value.hint
+
+
+@pytest.mark.parametrize("said, address", [
+    ({"inventory": {"application_url": "https://uat.example"}}, "uat"), ({"inventory": {"application_url": "https://shop.example"}}, "shop"),
+    ({"overlays": {"uat": OVERLAY}}, "other"), ({"overlays": {"prod": OVERLAY}}, "shop"), ({"environment": "prod"}, "shop"),
+    ({"environment": None}, "shop")], ids=str)
+def test_one_that_is_said_for_it_is_taken(adopt, said, address):
+    """Where the file of prod says another one, slipway.yml says that of the others. An environment that is not named counts as prod."""
+    assert "'https://%s.example'" % address in adopt(**said)[0]
+
+
+def test_what_only_commands_or_profiles_say_is_of_no_account(adopt):
+    """A profile's own value is never an address of anybody's, and commands are run with programs that slipway.yml names."""
+    assert adopt(adopt={"sql": ["SELECT {language}"], "commands": ["{php} --version"]})
