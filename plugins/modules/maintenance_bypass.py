@@ -29,7 +29,7 @@ options:
     type: str
   state:
     description:
-      - With V(absent) the secret is removed. After a reload of the web server no link is good any more.
+      - With V(absent) the secret is removed from the file O(path), which stays. After a reload of the web server no link is good any more.
     type: str
     choices: [present, absent]
     default: present
@@ -84,7 +84,9 @@ until:
   type: str
   sample: "2026-11-21T12:20:30Z"
 reload:
-  description: Whether the web server has to be reloaded, since the secret is new, or gone.
+  description:
+    - Whether the web server has to be reloaded, since the secret is new, or gone. Also where that was so in an earlier run, and no reload has
+      followed, which is known of an nginx with C(/run/nginx.pid) that is touched when it was reloaded.
   returned: success
   type: bool
   sample: false
@@ -95,20 +97,20 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import Bypass, remove
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import Bypass, remove, unread
 
 
 def run(module):
     options = module.params
     if options["state"] == "absent":
         changed = remove(options["root"], options["path"], check=module.check_mode)
-        return {"changed": changed, "reload": changed, "link": None, "until": None,
+        return {"changed": changed, "reload": changed or unread(options["root"], options["path"]), "link": None, "until": None,
                 "diff": {"before": {"secret": "some" if changed else "none"}, "after": {"secret": "none"}}}
     if options["seconds"] < 0:
         raise SlipwayError("seconds must be at least 0.", untouched="Nothing was changed.")
     bypass = Bypass(options["root"], options["secret"], options["path"])
     changed = bypass.present(check=module.check_mode)
-    result = {"changed": changed, "reload": changed, "link": None, "until": None,
+    result = {"changed": changed, "reload": changed or unread(options["root"], options["path"]), "link": None, "until": None,
               "diff": {"before": {"secret": "another or none" if changed else "as given"}, "after": {"secret": "as given"}}}
     if options["seconds"] and not module.check_mode:
         end = int(time.time()) + options["seconds"]

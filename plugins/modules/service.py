@@ -36,7 +36,8 @@ options:
         O(kinds) is given.
       - V(stopped) stops what runs, in the order cron, consumers, websocket, web.
       - V(restarted) restarts what runs, kind by kind in the order web, websocket, consumers, cron, so that users miss web for its own
-        restart only. Where one does not come up, those after it go on as they ran. It never starts what does not run.
+        restart only. Where one does not come up, those after it go on as they ran. It never starts what does not run, but for what
+        a restart has stopped that was killed before it had started it again.
       - V(resumed) is V(started) for what ran when O(operation) was recorded, whatever O(roles) are by now, and for services that are new
         since then. Without O(operation) it is for what the last one has stopped and not resumed, such as a playbook that was killed.
         There is nothing to do where there is none, or where somebody has started, stopped or restarted these services since.
@@ -262,8 +263,9 @@ def run(module, variables):
     defined = definitions(runtime, options["roles"], record.read(root, operation) or () if state == "resumed" else ())
     if state != "stopped":
         driver.check(defined)
-    wanted = set(_recorded(root, operation, defined)).difference(forgone) if state == "resumed" else ()
-    steps = plan(state, defined, driver.status(), options["names"], options["kinds"], wanted,
+    wanted = set(_recorded(root, operation, defined)).difference(forgone) if state == "resumed" else record.debts(root)["services"]
+    statuses = driver.status()
+    steps = plan(state, defined, statuses, options["names"], options["kinds"], wanted,
                  elsewhere=program_names(runtime.config))
     diff = {"before": {step.name: step.before for step in steps}, "after": {step.name: _described(step) for step in steps}}
     caches = runtime.config["commands"]["warm"] if state == "resumed" and options["warm"] and (
@@ -279,7 +281,9 @@ def run(module, variables):
         timeouts = runtime.config["timeouts"]
         drain = timeouts["drain"] if options["drain"] is None else options["drain"]
         with _warm(runtime, caches) as warmed:
-            perform(state, steps, defined, driver, drain, timeouts["start"])
+            # An operation has noted what it is to start.
+            promise = None if operation else _promise(root, {*statuses, *(one.name for one in defined)})
+            perform(state, steps, defined, driver, drain, timeouts["start"], promise)
             if state == "resumed" or not operation:
                 record.settle(root, [step.name for step in steps])
     return {
@@ -312,6 +316,18 @@ def _warm(runtime, commands):
     if failure:
         raise SlipwayError("What ran before runs again, but the %s" % failure,
                            hint="Mend it, run the command by slipway.app.console, then the playbook slipway.app.service_restart.")
+
+
+def _promise(root, known):
+    """What notes the programs that are stopped next to be started again; by then those before them have been."""
+    done = []
+
+    def promise(names):
+        record.settle(root, done)
+        record.promise(root, names, known)
+        done.extend(names)
+
+    return promise
 
 
 def _recorded(root, operation, defined):

@@ -103,8 +103,8 @@ class Driver:
         """healthy: the answers that the health check gives, one after the other."""
         return self._call("start", _facts(definitions), timeout, healthy=healthy)
 
-    def stop(self, names, deadline=None):
-        return {name: StopReport(**facts) for name, facts in self._call("stop", names, deadline).items()}
+    def stop(self, names, deadline=None, again=False):
+        return {name: StopReport(**facts) for name, facts in self._call("stop", names, deadline, again).items()}
 
     def install(self, definitions):
         self._call("install", _facts(definitions))

@@ -338,18 +338,21 @@ def survives(machine, root, effects, work):
 
 def test_a_reboot_brings_back_what_ran_and_only_that(machine, define, root):
     driver = Driver(machine, root)
-    driver.start([define("web"), define("consumer"), define("late"), define("hourly", schedule="hourly")], 10)
+    driver.start([define("web"), define("consumer"), define("late"), define("hourly", schedule="hourly"), define("again")], 10)
     driver.stop(["consumer"])
+    driver.stop(["again"], again=True)  # a restart that gets no further
     driver.install([define("cron", schedule="hourly"), define("early")])
     driver.autostart("late", False)
     driver.autostart("early", True)
     assert {name: status.state for name, status in driver.status().items()} == {
-        "web": "running", "late": "running", "consumer": "stopped", "cron": "stopped", "early": "stopped", "hourly": "running"}
+        "web": "running", "late": "running", "consumer": "stopped", "cron": "stopped", "early": "stopped", "hourly": "running",
+        "again": "stopped"}
     machine.reboot()
     driver.end()
     again = Driver(machine, root)
-    until(lambda: again.status()["web"].state == again.status()["early"].state == "running")
+    until(lambda: {again.status()[name].state for name in ("web", "early", "again")} == {"running"})
     assert {name: status.state for name, status in again.status().items()} == {
-        "web": "running", "late": "stopped", "consumer": "stopped", "cron": "stopped", "early": "running", "hourly": "running"}
+        "web": "running", "late": "stopped", "consumer": "stopped", "cron": "stopped", "early": "running", "hourly": "running",
+        "again": "running"}
     again.remove(list(again.status()))
     again.end()

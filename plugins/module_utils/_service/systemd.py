@@ -53,7 +53,7 @@ class Systemd(Driver):
         begun, since = time.monotonic(), time.time()
         before = self.status()
         fresh = [definition for definition in definitions if not _runs_by(definition, before.get(definition.name))]
-        self.stop([definition.name for definition in fresh if definition.name in before])
+        self.stop([definition.name for definition in fresh if definition.name in before], again=True)
         if healthy and fresh and healthy():
             healthy = None  # who answers now is a stranger at their port, or another one of them that runs already
         self._write(fresh)
@@ -70,9 +70,9 @@ class Systemd(Driver):
                 for item in definitions if item.name in failed), failed=sorted(failed))
         return seconds
 
-    def stop(self, names, deadline=None):
+    def stop(self, names, deadline=None, again=False):
         known = {name: facts for name, facts in self._files.read().items() if name in names}
-        for facts in known.values():  # before the program ends: if this process is killed meanwhile, it still stays down
+        for facts in () if again else known.values():  # before the program ends: if this process is killed meanwhile, it still stays down
             self._files.set_autostart(facts, False)
         begun, shown = time.monotonic(), self._show(known.values())
         timers = [unit for unit, facts in shown.items() if unit.endswith(".timer") and not _ended(facts)]

@@ -124,6 +124,8 @@ class UnitFiles:
                 command=command_line(definition.argv), identifier=unit, stop_signal=_possible(definition.stop_signal),
                 stop_wait=definition.stop_timeout + 5)
             atomic_write(self._environment(unit), environment_text(definition.environment), 0o600)
+            # Where a schedule has come or gone, another file is started at a reboot.
+            self._unlink(self._want({"unit": unit, "Schedule": not definition.schedule}))
             if definition.schedule:
                 atomic_write(self._path(unit, ".timer"), TIMER.format(**{**facts, "unit": unit + ".timer"}), 0o644)
             else:

@@ -80,6 +80,34 @@ def test_nobody_begins_while_services_are_stopped_for_an_operation(begun, applic
 
 
 @pytest.mark.one_core
+def test_a_restart_that_was_killed_is_gone_on_with_by_the_next_one(begun, application, supervisord, run_module):
+    """The program, which was not meant to stay down, comes back after a reboot as well."""
+    options = {"root": application.root, "driver": "supervisor", "supervisor_socket": supervisord.socket,
+               "supervisor_conf_dir": supervisord.conf_dir, "roles": ["consumer"]}
+
+    def mailer():
+        told = run_module("service_info", options)
+        return told["services"][0]["state"], told["services"][0]["autostart"], told["owed"]["services"]
+
+    def restart():
+        foretold, done = (run_module("service", dict(options, state="restarted"), check=check) for check in (True, False))
+        assert foretold["services"][0]["action"] == done["services"][0]["action"]
+        return done["services"][0]["action"], mailer()
+
+    with begun("service", state="restarted") as results:
+        until(lambda: mailer()[0] == "stopping")
+        with open(os.path.join(application.root, "state", ".action"), encoding="utf-8") as stream:
+            os.kill(json.loads(stream.readlines()[-1])["pid"], signal.SIGKILL)
+        until(lambda: results == [None])
+    assert until(lambda: mailer()[0] == "stopped" and mailer()) == ("stopped", True, ["mailer"])
+    os.unlink(os.path.join(application.root, "go"))
+    assert restart() == ("started", ("running", True, []))
+    assert restart() == ("restarted", ("running", True, []))
+    run_module("service", dict(options, state="stopped", drain=0))
+    assert restart() == ("none", ("stopped", False, []))
+
+
+@pytest.mark.one_core
 def test_a_command_ends_with_its_module(begun, application):
     """Nobody would know of it any more, and an upgrade could begin beside it."""
     pids, register = (os.path.join(application.root, *path) for path in (("pids",), ("state", ".action")))

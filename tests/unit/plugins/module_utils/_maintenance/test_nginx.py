@@ -26,7 +26,7 @@ import pytest
 from ansible.plugins.filter.core import get_hash
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._maintenance import pages
-from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import Bypass, remove, secret_path
+from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import Bypass, remove, secret_path, unread
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.drain import Drain
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 
@@ -233,10 +233,25 @@ def test_the_secret_is_in_one_file_that_others_cannot_read(tmp_path):
     assert [*path.parent.iterdir()] == [path] and path.stat().st_mode & 0o77 == path.parent.stat().st_mode & 0o77 == 0
     assert SECRET in path.read_text() and SECRET not in bypass.link(1)
     assert remove("/srv/shop", str(path), check=True) and path.exists()
-    assert remove("/srv/shop", str(path)) and not remove("/srv/shop", str(path)) and not path.exists()
+    assert remove("/srv/shop", str(path)) and not remove("/srv/shop", str(path)) and "secure_link" not in path.read_text()
+    assert not remove("/srv/shop", str(tmp_path / "never")) and not (tmp_path / "never").exists()
     for wrong in ("short", "a" * 30 + '"; $x', "a" * 300):
         with pytest.raises(SlipwayError, match="is not 20 to 200 letters"):
             Bypass(str(tmp_path), wrong)
+
+
+def test_it_is_known_that_nginx_has_missed_a_reload(monkeypatch, tmp_path):
+    path, pid = str(tmp_path / "bypass.conf"), tmp_path / "nginx.pid"
+    monkeypatch.setattr(Bypass.__module__ + ".PID_FILE", str(pid))
+    Bypass("/srv/shop", SECRET, path).present()
+    assert not unread("/srv/shop", path)  # nobody knows
+    pid.touch()
+    for change in (functools.partial(remove, "/srv/shop", path), Bypass("/srv/shop", SECRET, path).present):
+        assert not unread("/srv/shop", path)
+        time.sleep(0.02)  # as long as the clock of files may be behind
+        assert change() and unread("/srv/shop", path) and not change() and unread("/srv/shop", path)
+        time.sleep(0.02)
+        pid.touch()
 
 
 def test_nginx_looks_for_the_secret_where_root_puts_it_and_for_nothing_that_the_application_could_put_there():
@@ -251,7 +266,6 @@ def test_who_may_not_write_the_secret_is_told_who_reads_it(monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("builtins.open", denied)
-    monkeypatch.setattr("os.unlink", denied)
     for asked in (Bypass("/srv/shop", SECRET).present, functools.partial(remove, "/srv/shop")):
         with pytest.raises(SlipwayError, match="cannot be read and written by this user.*Nothing was changed.*use become"):
             asked()

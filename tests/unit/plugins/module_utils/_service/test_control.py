@@ -66,6 +66,15 @@ def test_restarted_never_starts_what_does_not_run(now, expected):
     assert actions("restarted", [MAILER], now) == {"mailer": expected}
 
 
+@pytest.mark.parametrize("now, action", [
+    ("running", "restarted"), ("stopped", "started"), ("stopping", "started"), ("failed", "started"), (None, "none")])
+def test_restarted_goes_on_with_a_restart_that_was_cut_off(now, action):
+    for autostart in (True, False):
+        known = [status("mailer", now, autostart=autostart)] if now else []
+        expected = action if autostart or now == "running" else "none"  # somebody has stopped it for good since then
+        assert actions("restarted", [MAILER], known, wanted=["mailer"])["mailer"][1] == expected
+
+
 @pytest.mark.parametrize("wanted, now, expected", [
     (["mailer"], [status("mailer", "stopped", release="0")], ("stopped", "started", "running")),
     (["mailer"], [status("mailer")], ("running", "none", "running")),
@@ -113,8 +122,8 @@ class Recorder:
     def __init__(self, broken=()):
         self.calls, self._broken = [], broken
 
-    def stop(self, names, deadline=None):
-        self.calls.append("stop " + " ".join(names))
+    def stop(self, names, deadline=None, again=False):
+        self.calls.append("stop %s%s" % (" ".join(names), " again" if again else ""))
         return {name: StopReport(float(deadline), name == "mailer@2") for name in names}
 
     def remove(self, names, deadline=None):
@@ -154,7 +163,8 @@ def test_what_stops_stops_kind_by_kind_and_web_last():
 
 def test_web_is_down_for_its_own_restart_only():
     calls, steps = performed("restarted", ALL, RUNNING[:4])
-    assert calls == ["stop web", "start web", "stop websocket", "start websocket", "stop mailer@1 mailer@2", "start mailer@1 mailer@2"]
+    assert calls == ["stop web again", "start web", "stop websocket again", "start websocket", "stop mailer@1 mailer@2 again",
+                     "start mailer@1 mailer@2"]
     assert steps == {"web": (9.5, False), "websocket": (9.5, False), "mailer@1": (9.5, False), "mailer@2": (9.5, True), "cron": (0, False)}
 
 
@@ -162,7 +172,7 @@ def test_what_does_not_run_is_started_at_once_and_does_not_wait_for_what_ends():
     assert performed("started", ALL, [])[0] == ["start web websocket mailer@1 mailer@2 cron"]
     now = [status("mailer@1", release="0"), status("mailer@2"), status("old"), status("site", kind="web")]
     assert performed("started", ALL, now)[0] == [
-        "remove old", "remove site", "start web websocket", "stop mailer@1", "start mailer@1 cron"]
+        "remove old", "remove site", "start web websocket", "stop mailer@1 again", "start mailer@1 cron"]
     assert performed("resumed", ALL, [status("mailer@1", "stopped", release="0"), status("web", kind="web", autostart=False)], wanted=["web"])[0] == [
         "install web mailer@1", "autostart web True", "autostart mailer@1 False"]
 
@@ -171,4 +181,4 @@ def test_where_web_does_not_come_up_the_rest_goes_on_as_it_ran():
     driver = Recorder(broken=["web"])
     with pytest.raises(SlipwayError, match="web does not stay up"):
         performed("restarted", ALL, RUNNING, driver)
-    assert driver.calls == ["stop web", "start web"]
+    assert driver.calls == ["stop web again", "start web"]

@@ -113,17 +113,20 @@ def test_children_that_outlive_an_ended_program_are_killed(driver, define, appli
 def test_a_reboot_brings_back_what_ran_and_only_that(application, define):
     with running_daemon() as daemon:
         driver = driver_of(application, daemon)
-        driver.start([define("web"), define("consumer"), define("late")], 10)
+        driver.start([define("web"), define("consumer"), define("late"), define("again")], 10)
         driver.stop(["consumer"])
+        driver.stop(["again"], again=True)  # a restart that gets no further
         driver.install([define("cron"), define("early")])
         driver.autostart("late", False)
         driver.autostart("early", True)
         assert {name: status.state for name, status in driver.status().items()} == {
-            "web": "running", "late": "running", "consumer": "stopped", "cron": "stopped", "early": "stopped"}
+            "web": "running", "late": "running", "consumer": "stopped", "cron": "stopped", "early": "stopped",
+            "again": "stopped"}
         daemon.restart()
         until(lambda: driver.status()["web"].state == driver.status()["early"].state == "running")
         assert {name: status.state for name, status in driver.status().items()} == {
-            "web": "running", "late": "stopped", "consumer": "stopped", "cron": "stopped", "early": "running"}
+            "web": "running", "late": "stopped", "consumer": "stopped", "cron": "stopped", "early": "running",
+            "again": "running"}
 
 
 def test_programs_that_fail_to_start_are_an_error_with_their_logs(driver, define):

@@ -90,6 +90,13 @@ def test_a_schedule_is_a_timer_and_what_comes_back_after_a_reboot(units, tmp_pat
     assert not (tmp_path / "system" / "shop-cron.timer").exists()
 
 
+def test_of_a_program_that_gets_or_loses_its_schedule_nothing_else_comes_back(units, tmp_path):
+    for schedule, folder in ((None, "multi-user.target.wants"), ("hourly", "timers.target.wants"), (None, "multi-user.target.wants")):
+        units().write(define("cron", schedule=schedule), None)
+        units().set_autostart(units().read()["cron"], True)
+        assert [path.parent.name for path in tmp_path.glob("system/*.wants/*")] == [folder]
+
+
 def test_a_name_that_somebody_else_has_is_left_to_them(units, tmp_path):
     (tmp_path / "system" / "shop-web.service").write_text("[Service]\nExecStart=/bin/true\n", encoding="utf-8")
     (tmp_path / "system" / "shop-mail@.service").write_text("[Service]\nExecStart=/bin/true\n", encoding="utf-8")
