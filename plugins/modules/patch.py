@@ -15,6 +15,7 @@ description:
     unless it is to be kept.
   - It is applied as a whole or not at all, also when the module is killed, and every hunk has to fit exactly (its lines may have moved).
   - A diff that names files outside of the release, over a link or in C(.slipway), or that changes what is not text, is refused.
+    Where root unpacks releases, so is one that changes what the application's user may write to (C(writable) of C(slipway.yml)).
   - Services are not restarted; they go on with the code they have loaded. Restart them with M(slipway.app.service).
   - Nothing is done while an operation (such as an upgrade) is open on the host, or on the leader holds the lock of the application.
     Hold it yourself while several hosts are patched, as the playbook C(slipway.app.patch_apply) does.
