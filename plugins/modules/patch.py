@@ -134,7 +134,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.account import user
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
+from ansible_collections.slipway.app.plugins.module_utils._operation.action import action
 from ansible_collections.slipway.app.plugins.module_utils._release.patches import open_patches
 
 
@@ -155,7 +155,11 @@ def reverted(patches, options, check):
 
 
 def run(options, check):
-    refuse_if_open(options["root"], options["operation"])
+    with action(options["root"], "patch", options["operation"], check):
+        return _run(options, check)
+
+
+def _run(options, check):
     patches = open_patches(options["root"])
     before = patches.list()
     texts = {one["digest"]: patches.text(one) for one in before}

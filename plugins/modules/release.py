@@ -148,7 +148,7 @@ removed:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
+from ansible_collections.slipway.app.plugins.module_utils._operation.action import action
 from ansible_collections.slipway.app.plugins.module_utils._package.arguments import STORE_ARGUMENTS
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_on_host
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
@@ -233,7 +233,11 @@ STATES = {"present": present, "active": active, "absent": absent}
 
 
 def run(params, variables, check):
-    refuse_if_open(params["root"])
+    with action(params["root"], "release", check=check):
+        return _run(params, variables, check)
+
+
+def _run(params, variables, check):
     releases = ReleaseStore(params["root"])
     result = STATES[params["state"]](releases, params, variables, check)
     if not check and params["state"] != "present":
