@@ -77,7 +77,7 @@ class RegistryStore(PackageStore):
             return response.code == 200
 
     def listed(self, name, digest):
-        return self._entry(name, digest, self.manifest(digest))
+        return artifact.entry(str(name), digest, self.manifest(digest))
 
     def list(self, repository=None):
         repositories = self._repositories() if repository is None else [repository]
@@ -205,16 +205,9 @@ class RegistryStore(PackageStore):
         """What list says of a tag; None for a tag that is gone meanwhile, or is no package of ours."""
         data = self._manifest(name.repository, name.tag)
         try:
-            manifest = json.loads(data.decode("utf-8")) if data is not None else {}
-        except ValueError:
+            return artifact.entry(str(name), artifact.digest_of(data), json.loads(data.decode("utf-8"))) if data is not None else None
+        except (ValueError, AttributeError):
             return None
-        if manifest.get("artifactType") != artifact.ARTIFACT:
-            return None
-        return self._entry(name, artifact.digest_of(data), manifest)
-
-    @staticmethod
-    def _entry(name, digest, manifest):
-        return artifact.entry(str(name), digest, manifest, manifest["annotations"][artifact.CREATED])
 
     def _repositories(self):
         """The repositories below the prefix, without it."""

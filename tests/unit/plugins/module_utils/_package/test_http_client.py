@@ -16,6 +16,7 @@ import urllib.request
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._package import artifact
 from ansible_collections.slipway.app.plugins.module_utils._package import http_client as client_module
 from ansible_collections.slipway.app.plugins.module_utils._package import registry as registry_module
 from ansible_collections.slipway.app.plugins.module_utils._package.http_client import Client
@@ -309,11 +310,11 @@ def test_a_page_that_leads_to_itself_is_the_last_one(serve):
 def test_tags_come_in_pages(serve):
     pages = {"/v2/team/shop/tags/list?n=1000": (["1"], "</v2/team/shop/tags/list?last=1>; rel=\"next\""),
              "/v2/team/shop/tags/list?last=1": (["2"], None)}
-    manifest = json.dumps({"artifactType": "something else"}).encode()
+    others = {"/v2/team/shop/manifests/1": {"artifactType": "something else"}, "/v2/team/shop/manifests/2": {"artifactType": artifact.ARTIFACT}}
 
     def answer(request):
         if request.path not in pages:
-            return 200, {}, manifest
+            return 200, {}, json.dumps(others[request.path]).encode()
         tags, link = pages[request.path]
         return 200, {"Link": link} if link else {}, json.dumps({"tags": tags}).encode()
 
