@@ -241,9 +241,7 @@ def _run(params, variables, check):
     releases = ReleaseStore(params["root"])
     result = STATES[params["state"]](releases, params, variables, check)
     if not check and params["state"] != "present":
-        from ansible_collections.slipway.app.plugins.module_utils._package.content import folder_of, tidy
-
-        tidy(folder_of(releases.root), [release.digest for release in releases.list()])
+        releases.tidy()
     release, previous = result["release"], result["previous"]
     return dict(result, release=release.as_dict() if release else None, previous=previous.id if previous else None)
 

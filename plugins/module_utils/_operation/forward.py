@@ -276,7 +276,7 @@ def finish(site, operation):
         for old in site.releases.surplus(site.params["keep_releases"], needed):
             _try(warnings, "removing the release " + old.id, lambda name=old.id: site.releases.absent(name))
             outcome["pruned"].append(old.id)
-        _try(warnings, "removing what was fetched for them", site.tidy_store)
+        _try(warnings, "removing what was fetched for them", site.releases.tidy)
         outcome["warnings"] = warnings
     operation.close("done", "%s is live." % operation.plan["package"])
     if site.leads:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import os
 import re
 import weakref
@@ -28,6 +29,7 @@ from ansible_collections.slipway.app.plugins.module_utils._release import enviro
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import RESERVED, flush, remove_tree, require_room
 
 APART = ".apart"  # beside the releases
+FULL = (errno.ENOSPC, errno.EDQUOT)
 ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*-[0-9a-f]{12}")
 
 
@@ -129,11 +131,6 @@ class ReleaseStore:
         name = parse(package)
         return "%s-%s" % (tag_of(name.tag or name.repository), digest.partition(":")[2][:12])
 
-    def room_for(self, config):
-        """Raise where the disk cannot hold the unpacked package with this configuration blob."""
-        require_room(self.releases, sum(layer["unpacked_size"] for layer in config["layers"]),
-                     sum(layer["files"] for layer in config["layers"]))
-
     # Changing; with check, only what would be changed is returned, and refused what would be refused
 
     def present(self, store, digest, package, link_shared=None, check=False):
@@ -153,11 +150,17 @@ class ReleaseStore:
             if release.id == self._current_id():
                 raise SlipwayError("%s is live, but its %s/release.json is missing, damaged or of another package."
                                    % (release.path, RESERVED), hint="Activate another release, then remove this one.")
-            self.room_for(config)
+            self._require_room(config, store.missing(digest, quick=True))
             said = effective(release.documents)
             check_disjoint(said["writable"], BASE, "writable")
-            if not check:
+            if check:
+                return release, True
+            try:
                 self._unpack(store, release, layers, said["shared"] if link_shared is None else link_shared, said["writable"])
+            except SlipwayError as error:
+                if getattr(error.__cause__, "errno", None) in FULL:  # else what was fetched stays for the next attempt
+                    self.tidy()
+                raise
         return release, True
 
     @contextlib.contextmanager
@@ -169,7 +172,7 @@ class ReleaseStore:
             live = self._current_id()
             raise SlipwayError(
                 error.message, hint=error.hint, **error.facts,
-                untouched="Nothing of it is left on the host%s."
+                untouched="Nothing of it is left in releases%s."
                           % ("; the live release %s is untouched" % live if live else "")
             ) from error
 
@@ -237,6 +240,12 @@ class ReleaseStore:
                 with contextlib.suppress(OSError):
                     remove_tree(self.within(APART))
 
+    def tidy(self):
+        """Of what was fetched, keep what belongs to a release that is here; return how many bytes that freed."""
+        from ansible_collections.slipway.app.plugins.module_utils._package.content import folder_of, tidy
+
+        return tidy(folder_of(self.root), [release.digest for release in self.list()])
+
     # How
 
     @property
@@ -293,6 +302,11 @@ class ReleaseStore:
         with exclusive(os.path.join(self.state, "release.lock")):
             self._sweep()
             yield
+
+    def _require_room(self, config, fetched):
+        """Raise where the disk cannot hold the unpacked package with this configuration blob, and the layers still to be fetched."""
+        require_room(self.releases, sum(layer["unpacked_size"] for layer in config["layers"]) + sum(layer["size"] for layer in fetched),
+                     sum(layer["files"] for layer in config["layers"]) + len(fetched))
 
     def _unpack(self, store, release, layers, link_shared, writable):
         # Imported by who unpacks: what a run imports is compiled anew every time.
