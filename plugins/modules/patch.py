@@ -204,7 +204,7 @@ def main():
     except SlipwayError as error:
         module.fail_json(msg=str(error), interrupted=False, **error.facts)
     except OSError as error:
-        module.fail_json(msg="The release cannot be changed: %s. What was begun is taken back by the next run." % error,
+        module.fail_json(msg=str(SlipwayError("The release cannot be changed: %s. What was begun is taken back by the next run." % error)),
                          interrupted=_interrupted(module.params["root"]))
 
 

@@ -37,6 +37,7 @@ CHUNK = 256 * 1024
 PARALLEL = 4  # requests at the same time
 PAGE = 1000  # tags or repositories that are asked for at once
 NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
+DAMAGED = "The registry does not take one that it has: let whoever keeps it remove the blob or bring it back, then build the package again with force."
 
 
 class RegistryStore(PackageStore):
@@ -103,7 +104,7 @@ class RegistryStore(PackageStore):
             return b"".join(iter(lambda: reader.read(CHUNK), b""))  # a connection that breaks ends one piece, not the document
 
     def open_blob(self, descriptor):
-        return VerifiedReader(_Download(self, descriptor), descriptor, self.location)
+        return VerifiedReader(_Download(self, descriptor), descriptor, self.location, DAMAGED)
 
     def blob_from(self, digest, offset):
         """The response with a blob from an offset on; None where the blob ends there."""
@@ -265,10 +266,8 @@ class _Download:
                 return data
             self.close()
             time.sleep(delay or 0)
-        if broken:
-            raise SlipwayError("Reading blob %s from the package store %s broke off: %s."
-                               % (self._digest, self._store.location, broken)) from broken
-        return b""
+        raise SlipwayError("Reading blob %s from the package store %s broke off at %d of %d bytes: %s." % (
+            self._digest, self._store.location, self._at, self._size, broken or "the connection ended")) from broken
 
     def close(self):
         if self._response is not None:

@@ -235,6 +235,9 @@ class Patches:
             done = run(argv, cwd=new, env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "PATCH_GET": "0"}, timeout=TIMEOUT)
         except SlipwayError as error:
             raise SlipwayError(error.message, untouched="Nothing was changed.", hint="Install GNU patch on this host (package patch).") from error
+        if done.timed_out:
+            raise SlipwayError("GNU patch did not end within %s seconds." % TIMEOUT, untouched="Nothing was changed.",
+                               hint="Look at what else this host is busy with; a smaller patch takes less.")
         if not done.ok:
             raise Misfit("The patch does not fit release %s (strip level %d): %s" % (
                 self.release.id, level, tail(done.stdout + done.stderr, 15)), untouched="Nothing was changed.")

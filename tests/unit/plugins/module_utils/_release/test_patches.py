@@ -316,3 +316,12 @@ def test_files_are_readable_whatever_the_umask_is(release):
         os.umask(before)
     modes = [stat.S_IMODE(os.stat(os.path.join(patches.release.path, name)).st_mode) for name in ("more", "more/new.py", "lib/tool.py")]
     assert modes == [0o755, 0o644, 0o644]
+
+
+def test_a_patch_that_takes_for_ever_is_not_said_to_be_unfit(release, monkeypatch, tmp_path):
+    (tmp_path / "patch").write_text("#!/bin/sh\nexec sleep 9\n")
+    (tmp_path / "patch").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path) + os.pathsep + os.environ["PATH"])
+    monkeypatch.setattr(library, "TIMEOUT", 0.1)
+    with pytest.raises(SlipwayError, match="GNU patch did not end within 0.1 seconds. Nothing was changed"):
+        release().apply(DIFF, "fix.patch")
