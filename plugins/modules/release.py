@@ -289,7 +289,8 @@ def main():
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
     except OSError as error:
-        module.fail_json(msg=str(SlipwayError("The releases cannot be read or changed: %s." % error, hint="The module slipway.app.release_info says which one is live.")))
+        module.fail_json(msg=str(SlipwayError("The releases cannot be read or changed: %s." % error,
+                                              hint="The module slipway.app.release_info says which one is live.")))
 
 
 if __name__ == "__main__":
