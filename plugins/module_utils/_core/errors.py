@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 
-_HELD = re.compile(r"/proc/self/fd/[0-9]+(?=/)")
+_HELD = re.compile(r"/proc/self/fd/[0-9]+")
 
 
 class SlipwayError(Exception):
@@ -20,11 +20,9 @@ class SlipwayError(Exception):
     """
 
     def __init__(self, message, untouched=None, hint=None, **facts):
-        self.message = message = _HELD.sub(_name, message)
-        self.untouched = untouched
-        self.hint = hint
+        self.message, self.untouched, self.hint = (part and _HELD.sub(_name, part) for part in (message, untouched, hint))
         self.facts = facts
-        super().__init__(" ".join(part for part in (message, untouched, hint) if part))
+        super().__init__(" ".join(part for part in (self.message, self.untouched, self.hint) if part))
 
 
 def _name(held):

@@ -18,6 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._operation import apart
 from ansible_collections.slipway.app.plugins.module_utils._package.layout import LayoutStore
 from ansible_collections.slipway.app.plugins.module_utils._release import layers, shared
+from ansible_collections.slipway.app.plugins.module_utils._release import store as library
 from ansible_collections.slipway.app.plugins.module_utils._release.patches import open_patches, patched
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import Runtime
@@ -163,4 +164,12 @@ def test_messages_name_the_folder_and_not_its_descriptor(place, monkeypatch):
     monkeypatch.setattr(layers, "unpack_layers", full)
     with pytest.raises(SlipwayError, match="%s/shop/releases/.part-2.0-.*/app.txt" % place) as caught:
         unpack(str(place / "shop"))
+    assert "/proc/" not in str(caught.value)
+
+    def fail(unused_path):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(library, "remove_tree", fail)
+    with pytest.raises(SlipwayError, match="Remove %s/shop/releases/.part-%s-.*-old as a user" % (place, LIVE)) as caught:
+        ReleaseStore(str(place / "shop"))._discard(LIVE)
     assert "/proc/" not in str(caught.value)
