@@ -199,7 +199,7 @@ def test_a_disk_that_fails_at_the_end_is_a_warning_and_the_upgrade_is_over(host,
     def fail(*_arguments):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(host.site, "tidy_store", fail)
+    monkeypatch.setattr(host.site.releases, "tidy", fail)
     forward.drain(host.site, host.operation)
     (warning,) = forward.finish(host.site, host.operation)["warnings"]
     assert "removing what was fetched for them failed" in warning and "Input/output error" in warning
