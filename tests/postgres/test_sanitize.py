@@ -22,6 +22,7 @@ from ansible_collections.slipway.app.tests.postgres.dumps import restored
 from ansible_collections.slipway.app.tests.postgres.sanitizing import (
     KEPT, RULES, SECRET, changed, customer, newest, reader, refused, rules_of, sanitized, schema_of, shop,
     small, store, text_of)
+from ansible_collections.slipway.app.tests.selection import long_but
 
 __all__ = ["reader", "shop", "small", "store"]  # fixtures
 PLAUSIBLE = """
@@ -123,7 +124,7 @@ def test_what_cannot_be_is_said_before_anything_is_dumped(shop, store):
                 rules["tables"][name] = {"columns": dict(RULES["tables"][name]["columns"], **said["columns"])}
         with pytest.raises(SlipwayError) as error:
             sanitized(shop, store, rules, check=True)
-        assert words in str(error.value), words
+        assert [word for word in words if word not in str(error.value)] == []
         assert "awson" not in str(error.value) and "4711" not in str(error.value)
     with pytest.raises(SlipwayError, match="No rule says"):
         sanitized(shop, store, {})
@@ -294,7 +295,7 @@ def test_a_table_that_changes_while_it_begins(monkeypatch, shop, store):
     assert store.list() == [] and store.leftovers() == []
 
 
-@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+@pytest.mark.parametrize("encoding", long_but(["LATIN1", "SQL_ASCII"], "LATIN1"))
 def test_a_database_of_another_encoding(postgres, store, encoding):
     postgres.drop_all()
     postgres.sql("CREATE DATABASE shop OWNER shop TEMPLATE template0 ENCODING '%s' LOCALE 'C'" % encoding)
