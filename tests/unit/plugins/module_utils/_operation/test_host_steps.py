@@ -21,6 +21,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.operation i
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
 from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
+from ansible_collections.slipway.app.tests.selection import long_but
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._operation.test_balancer import answering
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script
 
@@ -110,7 +111,7 @@ def broken(host, name, program):
         for one in definitions(release)]
 
 
-@pytest.mark.parametrize("program", ["echo broken; exit 1", "sleep 1.2; echo broken; exit 1"], ids=["at once", "later"])
+@pytest.mark.parametrize("program", long_but(["echo broken; exit 1", "sleep 1.2; echo broken; exit 1"], "echo broken; exit 1"), ids=["at once", "later"])
 def test_a_consumer_that_does_not_run_by_the_new_release_is_a_warning_and_the_upgrade_is_over(host, program):
     """Users are in by then: nothing goes back, and what mends it is the next upgrade, which has to be let in."""
     for step in (forward.drain, forward.close, forward.activate):
@@ -162,7 +163,7 @@ def test_maintenance_of_a_person_outlives_an_upgrade_and_the_new_release_can_be_
     assert host.running() == dict.fromkeys(SERVICES, "2.0")
 
 
-@pytest.mark.parametrize("closed", [True, False], ids=["closed", "not-closed"])
+@pytest.mark.parametrize("closed", long_but([True, False], True), ids=["closed", "not-closed"])
 def test_maintenance_of_a_person_outlives_an_upgrade_that_is_undone(host, ann, closed):
     forward.drain(host.site, host.operation)
     if closed:
@@ -292,7 +293,8 @@ def is_as(host, release):
     assert host.running() == {name: release.reference for name in ("web", "push")}, "the mailer did not run before"
 
 
-@pytest.mark.parametrize(("step", "outcome", "number"), [("drain", "undone", 1), ("close", "done", 2), ("activate", "undone", 1)])
+@pytest.mark.parametrize(("step", "outcome", "number"),
+                         long_but([("drain", "undone", 1), ("close", "done", 2), ("activate", "undone", 1)], ("close", "done", 2)))
 def test_a_host_that_was_away_runs_what_is_live_with_what_ran_there(host, step, outcome, number):
     host.site.driver().stop(["mailer"], 5)
     for name in ("drain", "close", "activate"):
