@@ -252,6 +252,17 @@ def test_nobody_leaves_the_balancer_while_one_that_had_its_turn_is_sent_no_users
     assert asked == ["/is/app1"] and not host.site.drain.status()["on"] and host.running() == dict.fromkeys(SERVICES, "1.0")
 
 
+def test_nobody_leaves_the_balancer_where_the_release_that_serves_is_not_well_on_the_migrated_database(make, monkeypatch):
+    monkeypatch.setattr(rolling, "SETTLING", 0)
+    with answering((503, "the database is ahead of the code")) as (url, _asked):
+        host = make(mode="rolling", health=url.replace("{host}", ""))
+        host.operation.plan["batches"] = [["app2"], ["app1"]]  # this one is app2
+        rolling.record(host.site, host.operation)
+        with pytest.raises(SlipwayError, match="shop:1.0, which serves, is no longer well.*ahead of the code.*No host has left"):
+            rolling.close(host.site, host.operation)
+    assert not host.site.drain.status()["on"] and host.running() == dict.fromkeys(SERVICES, "1.0")
+
+
 def test_users_are_served_all_the_time_only_where_they_are_let_in_and_sent(make, monkeypatch):
     monkeypatch.setattr(preflight, "SETTLING", 0)
     host = make(mode="rolling")
