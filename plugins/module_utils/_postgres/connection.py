@@ -36,12 +36,12 @@ _STOPPED_RC = 3  # the exit status of such a psql
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"  # of a transaction that is to see one state of the database and change nothing
 
-UNTIMED = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"  # for a session's transactions; from 17 on
-
 # Settings of the role or the database must not change what our statements mean.
 SETTINGS = ("SET search_path = pg_catalog, pg_temp", "SET standard_conforming_strings = on", "SET client_min_messages = error",
             "SET row_security = off", "SET default_transaction_read_only = off", "SET synchronous_commit = on",
             "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
+            # It would end a copy by the server, too. Known from 17 on.
+            "SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('transaction_timeout', true) IS NOT NULL",
             # The server, too, is to find out that a client's host is gone: until then it would keep the client's locks, by default for hours.
             # Not by tcp_user_timeout: Linux takes a client that only reads slowly for a dead one then.
             "SET tcp_keepalives_idle = 30", "SET tcp_keepalives_interval = 10", "SET tcp_keepalives_count = 3")
@@ -167,8 +167,7 @@ class Connection:
 
     def rows(self, what, database):
         """What COPY of a table, or some of its columns, gives out, chunk by chunk, for a session with READ_AS_WRITTEN."""
-        untimed = "DO " + quote_literal("BEGIN PERFORM %s; END" % UNTIMED[len("SELECT "):])
-        statements = (*self.first(database), untimed, *WRITTEN, *READ_AS_WRITTEN, "COPY %s TO STDOUT" % what)
+        statements = ("\\o /dev/null", *self.first(database), *WRITTEN, *READ_AS_WRITTEN, "\\o", "COPY %s TO STDOUT" % what)
         commands = [word for statement in statements for word in ("-c", statement)]
         with tempfile.TemporaryFile() as errors, subprocess.Popen(
                 [psql(), "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo(database), *commands],
