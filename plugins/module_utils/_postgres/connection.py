@@ -36,6 +36,11 @@ _STOPPED_RC = 3  # the exit status of such a psql
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"  # of a transaction that is to see one state of the database and change nothing
 
+# A setting that comes with the start of a session, which begins with asking the server for it: a pooler refuses or drops it. With others of
+# ours, such as search_path, it would lend the connection to the application.
+DIRECT = "slipway.direct"
+ITSELF = "A pooler, such as pgbouncer, seems to stand between: connect to the server itself."
+
 # Settings of the role or the database must not change what our statements mean.
 SETTINGS = ("SET search_path = pg_catalog, pg_temp", "SET standard_conforming_strings = on", "SET client_min_messages = error",
             "SET row_security = off", "SET default_transaction_read_only = off", "SET synchronous_commit = on",
@@ -113,8 +118,8 @@ class Connection:
         return Connection(**dict(vars(self), settings=dict(self.settings, options=options.strip())))
 
     def first(self, database):
-        """The statements that a session in a database begins with."""
-        return (*SETTINGS, self.patience(database))
+        """The statements that a session in a database begins with, where it has its environment from session_environment()."""
+        return ("SELECT pg_catalog.current_setting('%s')" % DIRECT, *SETTINGS, self.patience(database))
 
     def patience(self, database):
         """The statement by which a session in a database waits for locks as long as was said."""
@@ -154,7 +159,7 @@ class Connection:
             script += [_by_server(text), "\\echo %d" % number]
         script += ["COMMIT;", "\\echo end", ""]  # of what a text has begun
         done = run([psql(), "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-d", self.conninfo(database)],
-                   env=self.environment(), stdin="\n".join(script), dies_with_us=True)
+                   env=self.session_environment(), stdin="\n".join(script), dies_with_us=True)
         came = done.stdout.split()
         if done.ok and came[-1:] == ["end"]:
             return
@@ -171,7 +176,7 @@ class Connection:
         commands = [word for statement in statements for word in ("-c", statement)]
         with tempfile.TemporaryFile() as errors, subprocess.Popen(
                 [psql(), "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo(database), *commands],
-                env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True) as process:
+                env=self.session_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True) as process:
             yield from iter(lambda: process.stdout.read(CHUNK), b"")
             if process.wait():
                 errors.seek(0)
@@ -199,7 +204,7 @@ class Connection:
         return "dbname='%s' %s" % (database.replace("\\", "\\\\").replace("'", "\\'"), KEEPALIVES)
 
     def environment(self):
-        """The environment of psql: nothing of PostgreSQL is inherited, the password is in no argument list."""
+        """The environment of a client program: nothing of PostgreSQL is inherited, the password is in no argument list."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         environment.update(LC_ALL="C", PGAPPNAME="slipway", PGCLIENTENCODING=ENCODING)
         settings = dict({"connect_timeout": str(CONNECT_TIMEOUT)}, **dict(self.settings, **{
@@ -208,6 +213,11 @@ class Connection:
             "options": self._options()}))
         environment.update((VARIABLES[name], value) for name, value in settings.items())
         return {name: value for name, value in environment.items() if value}
+
+    def session_environment(self):
+        """The environment of a psql that begins with first()."""
+        environment = self.environment()
+        return dict(environment, PGOPTIONS=("%s -c %s=1" % (environment.get("PGOPTIONS", ""), DIRECT)).strip())
 
     def _options(self):
         """What the server is told at the login: the role comes last, so that it counts whatever the settings say."""
@@ -229,7 +239,7 @@ class Session:
         self._errors = tempfile.TemporaryFile()
         try:
             self._process = subprocess.Popen(
-                [psql(), "-X", "-A", "-t", "-q", "-w", "-d", connection.conninfo(database)], env=connection.environment(),
+                [psql(), "-X", "-A", "-t", "-q", "-w", "-d", connection.conninfo(database)], env=connection.session_environment(),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True)
         except OSError as error:
             self._errors.close()
@@ -354,7 +364,8 @@ class Session:
         self._errors.seek(0)
         self._errors.truncate()
         verb = "Cannot reach" if sqlstate == LOST else "PostgreSQL refused in"
-        return PostgresError("%s %s: %s" % (verb, self.connection.describe(self.database), said), sqlstate)
+        hint = ITSELF if DIRECT in said or "unsupported startup parameter" in said else None
+        return PostgresError("%s %s: %s" % (verb, self.connection.describe(self.database), said), sqlstate, hint=hint)
 
 
 def _said(text, password):
