@@ -119,7 +119,7 @@ class Connection:
 
     def first(self, database):
         """The statements that a session in a database begins with, where it has its environment from session_environment()."""
-        return ("SELECT pg_catalog.current_setting('%s')" % DIRECT, *SETTINGS, self.patience(database))
+        return ("SHOW " + DIRECT, *SETTINGS, self.patience(database))
 
     def patience(self, database):
         """The statement by which a session in a database waits for locks as long as was said."""
