@@ -19,6 +19,8 @@ options:
     description:
       - Host of the database server, or the folder of its Unix socket when it starts with a slash.
       - Empty means the default Unix socket of the host the module runs on.
+      - The server itself, not a pooler such as PgBouncer, which is refused. It would lend connections with the settings of these sessions to the
+        application.
     type: str
     default: ''
   login_unix_socket:

@@ -65,7 +65,11 @@ def remarks(outcomes):
     return (["Maintenance stays on, as %s had switched it on before; the playbook slipway.app.maintenance_off lets users in." % one["by"]
              for one in kept if one]
             + ["The database that was put back is a copy. " + one for one in (outcomes.get("restore") or {}).get("warnings", [])]
-            + [one for step in ("close", "open", "finish") for one in (outcomes.get(step) or {}).get("warnings", [])])
+            + [one for step in ("close", "open", "finish", "undo") for one in (outcomes.get(step) or {}).get("warnings", [])])
+
+
+def _closed(data):
+    return "closed" + ("; WARNING: " + " ".join(data["warnings"]) if data.get("warnings") else "")
 
 
 def _removed(data):
@@ -85,13 +89,13 @@ _TEXTS = {
     "migrate": lambda data: "migrated: " + _migrated(data),
     "activate": _live,
     "open": _opened,
-    "finish": lambda data: "closed" + ("; WARNING: " + " ".join(data["warnings"]) if data.get("warnings") else ""),
+    "finish": _closed,
     "assess": lambda data: "",
     "quiesce": _stopped,
     "restore": lambda data: "the restore point is the database again" if data.get("restored") else "the database was left as it is",
     "reinstate": _live,
     "reopen": _opened,
-    "undo": lambda data: "closed",
+    "undo": _closed,
 }
 
 

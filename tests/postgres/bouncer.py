@@ -37,8 +37,11 @@ def program(cache_dir):
 
 
 @contextlib.contextmanager
-def running(cache_dir, folder, server, user, password, size):
-    """The port of a pgbouncer that lends size connections of one user for each transaction, for as long as the block runs."""
+def running(cache_dir, folder, server, user, password, size, drops="extra_float_digits"):
+    """The port of a pgbouncer that lends size connections of one user for each transaction, for as long as the block runs.
+
+    What a client says at the start of a session it refuses, but for drops, which it drops.
+    """
     path, environment = program(cache_dir)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -54,7 +57,8 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = %d
 server_login_retry = 0.1
-""" % (server.port, user, password, port, size), encoding="utf-8")
+ignore_startup_parameters = %s
+""" % (server.port, user, password, port, size, drops), encoding="utf-8")
     argv = [path, "--quiet", str(config)] + (["--user", "nobody"] if os.geteuid() == 0 else [])
     with open(os.path.join(folder, "pgbouncer.log"), "wb") as log, subprocess.Popen(argv, env=environment, stdout=log, stderr=log) as process:
         try:

@@ -8,10 +8,14 @@ import os
 import subprocess
 import time
 
+import psycopg
 import pytest
 
+from ansible_collections.slipway.app.plugins.module_utils._postgres import preflight
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
     LOST, Connection, PostgresError, quote_ident, quote_literal)
+from ansible_collections.slipway.app.tests.postgres import bouncer
+from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY
 
 NAMES = ["plain", "Upper Case", 'a "quoted" name', "it's", "back\\slash", "käse_日本", "semi;colon -- and /* more",
          ":SQLSTATE", "new\nline", "$1 %s {x}"]
@@ -116,6 +120,22 @@ def test_variables_of_the_caller_are_not_used(postgres, monkeypatch):
     monkeypatch.setenv("PGDATABASE", "elsewhere")
     monkeypatch.setenv("PGOPTIONS", "-c search_path=nowhere")
     assert postgres.connection().query("SELECT current_database() AS name") == [{"name": "shop"}]
+
+
+@pytest.mark.parametrize("drops", ["extra_float_digits", "options"])
+def test_a_pooler_is_refused_before_it_keeps_anything_of_ours(postgres, tmp_path, drops):
+    """It would lend the connection to the application next, with our search_path."""
+    try:
+        with bouncer.running(str(REPOSITORY / ".cache"), tmp_path, postgres, "shop", PASSWORD, 1, drops) as port:
+            (found,) = preflight.findings(Connection("127.0.0.1", port, "shop", PASSWORD, "shop"), "shop")
+            for database in ("postgres", "shop"):
+                with pytest.raises(PostgresError, match="A pooler"):
+                    Connection("127.0.0.1", port, "shop", PASSWORD, database).query("SELECT 1 AS one")
+                with psycopg.connect(host="127.0.0.1", port=port, user="shop", dbname=database) as application:
+                    assert application.execute("SHOW search_path").fetchone() == ('"$user", public',)
+    except bouncer.registry_server.ServerError as error:
+        pytest.skip(str(error))
+    assert "A pooler, such as pgbouncer, seems to stand between: connect to the server itself." in found
 
 
 def test_what_a_killed_program_had_sent_is_ended(postgres):

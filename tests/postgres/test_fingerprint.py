@@ -104,6 +104,13 @@ def test_rows_alone(changes, script):
     assert changes(script) == ["Rows were inserted, updated or deleted in public.orders."]
 
 
+def test_rows_alone_where_the_server_has_no_counters(postgres, changes):
+    """As in the live database once a restore point was put in its place."""
+    postgres.sql("SELECT pg_stat_reset()", "shop")
+    assert changes("DELETE FROM public.orders WHERE id = 7") == ["Rows were inserted, updated or deleted in public.orders."]
+    assert changes("BEGIN; UPDATE public.orders SET note = ''; ROLLBACK") == []
+
+
 def test_rows_deleted_and_others_inserted_in_two_transactions(changes):
     assert changes("DELETE FROM public.orders WHERE id = 7", "INSERT INTO public.orders VALUES (7, 'other')") == [
         "Rows were inserted, updated or deleted in public.orders."]

@@ -135,13 +135,12 @@ def test_a_pooler_never_hears_the_key(monkeypatch, postgres, small, store, tmp_p
     try:
         with bouncer.running(str(REPOSITORY / ".cache"), tmp_path, postgres, "shop", PASSWORD, 3) as port:
             through = Connection(**dict(vars(small), login_port=port))
-            assert through.query("SELECT 1 AS n") == [{"n": 1}]
             for check in (True, False):
                 with pytest.raises(SlipwayError, match="connect to the server itself"):
                     sanitized(through, store, {}, check=check)
     except bouncer.registry_server.ServerError as error:
         pytest.skip(str(error))
-    assert sent == ["slipway.probe"] * 2  # a pooler writes what it refuses into its log
+    assert sent == []  # a pooler writes what it refuses into its log
     assert store.list() == store.leftovers() == []
 
 

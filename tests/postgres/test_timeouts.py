@@ -82,6 +82,19 @@ def test_a_copy_by_the_server_that_takes_too_long_is_given_up(postgres, monkeypa
     assert postgres.databases() == {"shop"}
 
 
+def test_a_limit_that_a_role_has_for_transactions_ends_none_of_ours(postgres):
+    if int(postgres.sql("SHOW server_version_num")) < 170000:
+        pytest.skip("this server knows no such limit")
+    postgres.sql("ALTER ROLE shop SET transaction_timeout = '100ms'")
+    connection = postgres.connection()
+    try:
+        assert connection.query("SELECT pg_sleep(0.3) AS slept") == [{"slept": ""}]
+        connection.run_texts(["SELECT pg_sleep(0.3)"], "shop", "shop")
+        assert b"".join(connection.rows("(SELECT 1 FROM pg_sleep(0.3))", "shop")) == b"1\n"
+    finally:
+        postgres.sql("ALTER ROLE shop RESET transaction_timeout")
+
+
 def test_what_a_killed_call_left_closed_is_opened_however_soon_all_else_gives_up(postgres):
     with postgres.connection().session("postgres") as session:
         close(session, "shop")

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward
+from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, preflight
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
@@ -90,11 +90,35 @@ def test_the_next_operation_drops_it_too_but_not_that_of_an_open_one_or_of_a_str
     assert postgres.databases() == {"shop", "shop__slipway_theirs"}
 
 
+def test_a_subscription_that_keeps_what_failed_from_being_dropped_keeps_no_operation_open(postgres, operation):
+    """It is of a database, not of a name, so it stays with what is set aside; only in there can it be dropped."""
+    part = '"%s"' % operation.site.restore_point(operation.restore_point).part
+    postgres.sql("CREATE SUBSCRIPTION s CONNECTION 'port=1' PUBLICATION p WITH (connect = false, slot_name = NONE)", "shop")
+    (foreseen,) = preflight._not_copied(operation.site)
+    assert "has 1 subscriptions, which a copy cannot have" in foreseen
+    back.restore(operation.site, operation, DECISION)
+    (warned,) = back.undo(operation.site, operation, DECISION)["warnings"]
+    assert "subscription" in warned and "ALTER DATABASE %s ALLOW_CONNECTIONS true" % part in warned and "in nobody's way" in warned
+    assert operation.summary()["outcome"] == "undone" and not operation.site.lock.holder()
+    name = ID.replace("-1", "-0")
+    ended = Operation(operation.site, name, operation.site.lock.acquire(name, {"user": "somebody"}), {"kind": "upgrade"})
+    ended.begin()
+    ended.site.restore_point(ended.restore_point).present()
+    ended.close("done", "It is live.")
+    ended.site.lock.release(name)
+    assert "subscription" in recovered(operation)["decision"]["reason"]
+    assert postgres.databases() == {"shop", part.strip('"')}  # it is not in the way of others
+    postgres.sql("ALTER DATABASE %s ALLOW_CONNECTIONS true" % part)
+    postgres.sql("DROP SUBSCRIPTION s", part.strip('"'))
+    assert forward.drop_restore_points(operation.site) == [ID]
+    assert postgres.databases() == {"shop"}
+
+
 def test_a_server_out_of_reach_does_not_keep_recover_from_its_word(operation):
     operation.close("done", "It is live.")
     operation.site.connection = lambda: Connection(login_host="127.0.0.1", login_port=1)
     told = recovered(operation)
-    assert "could not be seen: Cannot reach" in told["decision"]["reason"] and "changed" not in told
+    assert "could not be dropped: Cannot reach" in told["decision"]["reason"] and "changed" not in told
 
 
 def test_who_stands_in_for_a_lost_leader_goes_by_the_restore_point(postgres, operation, tmp_path):

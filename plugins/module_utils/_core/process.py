@@ -302,7 +302,8 @@ class Detached:
 
     Everything about it is in one folder: process.json (pid of the watcher and when it started), output (stdout and
     stderr), exit.json (rc, finished; written by rename when the program ended). A folder with process.json, without
-    exit.json and without a living watcher means that nobody knows how the program ended: state "lost".
+    exit.json and without a living watcher means that nobody knows how the program ended: state "lost". So is one that
+    was told to end (killed is there): with which status it does is its own business, and 0 would not mean that it was done.
     """
 
     def __init__(self, directory):
@@ -338,9 +339,9 @@ class Detached:
         alive = start_ticks(process["watcher"]) == process["watcher_ticks"]
         if not alive and not exited:  # the watcher may have written the result between our two looks
             exited = read_json(self._path("exit.json"))
-        if exited:
+        if exited and not os.path.exists(self._path("killed")):
             return dict(exited, state="exited", started=process["started"])
-        return {"state": "running" if alive else "lost", "started": process["started"], "pid": process.get("pid"), "ticks": process.get("ticks")}
+        return {"state": "running" if alive and not exited else "lost", "started": process["started"], "pid": process.get("pid"), "ticks": process.get("ticks")}
 
     def wait(self, timeout, beat=None, interval=0.05):
         """Wait until the program is no longer running, at most timeout seconds; beat() is called about every second."""
@@ -360,6 +361,8 @@ class Detached:
         state = self.state()
         pid = state.get("pid")
         if state["state"] in ("running", "lost") and pid and start_ticks(pid) == state.get("ticks"):
+            with contextlib.suppress(OSError):  # a full disk, which takes no exit.json either
+                atomic_write(self._path("killed"), b"")
             stop_group(pid, grace)
             return self.wait(grace)
         return state

@@ -198,7 +198,7 @@ def _remains(site, ended, check):
     try:
         dropped = forward.drop_restore_points(site, check=check)
     except SlipwayError as error:
-        return _nothing("%s; whether a restore point is left could not be seen: %s" % (ended, error))
+        return _nothing("%s; what may be left of restore points could not be dropped: %s" % (ended, error))
     if not dropped:
         return _nothing(ended + "; nothing was left over.")
     return dict(_nothing("%s; its database still had the restore point of %s, which is dropped." % (ended, " and ".join(dropped))), changed=True)
@@ -366,11 +366,16 @@ def reopen(site, operation):
 
 
 def undo(site, operation, decision):
-    """Drop the restore point and close: the old release is live again."""
+    """Drop the restore point and close: the old release is live again. A database that cannot be dropped is a warning."""
+    from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError
+
     with operation.step("undo") as outcome:
         _refuse_left(operation)
         if site.leads:
-            site.restore_point(operation.restore_point).absent()
+            try:
+                site.restore_point(operation.restore_point).absent()
+            except PostgresError as error:  # users are in again, and are not to be kept from the next upgrade
+                outcome["warnings"] = ["Dropping the restore point failed: %s%s" % (error, forward.LEFT)]
     operation.close("undone", "%s was undone. %s" % (operation.plan["kind"].capitalize(), decision["reason"]))
     if site.leads:
         site.lock.release(operation.id)

@@ -35,7 +35,7 @@ def run_step(site, step, params, outcomes, check=False):
     """Run one step on this host and return what it adds to the result; outcomes collects what each step did."""
     if step == "preflight":
         found = forward.preflight(site, params["plan"])
-        return {"found": found, "findings": found.pop("findings")}
+        return {"found": found, "findings": found.pop("findings"), "warnings": found.pop("warnings")}
     if step == "survey":
         return {"survey": _function(step, False)(site)}
     if step == "start":

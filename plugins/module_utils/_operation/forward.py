@@ -307,15 +307,21 @@ def _started(operation):
 def drop_restore_points(site, ending=None, check=False):
     """Drop the restore points of operations that have ended, and of the one that is ending; return the names of those operations.
 
-    One is left where the database could not be reached when its operation ended.
+    One is left where the database could not be reached when its operation ended, or something kept it from being dropped.
     """
     from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import left
 
     known = {restore_point_of(name): name for name in operations(site.root)}
     found = [point for point in left(site.connection(), site.params["database"]["login_db"], known)
              if known[point] == ending or _ended(site, known[point])]
+    failed = []
     for point in found if not check else ():
-        site.restore_point(point).absent()
+        try:
+            site.restore_point(point).absent()
+        except SlipwayError as error:  # what keeps one, such as a subscription, is not to keep the others
+            failed.append(str(error))
+    if failed:
+        raise SlipwayError(" ".join(failed))
     return [known[point] for point in found]
 
 

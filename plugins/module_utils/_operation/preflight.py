@@ -25,7 +25,7 @@ SETTLING = 10  # seconds in which a balancer may still be about to see that a ho
 
 
 def check(site, kind, package, mode="maintenance", balancers=(), digest=None):
-    """{digest, package, current, findings}: what would be deployed here, what is live, and every reason not to begin.
+    """{digest, package, current, findings, warnings}: what would be deployed here, what is live, every reason not to begin, what else to know.
 
     package is empty before it is built: the rest can be known without it. digest is that of the package where it has just been built.
     """
@@ -34,7 +34,7 @@ def check(site, kind, package, mode="maintenance", balancers=(), digest=None):
             "There is no folder %s: make it, owned by the user that runs the application." % site.root]}
     findings = []
     current = site.releases.current()
-    found = {"digest": None, "package": package, "current": current.as_dict() if current else None, "findings": findings,
+    found = {"digest": None, "package": package, "current": current.as_dict() if current else None, "findings": findings, "warnings": [],
              "patched": carried(site), "fence": site.lock.fence()}
     _collect(findings, _nothing_open, site)
     if kind == "upgrade" and current is None and site.leads:  # others are taken in
@@ -63,6 +63,8 @@ def check(site, kind, package, mode="maintenance", balancers=(), digest=None):
             _collect(findings, _is_sent_users, site, balancers)
     if site.leads and (kind == "deploy") == (current is None):
         _database(findings, site, kind)
+        if not findings and "restore" in MODES[mode].back:
+            found["warnings"] = _not_copied(site)
     return found
 
 
@@ -200,3 +202,13 @@ def _database(findings, site, kind):
             findings.append("The database %s is not empty (%d tables): deploying would mix two installations. Name an empty "
                             "database, or upgrade the application that owns these tables." % (site.params["database"]["login_db"], tables))
     findings += found
+
+
+def _not_copied(site):
+    """What the database has that its restore point will lack: better heard of before users are kept out."""
+    from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
+    from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import OTHERS, lacking
+
+    name = site.params["database"]["login_db"]
+    others = site.connection().query(OTHERS % quote_literal(name), name)[0]
+    return ["%s Where the upgrade has to go back, a copy takes the place of the database." % words for words in lacking(name, others)]

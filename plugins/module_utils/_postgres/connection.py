@@ -36,12 +36,17 @@ _STOPPED_RC = 3  # the exit status of such a psql
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"  # of a transaction that is to see one state of the database and change nothing
 
-UNTIMED = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'"  # for a session's transactions; from 17 on
+# A setting that comes with the start of a session, which begins with asking the server for it: a pooler refuses or drops it. With others of
+# ours, such as search_path, it would lend the connection to the application.
+DIRECT = "slipway.direct"
+ITSELF = "A pooler, such as pgbouncer, seems to stand between: connect to the server itself."
 
 # Settings of the role or the database must not change what our statements mean.
 SETTINGS = ("SET search_path = pg_catalog, pg_temp", "SET standard_conforming_strings = on", "SET client_min_messages = error",
             "SET row_security = off", "SET default_transaction_read_only = off", "SET synchronous_commit = on",
             "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
+            # It would end a copy by the server, too. Known from 17 on.
+            "SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('transaction_timeout', true) IS NOT NULL",
             # The server, too, is to find out that a client's host is gone: until then it would keep the client's locks, by default for hours.
             # Not by tcp_user_timeout: Linux takes a client that only reads slowly for a dead one then.
             "SET tcp_keepalives_idle = 30", "SET tcp_keepalives_interval = 10", "SET tcp_keepalives_count = 3")
@@ -113,8 +118,8 @@ class Connection:
         return Connection(**dict(vars(self), settings=dict(self.settings, options=options.strip())))
 
     def first(self, database):
-        """The statements that a session in a database begins with."""
-        return (*SETTINGS, self.patience(database))
+        """The statements that a session in a database begins with, where it has its environment from session_environment()."""
+        return ("SHOW " + DIRECT, *SETTINGS, self.patience(database))
 
     def patience(self, database):
         """The statement by which a session in a database waits for locks as long as was said."""
@@ -154,7 +159,7 @@ class Connection:
             script += [_by_server(text), "\\echo %d" % number]
         script += ["COMMIT;", "\\echo end", ""]  # of what a text has begun
         done = run([psql(), "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-d", self.conninfo(database)],
-                   env=self.environment(), stdin="\n".join(script), dies_with_us=True)
+                   env=self.session_environment(), stdin="\n".join(script), dies_with_us=True)
         came = done.stdout.split()
         if done.ok and came[-1:] == ["end"]:
             return
@@ -167,12 +172,11 @@ class Connection:
 
     def rows(self, what, database):
         """What COPY of a table, or some of its columns, gives out, chunk by chunk, for a session with READ_AS_WRITTEN."""
-        untimed = "DO " + quote_literal("BEGIN PERFORM %s; END" % UNTIMED[len("SELECT "):])
-        statements = (*self.first(database), untimed, *WRITTEN, *READ_AS_WRITTEN, "COPY %s TO STDOUT" % what)
+        statements = ("\\o /dev/null", *self.first(database), *WRITTEN, *READ_AS_WRITTEN, "\\o", "COPY %s TO STDOUT" % what)
         commands = [word for statement in statements for word in ("-c", statement)]
         with tempfile.TemporaryFile() as errors, subprocess.Popen(
                 [psql(), "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo(database), *commands],
-                env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True) as process:
+                env=self.session_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True) as process:
             yield from iter(lambda: process.stdout.read(CHUNK), b"")
             if process.wait():
                 errors.seek(0)
@@ -200,7 +204,7 @@ class Connection:
         return "dbname='%s' %s" % (database.replace("\\", "\\\\").replace("'", "\\'"), KEEPALIVES)
 
     def environment(self):
-        """The environment of psql: nothing of PostgreSQL is inherited, the password is in no argument list."""
+        """The environment of a client program: nothing of PostgreSQL is inherited, the password is in no argument list."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         environment.update(LC_ALL="C", PGAPPNAME="slipway", PGCLIENTENCODING=ENCODING)
         settings = dict({"connect_timeout": str(CONNECT_TIMEOUT)}, **dict(self.settings, **{
@@ -209,6 +213,11 @@ class Connection:
             "options": self._options()}))
         environment.update((VARIABLES[name], value) for name, value in settings.items())
         return {name: value for name, value in environment.items() if value}
+
+    def session_environment(self):
+        """The environment of a psql that begins with first()."""
+        environment = self.environment()
+        return dict(environment, PGOPTIONS=("%s -c %s=1" % (environment.get("PGOPTIONS", ""), DIRECT)).strip())
 
     def _options(self):
         """What the server is told at the login: the role comes last, so that it counts whatever the settings say."""
@@ -230,7 +239,7 @@ class Session:
         self._errors = tempfile.TemporaryFile()
         try:
             self._process = subprocess.Popen(
-                [psql(), "-X", "-A", "-t", "-q", "-w", "-d", connection.conninfo(database)], env=connection.environment(),
+                [psql(), "-X", "-A", "-t", "-q", "-w", "-d", connection.conninfo(database)], env=connection.session_environment(),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True)
         except OSError as error:
             self._errors.close()
@@ -355,7 +364,8 @@ class Session:
         self._errors.seek(0)
         self._errors.truncate()
         verb = "Cannot reach" if sqlstate == LOST else "PostgreSQL refused in"
-        return PostgresError("%s %s: %s" % (verb, self.connection.describe(self.database), said), sqlstate)
+        hint = ITSELF if DIRECT in said or "unsupported startup parameter" in said else None
+        return PostgresError("%s %s: %s" % (verb, self.connection.describe(self.database), said), sqlstate, hint=hint)
 
 
 def _said(text, password):

@@ -165,7 +165,14 @@ def close(session, database):
 
 
 def drop(session, database):
-    session.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % quote_ident(database))
+    name = quote_ident(database)
+    try:
+        session.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % name)
+    except PostgresError as error:
+        if error.sqlstate != IN_USE:
+            raise
+        raise PostgresError(error.message, error.sqlstate, hint="What keeps it, such as a subscription or a slot of replication, has to be "
+                            "dropped in it first: ALTER DATABASE %s ALLOW_CONNECTIONS true lets you in." % name) from None
 
 
 def allow(database, allowed):

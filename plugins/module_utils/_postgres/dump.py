@@ -20,7 +20,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import compr
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
 from ansible_collections.slipway.app.plugins.module_utils._postgres import money
 from ansible_collections.slipway.app.plugins.module_utils._postgres.configs import split
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import BEGIN, UNTIMED, PostgresError, quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import BEGIN, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import in_the_way, naming_who_is_in_the_way, system_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import encoded
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import outside
@@ -109,7 +109,6 @@ def _dump(connection, store, wish, check, report):
         clients = programs.for_dump(facts["server_version"], wish.bin_dir)
         settled = (wish.sanitizing or compression).settle(wish.compression, clients)
         if check:
-            session.query(UNTIMED)
             session.execute(BEGIN)  # what is looked at for a moment is let go of within it
             selection = Selection(session, wish.exclude_tables, wish.exclude_table_data, bool(wish.sanitizing))
             manifest, warnings = _manifest(facts, clients, wish, settled, selection), selection.warnings
@@ -176,7 +175,6 @@ def _dumped(connection, snapshot, selection, facts, part, wish, clients, settled
 
 def begin(session):
     """Begin the transaction of a dump; the id of its snapshot, which others can look at for as long as it lasts."""
-    session.query(UNTIMED)
     session.execute(BEGIN)
     return session.query("SELECT pg_export_snapshot() AS id")[0]["id"]
 

@@ -61,6 +61,12 @@ def give(session, copy, told):
     return lacking
 
 
+def lacking(database, others):
+    """Sentences on what a copy of a database cannot have, by a row of OTHERS."""
+    return ["Database %s has %d %s, which a copy cannot have." % (quote_ident(database), others[key], what)
+            for key, what in (("labels", "security labels"), ("subscriptions", "subscriptions"), ("slots", "replication slots")) if others[key]]
+
+
 def carry_over(session, database, copy, there=None):
     """Give the copy what the database has outside of itself; return a sentence for each thing that stays behind.
 
@@ -68,12 +74,7 @@ def carry_over(session, database, copy, there=None):
     """
     there = there or session
     others = there.query(OTHERS % quote_literal(database))[0]
-    warnings = give(session, copy, _outside(there, database, others))
-    for what, count in (("security labels", others["labels"]), ("subscriptions", others["subscriptions"]),
-                        ("replication slots", others["slots"])):
-        if count:
-            warnings.append("Database %s has %d %s, which a copy cannot have." % (quote_ident(database), count, what))
-    return warnings
+    return give(session, copy, _outside(there, database, others)) + lacking(database, others)
 
 
 def keep_out(database):

@@ -12,7 +12,7 @@ import tempfile
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import run, tail
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import READ_AS_WRITTEN, UNTIMED, PostgresError, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import READ_AS_WRITTEN, PostgresError, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import file_with
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 
@@ -66,7 +66,6 @@ class Making:
             said = _STATEMENT.split(error.message)[0]
             raise PostgresError("%s cannot be made again: %s" % (", ".join(map(spoken, self.tables)), said), error.sqlstate) from None
         session.execute("RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL", *session.connection.first(session.database))
-        session.query(UNTIMED)
 
     def _statement(self):
         """One statement that lets the server run the scripts.

@@ -4,8 +4,7 @@
 
 """Amounts of money: lc_monetary says how the server writes and reads them, and pg_dump leaves it as it is. Read by other rules, 1.234,50 is 1.23.
 
-Who writes and who reads says the same of it here. Where there is no money nothing is said: it would come with the start of a
-session, which a pooler refuses.
+Who writes and who reads says the same of it here. Where there is no money nothing is said.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import READ_AS_WRITTEN, UNTIMED, PostgresError, quote_ident, quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import READ_AS_WRITTEN, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import COUNTED_AT_ONCE, count_rows
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sequences import raising, refused
@@ -67,7 +67,6 @@ class Replacement:
         self._there = {}
 
     def __enter__(self):
-        self.session.query(UNTIMED)
         self.session.execute("BEGIN")
 
     def __exit__(self, kind, _error, _traceback):
@@ -138,7 +137,6 @@ class Replacement:
 
     def _try(self, here, there):
         """Make the tables in a transaction that the session here is left in, and compare them."""
-        here.query(UNTIMED)
         here.execute("BEGIN")
         self.making.make(here)
         self._compare(here, there)

@@ -20,7 +20,6 @@ from ansible_collections.slipway.app.plugins.module_utils._core.process import s
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression, encoding
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import CONTENTS
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, compressor, writer
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import residue as residues
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import SETTING, Key
@@ -30,10 +29,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.toc
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import exactly, spoken
 
 CONFIG = "sanitized"  # the config in the key of such a dump when it has none
-PROBE = "slipway.probe"
 ENCRYPTED = ("require", "verify-ca", "verify-full")  # values of ssl_mode
 LOCAL = ("", "localhost", "127.0.0.1", "::1")
-ITSELF = "A pooler, such as pgbouncer, seems to stand between: connect to the server itself."
 AT_ONCE = 500  # tables that one statement locks
 COLUMNS = """
 SELECT a.attrelid::bigint AS oid, a.attnum AS number, a.attname AS name, a.atttypid::bigint AS type, c.relname AS "table", c.relnamespace::bigint AS schema
@@ -52,7 +49,7 @@ class Sanitizing:
     def keyed(self, connection):
         """The connection with the key, for sessions that mask; provided that nobody on the way reads it."""
         _require_private(connection)
-        _require_no_pooler(connection)
+        connection.query("SELECT 1 AS one")  # a pooler is found out by it, and would write the key, which it refuses as well, into its log
         return connection.having(SETTING, self.key.setting)
 
     def settle(self, text, clients):
@@ -164,18 +161,6 @@ def _require_private(connection):
     if not private and not all(host.startswith(("/", "@")) or host in LOCAL for host in hosts):
         raise SlipwayError("The key of a sanitized dump would travel to %s in clear text: ssl_mode is %s." % (", ".join(hosts), connection.ssl_mode),
                            untouched=dumps.UNTOUCHED, hint="ssl_mode=verify-full (with ca_cert) encrypts it, and tells whose server it is.")
-
-
-def _require_no_pooler(connection):
-    """A pooler refuses settings that come with the start of a connection and writes them into its log, or drops them: try with one that is no secret."""
-    try:
-        came = connection.having(PROBE, "1").query("SELECT current_setting('%s', true) AS value" % PROBE)[0]["value"] == "1"
-    except PostgresError as error:
-        connection.query("SELECT 1 AS n")  # what is refused without it, too, has an error of its own
-        raise SlipwayError("The server refuses a setting that comes with the start of a connection: %s" % error.message, untouched=dumps.UNTOUCHED,
-                           hint=ITSELF) from error
-    if not came:
-        raise SlipwayError("A setting that came with the start of a connection did not reach the server.", untouched=dumps.UNTOUCHED, hint=ITSELF)
 
 
 def _require_none(found, passed_over):

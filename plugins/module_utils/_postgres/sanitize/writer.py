@@ -24,7 +24,7 @@ import time
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import hear, started
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
-    BEGIN, UNTIMED, WRITTEN, Connection, PostgresError, quote_literal)
+    BEGIN, WRITTEN, Connection, PostgresError, quote_literal)
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.compressor import File
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.residue import Residue
 
@@ -45,7 +45,6 @@ END = b"\\.\n\n\n"  # what pg_dump writes behind the rows
 def session_at(connection, snapshot):
     """A session in the transaction of a snapshot, which writes values as pg_dump does."""
     with connection.session() as session:
-        session.query(UNTIMED)
         session.execute(*SETTINGS)
         session.execute(BEGIN, "SET TRANSACTION SNAPSHOT %s" % quote_literal(snapshot))
         yield session

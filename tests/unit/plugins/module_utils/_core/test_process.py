@@ -153,6 +153,24 @@ def test_detached_whose_watcher_died_is_lost_and_can_be_ended(tmp_path):
     assert start_ticks(process["pid"]) is None
 
 
+def test_detached_that_was_killed_has_not_ended_well_whatever_it_says(tmp_path):
+    detached = Detached(str(tmp_path / "d"))
+    detached.start(["sh", "-c", "trap 'exit 0' TERM; echo ready; sleep 60 & wait"], "/", dict(os.environ))
+    while not detached.output():
+        time.sleep(0.01)
+    assert detached.state()["state"] == "running"
+    assert (detached.kill()["state"], Detached(detached.directory).state()["state"]) == ("lost", "lost")
+    assert detached.kill()["state"] == "lost"
+
+
+def test_detached_that_had_ended_is_not_killed(tmp_path):
+    detached = Detached(str(tmp_path / "d"))
+    detached.start(["true"], "/", dict(os.environ))
+    detached.wait(10)
+    detached.kill()
+    assert (detached.state()["state"], detached.state()["rc"]) == ("exited", 0)
+
+
 def test_detached_says_why_a_program_does_not_start(tmp_path):
     with pytest.raises(SlipwayError, match="No such file"):
         Detached(str(tmp_path / "d")).start(["/no/such/program"], "/", {})

@@ -57,6 +57,13 @@ def test_counters_that_only_a_rollback_moved_are_no_reason():
     assert compare(BEFORE, after(rows=rows(ins=9, upd=7, **{"del": 3}), no_new_rows=["1"])) == []
 
 
+@pytest.mark.parametrize("gone, provable", [(0, True), (3, False)])
+def test_a_number_of_live_rows_that_cannot_fall_proves_nothing_of_deletes(gone, provable):
+    """The server did not know of the rows: it counts 0, which stays 0."""
+    there = {"1": dict(BEFORE["rows"]["1"], ins=2, live=0, **{"del": gone})}
+    assert (compare(after(rows={}), after(rows=there, no_new_rows=["1"])) == []) is provable
+
+
 def test_upkeep_of_a_table_nobody_wrote_to_is_no_reason():
     assert compare(BEFORE, after(rows=rows(live=6, upkeep=2))) == []
 
