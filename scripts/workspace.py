@@ -137,9 +137,9 @@ def read(path):
 
 
 def environment(python, **extra):
-    """The caller's environment without its Ansible and Python settings, with ours."""
+    """The caller's environment without its Ansible and Python settings and its databases (PGSERVICE, ...), with ours."""
     kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("ANSIBLE_", "PYTHON", "VIRTUAL_ENV"))}
+            if not name.startswith(("ANSIBLE_", "PG", "PYTHON", "VIRTUAL_ENV"))}
     ours = {
         "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join([str(COLLECTIONS), str(DEPENDENCIES)]),
         "ANSIBLE_HOME": str(CACHE / "ansible"),

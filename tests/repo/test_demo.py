@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "demo"))
+DEMO = Path(__file__).resolve().parents[2] / "demo"
+sys.path.insert(0, str(DEMO))
 import client  # noqa: E402  (demo is no package, its files find each other by this path)
 import run  # noqa: E402
 import story  # noqa: E402
@@ -25,3 +28,10 @@ def test_an_upgrade_that_no_customer_noticed_fails_the_demo(capsys):
     assert demo.story.failed == ["customers at app2 saw maintenance"]
     assert "customers at app1 saw maintenance for 1.0 s (1 requests refused" in capsys.readouterr().out
     assert demo.windows == {"1.1.0": 1}
+
+
+def test_no_server_but_its_own_is_named_to_what_the_demo_runs():
+    code = "import os; import lab; print([name for name in os.environ if name.startswith('PG')])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=DEMO, env=dict(os.environ, PGSERVICE="prod", PGHOSTADDR="127.0.0.3"),
+                          capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
