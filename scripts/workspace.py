@@ -82,19 +82,28 @@ def install(*names, venv=VENV, python=sys.executable):
     with only_one():
         link_tree()
     with only_one(venv.name):
-        if not runs(ours, "pip"):
+        unfinished = CACHE / (venv.name + ".unfinished")  # there is no telling by looks what was interrupted
+        if unfinished.exists() or not in_place(venv) or not runs(ours, "pip"):
+            unfinished.touch()
             print("slipway: making %s" % os.path.relpath(venv, ROOT), flush=True)
-            subprocess.run([python, "-m", "venv", "--clear", venv], check=True)
+            subprocess.run([python, "-m", "venv", "--clear", venv.resolve()], check=True)
         wanted = {name: stamp(requirements(name)) for name in names}
         stamps = venv / ".stamps"
         stamps.mkdir(exist_ok=True)
         missing = [name for name, value in wanted.items() if read(stamps / name) != value]
         if missing:
+            unfinished.touch()
             print("slipway: installing %s into %s" % (", ".join(missing), os.path.relpath(venv, ROOT)), flush=True)
             bring(ours, [requirements(name) for name in missing])
             for name in missing:
                 (stamps / name).write_text(wanted[name], encoding="utf-8")
+        unfinished.unlink(missing_ok=True)
     return ours
+
+
+def in_place(venv):
+    """Is it where it was made? Its Python runs elsewhere too, but none of its programs."""
+    return str(venv.resolve()) in (read(venv / "bin" / "activate") or "")
 
 
 def bring(python, files):

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 import workspace  # noqa: E402  (scripts is no package)
@@ -16,3 +18,47 @@ import workspace  # noqa: E402  (scripts is no package)
 def test_what_tests_run_gets_nothing_of_the_callers_servers(monkeypatch):
     monkeypatch.setenv("PGSERVICE", "prod")
     assert "PGSERVICE" not in workspace.environment(sys.executable)
+
+
+# Stands for a Python that is called as `python -m venv --clear FOLDER`: the real one takes five seconds for it.
+MAKES = """#!/bin/sh
+rm -rf "$4" && mkdir -p "$4/bin" && echo "VIRTUAL_ENV=$4" > "$4/bin/activate" && ln -s /bin/true "$4/bin/python" && touch "$4/new"
+"""
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """made(venv, *names) -> whether install() made that virtual environment anew."""
+    monkeypatch.setattr(workspace, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(workspace, "COLLECTIONS", tmp_path / "collections")
+    python = tmp_path / "python"
+    python.write_text(MAKES, encoding="utf-8")
+    python.chmod(0o755)
+
+    def made(venv, *names):
+        workspace.install(*names, venv=venv, python=python)
+        try:
+            (venv / "new").unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    return made
+
+
+def test_an_environment_that_was_moved_is_made_anew(made, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert made(first / ".venv") and not made(first / ".venv")
+    first.rename(second)
+    assert made(second / ".venv") and not made(second / ".venv")
+
+
+def test_an_environment_is_made_anew_where_filling_it_was_interrupted(made, tmp_path, monkeypatch):
+    def interrupted(_python, _files):
+        raise KeyboardInterrupt
+
+    assert made(tmp_path / ".venv")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(workspace, "bring", interrupted)
+        made(tmp_path / ".venv", "run")
+    assert made(tmp_path / ".venv") and not made(tmp_path / ".venv")
