@@ -9,6 +9,9 @@ PYTHON := ./scripts/with-python
 VENV_PYTHON := .venv/bin/python
 ARGS ?=
 
+# What the caller has set for another Python, or has pip install to.
+unexport $(filter PYTHON%,$(.VARIABLES)) PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT
+
 .PHONY: help demo demo-stop lab lab-down test test-all test-hosts molecule recovery-matrix lint build clean
 
 help: ## what there is

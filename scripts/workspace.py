@@ -32,6 +32,7 @@ DEPENDED_ON = ("community.crypto", "community.general", "community.postgresql")
 # An index that is away for a minute ends no run of half an hour: pip's own five tries are over in seconds.
 for _tries in ("PIP_RETRIES", "UV_HTTP_RETRIES"):
     os.environ.setdefault(_tries, "9")
+os.environ["PIP_USER"] = "0"  # whatever pip's own configuration says: in a virtual environment it ends pip
 
 
 def fail(message):
@@ -109,6 +110,10 @@ def in_place(venv):
 def bring(python, files):
     """Install files of requirements into an environment: by uv, or by pip where that has an index of its own, or where uv fails."""
     said = subprocess.run([python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True).stdout
+    elsewhere = re.search(r"^[\w:]+\.(target|prefix|root)=", said, re.MULTILINE)
+    if elsewhere:
+        fail("pip is configured to install elsewhere, by %s (pip config list shows it); nothing was installed. PIP_CONFIG_FILE=/dev/null "
+             "lets it read no configuration." % elsewhere.group().rstrip("="))
     listed = [part for path in files for part in ("-r", path)]
     quiet = ["-qq", "--disable-pip-version-check"]
     if not re.search(r"\.(index-url|no-index|proxy)=", said):
@@ -154,6 +159,7 @@ def environment(python, **extra):
         "ANSIBLE_HOME": str(CACHE / "ansible"),
         "ANSIBLE_NOCOLOR": "1",
         "LC_ALL": "C.UTF-8",
+        "no_proxy": ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"])),
         "PATH": os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)]),
         "PYTHONPATH": str(COLLECTIONS),
     }

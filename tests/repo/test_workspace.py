@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -62,3 +64,26 @@ def test_an_environment_is_made_anew_where_filling_it_was_interrupted(made, tmp_
         patch.setattr(workspace, "bring", interrupted)
         made(tmp_path / ".venv", "run")
     assert made(tmp_path / ".venv") and not made(tmp_path / ".venv")
+
+
+def test_make_hands_on_no_setting_of_another_python_or_place_to_install_to():
+    given = {"PYTHONSAFEPATH": "1", "PYTHONPATH": "/elsewhere", "PYTHONHOME": "/elsewhere", "PIP_USER": "1", "PIP_TARGET": "/elsewhere"}
+    done = subprocess.run(["make", "--silent", "--eval", "asked: ; @env", "asked"], cwd=ROOT, env=dict(os.environ, **given), capture_output=True, text=True,
+                          check=True)
+    assert [line for line in done.stdout.splitlines() if line.partition("=")[0] in given] == []
+
+
+def test_a_place_of_the_callers_own_is_not_installed_to(tmp_path, monkeypatch):
+    (tmp_path / "pip.conf").write_text("[install]\nuser = true\ntarget = %s\n" % (tmp_path / "packages"), encoding="utf-8")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    with pytest.raises(SystemExit, match="install.target.*nothing was installed"):
+        workspace.bring(sys.executable, [])
+    (tmp_path / "pip.conf").write_text("[install]\nuser = true\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "pip"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_tests_run_asks_no_proxy_for_this_machine(monkeypatch):
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", "corp.example")
+    assert workspace.environment(sys.executable)["no_proxy"] == "corp.example,127.0.0.1,localhost"
