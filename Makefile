@@ -56,5 +56,5 @@ build: ## the collection's artifact, in dist/
 clean: ## end the demo and the lab and remove everything these targets made
 	@if [ -d .demo ]; then $(MAKE) demo-stop; fi
 	@if [ -d .cache/lab ]; then $(MAKE) lab-down; fi
-	rm -rf .venv .build .cache .ansible dist
+	rm -rf .venv .build .cache .ansible .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ DEMO = Path(__file__).resolve().parents[2] / "demo"
 sys.path.insert(0, str(DEMO))
 import client  # noqa: E402  (demo is no package, its files find each other by this path)
 import run  # noqa: E402
+import stop  # noqa: E402
 import story  # noqa: E402
 
 
@@ -35,3 +37,13 @@ def test_no_server_but_its_own_is_named_to_what_the_demo_runs():
     done = subprocess.run([sys.executable, "-c", code], cwd=DEMO, env=dict(os.environ, PGSERVICE="prod", PGHOSTADDR="127.0.0.3"),
                           capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_demo_that_still_runs_is_left_alone_and_what_would_remove_its_files_fails(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(stop, "LABS", tmp_path)
+    (tmp_path / "one").mkdir()
+    with open(tmp_path / "one" / "running", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert stop.main() == 1
+    assert "A demo is still running" in capsys.readouterr().out and (tmp_path / "one").is_dir()
+    assert stop.main() == 0 and not tmp_path.exists()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -79,3 +80,31 @@ def test_what_would_run_as_a_service_is_unpacked_and_not_installed(run, tmp_path
     assert any(" download its-package" in line for line in told(tmp_path, "apt-get"))
     calls = [line for line in told(tmp_path, "apt-get") if " install " in line]
     assert bool(calls) == (installed and os.geteuid() == 0) and all("--no-remove" in line for line in calls)
+
+
+def test_two_makes_of_one_lab_take_turns(tmp_path):
+    name = "turns-%d" % os.getpid()
+    (tmp_path / "docker").write_text("#!/bin/sh\n", encoding="utf-8")
+    (tmp_path / "docker").chmod(0o755)
+    lock = ROOT / ".cache" / (name + "-lab.lock")
+    with open(lock, "w", encoding="utf-8") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        second = subprocess.Popen([sys.executable, ROOT / "scripts" / "lab.py", "down", "--name", name],
+                                  env=dict(os.environ, PATH="%s:%s" % (tmp_path, os.environ["PATH"])))
+        try:
+            with pytest.raises(subprocess.TimeoutExpired):
+                second.wait(1)
+            fcntl.flock(held, fcntl.LOCK_UN)
+            assert second.wait(30) == 0
+        finally:
+            second.kill()
+            second.wait()
+            lock.unlink()
+
+
+def test_where_git_refuses_its_words_are_told(tmp_path):
+    code = ("import pathlib, sys; sys.path.insert(0, %r); import sanity; sanity.workspace.ROOT = pathlib.Path(%r); sanity.project_files()"
+            % (SCRIPTS, str(tmp_path)))
+    done = subprocess.run([sys.executable, "-c", code], env=dict(os.environ, GIT_CEILING_DIRECTORIES=str(tmp_path.parent)), capture_output=True, text=True,
+                          check=False)
+    assert "not a git repository" in done.stderr and "Traceback" not in done.stderr
