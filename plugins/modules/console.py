@@ -209,6 +209,8 @@ def main():
         module.exit_json(**result)
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
+    except OSError as error:
+        module.fail_json(msg=str(SlipwayError("The command cannot be run: %s." % error)))
 
 
 if __name__ == "__main__":

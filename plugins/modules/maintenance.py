@@ -162,7 +162,7 @@ def run(module):
 def on(maintenance, runtime, config, before, module):
     """Show the page, then lock the application, unless that was done before; (the status after, changed)."""
     words = _words(module.params, config["maintenance"])
-    page = page_or_ours(runtime.release.path, config["maintenance"]["page"], module.warn) if runtime else None
+    page = _page(runtime.release, config["maintenance"]["page"], module) if runtime else None
     by = before["by"] or module.params["by"] or user()
     commands = [] if before["locked"] else config["maintenance"]["on"]
     _argvs(runtime, commands)
@@ -184,6 +184,11 @@ def off(maintenance, runtime, config, before, module):
         _run(runtime, commands, config, "Users are still kept out.")
     changed = maintenance.off(check=module.check_mode)
     return dict(dict.fromkeys(before), on=False, seconds=before["seconds"], locked=False), changed
+
+
+def _page(release, page, module):
+    releases = ReleaseStore(module.params["root"])
+    return page_or_ours(releases.within(release.id), page, module.warn)
 
 
 def _argvs(runtime, commands):

@@ -11,7 +11,7 @@ short_description: List packages, or look into one
 version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
-  - Lists the packages in a store, newest first.
+  - Lists the packages in a store, newest first. One in a folder that is damaged is listed as C((damaged)), by its label.
   - Of a single package it also returns its layers and its configuration as it is effective in an environment, after
     the digests of manifest and configuration have been verified.
 extends_documentation_fragment:
@@ -193,6 +193,8 @@ def main():
         module.exit_json(**run(module))
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
+    except OSError as error:
+        module.fail_json(msg=str(SlipwayError("The package store cannot be read: %s." % error)))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ description:
     unless it is to be kept.
   - It is applied as a whole or not at all, also when the module is killed, and every hunk has to fit exactly (its lines may have moved).
   - A diff that names files outside of the release, over a link or in C(.slipway), or that changes what is not text, is refused.
+    Where root unpacks releases, so is one that changes what the application's user may write to (C(writable) of C(slipway.yml)).
   - Services are not restarted; they go on with the code they have loaded. Restart them with M(slipway.app.service).
   - Nothing is done while an operation (such as an upgrade) is open on the host, or on the leader holds the lock of the application.
     Hold it yourself while several hosts are patched, as the playbook C(slipway.app.patch_apply) does.
@@ -136,7 +137,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.account import user
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
+from ansible_collections.slipway.app.plugins.module_utils._operation.action import action
 from ansible_collections.slipway.app.plugins.module_utils._release.patches import open_patches
 
 
@@ -157,7 +158,11 @@ def reverted(patches, options, check):
 
 
 def run(options, check):
-    refuse_if_open(options["root"], options["operation"])
+    with action(options["root"], "patch", options["operation"], check):
+        return _run(options, check)
+
+
+def _run(options, check):
     patches = open_patches(options["root"])
     before = patches.list()
     texts = {one["digest"]: patches.text(one) for one in before}
@@ -202,7 +207,7 @@ def main():
     except SlipwayError as error:
         module.fail_json(msg=str(error), interrupted=False, **error.facts)
     except OSError as error:
-        module.fail_json(msg="The release cannot be changed: %s. What was begun is taken back by the next run." % error,
+        module.fail_json(msg=str(SlipwayError("The release cannot be changed: %s. What was begun is taken back by the next run." % error)),
                          interrupted=_interrupted(module.params["root"]))
 
 

@@ -89,7 +89,7 @@ def run(root):
     release = releases.current()
     if release is None:
         return {"changed": False, "release": None, "interrupted": False, "patches": []}
-    patches = Patches(releases.root, release)
+    patches = Patches(releases, release)
     return {"changed": False, "release": release.id, "interrupted": patches.interrupted(),
             "patches": [dict(one, text=patches.text(one).decode("utf-8", "replace")) for one in patches.list()]}
 
@@ -100,6 +100,8 @@ def main():
         module.exit_json(**run(module.params["root"]))
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
+    except OSError as error:
+        module.fail_json(msg=str(SlipwayError("The patches cannot be read: %s." % error)))
 
 
 if __name__ == "__main__":

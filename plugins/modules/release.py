@@ -148,7 +148,7 @@ removed:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
+from ansible_collections.slipway.app.plugins.module_utils._operation.action import action
 from ansible_collections.slipway.app.plugins.module_utils._package.arguments import STORE_ARGUMENTS
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_on_host
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
@@ -233,13 +233,15 @@ STATES = {"present": present, "active": active, "absent": absent}
 
 
 def run(params, variables, check):
-    refuse_if_open(params["root"])
+    with action(params["root"], "release", check=check):
+        return _run(params, variables, check)
+
+
+def _run(params, variables, check):
     releases = ReleaseStore(params["root"])
     result = STATES[params["state"]](releases, params, variables, check)
     if not check and params["state"] != "present":
-        from ansible_collections.slipway.app.plugins.module_utils._package.content import folder_of, tidy
-
-        tidy(folder_of(releases.root), [release.digest for release in releases.list()])
+        releases.tidy()
     release, previous = result["release"], result["previous"]
     return dict(result, release=release.as_dict() if release else None, previous=previous.id if previous else None)
 
@@ -286,6 +288,9 @@ def main():
         module.exit_json(**result)
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
+    except OSError as error:
+        module.fail_json(msg=str(SlipwayError("The releases cannot be read or changed: %s." % error,
+                                              hint="The module slipway.app.release_info says which one is live.")))
 
 
 if __name__ == "__main__":

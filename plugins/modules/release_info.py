@@ -118,6 +118,8 @@ def main():
         module.exit_json(**run(module.params["root"]))
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
+    except OSError as error:
+        module.fail_json(msg=str(SlipwayError("The releases cannot be read: %s." % error)))
 
 
 if __name__ == "__main__":

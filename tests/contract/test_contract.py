@@ -23,8 +23,10 @@ ADDED = {"deprecations", "exception", "failed", "invocation", "msg", "stderr_lin
 PASSING = {"acquired", "age", "at", "begun", "expires", "pid", "pushed_at", "seconds", "since", "unpacked_at"}
 
 
-# Of three scenarios of a module that goes through Ansible, which costs ten times the others, every run has one.
-LONG = ("patch_contained", "patch_reverted")
+# Of the scenarios of a module that cost ten times the others, since it goes through Ansible or has services or a database,
+# every run has one or two. All that test_service.py runs in the life of services is foretold by check mode there.
+LONG = ("patch_contained", "patch_reverted", "service_started_after_upgrade", "service_started_with_other_variables", "service_stopped",
+        "postgres_copy_from_a_template", "postgres_restore_a_table", "release_active")
 
 
 @pytest.fixture(params=[pytest.param(one, marks=pytest.mark.long) if str(one) in LONG else one for one in SCENARIOS], ids=str)

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The built-in maintenance page in a real browser, as wide as a phone and as wide as a desk."""
+"""The built-in maintenance page in a real browser, as wide as a phone and as wide as a desk.
+
+make test has no browser, which would have to be installed on most machines: it sees that the page says what browsers go by.
+"""
 
 from __future__ import annotations
 
@@ -106,6 +109,15 @@ def browser(chromium, tmp_path_factory):
     started.end()
 
 
+def test_the_page_asks_for_what_makes_it_fit():
+    """Without any of these the test below fails."""
+    page = pages.html(MESSAGES["one word"], SINCE, 1800)
+    for said in ('<meta name="viewport" content="width=device-width, initial-scale=1">', "* { box-sizing: border-box; }", "body { margin: 0;",
+                 "place-items: center;", "padding: 1.25rem;", "font: 1.0625rem/1.6", "max-width: 33rem;", "overflow-wrap: anywhere;"):
+        assert said in page, said
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("message", MESSAGES)
 def test_the_page_fits_its_screen(browser, message, size):
@@ -120,6 +132,7 @@ def test_the_page_fits_its_screen(browser, message, size):
     assert len(picture) > 4000  # a blank one has less
 
 
+@pytest.mark.long
 def test_a_page_without_a_viewport_would_not_fit_a_phone(browser):
     """So the test above sees what a phone does."""
     page = re.sub("<meta name=.viewport.[^>]*>", "", pages.html(MESSAGES["usual"], SINCE, 1800))

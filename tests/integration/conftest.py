@@ -25,7 +25,7 @@ from ansible_collections.slipway.app.tests.integration.aftermath import secrets_
 from ansible_collections.slipway.app.tests.integration.two_hosts import QUICK, TwoHosts  # noqa: E402
 
 # Files whose tests have a lab of their own, or two_hosts, and so a worker; a file that is not named has the shop of this one.
-LABS = {"test_modes": "modes", "test_refusals": "refusals", "test_upgrade_undone": "two_hosts", "test_upgrade_when_killed": "two_hosts"}
+LABS = {"test_modes": "modes", "test_refusals": "two_hosts", "test_upgrade_undone": "two_hosts", "test_upgrade_when_killed": "two_hosts"}
 # Tables that the application's clock writes while nobody does anything.
 RESTLESS = ("shop_dailytotal", "procrastinate_")
 
@@ -46,7 +46,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory):
+def shop(tmp_path_factory, stock):
     """The shop with 1.0.0 live and one order; whoever changes it brings it back to that, but for test_upgrade_*.py.
 
     Its playbooks are those of the artifact, installed elsewhere: that is how users have them. Its folders have a space in their path.
@@ -54,15 +54,17 @@ def shop(tmp_path_factory):
     folder = tmp_path_factory.mktemp("artifact")
     collections = artifact.installed(artifact.built(folder), tmp_path_factory.mktemp("elsewhere"))
     with Lab(tmp_path_factory.mktemp("shop") / "a lab", collections=collections, settings=QUICK) as lab:
+        stock(lab)  # else it would build what another lab has built
         _deploy(lab)
         yield lab
 
 
 @pytest.fixture(scope="session")
 def two_hosts(tmp_path_factory, stock):
-    """The shop on two hosts with 1.1.0 live, one consumer stopped by hand; test_upgrade_when_killed.py, the last, moves on from it."""
+    """The shop on two hosts with 1.0.0 live, one consumer stopped by hand; test_upgrade_*.py, the last, move on from it."""
     with TwoHosts(tmp_path_factory.mktemp("two") / "lab") as lab:
-        lab.deploy(*stock(lab, "1.1.0"))
+        stock(lab)
+        lab.deploy("shop:1.0.0")
         yield lab
 
 

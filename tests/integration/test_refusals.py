@@ -11,24 +11,19 @@ import json
 
 import pytest
 import repository
-from lab import Lab
 
 from ansible_collections.slipway.app.plugins.module_utils._package.artifact import REF_NAME
 from ansible_collections.slipway.app.tests.integration.aftermath import came_back, everything_is, told
 from ansible_collections.slipway.app.tests.integration.packages import blob, commit, derive, manifest
-from ansible_collections.slipway.app.tests.integration.two_hosts import QUICK
+from ansible_collections.slipway.app.tests.selection import long_but
 
 pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory, stock):
-    """A shop with 1.0.0 live, only for these many tests: beside the others they are as long as all that another lab does."""
-    with Lab(tmp_path_factory.mktemp("refusals") / "lab", settings=QUICK) as lab:
-        stock(lab)
-        deployed = lab.playbook("deploy", package="shop:1.0.0")
-        assert deployed.rc == 0, deployed.output
-        yield lab
+def shop(two_hosts):
+    """The shop with 1.0.0 live."""
+    return two_hosts
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +60,8 @@ def database(lab, **other):
 
 @pytest.mark.parametrize(("variables", "says"), [
     ({}, ["reference=", "package="]),
-    ({"reference": "1.1.0", "package": "shop:1.1.0"}, ["reference=", "package="]),
-    ({"package": "shop:1.0.0", "mode": "roling"}, ["There is no mode roling", "maintenance", "rolling", "source"]),
+    pytest.param({"reference": "1.1.0", "package": "shop:1.1.0"}, ["reference=", "package="], marks=pytest.mark.long),
+    pytest.param({"package": "shop:1.0.0", "mode": "roling"}, ["There is no mode roling", "maintenance", "rolling", "source"], marks=pytest.mark.long),
     ({"package": "shop:1.0.0", "slipway_database": {}}, ["No database is named", "slipway_database", "login_db"]),
 ], ids=["neither", "both", "mode", "no-database"])
 def test_an_upgrade_that_cannot_be_meant(refused, variables, says):
@@ -79,9 +74,9 @@ def test_an_inventory_without_app_hosts(refused, tmp_path):
             says=["Nothing was changed", "no host in the group app"])
 
 
-@pytest.mark.parametrize("limit", ["app1", "app1,localhost"])
+@pytest.mark.parametrize("limit", long_but(["app1", "app1,localhost"], "app1,localhost"))
 def test_only_a_part_of_the_hosts(refused, package, limit):
-    refused("upgrade", "--limit", limit, package=package, says=["Nothing was changed", "app2", "consumer1", "--limit"])
+    refused("upgrade", "--limit", limit, package=package, says=["Nothing was changed", "app2", "--limit"])
 
 
 # What is built
@@ -89,17 +84,22 @@ def test_only_a_part_of_the_hosts(refused, package, limit):
 
 @pytest.mark.parametrize(("variables", "says"), [
     ({}, ["Say what to build", "-e reference=1.1.0"]),
-    ({"reference": "1.1.0", "slipway_repository": ""}, ["Say where to build from", "slipway_repository: https://"]),
+    pytest.param({"reference": "1.1.0", "slipway_repository": ""}, ["Say where to build from", "slipway_repository: https://"], marks=pytest.mark.long),
 ], ids=["no-reference", "no-repository"])
 def test_a_build_that_cannot_be_meant(refused, variables, says):
     refused("package_build", says=["Nothing was changed", *says], **variables)
 
 
+# What a module says of a build, the unit tests of modules see; that a playbook passes it on and changes nothing, one here.
+
+
+@pytest.mark.long
 def test_an_unknown_reference(refused):
     refused("upgrade", reference="1.1.9",
             says=["no tag, branch or commit '1.1.9'", "Did you mean", "No package was written"])
 
 
+@pytest.mark.long
 def test_a_repository_out_of_reach(refused, tmp_path):
     refused("upgrade", reference="1.1.0", slipway_repository=str(tmp_path / "nowhere"),
             says=["nowhere cannot be read", "Check the address", "No package was written"])
@@ -111,6 +111,7 @@ def test_a_build_command_that_fails(shop, refused):
     assert "No matching distribution found for barometer==4.2" in said
 
 
+@pytest.mark.long
 def test_a_tag_that_is_taken_by_another_commit(refused):
     refused("upgrade", reference="1.1.0", tag="1.0.0",
             says=["shop:1.0.0 is taken by commit", "left untouched", "Choose another tag", "force"])
@@ -118,7 +119,7 @@ def test_a_tag_that_is_taken_by_another_commit(refused):
 
 @pytest.mark.parametrize(("tag", "old", "new", "says"), [
     ("unknown-key", "migrate: 600", "migrade: 600", ["timeouts", "migrade", "migrate"]),
-    ("wrong-type", "migrate: 600", "migrate: ten minutes", ["timeouts.migrate", "ten minutes"]),
+    pytest.param("wrong-type", "migrate: 600", "migrate: ten minutes", ["timeouts.migrate", "ten minutes"], marks=pytest.mark.long),
 ])
 def test_a_configuration_that_is_wrong(shop, refused, tag, old, new, says):
     refused("upgrade", reference=commit(shop, tag, "1.1.0", "slipway.yml", old, new),
@@ -153,11 +154,11 @@ def test_a_configuration_blob_with_a_flipped_bit(shop, refused, package):
 
 
 @pytest.mark.long
-def test_a_tag_that_somebody_else_has_moved_since_it_was_built(refused):
+def test_a_tag_that_somebody_else_has_moved_since_it_was_built(shop, refused):
     built = "sha256:" + "0" * 64
     said = refused("upgrade", reference="1.0.0", package_built={"package": "shop:1.0.0", "digest": built, "changed": True},
                    says=["nothing was changed", "- app1: shop:1.0.0 is another package by now", "say -e package=shop@%s." % built])
-    assert said.count("moved the tag") == 3  # hosts
+    assert said.count("moved the tag") == len(shop.hosts)
 
 
 def test_a_second_installation(refused):
@@ -204,8 +205,7 @@ def test_a_health_check_that_never_turns_green(shop, package, run, state, change
     says = ["was undone", "never turned green in 15 seconds", "the barometer is falling", "The step activate failed",
             "The database was changed", "The release before is live again, with its data"]
     came_back(shop, result, before, state(shop), changes, says, restored=True)
-    everything_is(shop, "1.0.0", {"app1": {"web": True, "cron": True}, "app2": {"web": True},
-                                  "consumer1": {"consumer@1": True, "consumer@2": True}})
+    everything_is(shop, "1.0.0", shop.services)
 
 
 # How it is looked at

@@ -35,7 +35,10 @@ BACK = (("app1", "assess"), ("app2", "quiesce"), ("app1", "restore"), ("app2", "
 
 @pytest.fixture(scope="module")
 def shop(two_hosts):
-    """The shop with 1.1.0 live, one consumer stopped by hand."""
+    """The shop, brought to 1.1.0, one consumer stopped by hand."""
+    (package,) = derive(two_hosts, "shop:1.0.0", "1.1.0")
+    done = two_hosts.playbook("upgrade", package=package)
+    assert done.rc == 0, done.output
     return two_hosts
 
 

@@ -30,16 +30,16 @@ SERVERS_OWN = "('postgres', 'template0', 'template1')"
 DROP_ALL = "SELECT format('DROP DATABASE %I WITH (FORCE)', datname) FROM pg_database WHERE datname NOT IN " + SERVERS_OWN + " \\gexec\n"
 
 
-# Files whose tests share more servers than the one that every worker has, and so a worker.
-SHARING = ("test_connection_options", "test_dump_s3", "test_majors")
+# Files whose tests share more servers than the one that every worker has, or a process that has imported Ansible, and so a worker.
+SHARING = {"test_connection_options": "options", "test_dump_s3": "s3", "test_majors": "majors",
+           **dict.fromkeys(("test_database_playbooks", "test_role", "test_sanitized_playbooks"), "playbooks")}
 
 
 class _ByServers(LoadScopeScheduling):
-    """All tests of such a file on one worker, in their order, and each of the others wherever there is room."""
+    """All tests of such files on one worker, in their order, and each of the others wherever there is room."""
 
     def _split_scope(self, nodeid):
-        name = pathlib.Path(nodeid.partition("::")[0]).stem
-        return name if name in SHARING else nodeid
+        return SHARING.get(pathlib.Path(nodeid.partition("::")[0]).stem, nodeid)
 
 
 def pytest_xdist_make_scheduler(config, log):

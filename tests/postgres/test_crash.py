@@ -161,23 +161,23 @@ def test_killed_at_any_time(postgres, point, either_strategy):
             check(postgres, point, *numbers)
 
 
-@pytest.mark.parametrize("statement, seconds", [
+@pytest.mark.parametrize("statement, seconds", long_but([
     ("ALLOW_CONNECTIONS false", 0), ("CREATE DATABASE", 0), ("CREATE DATABASE", 0.02), ("RENAME", 0), ("COMMIT", 0),
-    ("COMMIT", 0.005)])
+    ("COMMIT", 0.005)], ("CREATE DATABASE", 0.02), ("COMMIT", 0)))
 def test_server_killed_during_present(postgres, point, either_strategy, statement, seconds):
     server_killed_at(postgres, statement, seconds, point.present)
     check_present(postgres, point)
 
 
-@pytest.mark.parametrize("statement, seconds", [
-    ("ALLOW_CONNECTIONS false", 0), ("RENAME", 0), ("COMMIT", 0), ("COMMIT", 0.001), ("COMMIT", 0.005)])
+@pytest.mark.parametrize("statement, seconds", long_but([
+    ("ALLOW_CONNECTIONS false", 0), ("RENAME", 0), ("COMMIT", 0), ("COMMIT", 0.001), ("COMMIT", 0.005)], ("RENAME", 0), ("COMMIT", 0.001)))
 def test_server_killed_during_restored(postgres, point, statement, seconds):
     numbers = damage(postgres, point)
     server_killed_at(postgres, statement, seconds, point.restored)
     check_restored(postgres, point, *numbers)
 
 
-@pytest.mark.parametrize("seconds", [0, 0.005, 0.02])
+@pytest.mark.parametrize("seconds", long_but([0, 0.005, 0.02], 0.005))
 def test_server_killed_while_a_database_is_dropped(postgres, point, seconds):
     point.present()
     server_killed_at(postgres, "DROP DATABASE IF EXISTS \"shop__slipway_part_op1\"", seconds, point.absent)

@@ -25,6 +25,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY, cluster, postgres_server
 from ansible_collections.slipway.app.tests.postgres.dumps import restored
+from ansible_collections.slipway.app.tests.selection import long_but
 
 ODD = "It's \"my\" Shöp\\ 100%/.."
 WORLD = """
@@ -156,7 +157,7 @@ def test_a_table_that_is_emptied_before_pg_dump_locks_it_fails_the_dump(postgres
     assert store.list() == [] and parts(store) == []
 
 
-@pytest.mark.parametrize("encoding, name", [("LATIN1", "läden"), ("SQL_ASCII", "laeden")])
+@pytest.mark.parametrize("encoding, name", long_but([("LATIN1", "läden"), ("SQL_ASCII", "laeden")], ("SQL_ASCII", "laeden")))
 def test_other_encodings(postgres, store, encoding, name):
     postgres.sql("CREATE DATABASE old OWNER shop TEMPLATE template0 ENCODING '%s' LOCALE 'C'" % encoding)
     execute(postgres, "CREATE TABLE %s (t text); CREATE TABLE words (t text)" % name, "old")
@@ -287,7 +288,7 @@ def test_the_password_is_in_no_argument_and_progress_is_written(postgres, run, w
     assert (tmp_path / "progress.seen").stat().st_mode & 0o777 == 0o600 and not progress.exists()
 
 
-@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("check", long_but([True, False], False))
 @pytest.mark.parametrize("changes, message", [
     ({"environment": None}, "counts as prod"),
     ({"login_db": "nowhere"}, 'database "nowhere" does not exist'),

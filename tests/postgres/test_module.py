@@ -11,6 +11,8 @@ import sys
 
 import pytest
 
+from ansible_collections.slipway.app.tests.selection import long_but
+
 MODULE = "ansible_collections.slipway.app.plugins.modules.postgres_restore_point"
 
 
@@ -48,7 +50,7 @@ def test_life_of_a_restore_point(run):
         assert done["size"] > 5000000
 
 
-@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("check", long_but([True, False], False))
 @pytest.mark.parametrize("changes, message", [
     ({"login_db": "nowhere"}, 'no database "nowhere"'),
     ({"login_port": 1}, "Cannot reach"),

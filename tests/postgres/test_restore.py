@@ -19,6 +19,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import CopySource, DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
+from ansible_collections.slipway.app.tests.selection import long_but
 
 
 def restore(postgres, source, user="shop", **wishes):
@@ -258,7 +259,7 @@ def test_other_rows_than_the_manifest_says_are_an_error(postgres, tmp_path):
     refused(postgres, DumpSource(dump), r'"orders" has 1000 rows instead of 999, .*"gone" has no rows instead of 3')
 
 
-@pytest.mark.parametrize("wish, match", [
+HOOKS = [
     ({"sql": ["UPDATE public.orders SET note = ''", "SELECT 1/0"]}, "in text 2 of 2, .* division by zero"),
     ({"sql": ["UPDATE public.orders SET note = 1/0;"]}, "division by zero"),
     ({"sql": ["UPDATE public.orders SET note = 1/0; SELECT 1"]}, "division by zero"),
@@ -268,7 +269,10 @@ def test_other_rows_than_the_manifest_says_are_an_error(postgres, tmp_path):
     ({"sql": ["COPY public.orders FROM STDIN", "UPDATE public.orders SET note = ''"]}, "in text 1 of 2, "),
     ({"sql": ["\\! false"]}, "syntax error"),
     ({"commands": [["sh", "-c", "echo $PGDATABASE $PGPASSWORD >&2; exit 3"]]}, r"ended with 3: shop__new \*\*\*\*"),
-])
+]
+
+
+@pytest.mark.parametrize("wish, match", long_but(HOOKS, HOOKS[0], HOOKS[5], *HOOKS[7:]))
 def test_a_hook_that_fails_ends_the_restore(postgres, dump, wish, match):
     refused(postgres, DumpSource(dump), match, **wish)
 
@@ -410,7 +414,7 @@ def test_what_was_restored_can_wait_to_be_put_in_place(postgres, dump):
     assert postgres.databases() == {"shop", "shop__pre"}
 
 
-@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("closed", long_but([False, True], True))
 def test_what_no_restore_has_left_is_not_put_in_place(postgres, dump, closed):
     """Whoever may create databases can give one this name, and the comment of one that was closed."""
     postgres.sql("CREATE DATABASE shop__ready OWNER guest" + (";" + allow("shop__ready", False) if closed else ""))
@@ -420,7 +424,7 @@ def test_what_no_restore_has_left_is_not_put_in_place(postgres, dump, closed):
     assert postgres.databases() == {"shop", "shop__ready"}
 
 
-@pytest.mark.parametrize("own", ["it's \\ the shop", None])
+@pytest.mark.parametrize("own", ["it's \\ the shop", pytest.param(None, marks=pytest.mark.long)])
 def test_what_is_noted_of_what_waits_is_not_there_when_it_is_live(postgres, dump, own):
     settings = "SELECT array_agg(setconfig) FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = '%s')"
     if own:

@@ -22,7 +22,7 @@ __all__ = ["dump"]  # a fixture
 kill_at = test_restore_crash.kill_at
 
 
-@pytest.mark.parametrize("swap", [True, False])
+@pytest.mark.parametrize("swap", long_but([True, False], True))
 def test_who_is_no_longer_the_only_one_to_restore_changes_nothing(postgres, dump, monkeypatch, swap):
     """Another one could have dropped and filled what the rows come from; while they are read he cannot."""
     def ending(session, statement):
@@ -42,7 +42,7 @@ def test_who_is_no_longer_the_only_one_to_restore_changes_nothing(postgres, dump
     assert state(postgres) == BROKEN
 
 
-@pytest.mark.parametrize("after, swap", [(False, True), (True, True), (False, False)])
+@pytest.mark.parametrize("after, swap", long_but([(False, True), (True, True), (False, False)], (False, True), (True, True)))
 def test_a_connection_that_is_lost_at_the_end(postgres, dump, monkeypatch, after, swap):
     """The server knows what became of it."""
     def losing(session, statement):
@@ -95,7 +95,7 @@ def test_it_is_not_said_of_a_database_that_may_be_closed_that_it_was_not_touched
     assert caught.value.untouched is None and '"shop__new" may be left (half restored' in caught.value.hint
 
 
-@pytest.mark.parametrize("lost", [True, False])
+@pytest.mark.parametrize("lost", long_but([True, False], True))
 def test_what_a_failed_restore_leaves_is_named(postgres, dump, monkeypatch, lost):
     """A copy of what was live is of no use to anybody who looks into what failed."""
     def failing(place, session, facts):
@@ -138,7 +138,7 @@ STEPS = ['DATABASE "shop" ALLOW_CONNECTIONS false', 'TEMPLATE "shop"', "TRUNCATE
 LAST = ("COMMIT", "DROP DATABASE")  # of these steps, with which all is done
 
 
-@pytest.mark.parametrize("step", long_but(STEPS, "TRUNCATE", "COMMIT"))
+@pytest.mark.parametrize("step", long_but(STEPS, "COMMIT"))
 def test_killed_at_each_step(postgres, dump, kill_at, monkeypatch, step):
     kill_at(step, True)
     assert not in_child(lambda: part(postgres, dump, "customers", reversible=True))

@@ -70,8 +70,8 @@ def test_killed_while_a_table_is_made_again(postgres, dump, kill_at, monkeypatch
     assert state(postgres) == MENDED and postgres.databases() == {"shop"}
 
 
-@pytest.mark.parametrize("said, match", [("COMMIT", "transaction command"), ("COPY public.log FROM STDIN", "COPY to/from client"),
-                                         ("\\! touch %s", "syntax error")])
+@pytest.mark.parametrize("said, match", [("COMMIT", "transaction command"), ("\\! touch %s", "syntax error"),
+                                         pytest.param("COPY public.log FROM STDIN", "COPY to/from client", marks=pytest.mark.long)])
 def test_what_makes_a_table_again_can_be_nothing_but_sql_of_the_transaction(postgres, dump, monkeypatch, tmp_path, said, match):
     """As a hostile dump could have it: pg_restore writes whatever stands in the archive."""
     postgres.connection().execute("DROP TABLE public.customers CASCADE")

@@ -13,6 +13,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 from ansible_collections.slipway.app.tests.postgres.parts import commit_refused, dump, part, put
+from ansible_collections.slipway.app.tests.selection import long_but
 
 __all__ = ["dump"]  # a fixture
 VISITS = """
@@ -162,11 +163,14 @@ def test_a_number_that_is_taken_at_the_last_moment_is_not_taken_again(postgres, 
     assert postgres.sql("SELECT nextval('public.tickets_id_seq')", "shop") == "1001"
 
 
-@pytest.mark.parametrize("make, sequences", [
+COUNTING = [
     ("CREATE TABLE public.counted (id serial); CREATE SEQUENCE public.a OWNED BY public.counted.id; CREATE SEQUENCE public.z OWNED BY public.counted.id",
      ["a", "counted_id_seq", "z"]),
     ("CREATE TABLE public.base (id serial); CREATE TABLE public.counted () INHERITS (public.base)", ["base_id_seq"]),
-    ("CREATE SEQUENCE public.a; CREATE TABLE public.counted (id int DEFAULT nextval('public.a'))", ["a"])])
+    ("CREATE SEQUENCE public.a; CREATE TABLE public.counted (id int DEFAULT nextval('public.a'))", ["a"])]
+
+
+@pytest.mark.parametrize("make, sequences", long_but(COUNTING, COUNTING[0]))
 def test_sequences_that_a_column_counts_by_are_raised(postgres, tmp_path, make, sequences):
     """Each to where the one of its name was, whatever it belongs to."""
     def ask(say):
@@ -186,7 +190,7 @@ def test_a_sequence_that_was_renamed_is_raised(postgres, dump):
     assert postgres.sql("SELECT nextval('public.others')", "shop") == "101"
 
 
-@pytest.mark.parametrize("cache", [1, 50])
+@pytest.mark.parametrize("cache", long_but([1, 50], 50))
 def test_a_partition_that_is_made_again_counts_by_a_sequence_that_is_there(postgres, tmp_path, before, cache):
     def visit():
         with postgres.connection().session() as other:
@@ -210,7 +214,7 @@ def test_a_sequence_that_the_role_may_not_set_is_said_of_a_partition_that_is_gon
         part(postgres, dump, "parted_1")
 
 
-@pytest.mark.parametrize("cache", [1, 50])
+@pytest.mark.parametrize("cache", long_but([1, 50], 50))
 def test_a_sequence_that_is_made_again_with_its_table_goes_on(postgres, tmp_path, cache):
     postgres.connection().execute("CREATE TABLE public.seen (id int GENERATED ALWAYS AS IDENTITY (CACHE %d))" % cache)
     postgres.connection().execute("INSERT INTO public.seen DEFAULT VALUES; SELECT setval('public.seen_id_seq', 70)")

@@ -22,6 +22,7 @@ from ansible_collections.slipway.app.tests.postgres.dumps import restored
 from ansible_collections.slipway.app.tests.postgres.sanitizing import (
     KEPT, RULES, SECRET, changed, customer, newest, reader, refused, rules_of, sanitized, schema_of, shop,
     small, store, text_of)
+from ansible_collections.slipway.app.tests.selection import long_but
 
 __all__ = ["reader", "shop", "small", "store"]  # fixtures
 PLAUSIBLE = """
@@ -93,25 +94,25 @@ def test_entries_are_those_that_pg_dump_writes(postgres, shop, store):
     assert rows(ours) == {name: entry for name, entry in theirs.items() if name not in emptied} and len(theirs) == 9
 
 
+# Rules, and all that is said of them at once. What has to be worked out, or is asked of all tables, is looked at where all else holds.
 REFUSALS = [
-    ({"app.custmer": "keep"}, "no table app.custmer. Did you mean app.customer?"),
-    ({"app.customer": {"columns": {"frist_name": "first_name"}}}, "app.customer has no column frist_name. Did you mean first_name?"),
-    ({"app.customer": {"columns": {"label": "last_name"}}}, "it is generated"),
-    ({"app.customer": {"columns": {"email": "null"}}}, "app.customer.email: the rule null cannot be in a column that is NOT NULL"),
-    ({"app.customer": {"columns": {"birth": "email"}}}, "app.customer.birth: the rule email is not for columns of type date"),
-    ({"app.customer": {"columns": {"tags": "hash"}}}, "app.customer.tags: the rule hash is not for arrays"),
-    ({"app.customer": {"columns": {"token": {"rule": "fixed", "value": "x"}}}}, "cannot keep the values apart"),
-    ({"app.customer": {"columns": {"first_name": "uuid"}}}, "needs room for 36 characters"),
-    ({"app.customer": {"columns": {"birth": {"rule": "date", "entity": "ident", "domain": "x"}}}}, "ident as its entity, which is no column. Known: id, email"),
-    ({"app.customer": {"columns": {"salary": {"rule": "sql", "expression": "-1"}}}}, "the check customer_salary_check would refuse 1000 of 1000"),
-    ({"app.customer": {"columns": {"visits": {"rule": "sql", "expression": "1 / (id - 5)"}}}}, "cannot be worked out (SQLSTATE 22012), of visits"),
-    ({"app.customer": {"columns": {"note": {"rule": "sql", "expression": "notes"}}}}, "cannot be worked out (SQLSTATE 42703), of note"),
-    ({"app.customer": {"columns": {"email": {"rule": "fixed", "value": "no address"}}}}, "cannot keep the values apart"),
-    ({"app.customer": {"columns": {"code": {"rule": "hash", "length": 8}, "id": "number"}}}, "app.customer.id: the rule number cannot keep"),
-    ({'app."Bestellung Ü"': {"columns": {'"E-Mail"': "keep", "*": "keep"}}}, "they would not meet (foreign key Bestellung Ü_E-Mail_fkey)"),
-    ({"app.visit": {"columns": {"day": "date", "who": "hash"}}}, "would move rows to other partitions"),
-    ({"app.visit_1": {"columns": {"who": "hash"}}}, "app.visit_1.who has the rule"),
-    ({"app.customer": "truncate"}, "app.Bestellung Ü.customer refers to app.customer, which is to have no rows"),
+    ({"app.custmer": "keep",
+      "app.customer": {"columns": {"frist_name": "first_name", "label": "last_name", "email": "null", "birth": "email", "tags": "hash",
+                                   "token": {"rule": "fixed", "value": "x"}, "first_name": "uuid", "note": {"rule": "sql", "expression": "notes"},
+                                   "code": {"rule": "hash", "length": 8}, "id": "number"}},
+      'app."Bestellung Ü"': {"columns": {'"E-Mail"': "keep", "*": "keep"}}, "app.visit": {"columns": {"day": "date", "who": "hash"}}},
+     ["no table app.custmer. Did you mean app.customer?", "app.customer has no column frist_name. Did you mean first_name?", "it is generated",
+      "app.customer.email: the rule null cannot be in a column that is NOT NULL", "app.customer.birth: the rule email is not for columns of type date",
+      "app.customer.tags: the rule hash is not for arrays", "app.customer.token: the rule fixed cannot keep the values apart",
+      "app.customer.first_name: the rule uuid needs room for 36 characters", "cannot be worked out (SQLSTATE 42703), of note",
+      "app.customer.id: the rule number cannot keep", "they would not meet (foreign key Bestellung Ü_E-Mail_fkey)", "would move rows to other partitions"]),
+    ({"app.customer": {"columns": {"birth": {"rule": "date", "entity": "ident", "domain": "x"}, "email": {"rule": "fixed", "value": "no address"}}},
+      "app.visit_1": {"columns": {"who": "hash"}}},
+     ["ident as its entity, which is no column. Known: id, email", "app.customer.email: the rule fixed cannot keep the values apart",
+      "app.visit_1.who has the rule"]),
+    ({"app.customer": {"columns": {"visits": {"rule": "sql", "expression": "1 / (id - 5)"}}}}, ["cannot be worked out (SQLSTATE 22012), of visits"]),
+    ({"app.customer": {"columns": {"salary": {"rule": "sql", "expression": "-1"}}}}, ["the check customer_salary_check would refuse 1000 of 1000"]),
+    ({"app.customer": "truncate"}, ["app.Bestellung Ü.customer refers to app.customer, which is to have no rows"]),
 ]
 
 
@@ -123,7 +124,7 @@ def test_what_cannot_be_is_said_before_anything_is_dumped(shop, store):
                 rules["tables"][name] = {"columns": dict(RULES["tables"][name]["columns"], **said["columns"])}
         with pytest.raises(SlipwayError) as error:
             sanitized(shop, store, rules, check=True)
-        assert words in str(error.value), words
+        assert [word for word in words if word not in str(error.value)] == []
         assert "awson" not in str(error.value) and "4711" not in str(error.value)
     with pytest.raises(SlipwayError, match="No rule says"):
         sanitized(shop, store, {})
@@ -294,7 +295,7 @@ def test_a_table_that_changes_while_it_begins(monkeypatch, shop, store):
     assert store.list() == [] and store.leftovers() == []
 
 
-@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+@pytest.mark.parametrize("encoding", long_but(["LATIN1", "SQL_ASCII"], "LATIN1"))
 def test_a_database_of_another_encoding(postgres, store, encoding):
     postgres.drop_all()
     postgres.sql("CREATE DATABASE shop OWNER shop TEMPLATE template0 ENCODING '%s' LOCALE 'C'" % encoding)

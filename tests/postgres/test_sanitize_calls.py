@@ -30,7 +30,22 @@ KEPT = {"id": "keep", "mail": "hash", "seen": "keep", "tags": {"rule": "array", 
 
 
 def rules(where=None, **columns):
-    return {"tables": {"person": dict({"columns": dict(KEPT, **columns)}, **({"where": where} if where else {}))}}
+    return {"tables": {"person": table(where, **columns)}}
+
+
+def table(where=None, **columns):
+    return dict({"columns": dict(KEPT, **columns)}, **({"where": where} if where else {}))
+
+
+def said_at_once(small, store, tables):
+    """What is said of these rules, each for a table of its own that is as person is: public.person_0 and so on."""
+    small.execute(HIDDEN)
+    for number in range(len(tables)):
+        small.execute("CREATE TABLE public.person_%d (LIKE public.person INCLUDING ALL); INSERT INTO public.person_%d TABLE public.person" % (number, number))
+    with pytest.raises(SlipwayError) as error:
+        sanitized(small, store, {"tables": dict({"person": "truncate"}, **{"person_%d" % number: said for number, said in enumerate(tables)})})
+    assert store.list() == []
+    return str(error.value)
 
 
 CONDITIONS = [
@@ -39,16 +54,13 @@ CONDITIONS = [
     ("CAST(ARRAY[id] AS public.wary[]) IS NULL", "its where calls act, which may"), ("public.lazy(id)", "its where calls act, which may"),
     ("mail::public.wary[] IS NULL", "its where calls act, which may"),
     ("OPERATOR(public.!!!) ('slip' || 'way.sanitize_key') > ''", "its where comes to call current_setting, which it may not"),
-    ("(1, id) < (2, 3) AND random() < 2", "its where calls random, which may"), ("person.act", "its where cannot be worked out (SQLSTATE 42703)")]
+    ("(1, id) < (2, 3) AND random() < 2", "its where calls random, which may"), ("person_9.act", "its where cannot be worked out (SQLSTATE 42703)")]
 
 
 def test_a_condition_calls_nothing_by_another_name(small, store):
-    small.execute(HIDDEN)
-    for where, words in CONDITIONS:
-        with pytest.raises(SlipwayError, match="public.person: ") as error:
-            sanitized(small, store, rules(where))
-        assert words in str(error.value) and "SQLSTATE P0001" not in str(error.value)
-    assert store.list() == []
+    said = said_at_once(small, store, [table(where) for where, _words in CONDITIONS])
+    assert [words for number, (_where, words) in enumerate(CONDITIONS) if "public.person_%d: %s" % (number, words) not in said] == []
+    assert "SQLSTATE P0001" not in said
 
 
 EXPRESSIONS = [
@@ -58,15 +70,15 @@ EXPRESSIONS = [
     ("max(mail)", "is none over one row"), ("lag(mail) OVER (ORDER BY id)", "is none over one row"), ("unnest(ARRAY[mail, mail])", "is none over one row")]
 
 
+# Where a rule can be: of a column, of the values of an array, of those in JSON.
+PLACES = [("mail", lambda rule: rule), ("tags", lambda rule: {"rule": "array", "of": rule}), ("data", lambda rule: {"rule": "json", "paths": {"a.b": rule}})]
+
+
 def test_an_expression_calls_nothing_by_another_name(small, store):
-    small.execute(HIDDEN)
-    for expression, words in EXPRESSIONS:
-        rule = {"rule": "sql", "expression": expression}
-        for name, said in (("mail", rule), ("tags", {"rule": "array", "of": rule}), ("data", {"rule": "json", "paths": {"a.b": rule}})):
-            with pytest.raises(SlipwayError) as error:
-                sanitized(small, store, rules(**{name: said}))
-            assert "public.person.%s: the rule sql %s" % (name, words) in str(error.value) and "SQLSTATE" not in str(error.value)
-    assert store.list() == []
+    cases = [(expression, words, *place) for expression, words in EXPRESSIONS for place in PLACES]
+    said = said_at_once(small, store, [table(**{name: of({"rule": "sql", "expression": expression})}) for expression, _words, name, of in cases])
+    expected = ["public.person_%d.%s: the rule sql %s" % (number, name, words) for number, (_expression, words, name, _of) in enumerate(cases)]
+    assert [words for words in expected if words not in said] == [] and "SQLSTATE" not in said
 
 
 def test_what_works_a_value_out_is_called(postgres, small, store):

@@ -24,7 +24,7 @@ from matrix_shop import SOURCES, MatrixShop
 
 # In this order: from the 1.0.0 that is deployed, by migrations of schema and data, by a new column, by code alone. The last one is what the
 # scenario recovery begins with, so that it need not come there first.
-UPGRADES = {"maintenance": "1.1.0", "rolling": "1.1.2", "source": "recovery-0"}
+UPGRADES = {"maintenance": "1.1.1", "rolling": "1.1.2", "source": "recovery-0"}
 # What HAProxy writes of a request: when it came in, and to which server of those that are healthy it was given.
 REQUEST = re.compile(r" \[([^]]+)\] users healthy/(\w+) ")
 

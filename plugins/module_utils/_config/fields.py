@@ -133,6 +133,11 @@ class Number(Field):
             raise self.wrong(value, where, key, "At most %s makes sense." % self.maximum)
 
 
+class Flag(Field):
+    expected = "true or false"
+    types = (bool,)
+
+
 class Command(Field):
     """A program and its arguments: one text, split as a shell would split it (but never run by one), or a list."""
 

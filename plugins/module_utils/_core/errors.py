@@ -6,6 +6,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+
+_HELD = re.compile(r"/proc/self/fd/[0-9]+")
+
 
 class SlipwayError(Exception):
     """Something went wrong that a person has to read.
@@ -15,8 +20,12 @@ class SlipwayError(Exception):
     """
 
     def __init__(self, message, untouched=None, hint=None, **facts):
-        self.message = message
-        self.untouched = untouched
-        self.hint = hint
+        self.message, self.untouched, self.hint = (part and _HELD.sub(_name, part) for part in (message, untouched, hint))
         self.facts = facts
-        super().__init__(" ".join(part for part in (message, untouched, hint) if part))
+        super().__init__(" ".join(part for part in (self.message, self.untouched, self.hint) if part))
+
+
+def _name(held):
+    """The name of a folder that is held by its descriptor (own_dir), for people."""
+    path = held.group()
+    return os.readlink(path) if os.path.isdir(path) else path

@@ -33,18 +33,34 @@ def make_dirs(path, mode=0o755):
 
 
 def make_own_dir(path, mode=0o755):
-    """Make a folder for the work of this user alone. Root refuses one that somebody else has put there, or may write to.
-
-    It stands in the application's folder, whose owner can put a folder or a link of his own in the place of any other:
-    root would then write and remove where that leads.
-    """
+    """Make a folder for the work of this user alone, as own_dir() has it."""
     make_dirs(path, mode)
-    if os.geteuid() != 0:
-        return
-    there = os.stat(path)  # a link of root's own may lead to another disk
-    if os.lstat(path).st_uid != 0 or there.st_uid != 0 or there.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise SlipwayError("%s is not root's alone: who can write there could lead root astray." % path, untouched="Nothing was changed.",
-                           hint="Look at what is in it, then let it be root's: chown -R root: and chmod go-w.")
+    os.close(own_dir(path))
+
+
+def own_dir(path):
+    """The descriptor of a folder for the work of this user alone. Root refuses one that somebody else has put there, or may write to.
+
+    It stands in the application's folder, whose owner can put a folder or a link of his own in the place of any other, at any
+    moment: root would then write and remove where that leads. What is reached by /proc/self/fd/<descriptor> is in what was looked at.
+    """
+    with contextlib.ExitStack() as opened:
+        def look_at(path, flags):
+            descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC | flags)
+            opened.callback(os.close, descriptor)
+            return descriptor, os.fstat(descriptor)
+
+        place, facts = look_at(path, os.O_NOFOLLOW)
+        owners = {facts.st_uid}
+        if stat.S_ISLNK(facts.st_mode):  # one of root's own may lead to another disk
+            place, facts = look_at(os.path.join(os.path.dirname(path), os.readlink("", dir_fd=place)), 0)
+            owners.add(facts.st_uid)
+        if not stat.S_ISDIR(facts.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        if os.geteuid() == 0 and (owners != {0} or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
+            raise SlipwayError("%s is not root's alone: who can write there could lead root astray." % path, untouched="Nothing was changed.",
+                               hint="Look at what is in it, then let it be root's: chown -R root: and chmod go-w.")
+        return os.dup(place)
 
 
 def fsync_dir(path):

@@ -29,7 +29,7 @@ def require_apart(runtime, check=False):
     releases = os.path.dirname(runtime.release.path)
     if not os.access(releases, os.W_OK | os.X_OK):
         raise SlipwayError("Its migration runs in a copy of the release, and whoever does this may not write to %s." % releases)
-    for folder in _written(runtime):
+    for folder in _written(runtime, runtime.release.path):
         if os.path.realpath(folder) != folder or os.path.exists(folder) and not os.path.isdir(folder):
             raise SlipwayError("Its migration runs in a copy of the release, and %s, to which it writes, is no folder there." % folder)
     if not check:
@@ -48,8 +48,9 @@ def apart(runtime):
     if not runtime.config["writable"]:
         yield runtime
         return
-    with ReleaseStore(runtime.root).apart() as path:
-        _copy(runtime, path)
+    releases = ReleaseStore(runtime.root)
+    with releases.apart() as path:
+        _copy(runtime, releases)
         # Another one each time: what the last one has left in a cache is of a database that is gone.
         yield runtime.elsewhere(path, os.urandom(DIGITS // 2).hex())
 
@@ -65,28 +66,28 @@ def _require_room(runtime):
     require_room(os.path.dirname(runtime.release.path), size, files)
 
 
-def _copy(runtime, path):
+def _copy(runtime, releases):
     _require_room(runtime)  # hours may have gone by
-    written, owner = _written(runtime), owner_of(runtime.root)
+    release, path = releases.within(runtime.release.id), releases.within(APART)
+    written, owner = _written(runtime, release), owner_of(runtime.root)
     try:
-        shutil.copytree(runtime.release.path, path, symlinks=True, ignore=lambda folder, names: names if folder in written else ())
+        shutil.copytree(release, path, symlinks=True, ignore=lambda folder, names: names if folder in written else ())
         for folder in runtime.config["writable"]:
             make_writable(path, folder, owner)
         with acting_as(owner):  # whoever may write there can put a link in the place of any folder
             for folder in written:
-                _copy_outline(runtime, folder, path)
+                _copy_outline(folder, os.path.join(path, os.path.relpath(folder, release)), os.path.join(releases.shared, ""))
     except OSError as error:
         raise SlipwayError("The release %s could not be copied for its migration: %s." % (runtime.release.id, error)) from error
 
 
-def _copy_outline(runtime, top, path):
+def _copy_outline(top, copy, shared):
     """Copy what a folder that is written to has besides files: its folders, since a package may bring some, and links into the folder shared.
 
     What the migration writes for good is behind such links: it would be lost with the copy. Others may lead back to the live release.
     """
-    shared = os.path.join(ReleaseStore(runtime.root).shared, "")
     for folder, folders, names in os.walk(top):
-        copied = os.path.join(path, os.path.relpath(folder, runtime.release.path))
+        copied = os.path.join(copy, os.path.relpath(folder, top))
         os.makedirs(copied, exist_ok=True)
         for name in folders + names:
             try:
@@ -97,6 +98,6 @@ def _copy_outline(runtime, top, path):
                 os.symlink(target, os.path.join(copied, name))
 
 
-def _written(runtime):
-    """The folders of the release that the application writes to."""
-    return {os.path.normpath(os.path.join(runtime.release.path, folder)) for folder in runtime.config["writable"]}
+def _written(runtime, release):
+    """The folders that the application writes to, of the release in this folder."""
+    return {os.path.normpath(os.path.join(release, folder)) for folder in runtime.config["writable"]}

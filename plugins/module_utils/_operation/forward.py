@@ -61,8 +61,8 @@ def stage(site, operation):
         environment.write(site.root, release.id, site.params["environment_variables"] or {})
         outcome.update(release=release.id, unpacked=changed, patches=patching.replay(site, site.releases.current(), release))
         if site.serves:
-            pages.page_of(release.path, config["maintenance"]["page"])  # needed when it is too late for another one
-            pages.put_error_pages(release.path, config["error_pages"])
+            pages.page_of(site.releases.within(release.id), config["maintenance"]["page"])  # needed when it is too late for another one
+            pages.put_error_pages(site.releases.within(release.id), config["error_pages"])
             # On every one of them: it also leaves the release warm, before anybody has to wait for it.
             commands = config["commands"]["check"] + (
                 config["commands"]["check_upgrade"] if operation.plan["kind"] == "upgrade" else [])
@@ -97,7 +97,7 @@ def close(site, operation):
         config = site.config((live or release).documents)
         page = config["maintenance"]
         kept = site.maintenance.hold(operation.id, page["message"], page["expected_seconds"], operation.plan["owner"]["user"],
-                                     page_or_ours((live or release).path, page["page"], outcome.setdefault("warnings", []).append))
+                                     page_or_ours(site.releases.within((live or release).id), page["page"], outcome.setdefault("warnings", []).append))
         if kept:
             outcome["kept"] = _who_wants(kept)
         outcome["since"] = site.maintenance.status()["since"]
@@ -289,7 +289,7 @@ def finish(site, operation):
         for old in site.releases.surplus(site.params["keep_releases"], needed):
             _try(warnings, "removing the release " + old.id, lambda name=old.id: site.releases.absent(name))
             outcome["pruned"].append(old.id)
-        _try(warnings, "removing what was fetched for them", site.tidy_store)
+        _try(warnings, "removing what was fetched for them", site.releases.tidy)
         outcome["warnings"] = warnings
     operation.close("done", "%s is live." % operation.plan["package"])
     if site.leads:

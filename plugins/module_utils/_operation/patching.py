@@ -22,7 +22,7 @@ def carried(site):
 
 def refuse_to_drop(site, live):
     """Raise when the live release has patches that are not to be kept, and nobody has said that they may be dropped."""
-    dropped = [one for one in Patches(site.root, live).list() if not one["keep"]]
+    dropped = [one for one in Patches(site.releases, live).list() if not one["keep"]]
     if dropped and not site.params["skip_check_patches"]:
         raise SlipwayError(
             "Patches of release %s would be lost: %s." % (live.id, ", ".join(
@@ -35,7 +35,7 @@ def replay(site, live, release):
     if live is None or live.id == release.id:
         return {}
     refuse_to_drop(site, live)  # the preflight did that without the lock
-    old, new = Patches(site.root, live), Patches(site.root, release)
+    old, new = Patches(site.releases, live), Patches(site.releases, release)
     _clear(new, {one["digest"] for one in old.list() if one["keep"]})
     dropped = [one["name"] for one in old.list() if not one["keep"]]
     if not old.list():

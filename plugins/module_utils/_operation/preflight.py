@@ -18,7 +18,6 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.table impor
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
 from ansible_collections.slipway.app.plugins.module_utils._postgres import preflight as database
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
-from ansible_collections.slipway.app.plugins.module_utils._release.disk import require_room
 from ansible_collections.slipway.app.plugins.module_utils._service import record
 
 
@@ -113,13 +112,9 @@ def _candidate(site, found):
 def _stageable(site, found):
     """Manifest and configuration agree, the disk can hold the unpacked release; note what the controller has to relay."""
     store = site.store(found["package"])
-    release, new = site.releases.present(store, found["digest"], found["package"], check=True)
-    missing = store.missing(found["digest"]) if new else []
-    if missing:
-        require_room(release.path, sum(layer["size"] for layer in missing) + sum(
-            layer["unpacked_size"] for layer in store.config(found["digest"])["layers"]), len(missing))
+    new = site.releases.present(store, found["digest"], found["package"], check=True)[1]
     if site.params["relayed"]:
-        found["missing"] = missing
+        found["missing"] = store.missing(found["digest"]) if new else []
 
 
 def _runnable(site, candidate):

@@ -152,7 +152,7 @@ def stage(site, operation):
     with operation.step("stage") as outcome:
         environment.write(site.root, release.id, site.params["environment_variables"] or {})
         if site.serves:
-            put_error_pages(release.path, site.config(release.documents)["error_pages"])
+            put_error_pages(site.releases.within(release.id), site.config(release.documents)["error_pages"])
         outcome.update(release=release.id, unpacked=False)
         if release.id != operation.plan["previous"].get(site.host):  # the way back has its patches
             outcome["patches"] = patching.replay(site, site.releases.current(), release)

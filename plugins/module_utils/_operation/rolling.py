@@ -108,14 +108,29 @@ def _has_changed_over(site, operation):
 
 
 def _stay_for(site, operation):
-    """Raise when a balancer sends nobody to a host that had its turn: with this one gone, too few would serve."""
+    """Raise when a balancer sends nobody to a host that had its turn: with this one gone, too few would serve.
+
+    Who has the first turn asks its own release, which others have as well: it may not be well on the migrated database.
+    """
     batches = operation.plan["batches"]
     turn = next(number for number, batch in enumerate(batches) if site.host in batch)
+    if not turn and not site.drain.status()["on"]:
+        _stay_well(site, operation)
     for host in [host for batch in batches[:turn] for host in batch]:
         against = Balancers(operation.plan["balancer"]["status"], host).wait(UP, 0, operation.beat, SETTLING)
         if against:
             raise SlipwayError("%s has had its turn, and is no longer well: no users are sent to it, says %s." % (host, ", ".join(against)),
                                untouched="%s has not left the balancer." % site.host)
+
+
+def _stay_well(site, operation):
+    live = site.releases.current()
+    try:
+        if live:
+            services.check_live(site, live, SETTLING, operation.beat)
+    except SlipwayError as error:
+        raise SlipwayError("%s, which serves, is no longer well. %s" % (live.package, error.message), untouched="No host has left the balancer.",
+                           hint="Beside the next release, the one before has to be well on a database that has more migrations than it knows.") from error
 
 
 def _leave(site, operation, release, outcome, unheard):

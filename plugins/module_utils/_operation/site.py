@@ -52,12 +52,6 @@ class Site:
             self._stores[package] = open_on_host(self.params, self.root, package)
         return self._stores[package]
 
-    def tidy_store(self):
-        """Of what was fetched, keep what belongs to a release that is here."""
-        from ansible_collections.slipway.app.plugins.module_utils._package.content import folder_of, tidy
-
-        return tidy(folder_of(self.root), [release.digest for release in self.releases.list()])
-
     def driver(self):
         return open_driver(self.params)
 

@@ -9,11 +9,12 @@ The bytes depend on the content alone, never on when, where or by whom it was bu
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
 
-from ansible_collections.slipway.app.plugins.module_utils._config.fields import Group, ListOf, Number, Text
+from ansible_collections.slipway.app.plugins.module_utils._config.fields import Flag, Group, ListOf, Number, Text
 
 ARTIFACT = "application/vnd.slipway.app.v1"
 CONFIG = "application/vnd.slipway.app.config.v1+json"
@@ -41,6 +42,7 @@ _CONFIG = Group({
     "reference": Text(required=True),
     "commit": Text(required=True),
     "label": Text(required=True),
+    "assets": Flag(required=True),
     "documents": Group({}, required=True),
     "layers": ListOf(Group({
         "name": Text(required=True), "digest": Text(required=True), "size": _SIZE, "unpacked_size": _SIZE, "files": _SIZE}), required=True),
@@ -117,8 +119,20 @@ def content_size(manifest):
     return sum(layer["size"] for layer in manifest["layers"])
 
 
-def entry(package, digest, manifest, pushed_at):
-    """What a list of packages says of one."""
-    said = manifest["annotations"]
-    return {"package": package, "label": said[LABEL], "digest": digest, "reference": said[REFERENCE],
-            "commit": said[REVISION], "pushed_at": pushed_at, "size": content_size(manifest)}
+def entry(package, digest, manifest, pushed_at=None):
+    """What a list of packages says of one; None of what another tool has made and does not say it.
+
+    package is empty where it has no tag; without pushed_at it is the moment of its commit.
+    """
+    if manifest.get("artifactType") != ARTIFACT:
+        return None
+    with contextlib.suppress(KeyError, TypeError):
+        said = manifest["annotations"]
+        return {"package": package or "%s@%s" % (said[TITLE], digest), "label": said[LABEL], "digest": digest, "reference": said[REFERENCE],
+                "commit": said[REVISION], "pushed_at": pushed_at or said[CREATED], "size": content_size(manifest)}
+    return None
+
+
+def damaged_entry(package, digest, pushed_at):
+    """The same of a package whose manifest cannot be read, as far as its store says it."""
+    return {"package": package, "label": "(damaged)", "digest": digest, "reference": "", "commit": "", "pushed_at": pushed_at, "size": 0}

@@ -16,14 +16,15 @@ CHUNK = 1024 * 1024
 class VerifiedReader:
     """A stream over a blob; whoever reads it to its end, or leaves its with block, knows that the blob is whole.
 
-    where names the store for error messages.
+    where names the store for error messages; hint is what to do about a damaged blob there.
     """
 
-    def __init__(self, stream, descriptor, where):
+    def __init__(self, stream, descriptor, where, hint="Build the package again with force, or copy it from a store where it is whole."):
         self._stream = stream
         self._digest = descriptor["digest"]
         self._size = descriptor["size"]
         self._where = where
+        self._hint = hint
         self._hash = hashlib.sha256()
         self._count = 0
 
@@ -37,7 +38,7 @@ class VerifiedReader:
                 "Blob %s in the package store %s is damaged: its content is not that of its digest and size."
                 % (self._digest, self._where),
                 untouched="Nothing of it was used.",
-                hint="Build the package again with force, or copy it from a store where it is whole.")
+                hint=self._hint)
         return data
 
     def finish(self):

@@ -80,10 +80,11 @@ class ContentStore(PackageReader):
         os.utime(path)  # for forget()
         return path
 
-    def missing(self, digest):
-        """The descriptors of a package's layers that are not here, or not whole."""
+    def missing(self, digest, quick=False):
+        """The descriptors of a package's layers that are not here or, unless it is to be quick, not whole."""
+        here = (lambda path, layer: os.path.exists(path)) if quick else _is_whole
         return [{"digest": layer["digest"], "size": layer["size"]} for layer in self.manifest(digest)["layers"]
-                if not _is_whole(self._path(layer["digest"]), layer)]
+                if not here(self._path(layer["digest"]), layer)]
 
     def _document(self, digest, read):
         data = self._documents.get(digest)

@@ -53,8 +53,8 @@ class PackageReader(abc.ABC):
     def open_blob(self, descriptor):
         """A VerifiedReader over a blob."""
 
-    def missing(self, digest):
-        """The descriptors of a package's layers that have to be fetched, and kept, before they can be read."""
+    def missing(self, digest, quick=False):
+        """The descriptors of a package's layers that have to be fetched, and kept, before they can be read; quick takes what is here for whole."""
         return []
 
     def listed(self, name, digest):

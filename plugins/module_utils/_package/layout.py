@@ -30,7 +30,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.files import (
 from ansible_collections.slipway.app.plugins.module_utils._package import artifact
 from ansible_collections.slipway.app.plugins.module_utils._package.blob import VerifiedReader
 from ansible_collections.slipway.app.plugins.module_utils._package.interface import DOCUMENT_LIMIT, PackageStore
-from ansible_collections.slipway.app.plugins.module_utils._package.name import DIGEST
+from ansible_collections.slipway.app.plugins.module_utils._package.name import DIGEST, parse
 from ansible_collections.slipway.app.plugins.module_utils._package.workspace import workspace
 
 PRIVATE = ".slipway"
@@ -55,20 +55,9 @@ class LayoutStore(PackageStore):
         return any(entry["digest"] == digest for entry in self._entries())
 
     def list(self, repository=None):
-        found = []
         # The index is in the order of pushing; that decides between two of the same second.
-        for entry in reversed(self._entries()):
-            if entry["mediaType"] != artifact.MANIFEST:
-                continue
-            manifest = self._parsed(entry["digest"], self.read_document(entry["digest"], entry["size"]))
-            if manifest.get("artifactType") != artifact.ARTIFACT:
-                continue
-            said = manifest["annotations"]
-            if repository in (None, said[artifact.TITLE]):
-                package = _ref_name(entry) or "%s@%s" % (said[artifact.TITLE], entry["digest"])
-                pushed = entry.get("annotations", {}).get(artifact.PUSHED, said[artifact.CREATED])
-                found.append(artifact.entry(package, entry["digest"], manifest, pushed))
-        return sorted(found, key=lambda package: package["pushed_at"], reverse=True)
+        found = [self._listed(entry, repository) for entry in reversed(self._entries()) if entry["mediaType"] == artifact.MANIFEST]
+        return sorted(filter(None, found), key=lambda package: package["pushed_at"], reverse=True)
 
     def read_document(self, digest, size=None):
         path = self._blob(digest)
@@ -121,6 +110,17 @@ class LayoutStore(PackageStore):
                 }))
             os.unlink(self._path(PRIVATE, INCOMING))
         return moved
+
+    def _listed(self, entry, repository):
+        """What list says of an entry of the index; None of what is no such package of ours. One that is damaged hides no other."""
+        name, digest, pushed = _ref_name(entry), entry["digest"], entry.get("annotations", {}).get(artifact.PUSHED)
+        try:
+            manifest = self._parsed(digest, self.read_document(digest, entry["size"]))
+        except SlipwayError:
+            ours = name and pushed and repository in (None, parse(name).repository)
+            return artifact.damaged_entry(name, digest, pushed) if ours else None
+        package = artifact.entry(name, digest, manifest, pushed)
+        return package if package and repository in (None, manifest["annotations"].get(artifact.TITLE)) else None
 
     def _entries(self):
         """The descriptors in index.json."""

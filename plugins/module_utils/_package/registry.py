@@ -37,6 +37,7 @@ CHUNK = 256 * 1024
 PARALLEL = 4  # requests at the same time
 PAGE = 1000  # tags or repositories that are asked for at once
 NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
+DAMAGED = "The registry does not take one that it has: let whoever keeps it remove the blob or bring it back, then build the package again with force."
 
 
 class RegistryStore(PackageStore):
@@ -77,7 +78,7 @@ class RegistryStore(PackageStore):
             return response.code == 200
 
     def listed(self, name, digest):
-        return self._entry(name, digest, self.manifest(digest))
+        return artifact.entry(str(name), digest, self.manifest(digest))
 
     def list(self, repository=None):
         repositories = self._repositories() if repository is None else [repository]
@@ -103,7 +104,7 @@ class RegistryStore(PackageStore):
             return b"".join(iter(lambda: reader.read(CHUNK), b""))  # a connection that breaks ends one piece, not the document
 
     def open_blob(self, descriptor):
-        return VerifiedReader(_Download(self, descriptor), descriptor, self.location)
+        return VerifiedReader(_Download(self, descriptor), descriptor, self.location, DAMAGED)
 
     def blob_from(self, digest, offset):
         """The response with a blob from an offset on; None where the blob ends there."""
@@ -205,16 +206,9 @@ class RegistryStore(PackageStore):
         """What list says of a tag; None for a tag that is gone meanwhile, or is no package of ours."""
         data = self._manifest(name.repository, name.tag)
         try:
-            manifest = json.loads(data.decode("utf-8")) if data is not None else {}
-        except ValueError:
+            return artifact.entry(str(name), artifact.digest_of(data), json.loads(data.decode("utf-8"))) if data is not None else None
+        except (ValueError, AttributeError):
             return None
-        if manifest.get("artifactType") != artifact.ARTIFACT:
-            return None
-        return self._entry(name, artifact.digest_of(data), manifest)
-
-    @staticmethod
-    def _entry(name, digest, manifest):
-        return artifact.entry(str(name), digest, manifest, manifest["annotations"][artifact.CREATED])
 
     def _repositories(self):
         """The repositories below the prefix, without it."""
@@ -272,10 +266,8 @@ class _Download:
                 return data
             self.close()
             time.sleep(delay or 0)
-        if broken:
-            raise SlipwayError("Reading blob %s from the package store %s broke off: %s."
-                               % (self._digest, self._store.location, broken)) from broken
-        return b""
+        raise SlipwayError("Reading blob %s from the package store %s broke off at %d of %d bytes: %s." % (
+            self._digest, self._store.location, self._at, self._size, broken or "the connection ended")) from broken
 
     def close(self):
         if self._response is not None:

@@ -47,7 +47,7 @@ def open_patches(root):
     if release is None:
         raise SlipwayError("No release is live in %s." % root, untouched="Nothing was changed.",
                            hint="The playbook slipway.app.deploy installs the application.")
-    return Patches(releases.root, release)
+    return Patches(releases, release)
 
 
 def patched(root):
@@ -56,7 +56,7 @@ def patched(root):
     release = releases.current()
     if release is None:
         return {"release": None, "patches": [], "interrupted": False}
-    patches = Patches(releases.root, release)
+    patches = Patches(releases, release)
     return {"release": release.id, "interrupted": patches.interrupted(),
             "patches": [{key: one[key] for key in ("name", "digest", "keep")} for one in patches.list()]}
 
@@ -66,12 +66,14 @@ class Misfit(SlipwayError):
 
 
 class Patches:
-    """The patches of one Release; root is the folder of the application."""
+    """The patches of one Release of a ReleaseStore."""
 
-    def __init__(self, root, release):
+    def __init__(self, releases, release):
+        self._releases = releases
         self.release = release
-        self.folder = os.path.join(release.path, RESERVED, "patches")
-        self._lock = os.path.join(root, "state", "release.lock")  # the one of ReleaseStore
+        self._place = releases.within(release.id)
+        self.folder = os.path.join(self._place, RESERVED, "patches")
+        self._lock = os.path.join(releases.state, "release.lock")  # the one of ReleaseStore
         self._record = os.path.join(self.folder, "applied.json")
         self._intent = os.path.join(self.folder, "intent.json")
         self._work = os.path.join(self.folder, "work")
@@ -215,7 +217,7 @@ class Patches:
         raise error
 
     def _try(self, work, text, level, reverse):
-        old, new, diff = (os.path.join(work, name) for name in ("old", "new", "diff"))
+        old, new = (os.path.join(work, name) for name in ("old", "new"))
         os.mkdir(old)
         os.mkdir(new)
         paths = sorted(paths_of(text, level))
@@ -225,37 +227,43 @@ class Patches:
             if os.path.exists(os.path.join(old, path)):  # patch would write into it
                 raise Misfit("The patch does not fit release %s (strip level %d): it makes %s, which is there." % (
                     self.release.id, level, path), untouched="Nothing was changed.")
-        with open(diff, "wb") as stream:
+        with open(os.path.join(work, "diff"), "wb") as stream:
             stream.write(_read(text)[1])
         argv = ["patch", "--unified", "--strip=%d" % level, "--forward", "--batch", "--fuzz=0", "--no-backup-if-mismatch", "--reject-file=-",
-                "--directory", new, "--input", diff] + ["--reverse"] * reverse
+                "--input", "../diff"] + ["--reverse"] * reverse
         try:
-            done = run(argv, cwd=work, env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "PATCH_GET": "0"}, timeout=TIMEOUT)
+            done = run(argv, cwd=new, env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "PATCH_GET": "0"}, timeout=TIMEOUT)
         except SlipwayError as error:
             raise SlipwayError(error.message, untouched="Nothing was changed.", hint="Install GNU patch on this host (package patch).") from error
+        if done.timed_out:
+            raise SlipwayError("GNU patch did not end within %s seconds." % TIMEOUT, untouched="Nothing was changed.",
+                               hint="Look at what else this host is busy with; a smaller patch takes less.")
         if not done.ok:
             raise Misfit("The patch does not fit release %s (strip level %d): %s" % (
                 self.release.id, level, tail(done.stdout + done.stderr, 15)), untouched="Nothing was changed.")
         return self._changed(paths, old, new)
 
     def _copy(self, path, old, new):
-        """Copy a file that a diff names, if it is there; refuse one that is reached over a link or is none of the release."""
+        """Copy a file that a diff names, if it is there; refuse one that is reached over a link or is none of the release.
+
+        Root also refuses what the application's user may write to: he could put a link there before the file is moved in.
+        """
         half_done = self._half_done()
         if path in half_done:
             if os.path.exists(half_done[path]):
                 _copy_into((old, new), path, half_done[path])
             return
         parts = path.split("/")
-        place = self.release.path
+        place = self._place
         for number, part in enumerate(parts):
             place = os.path.join(place, part)
             try:
-                mode = os.lstat(place).st_mode
+                facts = os.lstat(place)
             except FileNotFoundError:
                 return
             wanted = stat.S_ISREG if number == len(parts) - 1 else stat.S_ISDIR
-            if not wanted(mode):
-                kind = "a link" if stat.S_ISLNK(mode) else "not a %s" % ("file" if wanted is stat.S_ISREG else "folder")
+            kind = _unfit(facts, wanted)
+            if kind:
                 raise Misfit("The patch is refused: it changes %s, and %s is %s." % (path, "/".join(parts[:number + 1]), kind),
                              untouched="Nothing was changed.")
         _copy_into((old, new), path, place)
@@ -276,7 +284,9 @@ class Patches:
     def _move_in(self, paths, after):
         """Move the changed files from work/new into the release. From the intent on, a crash is mended by _mend()."""
         for path in paths:
-            self._belong(path)
+            new = os.path.join(self._work, "new", path)
+            if os.path.exists(new):  # as if it had been unpacked, whatever the umask is
+                os.chmod(new, 0o755 if os.stat(new).st_mode & 0o100 else 0o644)
         flush(self._work)
         write_json(self._intent, {"files": paths, "after": after}, 0o644)
         try:
@@ -290,20 +300,9 @@ class Patches:
         os.unlink(self._intent)
         fsync_dir(self.folder)
 
-    def _belong(self, path):
-        """A new file belongs to whom its folder belongs to, a changed one to whom it belonged."""
-        new, place = os.path.join(self._work, "new", path), os.path.join(self.release.path, path)
-        if os.geteuid() == 0 and os.path.exists(new):
-            while not os.path.exists(place):
-                place = os.path.dirname(place)
-            owner = os.stat(place)
-            mode = stat.S_IMODE(os.stat(new).st_mode)
-            os.chown(new, owner.st_uid, owner.st_gid)
-            os.chmod(new, mode)  # a change of owner takes special bits away
-
     def _put(self, path, new):
         """Let the release have this file at the path, or none where there is no such file."""
-        place = os.path.join(self.release.path, path)
+        place = os.path.join(self._place, path)
         folder = os.path.dirname(place)
         if os.path.exists(new):
             make_dirs(folder)
@@ -311,7 +310,7 @@ class Patches:
         else:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(place)
-            while folder != self.release.path and not (os.path.isdir(folder) and os.listdir(folder)):
+            while folder != self._place and not (os.path.isdir(folder) and os.listdir(folder)):
                 with contextlib.suppress(FileNotFoundError):
                     os.rmdir(folder)
                 folder = os.path.dirname(folder)
@@ -331,9 +330,6 @@ class Patches:
             remove_tree(copy)
             if os.path.exists(old):
                 shutil.copy2(old, copy)  # the old file stays until all is back: this may be killed as well
-                if os.geteuid() == 0:
-                    owner = os.stat(self.release.path)
-                    os.chown(copy, owner.st_uid, owner.st_gid)
             self._put(path, copy)
         if self.interrupted():
             flush(self.folder)
@@ -342,6 +338,15 @@ class Patches:
         for name in os.listdir(self.folder):
             if name == "work" or name.startswith(".part-"):
                 remove_tree(os.path.join(self.folder, name))
+
+
+def _unfit(facts, wanted):
+    """What keeps something on the way to a file that a diff names from being used; empty where nothing does. wanted tells its kind."""
+    if not wanted(facts.st_mode):
+        return "a link" if stat.S_ISLNK(facts.st_mode) else "not a %s" % ("file" if wanted is stat.S_ISREG else "folder")
+    if os.geteuid() == 0 and facts.st_uid != 0:
+        return "the application's to write to, so a patch would not be safe from it"
+    return ""
 
 
 def _copy_into(folders, path, source):

@@ -27,11 +27,11 @@ PART = ".part-shared"
 OLD = 24 * 3600  # seconds after which nobody is at work in a part any more
 
 
-def link(release, shared, path, owner=None):
+def link(release, shared, path, owner=None, home=None):
     """Let path in the unpacked folder release be a link to path in the folder shared.
 
-    Both folders are real paths, and release has the depth that it will have when it is live. A shared path that does
-    not exist yet is made, by the Account owner; it starts with what the package has under that path, if anything.
+    home is the real path that the release will have when it is live, by default its own; shared is a real path. A shared path that
+    does not exist yet is made, by the Account owner; it starts with what the package has under that path, if anything.
     """
     parts = _parts(path)
     parent = _folder(release, parts[:-1], "The shared path %s cannot be linked into the release" % path)
@@ -40,7 +40,7 @@ def link(release, shared, path, owner=None):
     with acting_as(owner):
         _make(target, place)
     remove_tree(place)
-    os.symlink(os.path.relpath(target, parent), place)
+    os.symlink(os.path.relpath(target, os.path.join(home or release, *parts[:-1])), place)
 
 
 def make_writable(release, path, owner=None):

@@ -12,21 +12,24 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import os
 import re
+import weakref
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import BASE, effective
 from ansible_collections.slipway.app.plugins.module_utils._config.schema import check_disjoint
 from ansible_collections.slipway.app.plugins.module_utils._core.account import owner_of
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import (
-    atomic_symlink, exclusive, fsync_dir, make_own_dir, read_json, write_json)
+    atomic_symlink, exclusive, fsync_dir, make_dirs, make_own_dir, own_dir, read_json, write_json)
 from ansible_collections.slipway.app.plugins.module_utils._core.record import Record
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse, tag_of
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import RESERVED, flush, remove_tree, require_room
 
 APART = ".apart"  # beside the releases
+FULL = (errno.ENOSPC, errno.EDQUOT)
 ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*-[0-9a-f]{12}")
 
 
@@ -52,7 +55,12 @@ RECORDED = [name for name in Release.__annotations__ if name != "path"]
 
 
 class ReleaseStore:
-    """The releases below the root folder of an application."""
+    """The releases below the root folder of an application.
+
+    The folder releases is looked at and opened once, and what is done there as root is done by what within() says: the application's
+    user can put another folder, or a link, in its place at any moment. Names (releases, Release.path) are for people and for programs
+    that run as that user.
+    """
 
     def __init__(self, root):
         self.root = os.path.realpath(root)
@@ -60,12 +68,31 @@ class ReleaseStore:
         self.shared = os.path.realpath(os.path.join(self.root, "shared"))
         self.state = os.path.join(self.root, "state")
         self.link = os.path.join(self.root, "current")
+        self._held = None
+
+    def within(self, *names):
+        """The path of something in the folder releases, as whoever reads or changes it has to use it; FileNotFoundError without a folder.
+
+        It is good for as long as this object is there.
+        """
+        if self._held is None:
+            path = os.path.join(self.root, "releases")
+            try:
+                descriptor = own_dir(path)
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                raise SlipwayError("%s cannot be opened: %s." % (path, error.strerror), untouched="Nothing was changed.") from error
+            weakref.finalize(self, os.close, descriptor)
+            self._held = "/proc/self/fd/%d" % descriptor
+            self.releases = os.readlink(self._held)
+        return os.path.join(self._held, *names)
 
     # Reading
 
     def list(self):
         """All releases, newest first."""
-        names = os.listdir(self.releases) if os.path.isdir(self.releases) else []
+        names = os.listdir(self.within()) if self._has() else []
         found = [self._read(name) for name in names if ID.fullmatch(name)]
         return sorted((release for release in found if release), reverse=True,
                       key=lambda release: (release.unpacked_at, release.id))
@@ -104,11 +131,6 @@ class ReleaseStore:
         name = parse(package)
         return "%s-%s" % (tag_of(name.tag or name.repository), digest.partition(":")[2][:12])
 
-    def room_for(self, config):
-        """Raise where the disk cannot hold the unpacked package with this configuration blob."""
-        require_room(self.releases, sum(layer["unpacked_size"] for layer in config["layers"]),
-                     sum(layer["files"] for layer in config["layers"]))
-
     # Changing; with check, only what would be changed is returned, and refused what would be refused
 
     def present(self, store, digest, package, link_shared=None, check=False):
@@ -128,11 +150,17 @@ class ReleaseStore:
             if release.id == self._current_id():
                 raise SlipwayError("%s is live, but its %s/release.json is missing, damaged or of another package."
                                    % (release.path, RESERVED), hint="Activate another release, then remove this one.")
-            self.room_for(config)
+            self._require_room(config, store.missing(digest, quick=True))
             said = effective(release.documents)
             check_disjoint(said["writable"], BASE, "writable")
-            if not check:
+            if check:
+                return release, True
+            try:
                 self._unpack(store, release, layers, said["shared"] if link_shared is None else link_shared, said["writable"])
+            except SlipwayError as error:
+                if getattr(error.__cause__, "errno", None) in FULL:  # else what was fetched stays for the next attempt
+                    self.tidy()
+                raise
         return release, True
 
     @contextlib.contextmanager
@@ -144,7 +172,7 @@ class ReleaseStore:
             live = self._current_id()
             raise SlipwayError(
                 error.message, hint=error.hint, **error.facts,
-                untouched="Nothing of it is left on the host%s."
+                untouched="Nothing of it is left in releases%s."
                           % ("; the live release %s is untouched" % live if live else "")
             ) from error
 
@@ -180,11 +208,11 @@ class ReleaseStore:
         if not ID.fullmatch(release_id):
             raise SlipwayError("%r is not the id of a release." % release_id, untouched="Nothing was changed.",
                                hint="Ids are <tag>-<12 hexadecimal digits>; slipway.app.release_info lists them.")
-        with self._locked(check or not os.path.isdir(self.releases)):
+        with self._locked(check or not self._has()):
             if release_id == self._current_id():
                 raise SlipwayError("Release %s is live and is not removed." % release_id,
                                    untouched="Nothing was changed.", hint="Activate another release first.")
-            present = os.path.lexists(self._path(release_id))
+            present = self._has(release_id)
             if not check:
                 if present:
                     self._discard(release_id)
@@ -197,21 +225,26 @@ class ReleaseStore:
 
         It lies beside the releases, since their links into the folder shared are relative.
         """
-        path = os.path.join(self.releases, APART)
         with contextlib.ExitStack() as stack:
             try:
                 make_own_dir(self.state, 0o700)
                 stack.enter_context(exclusive(os.path.join(self.state, "apart.lock"), 0))
-                remove_tree(path)  # a killed run may have left it
+                remove_tree(self.within(APART))  # a killed run may have left it
             except BlockingIOError as error:
-                raise SlipwayError("Somebody else is at work in %s at this moment." % path) from error
+                raise SlipwayError("Somebody else is at work in %s at this moment." % self._path(APART)) from error
             except OSError as error:
-                raise SlipwayError("%s cannot be used for a copy of a release: %s." % (path, error)) from error
+                raise SlipwayError("%s cannot be used for a copy of a release: %s." % (self._path(APART), error)) from error
             try:
-                yield path
+                yield self._path(APART)
             finally:
                 with contextlib.suppress(OSError):
-                    remove_tree(path)
+                    remove_tree(self.within(APART))
+
+    def tidy(self):
+        """Of what was fetched, keep what belongs to a release that is here; return how many bytes that freed."""
+        from ansible_collections.slipway.app.plugins.module_utils._package.content import folder_of, tidy
+
+        return tidy(folder_of(self.root), [release.digest for release in self.list()])
 
     # How
 
@@ -222,13 +255,19 @@ class ReleaseStore:
     def _path(self, release_id):
         return os.path.join(self.releases, release_id)
 
-    def _read(self, release_id):
-        if release_id is None:
-            return None
-        path = self._path(release_id)
+    def _has(self, *names):
+        """Whether something is there, in the folder releases."""
         try:
-            facts = read_json(os.path.join(path, RESERVED, "release.json"))
-            release = Release(path=path, **{name: facts[name] for name in RECORDED})
+            return os.path.lexists(self.within(*names))
+        except FileNotFoundError:
+            return False
+
+    def _read(self, release_id):
+        if release_id is None or not self._has(release_id):
+            return None
+        try:
+            facts = read_json(self.within(release_id, RESERVED, "release.json"))
+            release = Release(path=self._path(release_id), **{name: facts[name] for name in RECORDED})
             return release if release.id == release_id else None
         except (SlipwayError, KeyError, TypeError, NotADirectoryError):
             return None  # something else, or damaged
@@ -255,7 +294,8 @@ class ReleaseStore:
             yield
             return
         try:
-            make_own_dir(self.releases)
+            make_dirs(os.path.join(self.root, "releases"))
+            self.within()
             make_own_dir(self.state, 0o700)
         except OSError as error:
             raise SlipwayError("Cannot write below %s: %s." % (self.root, error)) from error
@@ -263,19 +303,24 @@ class ReleaseStore:
             self._sweep()
             yield
 
+    def _require_room(self, config, fetched):
+        """Raise where the disk cannot hold the unpacked package with this configuration blob, and the layers still to be fetched."""
+        require_room(self.releases, sum(layer["unpacked_size"] for layer in config["layers"]) + sum(layer["size"] for layer in fetched),
+                     sum(layer["files"] for layer in config["layers"]) + len(fetched))
+
     def _unpack(self, store, release, layers, link_shared, writable):
         # Imported by who unpacks: what a run imports is compiled anew every time.
         from ansible_collections.slipway.app.plugins.module_utils._release.layers import unpack_layers
         from ansible_collections.slipway.app.plugins.module_utils._release.shared import link, make_writable
 
-        part = os.path.join(self.releases, ".part-%s-%d" % (release.id, os.getpid()))
+        part = self.within(".part-%s-%d" % (release.id, os.getpid()))
         os.mkdir(part)
         os.chmod(part, 0o755)
         try:
             unpack_layers(store, layers, part)
             owner = owner_of(self.root)
             for path in link_shared:
-                link(part, self.shared, path, owner)
+                link(part, self.shared, path, owner, self._path(release.id))
             for path in writable:
                 make_writable(part, path, owner)
             os.mkdir(os.path.join(part, RESERVED))
@@ -283,10 +328,10 @@ class ReleaseStore:
             write_json(os.path.join(part, RESERVED, "release.json"),
                        {name: getattr(release, name) for name in RECORDED}, 0o644)
             flush(part)
-            if os.path.lexists(release.path):
+            if self._has(release.id):
                 self._discard(release.id)  # damaged, and not live
-            os.rename(part, release.path)
-            fsync_dir(self.releases)
+            os.rename(part, self.within(release.id))
+            fsync_dir(self.within())
         except OSError as error:
             raise SlipwayError("Cannot unpack %s: %s." % (release.package, error)) from error
         finally:
@@ -294,9 +339,9 @@ class ReleaseStore:
 
     def _discard(self, release_id):
         """First out of sight in one step, then away."""
-        part = os.path.join(self.releases, ".part-%s-%d-old" % (release_id, os.getpid()))
-        os.rename(self._path(release_id), part)
-        fsync_dir(self.releases)
+        part = self.within(".part-%s-%d-old" % (release_id, os.getpid()))
+        os.rename(self.within(release_id), part)
+        fsync_dir(self.within())
         try:
             remove_tree(part)
         except OSError as error:
@@ -305,12 +350,12 @@ class ReleaseStore:
 
     def _sweep(self):
         """Remove what killed runs left; the lock is held, so nobody is at work there."""
-        for folder, prefix in ((self.releases, ".part-"), (self.root, ".part-current-")):
+        for folder, prefix in ((self.within(), ".part-"), (self.root, ".part-current-")):
             for name in os.listdir(folder):
                 if name.startswith(prefix):
                     with contextlib.suppress(OSError):  # of another user: in nobody's way
                         remove_tree(os.path.join(folder, name))
-        if os.path.lexists(os.path.join(self.releases, APART)):
+        if self._has(APART):
             with contextlib.suppress(SlipwayError), self.apart():  # it has a lock of its own: who has it may be at work for hours
                 pass
 

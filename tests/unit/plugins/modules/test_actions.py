@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
 from ansible_collections.slipway.app.plugins.module_utils._operation import action as actions
+from ansible_collections.slipway.app.plugins.modules import patch, release
 from ansible_collections.slipway.app.tests import module_process
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script, until
 
@@ -67,6 +68,22 @@ def test_no_step_begins_while_a_module_is_at_work(begun, application, module, op
     assert not results[0].get("failed") and results[0]["changed"]
     with actions.without_actions(application.root, "drain"):
         pass
+
+
+@pytest.mark.parametrize("module, step", [(release, "ReleaseStore"), (patch, "open_patches")])
+def test_releases_and_their_files_are_changed_by_an_action_as_well(application, monkeypatch, module, step):
+    """A release that is fetched for minutes must not go live, and the old ones away, in the middle of an upgrade that began meanwhile."""
+    os.mkdir(os.path.join(application.root, "state"))
+    found = []
+
+    def look(root):
+        found.extend(actions.at_work(root))
+        raise SlipwayError("stopped here")
+
+    monkeypatch.setattr(module, step, look)
+    with pytest.raises(SlipwayError, match="stopped here"):
+        module.run(*[{"root": application.root, "operation": None, "state": "absent"}] + [None] * (module is release) + [False])
+    assert len(found) == 1 and "The module %s, run by " % module.__name__.rpartition(".")[2] in found[0]
 
 
 @pytest.mark.one_core

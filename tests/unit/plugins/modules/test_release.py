@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._release.packages import entry, flip_byte, put_package
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application
 
 SECRETS = {"DEBUG": "1", "SECRET_KEY": "correct horse", "PORT": 8000}
 
@@ -159,3 +160,16 @@ def test_nothing_is_done_while_an_operation_is_open(release, tmp_path):
     for state, params in (("present", {"package": "shop:1.1.0"}), ("active", {"id": first["id"]}), ("absent", {"id": first["id"]})):
         refused = release(state, **params)
         assert refused["failed"] and "is open on this host" in refused["msg"]
+
+
+@pytest.mark.parametrize("module, blocked, options", [
+    ("release", "root/state/activated.json", {"state": "active", "id": "1.0-000000000001"}),
+    ("release_info", "root/state/activated.json", {}), ("patch_info", "root/current/.slipway/patches/applied.json", {}),
+    ("console", "root/state/environments/1.0-000000000001.json", {"command": ["true"]}), ("package_info", "packages/oci-layout", {})])
+def test_what_the_system_refuses_is_said_without_a_traceback(run_module, tmp_path, module, blocked, options):
+    Application(tmp_path / "root").release({})
+    (tmp_path / blocked).mkdir(parents=True)
+    where = {"store": str(tmp_path / "packages")} if module == "package_info" else {"root": str(tmp_path / "root")}
+    result = run_module(module, dict(options, **where))
+    assert result["failed"] and "Is a directory" in result["msg"] and "/proc/" not in result["msg"] and "traceback" not in result["msg"].lower()
+    assert "exception" not in result

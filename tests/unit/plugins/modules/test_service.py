@@ -9,6 +9,7 @@ import os
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal
+from ansible_collections.slipway.app.tests.selection import long_but
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script
 
 FOREVER = script("exec sleep 600")
@@ -53,6 +54,7 @@ def both(service, state, **options):
     return result
 
 
+@pytest.mark.one_core
 def test_a_day_in_the_life(service, application):
     application.release(SERVICES)
     assert {one["state"] for one in service.info().values()} == {"absent"}
@@ -110,7 +112,7 @@ def cold(service, application):
 
 
 @pytest.mark.one_core
-@pytest.mark.parametrize("name", ["swap", None], ids=["by the operation", "by whoever comes after it"])
+@pytest.mark.parametrize("name", ["swap", pytest.param(None, marks=pytest.mark.long)], ids=["by the operation", "by whoever comes after it"])
 def test_caches_are_warm_before_anything_is_resumed(service, cold, name):
     path = cold("exec sleep 600$(cat warmed)", "printf 1 >> warmed", "swap")
     result = both(service, "resumed", warm=True, **({"operation": name} if name else {}))
@@ -184,7 +186,7 @@ def test_where_no_release_is_live_there_is_nothing_or_what_was_left(service, app
 
 
 @pytest.mark.one_core
-@pytest.mark.parametrize("state", ["started", "restarted"])
+@pytest.mark.parametrize("state", long_but(["started", "restarted"], "started"))
 def test_other_environment_variables_reach_what_runs(service, application, state):
     application.release(SERVICES, private={"TOKEN": "s3cret", "DEBUG": "1"})
     service("started", names=["web", "clock"])

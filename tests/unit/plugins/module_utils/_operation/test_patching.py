@@ -27,14 +27,14 @@ def site(application):
     os.mkdir(os.path.join(application.root, "state"))
     releases = ReleaseStore(application.root)
     new, old = releases.list()
-    return SimpleNamespace(root=releases.root, old=old, new=new, params={"skip_check_patches": False})
+    return SimpleNamespace(root=releases.root, releases=releases, old=old, new=new, params={"skip_check_patches": False})
 
 
 def patch(site, name, old="one", keep=False):
     new = old.upper()
     text = "--- a/app.txt\n+++ b/app.txt\n@@ -1,2 +1,2 @@\n-one\n+ONE\n two\n" if old == "one" else (
         "--- a/app.txt\n+++ b/app.txt\n@@ -2 +2 @@\n-%s\n+%s\n" % (old, new))
-    Patches(site.root, site.old).apply(text.encode("utf-8"), name, keep=keep, by="ann")
+    Patches(site.releases, site.old).apply(text.encode("utf-8"), name, keep=keep, by="ann")
 
 
 def test_without_patches_there_is_nothing_to_say(site):
@@ -79,10 +79,10 @@ def test_what_the_new_release_still_has_of_another_time_is_taken_back(site):
     patch(site, "kept.patch", keep=True)
     patch(site, "reverted.patch", old="two", keep=True)
     replay(site, site.old, site.new)  # by an upgrade that was undone
-    Patches(site.root, site.old).revert("reverted.patch")
+    Patches(site.releases, site.old).revert("reverted.patch")
     replay(site, site.old, site.new)
-    assert [one["name"] for one in Patches(site.root, site.new).list()] == ["kept.patch"]
-    Patches(site.root, site.old).revert("kept.patch")
+    assert [one["name"] for one in Patches(site.releases, site.new).list()] == ["kept.patch"]
+    Patches(site.releases, site.old).revert("kept.patch")
     assert replay(site, site.old, site.new) == {}
     with open(os.path.join(site.new.path, "app.txt"), encoding="utf-8") as stream:
         assert stream.read() == "one\ntwo\n"

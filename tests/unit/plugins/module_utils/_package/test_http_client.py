@@ -16,6 +16,7 @@ import urllib.request
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._package import artifact
 from ansible_collections.slipway.app.plugins.module_utils._package import http_client as client_module
 from ansible_collections.slipway.app.plugins.module_utils._package import registry as registry_module
 from ansible_collections.slipway.app.plugins.module_utils._package.http_client import Client
@@ -250,12 +251,19 @@ def test_a_download_goes_on_where_the_connection_broke(serve, ranges, size):
     assert len(server.asked) > 1
 
 
+def test_a_blob_that_a_proxy_cuts_off_is_not_called_damaged(serve):
+    server = serve(lambda request: (206, BROKEN, b"") if request.headers.get("Range") else (200, BROKEN, b"x" * 400))
+    with pytest.raises(SlipwayError, match="broke off at 400 of 1000 bytes: the connection ended"):
+        with open_store(server.url).of(parse("shop")).open_blob({"digest": "sha256:" + "0" * 64, "size": 1000}):
+            pass
+
+
 @pytest.mark.parametrize("content", [b"short", b"the same length, other bytes"])
 def test_a_blob_that_is_not_what_it_should_be_is_damaged(serve, content):
     good = b"the same length, right bytes"
     server = blob_server(serve, content, 100)
     store = open_store(server.url).of(parse("shop"))
-    with pytest.raises(SlipwayError, match="is damaged"):
+    with pytest.raises(SlipwayError, match="is damaged.*The registry does not take one that it has"):
         with store.open_blob({"digest": "sha256:" + hashlib.sha256(good).hexdigest(), "size": len(good)}):
             pass
 
@@ -310,11 +318,11 @@ def test_a_page_that_leads_to_itself_is_the_last_one(serve):
 def test_tags_come_in_pages(serve):
     pages = {"/v2/team/shop/tags/list?n=1000": (["1"], "</v2/team/shop/tags/list?last=1>; rel=\"next\""),
              "/v2/team/shop/tags/list?last=1": (["2"], None)}
-    manifest = json.dumps({"artifactType": "something else"}).encode()
+    others = {"/v2/team/shop/manifests/1": {"artifactType": "something else"}, "/v2/team/shop/manifests/2": {"artifactType": artifact.ARTIFACT}}
 
     def answer(request):
         if request.path not in pages:
-            return 200, {}, manifest
+            return 200, {}, json.dumps(others[request.path]).encode()
         tags, link = pages[request.path]
         return 200, {"Link": link} if link else {}, json.dumps({"tags": tags}).encode()
 

@@ -31,7 +31,7 @@ def publish(store, package, content=b"layer", expected=None, blob=None, **said):
     name = parse(package)
     layer = {"name": "source", "digest": sha256(content), "size": len(content), "unpacked_size": 1, "files": 1}
     config = {"format": 1, "application": "shop", "profile": "generic", "reference": name.tag, "commit": "c" * 40,
-              "label": "Reference: %s" % name.tag, "documents": {}, "layers": [layer]}
+              "label": "Reference: %s" % name.tag, "assets": True, "documents": {}, "layers": [layer]}
     commit = type("Commit", (), {"sha": "c" * 40, "time": 1700000000})
     blob = artifact.encode(dict(config, **said)) if blob is None else blob
     manifest = artifact.manifest_document(name, commit, config)
@@ -76,6 +76,37 @@ def test_the_list_is_newest_first_and_by_repository(store):
     assert [entry["package"] for entry in store.list("shop")] == ["shop:1.1.0", "shop:1.0.0"]
     assert store.list()[0]["size"] == 5
     assert store.list()[0]["pushed_at"].startswith("20")
+
+
+def test_what_is_damaged_or_not_ours_hides_no_other_package(store):
+    publish(store, "shop:1.0.0")
+    damaged = publish(store, "blog:1.0.0")
+    publish(store, "blog:1.1.0")
+    flip_a_byte(store, damaged)
+    for content in ({}, {"annotations": {}}, {"annotations": [], "layers": 1}):
+        foreign = json.dumps(dict(content, artifactType=artifact.ARTIFACT)).encode("utf-8")
+        with open(os.path.join(store.location, "blobs", "sha256", sha256(foreign)[7:]), "wb") as stream:
+            stream.write(foreign)
+        index = os.path.join(store.location, "index.json")
+        with open(index, encoding="utf-8") as stream:
+            document = json.load(stream)
+        document["manifests"].append({"mediaType": artifact.MANIFEST, "digest": sha256(foreign), "size": len(foreign)})
+        with open(index, "w", encoding="utf-8") as stream:
+            json.dump(document, stream)
+    listed = store.list()
+    assert sorted(entry["package"] for entry in listed) == ["blog:1.0.0", "blog:1.1.0", "shop:1.0.0"]
+    assert [entry["label"] for entry in listed if entry["digest"] == damaged] == ["(damaged)"]
+    assert {frozenset(entry) for entry in listed} == {frozenset(listed[0])}
+    assert [entry["package"] for entry in store.list("shop")] == ["shop:1.0.0"]
+    with pytest.raises(SlipwayError, match="no package shop:9 in .* It has shop:1.0.0.$"):
+        store.resolve("shop:9")
+
+
+def test_a_configuration_made_by_hand_says_all_that_is_read_of_it(store):
+    digest = publish(store, "shop:1.0.0", blob=artifact.encode({
+        "format": 1, "application": "shop", "profile": "generic", "reference": "1", "commit": "c", "label": "l", "documents": {}, "layers": []}))
+    with pytest.raises(SlipwayError, match="assets"):
+        store.config(digest)
 
 
 def blobs(store):

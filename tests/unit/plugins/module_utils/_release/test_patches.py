@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import stat
 import subprocess
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._release import patches as library
 from ansible_collections.slipway.app.plugins.module_utils._release.patches import Misfit, Patches
+from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 
 FILES = {"app.py": "".join("line %d\n" % number for number in range(1, 31)), "lib/tool.py": "one\ntwo\nthree\n", "lib/gone.py": "old\n"}
 DIFF = b"--- a/lib/tool.py\n+++ b/lib/tool.py\n@@ -1,3 +1,3 @@\n one\n-two\n+TWO\n three\n"
@@ -31,7 +33,7 @@ def release(tmp_path):
         lay(path, FILES if files is None else files)
         (path / ".slipway").mkdir()
         (path / "media").symlink_to(tmp_path / "outside")
-        return Patches(str(tmp_path), SimpleNamespace(id=path.name, path=str(path)))
+        return Patches(ReleaseStore(str(tmp_path)), SimpleNamespace(id=path.name, path=str(path)))
 
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "a.txt").write_text("outside\n", encoding="utf-8")
@@ -302,4 +304,24 @@ def test_without_patch_on_the_host(release, monkeypatch, tmp_path):
 def test_a_diff_that_is_far_too_long(release, monkeypatch):
     monkeypatch.setattr(library, "LARGEST", 10)
     with pytest.raises(SlipwayError, match="10 are the most"):
+        release().apply(DIFF, "fix.patch")
+
+
+def test_files_are_readable_whatever_the_umask_is(release):
+    patches = release()
+    before = os.umask(0o077)
+    try:
+        patches.apply(b"--- /dev/null\n+++ b/more/new.py\n@@ -0,0 +1 @@\n+x\n" + DIFF, "new.patch")
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE(os.stat(os.path.join(patches.release.path, name)).st_mode) for name in ("more", "more/new.py", "lib/tool.py")]
+    assert modes == [0o755, 0o644, 0o644]
+
+
+def test_a_patch_that_takes_for_ever_is_not_said_to_be_unfit(release, monkeypatch, tmp_path):
+    (tmp_path / "patch").write_text("#!/bin/sh\nexec sleep 9\n")
+    (tmp_path / "patch").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path) + os.pathsep + os.environ["PATH"])
+    monkeypatch.setattr(library, "TIMEOUT", 0.1)
+    with pytest.raises(SlipwayError, match="GNU patch did not end within 0.1 seconds. Nothing was changed"):
         release().apply(DIFF, "fix.patch")

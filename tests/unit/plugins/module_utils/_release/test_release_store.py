@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -16,8 +17,10 @@ import time
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._package.content import ContentStore
 from ansible_collections.slipway.app.plugins.module_utils._package.layout import LayoutStore
-from ansible_collections.slipway.app.plugins.module_utils._release import environment
+from ansible_collections.slipway.app.plugins.module_utils._release import environment, layers
+from ansible_collections.slipway.app.plugins.module_utils._release import store as library
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._release.packages import (
     entry, flip_byte, folder, link, put_package)
@@ -240,7 +243,7 @@ def test_layers_hold_what_the_package_says(host, stated):
 def test_a_disk_too_small_is_seen_before_anything_is_unpacked(host):
     live = host.live("shop:1.0.0")
     before = host.tree()
-    digest = host.package("shop:1.1.0", {"source": SOURCE}, unpacked_size=10 ** 18)
+    host.package("shop:1.1.0", {"source": SOURCE}, unpacked_size=10 ** 18)
     for check in (True, False):
         with pytest.raises(SlipwayError) as error:
             host.present("shop:1.1.0", check=check)
@@ -248,8 +251,38 @@ def test_a_disk_too_small_is_seen_before_anything_is_unpacked(host):
         for words in (str(error.value.facts["free"]), str(host.root / "releases"), live.id + " is untouched"):
             assert words in str(error.value)
     assert host.tree() == before
-    with pytest.raises(SlipwayError, match="too small"):
-        host.store.room_for(host.packages.config(digest))
+
+
+def test_what_is_fetched_counts_and_goes_again_where_the_disk_is_full(host, monkeypatch):
+    """It stays beside the release, on the disk that the live one needs."""
+    blobs, asked = host.root / "state" / "blobs", []
+    real = library.require_room
+    monkeypatch.setattr(library, "require_room", lambda *arguments: asked.append(arguments[1:]) or real(*arguments))
+    digest = host.package("shop:1.0.0")
+    remote = ContentStore(host.packages, str(blobs))
+    config = host.packages.config(digest)["layers"]
+    counted = tuple(sum(layer[key] for layer in config) for key in ("unpacked_size", "size", "files"))
+    host.store.present(remote, digest, "shop:1.0.0", check=True)
+    host.store.present(remote, digest, "shop:1.0.0")
+    assert asked == [(counted[0] + counted[1], counted[2] + len(config))] * 2
+    kept = set(os.listdir(blobs))
+
+    def failing(number):
+        def unpack(blob, *unused):
+            blob.finish()
+            try:
+                raise OSError(number, os.strerror(number))
+            except OSError as error:
+                raise SlipwayError("Cannot unpack it: %s." % error) from error
+
+        monkeypatch.setattr(layers, "unpack", unpack)
+        with pytest.raises(SlipwayError, match="Nothing of it is left in releases"):
+            host.store.present(remote, other, "shop:1.1.0")
+        return set(os.listdir(blobs))
+
+    other = host.package("shop:1.1.0")
+    assert failing(errno.EIO) > kept  # for the next attempt
+    assert failing(errno.ENOSPC) == kept
 
 
 def test_a_folder_that_is_no_whole_release(host):
