@@ -9,6 +9,9 @@ PYTHON := ./scripts/with-python
 VENV_PYTHON := .venv/bin/python
 ARGS ?=
 
+# What the caller has set for another Python, or has pip install to.
+unexport $(filter PYTHON%,$(.VARIABLES)) PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT
+
 .PHONY: help demo demo-stop lab lab-down test test-all test-hosts molecule recovery-matrix lint build clean
 
 help: ## what there is
@@ -53,5 +56,5 @@ build: ## the collection's artifact, in dist/
 clean: ## end the demo and the lab and remove everything these targets made
 	@if [ -d .demo ]; then $(MAKE) demo-stop; fi
 	@if [ -d .cache/lab ]; then $(MAKE) lab-down; fi
-	rm -rf .venv .build .cache .ansible dist
+	rm -rf .venv .build .cache .ansible .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -38,6 +38,10 @@ import processes  # noqa: E402
 import repository  # noqa: E402
 import setup  # noqa: E402
 
+# psycopg, and all that is started here, is to know of no other server: a PGSERVICE would count for more than what it is told.
+for _name in set(os.environ) - set(postgres_server.environment()):
+    del os.environ[_name]
+
 COLLECTIONS = HERE.parent / ".build" / "collections"
 PORTS = range(10000, 20000)  # below those that PostgreSQL's script and the kernel take theirs from
 BLOCK = 50

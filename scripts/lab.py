@@ -408,7 +408,8 @@ def main(arguments):
     lab = Lab(options.name, options.apps, options.consumers)
     begun = time.monotonic()
     try:
-        lab.up() if options.what == "up" else lab.down()
+        with workspace.only_one(lab.name + "-lab"):  # a second one would take the hosts that are there so far for a lab that is broken
+            lab.up() if options.what == "up" else lab.down()
     except RuntimeError as error:
         workspace.fail(str(error))
     if options.what == "up":

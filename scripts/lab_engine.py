@@ -44,13 +44,22 @@ def ready():
 def engine():
     """An engine that answers: the one there is, else Debian's, installed and started here."""
     _watch()
-    if _answers():
-        return
-    with _alone("engine"):
-        if not shutil.which("dockerd"):
-            _install("docker.io", "iptables")
-        if not _answers():
-            _start()
+    if not _answers():
+        with _alone("engine"):
+            _bring()
+    unsuited = _unsuited()
+    if unsuited:
+        workspace.fail("the lab needs a Docker engine that root runs on this machine, for it reaches hosts by their addresses; this is " + unsuited)
+
+
+def _bring():
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        if os.environ.get(name):
+            workspace.fail("the Docker engine that %s names does not answer: %s" % (name, _silence()))
+    if not shutil.which("dockerd"):
+        install("docker.io", "iptables", why="the lab needs a Docker engine: " + _silence())
+    if not _answers():
+        _start()
 
 
 def _watch():
@@ -64,19 +73,38 @@ def _answers():
     return bool(shutil.which("docker")) and docker("version", check=False).returncode == 0
 
 
-def _install(*packages):
+def _silence():
+    """Why no engine answers, in docker's own words."""
+    return docker("version", check=False).stderr.strip() if shutil.which("docker") else "there is no docker command"
+
+
+def _unsuited():
+    """What the engine is, where the networks of its containers are not this machine's or it is none of Docker's; nothing where it will do."""
+    if "podman" in docker("version").stdout.lower():
+        return "podman"
+    said = docker("info", "--format", "{{json .SecurityOptions}} {{.OperatingSystem}}").stdout
+    return next((name for sign, name in (("name=rootless", "rootless Docker"), ("Docker Desktop", "Docker Desktop")) if sign in said), "")
+
+
+def install(*packages, why):
+    """Packages of Debian, by root; none that is there goes for them, such as another's container engine for docker.io."""
+    names = ", ".join(packages)
     if os.geteuid() or not shutil.which("apt-get"):
-        said = docker("version", check=False).stderr if shutil.which("docker") else "there is no docker command."
-        workspace.fail("the lab needs a Docker engine, which only root on Debian or Ubuntu can install here: " + said)
-    print("slipway: installing %s" % ", ".join(packages), flush=True)
-    command = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=9", "install", "--yes",
-               "--no-install-recommends", *packages]
-    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    if _quietly(command, env=environment).returncode:  # the lists of packages may be missing or too old
+        workspace.fail("only root on Debian or Ubuntu can install %s here; %s" % (names, why))
+    print("slipway: installing %s" % names, flush=True)
+    done = apt("install", "--yes", "--no-remove", "--no-install-recommends", *packages, env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"))
+    if done.returncode:
+        workspace.fail("apt-get cannot install %s: %s; %s" % (names, done.stderr.strip()[-1000:], why))
+
+
+def apt(*arguments, **options):
+    """One apt-get command; by root once more when it fails, since the lists of packages may be missing or too old."""
+    command = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=9", *arguments]
+    done = _quietly(command, **options)
+    if done.returncode and os.geteuid() == 0:
         _quietly(["apt-get", "-qq", "update"])
-        done = _quietly(command, env=environment)
-        if done.returncode:
-            workspace.fail("apt-get cannot install %s: %s" % (", ".join(packages), done.stderr.strip()[-1000:]))
+        done = _quietly(command, **options)
+    return done
 
 
 def _quietly(command, **options):
@@ -85,8 +113,7 @@ def _quietly(command, **options):
 
 def _start():
     if os.geteuid():
-        said = docker("version", check=False).stderr
-        workspace.fail("the Docker engine does not answer, and only root can start it: " + said)
+        workspace.fail("the Docker engine does not answer, and only root can start it: " + _silence())
     if os.path.isdir("/run/systemd/system"):
         process, log = None, "systemctl status docker"
         _quietly(["systemctl", "start", "docker"])
@@ -145,7 +172,7 @@ def _base():
 
 def _bootstrap():
     if not shutil.which("mmdebstrap"):
-        _install("mmdebstrap")
+        install("mmdebstrap", why="the lab's image needs a base, and %s cannot be pulled" % PUBLIC_BASE)
     print("slipway: %s cannot be pulled; making %s" % (PUBLIC_BASE, OWN_BASE), flush=True)
     log = workspace.CACHE / "mmdebstrap.log"
     with open(log, "wb") as stream:

@@ -123,6 +123,11 @@ def _unpack(wheel, folder):
     return os.path.join(folder, os.path.basename(name)[:-len(".tar.gz")])
 
 
+def environment(**ours):
+    """This process's environment with ours, and nothing else in it that libpq reads: a PGSERVICE would count for more than our PGHOST."""
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("PG")}, **ours}
+
+
 class Server:
     """One cluster in one folder, on loopback only, passwords by SCRAM.
 
@@ -166,10 +171,9 @@ class Server:
         except (FileNotFoundError, ProcessLookupError, ValueError):
             return None
 
-    def variables(self, database="postgres"):
-        """What libpq reads from the environment to reach this server as its superuser."""
-        return {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": self.superuser,
-                "PGPASSWORD": self.password, "PGDATABASE": database}
+    def environment(self, database="postgres"):
+        """For programs that are to reach this server as its superuser, and no other."""
+        return environment(PGHOST="127.0.0.1", PGPORT=str(self.port), PGUSER=self.superuser, PGPASSWORD=self.password, PGDATABASE=database)
 
     # What it does
 
@@ -219,19 +223,23 @@ class Server:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def wait_ready(self, timeout=60):
+        """Until it answers; raises when another does, before anybody writes there what is meant for this one."""
         deadline = time.monotonic() + timeout
         while True:
             try:
-                return self.sql("SELECT 1")
+                answers = self.sql("SHOW data_directory")
+                break
             except ServerError:
                 if time.monotonic() >= deadline:
                     raise
                 time.sleep(0.05)
+        if answers != self.data_dir:
+            raise ServerError("Another server answers on port %s, that of %s; nothing was written there." % (self.port, answers))
 
     def sql(self, text, database="postgres"):
         """Run SQL as the superuser; return what psql prints, unaligned and without headers."""
         done = subprocess.run([self.psql, "-XAtqw", "-v", "ON_ERROR_STOP=1"], input=text, capture_output=True,
-                              text=True, env=dict(os.environ, **self.variables(database)), check=False)
+                              text=True, env=self.environment(database), check=False)
         if done.returncode:
             raise ServerError(done.stderr.strip())
         return done.stdout.strip()
@@ -246,14 +254,14 @@ class Server:
     # How it does it
 
     def _run(self, program, *arguments):
-        environment = dict(os.environ, LC_ALL="C")
+        own = environment(LC_ALL="C")
         library = os.path.join(os.path.dirname(self.bin_dir), "lib")
         if os.path.exists(os.path.join(library, "libpq.so.5")):
             # postgres_fdw of the package needs the package's own libpq, not an older one of the system.
-            environment["LD_LIBRARY_PATH"] = library
+            own["LD_LIBRARY_PATH"] = library
         # Output to a file: the server inherits it, and a pipe would stay open for as long as the server runs.
         with tempfile.TemporaryFile("w+") as output:
-            done = subprocess.run([os.path.join(self.bin_dir, program), *arguments], cwd="/", env=environment,
+            done = subprocess.run([os.path.join(self.bin_dir, program), *arguments], cwd="/", env=own,
                                   stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False, **self._demote)
             output.seek(0)
             done.stderr = output.read()

@@ -15,6 +15,8 @@ import subprocess
 import tempfile
 import time
 
+import lab_engine
+
 USERNAME = "builder"
 PASSWORD = "open-sesame-7"
 # Of the password above, by bcrypt, which no program makes that is on every machine.
@@ -26,36 +28,38 @@ class ServerError(Exception):
 
 
 def program(name, package, cache_dir):
-    """The path of a program: the machine's, else that of the Debian package, installed by root, unpacked by anybody else."""
+    """The path of a program: the machine's, else that of the Debian package, unpacked.
+
+    Where it lacks libraries to run so, root installs the package; never one with a service, which would be there after every boot.
+    """
     unpacked = os.path.join(os.path.abspath(cache_dir), package)
     search = os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", os.path.join(unpacked, "usr", "bin")])
     os.makedirs(cache_dir, exist_ok=True)
     with open(os.path.join(cache_dir, "packages.lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run at the same time want it at the same time
         if not shutil.which(name, path=search):
-            if os.geteuid() == 0:
-                _apt("update")
-                _apt("install", "--yes", "--no-install-recommends", package)
-            else:
-                unpack(package, unpacked)
-    found = shutil.which(name, path=search)
-    if not found or subprocess.run([found, "--version"], capture_output=True, check=False).returncode:
+            unpack(package, unpacked)
+        if os.geteuid() == 0 and not _runs(name, search) and not _has_service(unpacked):
+            lab_engine.install(package, why="it is only unpacked here, and lacks libraries to run so")
+    if not _runs(name, search):
         raise ServerError("There is no %s that runs on this machine: install the package %s." % (name, package))
-    return found
+    return shutil.which(name, path=search)
 
 
-def _apt(*arguments):
-    done = subprocess.run(["apt-get", "--quiet=2", "--option=DPkg::Lock::Timeout=120", *arguments], capture_output=True, text=True, check=False,
-                          env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"))
-    if done.returncode and arguments[0] != "update":  # lists that are old may still be good enough
-        raise ServerError("apt-get %s failed: %s" % (" ".join(arguments), done.stderr[-500:]))
+def _runs(name, search):
+    found = shutil.which(name, path=search)
+    return bool(found) and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0
+
+
+def _has_service(unpacked):
+    return any(glob.glob(os.path.join(glob.escape(unpacked), *folder, "systemd", "system", "*.service")) for folder in (["lib"], ["usr", "lib"]))
 
 
 def unpack(package, folder):
     """Put the files of a Debian package below a folder, as anybody can."""
     os.makedirs(os.path.dirname(folder), exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".part-", dir=os.path.dirname(folder)) as part:
-        done = subprocess.run(["apt-get", "download", package], cwd=part, capture_output=True, text=True, check=False)
+        done = lab_engine.apt("download", package, cwd=part)
         if done.returncode:
             raise ServerError("apt-get cannot fetch %s: %s" % (package, done.stderr[-500:]))
         subprocess.run(["dpkg-deb", "-x", glob.glob(os.path.join(glob.escape(part), "*.deb"))[0], part + "/x"], check=True)

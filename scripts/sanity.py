@@ -33,8 +33,10 @@ REQUIRED = ("compile", "import", "pep8", "pylint", "runtime-metadata", "validate
 def project_files():
     """Every file of the project: what git has and what it would take."""
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                            cwd=workspace.ROOT, capture_output=True, text=True, check=True).stdout
-    names = sorted(set(filter(None, listed.split("\0"))))
+                            cwd=workspace.ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        workspace.fail("git does not list the files of %s: %s" % (workspace.ROOT, listed.stderr.strip()))
+    names = sorted(set(filter(None, listed.stdout.split("\0"))))
     return [name for name in names if os.path.lexists(workspace.ROOT / name)]
 
 

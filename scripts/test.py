@@ -15,17 +15,21 @@ SLIPWAY_REQUIRE_ALL=1 makes that an error.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from xml.etree import ElementTree
 
 import workspace
 
 REPORTS = workspace.CACHE / "tests"
+# Where all that the tests write goes: in memory where there is room, for nobody there waits for a disk to flush.
+PLACES = ("/dev/shm", tempfile.gettempdir(), "/var/tmp")
 ROOM = 8 * 1024 ** 3  # bytes; the tests of whole sites take a few of them
 # Many tests at a time, since most of them wait for processes, or more where they wait for a server (those that need a second
 # server one after the other); or two files, each of
@@ -72,7 +76,7 @@ def pytest(name, python, arguments, scratch):
         print(title, flush=True)
     done = subprocess.run(
         [python, "-m", "pytest", "-q", "--junitxml", report, "--basetemp", os.path.join(scratch, word), *arguments],
-        cwd=workspace.ROOT, env=workspace.environment(python, TMPDIR=os.path.dirname(scratch)), check=False, **kept)
+        cwd=workspace.ROOT, env=workspace.environment(python, TMPDIR=scratch), check=False, **kept)
     if kept:  # one piece, not among what the others print
         print("%s\n%s" % (title, done.stdout), flush=True)
     count = {"passed": 0, "failed": 0, "skipped": 0}
@@ -122,18 +126,43 @@ def suites(covering):
     return ready, absent
 
 
+def room(place):
+    """Bytes free in a folder, none where tests cannot write and run programs."""
+    try:
+        found = os.statvfs(place)
+    except OSError:
+        return 0
+    usable = os.access(place, os.W_OK) and not found.f_flag & (os.ST_NOEXEC | os.ST_RDONLY)
+    return found.f_bavail * found.f_frsize if usable else 0
+
+
+def place(places):
+    """The first with room for the tests, else the one with most: /tmp may be memory as well, and no larger than /dev/shm."""
+    chosen = next((each for each in places if room(each) >= ROOM), None)
+    if not chosen:
+        chosen = max(places, key=room)
+        print("slipway: no folder has the %d GB that all tests may need; they write into %s, where %.1f are free"
+              % (ROOM >> 30, chosen, room(chosen) / 1024 ** 3), flush=True)
+    return chosen
+
+
+@contextlib.contextmanager
 def scratch_folder():
-    """A new folder for all that the tests write, in memory where there is room: nobody there waits for a disk to flush.
+    """A new folder for all that the tests write; nothing is left of it when they are interrupted, since it may be memory.
 
     Its name is short: the path of a Unix socket has room for 107 characters.
     """
-    memory = "/dev/shm"
+    scratch = tempfile.mkdtemp(prefix="slipway-", dir=place(PLACES))
+    os.chmod(scratch, 0o711)  # root's PostgreSQL runs as somebody else
     try:
-        found = os.statvfs(memory)
-        fits = found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & (os.ST_NOEXEC | os.ST_RDONLY)
-    except OSError:
-        fits = False
-    return tempfile.mkdtemp(prefix="slipway-", dir=memory if fits and os.access(memory, os.W_OK) else None)
+        yield scratch
+    except BaseException:
+        remove(scratch)
+        raise
+
+
+def remove(scratch):
+    subprocess.run(["rm", "-rf", scratch], check=False)  # some tests make trees too deep for shutil.rmtree
 
 
 def attempt(suite, scratch, selection):
@@ -146,9 +175,14 @@ def attempt(suite, scratch, selection):
 def run(suites, scratch, selection):
     """What attempt() returns of each suite; in two rows at the same time, each of them one after the other."""
     rows = [[suite for suite in suites if (suite[0] in BESIDE) == beside] for beside in (True, False)]
+    interrupted = threading.Event()
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        done = pool.map(lambda row: [attempt(suite, scratch, selection) for suite in row], rows)
-        return [result for row in done for result in row]
+        done = pool.map(lambda row: [attempt(suite, scratch, selection) for suite in row if not interrupted.is_set()], rows)
+        try:
+            return [result for row in done for result in row]
+        except KeyboardInterrupt:  # which those that run now have got as well
+            interrupted.set()
+            raise
 
 
 def main(arguments):
@@ -162,8 +196,9 @@ def main(arguments):
         ready, absent = suites(covering=not everything)
     total = {"passed": 0, "failed": 0, "skipped": 0}
     lines = []
-    scratch = scratch_folder()
-    for name, outcome in run(ready, scratch, () if arguments else COVERING):
+    with scratch_folder() as scratch:
+        outcomes = run(ready, scratch, () if arguments else COVERING)
+    for name, outcome in outcomes:
         if isinstance(outcome, str):
             absent.append("%s was not tested: %s" % (name, outcome))
             continue
@@ -178,7 +213,7 @@ def main(arguments):
     if total["skipped"]:
         summary += ", %(skipped)d skipped" % total
     if not total["failed"]:
-        subprocess.run(["rm", "-rf", scratch], check=True)  # some tests make trees too deep for shutil.rmtree
+        remove(scratch)
     else:
         print("the failed tests' files are in %s" % scratch)
     (REPORTS / "summary").write_text(summary + "\n", encoding="utf-8")

@@ -32,6 +32,7 @@ DEPENDED_ON = ("community.crypto", "community.general", "community.postgresql")
 # An index that is away for a minute ends no run of half an hour: pip's own five tries are over in seconds.
 for _tries in ("PIP_RETRIES", "UV_HTTP_RETRIES"):
     os.environ.setdefault(_tries, "9")
+os.environ["PIP_USER"] = "0"  # whatever pip's own configuration says: in a virtual environment it ends pip
 
 
 def fail(message):
@@ -82,24 +83,37 @@ def install(*names, venv=VENV, python=sys.executable):
     with only_one():
         link_tree()
     with only_one(venv.name):
-        if not runs(ours, "pip"):
+        unfinished = CACHE / (venv.name + ".unfinished")  # there is no telling by looks what was interrupted
+        if unfinished.exists() or not in_place(venv) or not runs(ours, "pip"):
+            unfinished.touch()
             print("slipway: making %s" % os.path.relpath(venv, ROOT), flush=True)
-            subprocess.run([python, "-m", "venv", "--clear", venv], check=True)
+            subprocess.run([python, "-m", "venv", "--clear", venv.resolve()], check=True)
         wanted = {name: stamp(requirements(name)) for name in names}
         stamps = venv / ".stamps"
         stamps.mkdir(exist_ok=True)
         missing = [name for name, value in wanted.items() if read(stamps / name) != value]
         if missing:
+            unfinished.touch()
             print("slipway: installing %s into %s" % (", ".join(missing), os.path.relpath(venv, ROOT)), flush=True)
             bring(ours, [requirements(name) for name in missing])
             for name in missing:
                 (stamps / name).write_text(wanted[name], encoding="utf-8")
+        unfinished.unlink(missing_ok=True)
     return ours
+
+
+def in_place(venv):
+    """Is it where it was made? Its Python runs elsewhere too, but none of its programs."""
+    return str(venv.resolve()) in (read(venv / "bin" / "activate") or "")
 
 
 def bring(python, files):
     """Install files of requirements into an environment: by uv, or by pip where that has an index of its own, or where uv fails."""
     said = subprocess.run([python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True).stdout
+    elsewhere = re.search(r"^[\w:]+\.(target|prefix|root)=", said, re.MULTILINE)
+    if elsewhere:
+        fail("pip is configured to install elsewhere, by %s (pip config list shows it); nothing was installed. PIP_CONFIG_FILE=/dev/null "
+             "lets it read no configuration." % elsewhere.group().rstrip("="))
     listed = [part for path in files for part in ("-r", path)]
     quiet = ["-qq", "--disable-pip-version-check"]
     if not re.search(r"\.(index-url|no-index|proxy)=", said):
@@ -137,14 +151,15 @@ def read(path):
 
 
 def environment(python, **extra):
-    """The caller's environment without its Ansible and Python settings, with ours."""
+    """The caller's environment without its Ansible and Python settings and its databases (PGSERVICE, ...), with ours."""
     kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("ANSIBLE_", "PYTHON", "VIRTUAL_ENV"))}
+            if not name.startswith(("ANSIBLE_", "PG", "PYTHON", "VIRTUAL_ENV"))}
     ours = {
         "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join([str(COLLECTIONS), str(DEPENDENCIES)]),
         "ANSIBLE_HOME": str(CACHE / "ansible"),
         "ANSIBLE_NOCOLOR": "1",
         "LC_ALL": "C.UTF-8",
+        "no_proxy": ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"])),
         "PATH": os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", os.defpath)]),
         "PYTHONPATH": str(COLLECTIONS),
     }

@@ -11,7 +11,6 @@ a psql of its own; :pre is copied by TEMPLATE to go back to it. It runs no ANALY
 
 from __future__ import annotations
 
-import os
 import shlex
 import statistics
 import subprocess
@@ -31,7 +30,7 @@ class Pgclone:
 
     def __init__(self, server, file):
         self._bin = server.bin_dir
-        self._environment = dict(os.environ, **dict(server.variables(), PGUSER="shop", PGPASSWORD="shop", PGOPTIONS="-c client_min_messages=warning"))
+        self._environment = dict(server.environment(), PGUSER="shop", PGPASSWORD="shop", PGOPTIONS="-c client_min_messages=warning")
         self._file = file
 
     def dump(self):

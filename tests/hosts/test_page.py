@@ -19,6 +19,7 @@ import subprocess
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._maintenance import pages
+from ansible_collections.slipway.app.tests.hosts.conftest import hosts_lab
 
 SIZES = {"small phone": (320, 568), "phone": (390, 844), "desk": (1440, 900)}
 SINCE = "2026-11-21T10:00:00.000Z"
@@ -97,11 +98,7 @@ def chromium():
     for name in ("chromium", "chromium-headless-shell", "google-chrome"):
         if shutil.which(name):
             return name
-    install = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "install", "--yes", "--no-install-recommends", "chromium-headless-shell"]
-    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    if subprocess.run(install, env=environment, check=False).returncode:  # the lists of packages may be missing
-        subprocess.run(["apt-get", "-qq", "update"], check=True)
-        subprocess.run(install, env=environment, check=True)
+    hosts_lab.lab_engine.install("chromium-headless-shell", why="no Chromium is on this machine")
     return "chromium-headless-shell"
 
 

@@ -133,10 +133,9 @@ def standby_of(primary, folder, bin_dir):
     standby = Cluster(str(folder), bin_dir, settings={"fsync": "off", "hot_standby": "on"})
     with contextlib.suppress(FileExistsError):
         os.mkdir(standby.home)
-    environment = dict(os.environ, **primary.variables())
     primary.sql("ALTER ROLE %s REPLICATION" % primary.superuser)
     subprocess.run([os.path.join(primary.bin_dir, "pg_basebackup"), "-D", standby.data_dir, "-R", "-X", "stream", "-c", "fast", "--no-sync"],
-                   env=environment, check=True, cwd="/", **primary._demote)
+                   env=primary.environment(), check=True, cwd="/", **primary._demote)
     auto = pathlib.Path(standby.data_dir, "postgresql.auto.conf")
     standby.settings["primary_conninfo"] = re.search(r"^primary_conninfo = '(.*)'$", auto.read_text(encoding="utf-8"), re.MULTILINE).group(1).replace("''", "'")
     standby.password = primary.password

@@ -48,7 +48,10 @@ ROWS = "INSERT INTO public.orders (note) SELECT repeat(md5(g::text), 16) FROM ge
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory):
     folder = tmp_path_factory.mktemp("s3")
-    server = s3_server.Server(folder / "data", registry_server.certificate(str(folder), "s3")).start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("http_proxy", "http://127.0.0.1:9")  # the caller's, who has no word of this machine in no_proxy
+        patch.delenv("no_proxy", raising=False)
+        server = s3_server.Server(folder / "data", registry_server.certificate(str(folder), "s3")).start()
     yield server
     server.stop()
 

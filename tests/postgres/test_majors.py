@@ -84,7 +84,7 @@ def as_text(majors, major, database):
     """
     newest = majors[max(majors)]
     done = subprocess.run([newest.bin_dir + "/pg_dump", "--restrict-key=x", "-d", database], capture_output=True, text=True, check=True,
-                          env=dict(os.environ, **majors[major].variables()))
+                          env=majors[major].environment())
     own = re.compile(r"--|$|ALTER SCHEMA public |(GRANT|REVOKE) \w+ ON SCHEMA public ")
     return [re.sub(r"(?<=[ (])\w+\.(?=name\b)", "", line) for line in done.stdout.splitlines() if not own.match(line)]
 

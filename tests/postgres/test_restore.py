@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import re
 import subprocess
@@ -30,7 +29,7 @@ def restore(postgres, source, user="shop", **wishes):
 def as_text(postgres, database):
     """All of a database as pg_dump writes it, content included; what differs from run to run is taken out."""
     done = subprocess.run([postgres.bin_dir + "/pg_dump", "--restrict-key=x", "--encoding=UTF8", "-d", database], capture_output=True, text=True, check=True,
-                          env=dict(os.environ, **postgres.variables()))
+                          env=postgres.environment())
     return re.sub(r"^--.*\n", "", done.stdout, flags=re.MULTILINE)
 
 

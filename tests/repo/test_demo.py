@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "demo"))
+DEMO = Path(__file__).resolve().parents[2] / "demo"
+sys.path.insert(0, str(DEMO))
 import client  # noqa: E402  (demo is no package, its files find each other by this path)
 import run  # noqa: E402
+import stop  # noqa: E402
 import story  # noqa: E402
 
 
@@ -25,3 +30,20 @@ def test_an_upgrade_that_no_customer_noticed_fails_the_demo(capsys):
     assert demo.story.failed == ["customers at app2 saw maintenance"]
     assert "customers at app1 saw maintenance for 1.0 s (1 requests refused" in capsys.readouterr().out
     assert demo.windows == {"1.1.0": 1}
+
+
+def test_no_server_but_its_own_is_named_to_what_the_demo_runs():
+    code = "import os; import lab; print([name for name in os.environ if name.startswith('PG')])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=DEMO, env=dict(os.environ, PGSERVICE="prod", PGHOSTADDR="127.0.0.3"),
+                          capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_demo_that_still_runs_is_left_alone_and_what_would_remove_its_files_fails(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(stop, "LABS", tmp_path)
+    (tmp_path / "one").mkdir()
+    with open(tmp_path / "one" / "running", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert stop.main() == 1
+    assert "A demo is still running" in capsys.readouterr().out and (tmp_path / "one").is_dir()
+    assert stop.main() == 0 and not tmp_path.exists()

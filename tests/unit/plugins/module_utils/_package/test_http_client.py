@@ -191,6 +191,7 @@ def test_credentials_need_tls_and_a_url_has_none_in_it():
 def test_a_registry_on_this_machine_is_asked_past_every_proxy(serve, monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
     assert get(serve(lambda request: (200, {}, b"fine"))) == b"fine"
 
 

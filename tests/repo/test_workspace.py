@@ -1,0 +1,89 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every make target stands on, on machines that are not as those who wrote it have them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import workspace  # noqa: E402  (scripts is no package)
+
+
+def test_what_tests_run_gets_nothing_of_the_callers_servers(monkeypatch):
+    monkeypatch.setenv("PGSERVICE", "prod")
+    assert "PGSERVICE" not in workspace.environment(sys.executable)
+
+
+# Stands for a Python that is called as `python -m venv --clear FOLDER`: the real one takes five seconds for it.
+MAKES = """#!/bin/sh
+rm -rf "$4" && mkdir -p "$4/bin" && echo "VIRTUAL_ENV=$4" > "$4/bin/activate" && ln -s /bin/true "$4/bin/python" && touch "$4/new"
+"""
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """made(venv, *names) -> whether install() made that virtual environment anew."""
+    monkeypatch.setattr(workspace, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(workspace, "COLLECTIONS", tmp_path / "collections")
+    python = tmp_path / "python"
+    python.write_text(MAKES, encoding="utf-8")
+    python.chmod(0o755)
+
+    def made(venv, *names):
+        workspace.install(*names, venv=venv, python=python)
+        try:
+            (venv / "new").unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    return made
+
+
+def test_an_environment_that_was_moved_is_made_anew(made, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert made(first / ".venv") and not made(first / ".venv")
+    first.rename(second)
+    assert made(second / ".venv") and not made(second / ".venv")
+
+
+def test_an_environment_is_made_anew_where_filling_it_was_interrupted(made, tmp_path, monkeypatch):
+    def interrupted(_python, _files):
+        raise KeyboardInterrupt
+
+    assert made(tmp_path / ".venv")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(workspace, "bring", interrupted)
+        made(tmp_path / ".venv", "run")
+    assert made(tmp_path / ".venv") and not made(tmp_path / ".venv")
+
+
+def test_make_hands_on_no_setting_of_another_python_or_place_to_install_to():
+    given = {"PYTHONSAFEPATH": "1", "PYTHONPATH": "/elsewhere", "PYTHONHOME": "/elsewhere", "PIP_USER": "1", "PIP_TARGET": "/elsewhere"}
+    done = subprocess.run(["make", "--silent", "--eval", "asked: ; @env", "asked"], cwd=ROOT, env=dict(os.environ, **given), capture_output=True, text=True,
+                          check=True)
+    assert [line for line in done.stdout.splitlines() if line.partition("=")[0] in given] == []
+
+
+def test_a_place_of_the_callers_own_is_not_installed_to(tmp_path, monkeypatch):
+    (tmp_path / "pip.conf").write_text("[install]\nuser = true\ntarget = %s\n" % (tmp_path / "packages"), encoding="utf-8")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    with pytest.raises(SystemExit, match="install.target.*nothing was installed"):
+        workspace.bring(sys.executable, [])
+    (tmp_path / "pip.conf").write_text("[install]\nuser = true\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "pip"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_tests_run_asks_no_proxy_for_this_machine(monkeypatch):
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", "corp.example")
+    assert workspace.environment(sys.executable)["no_proxy"] == "corp.example,127.0.0.1,localhost"
