@@ -190,6 +190,37 @@ def test_parameters_of_oro_are_no_statements(ask, php):
                           "SELECT '{\"a\":true}'::jsonb ? 'a';\n")
 
 
+@pytest.mark.parametrize("query", [
+    "\nDELETE FROM big\nWHERE n = 1\n",
+    "        REFRESH MATERIALIZED VIEW v",  # a heredoc that keeps its indent
+    "\n            CALL wipe()\n        ",
+    "/* all */ DELETE FROM big",
+    "(SELECT wipe())",
+])
+def test_what_follows_parameters_of_oro_is_kept(ask, php, query):
+    queries = ["UPDATE a SET b = :b", "Parameters:", "[b] = two\nlines", query, "DROP TABLE c"]
+    [one] = ask(php(printed(*queries), ""))["migrations"]
+    assert one["sql"] == "\nUPDATE a SET b = $1;\n%s;\nDROP TABLE c;\n" % query.strip()
+
+
+@pytest.mark.parametrize(("first", "second"), [
+    ("INSERT INTO small (name) SELECT 'closed :('", "DELETE FROM big WHERE id > 5"),
+    ("SELECT setval('s', 1) -- don't go back", "DELETE FROM big"),
+    ("SELECT setval('s', 1)", "\nDELETE FROM big"),
+])
+def test_what_is_quoted_or_in_a_comment_leaves_no_query_of_oro_open(ask, php, first, second):
+    """A SELECT and a DELETE behind it would be one valid SELECT, whose column is called delete."""
+    [one] = ask(php(printed(first, second), ""))["migrations"]
+    assert one["sql"] == "\n%s%s\n%s;\n" % (first, "\n;" if "--" in first else ";", second.strip())
+
+
+def test_what_looks_open_does_not_take_in_all_that_follows(ask, php):
+    """It is read again for each line that it gets, which took minutes for as many."""
+    queries = ["UPDATE a SET b = E'it\\'s'"] + ["UPDATE a SET b = 'c' WHERE id = %d" % number for number in range(5000)]
+    [one] = ask(php(printed(*queries), ""))["migrations"]
+    assert one["sql"].count(";\n") > 4500
+
+
 def test_a_comment_does_not_hide_where_a_query_of_oro_ends(ask, php):
     [one] = ask(php(printed("DROP TABLE a -- for good", "DROP TABLE b;"), ""))["migrations"]
     assert one["sql"] == "\nDROP TABLE a -- for good\n;\nDROP TABLE b;\n"
