@@ -16,6 +16,8 @@ description:
   - The release says in C(slipway.yml) under C(migrations) how they are read; for the profile C(django) its profile does.
   - Nothing is changed. The release's commands read in sessions that cannot write, by C(default_transaction_read_only) in C(PGOPTIONS), which
     clients on libpq read (psycopg, C(psql), PHP's pdo_pgsql) unless their connection has C(options) of its own.
+    A PgBouncer refuses it, or with C(ignore_startup_parameters = options) lets it pass without effect. Where the session can write, code inside of
+    Django's C(SeparateDatabaseAndState) is run when it is read.
   - A statement that cannot be judged counts as unsafe.
   - The database tells how big the tables are that the migrations speak of; without O(database) every table counts as big.
 extends_documentation_fragment:

@@ -177,6 +177,27 @@ options:
     description:
       - Whether the database may be dumped. When not set it may, except in V(prod).
     type: bool
+  application:
+    description:
+      - With O(target), the application whose live release will make the restored database its environment's, as C(adopt) of its C(slipway.yml)
+        says (O(slipway.app.postgres_restore#module:application)). Nothing is dumped where that would be refused.
+    type: dict
+    suboptions:
+      root:
+        description: Folder of the application.
+        type: path
+        required: true
+      variables:
+        description: Values for the placeholders of C(slipway.yml).
+        type: dict
+        default: {}
+      python:
+        description: Python interpreter of the application; without it, the one that runs this module.
+        type: path
+      environment:
+        description: Its environment. When not set it counts as V(prod).
+        type: str
+        choices: [dev, stag, uat, prod]
   remove_leftovers:
     description:
       - Whether to remove from a bucket what dumps, or removals, that did not end have left there, which is named in any case. Whoever writes a dump
@@ -489,6 +510,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
+from ansible_collections.slipway.app.plugins.module_utils._operation.adoption import adoption_by
+from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs, dump_choice
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import system_of
@@ -537,7 +560,9 @@ def config_part(params, sanitizing):
 
 
 def require_target(params, source):
-    """A target has to be one that a dump can be restored to, before there is one for it, and another database than the source."""
+    """A target has to be one that a dump can be restored to, and adopted in, before there is one for it, and another database than the source."""
+    if params["application"]:
+        adoption_by(params["application"], params["application"]["environment"])
     if params["target"]:
         target = connection_from(params["target"])
         Restore(target, Wishes(remove_leftovers=params["remove_leftovers"])).require_possible()
@@ -580,6 +605,7 @@ def main():
             only_sanitized={"type": "bool", "default": False},
             confirm={"type": "str", "default": ""},
             target={"type": "dict", "options": POSTGRES_ARGUMENTS},
+            application={"type": "dict", "options": dict(APPLICATION, environment={"type": "str", "choices": list(ENVIRONMENTS)})},
             bin_dir={"type": "path"},
             instance={"type": "str"},
             config={"type": "str", "default": NO_CONFIG},

@@ -22,10 +22,11 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres import statements
 from ansible_collections.slipway.app.plugins.module_utils._postgres.tables import BIG_TABLE
 from ansible_collections.slipway.app.plugins.plugin_utils._advice_rules import CANNOT_JUDGE, REASONS, impatient, judge
-from ansible_collections.slipway.app.plugins.plugin_utils._advice_world import World
+from ansible_collections.slipway.app.plugins.plugin_utils._advice_world import World, all_of
 
 MODES = ("maintenance", "rolling", "source")
 ANY = "migrations"  # stands for the name of a migration where none is known
+STATEMENTS = {"abort", "cluster", "commit", "delete", "rollback"}  # those of them that may as well be a name in a valid SELECT
 SHOWN = 160  # characters of a statement
 DECLARE = "read the migration; when the old release can run beside it, name it under migrations.compatible in slipway.yml"
 OTHER = {
@@ -79,6 +80,7 @@ def _of_migration(migration, world):
         found.append(_reason("unread", name, "", OTHER["unread"] % migration["problem"], DECLARE))
     found += [_reason("code", name, "", OTHER["code"] % words, DECLARE) for words in migration.get("code") or ()]
     for text, statement, error in statements.parsed(_parser(), migration.get("sql") or ""):
+        error = error or _two_in_one(statement)
         if error:
             found.append(_reason("unparsable", name, text, OTHER["unparsable"] % error, DECLARE))
         else:
@@ -89,6 +91,17 @@ def _of_migration(migration, world):
     if migration.get("compatible"):
         found = [reason for reason in found if reason["rule"] not in CANNOT_JUDGE]
     return found
+
+
+def _two_in_one(statement):
+    """Why a statement may be two that lack a semicolon, such as "SELECT 1 DELETE FROM orders", or None.
+
+    For PostgreSQL the second one's first word is the name of a column or a table then, and all of it one harmless SELECT.
+    """
+    names = {target.name for query in all_of(statement, "SelectStmt") for target in query.targetList or ()}
+    names.update(alias.aliasname for alias in all_of(statement, "Alias"))
+    words = sorted(STATEMENTS & names)
+    return "a semicolon may be missing before %s" % words[0].upper() if words else None
 
 
 def _judged(migration, text, rule, what, size):

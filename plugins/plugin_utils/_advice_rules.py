@@ -68,7 +68,8 @@ STRICT = {"lower", "upper", "md5", "length", "char_length", "octet_length", "btr
 PLAIN = set("""bool boolean bit varbit bytea char bpchar varchar text name uuid int2 int4 int8 smallint int integer bigint oid float4 float8 real
     numeric decimal money date time timetz timestamp timestamptz interval json jsonb jsonpath xml inet cidr macaddr macaddr8 tsvector tsquery
     point line lseg box path polygon circle int4range int8range numrange tsrange tstzrange daterange int4multirange int8multirange
-    nummultirange tsmultirange tstzmultirange datemultirange citext hstore ltree geometry geography vector""".split())
+    nummultirange tsmultirange tstzmultirange datemultirange xid xid8 cid tid pg_lsn pg_snapshot txid_snapshot regclass regcollation
+    regconfig regdictionary regnamespace regoper regoperator regproc regprocedure regrole regtype citext hstore ltree geometry geography vector""".split())
 SERIAL = ("serial", "serial2", "serial4", "serial8", "smallserial", "bigserial")
 SHARE_LOCK = 5  # from this mode of LOCK TABLE on, writers wait
 PATIENCE = 60000  # milliseconds that a migration may let itself wait for a lock, with users behind it
@@ -220,7 +221,7 @@ def add_column(command, table, world):
     has_default = serial or (default is not None and not null_by_default)
     required = any(kind in constraints for kind in ("notnull", "primary"))
     if not command.missing_ok:  # else it may be an old one
-        world.columns[(table, name)] = {"default": has_default, "required": required}
+        world.add_column(table, name, {"default": has_default, "required": required})
     where, size = "%s.%s" % (table, name), world.size(table)
     if required and not has_default:
         yield "not-null", where, None
@@ -285,9 +286,8 @@ def set_not_null(command, table, world, name=None):
 
 
 def drop_column(command, table, world):
-    if world.column(table, command.name) is None:
+    if world.take_column(table, command.name) is None:
         yield "drop", "the column %s.%s" % (table, command.name), None
-    world.columns.pop((table, command.name), None)
 
 
 def column_type(command, table, world):
@@ -473,7 +473,7 @@ def _rename_inside(statement, kind, table, holder, world):
     if kind in ("trigger", "policy", "rule"):
         return
     if kind == "column" and world.column(table, statement.subname):
-        world.columns[(table, statement.newname)] = world.columns.pop((table, statement.subname))
+        world.add_column(table, statement.newname, world.take_column(table, statement.subname))
         return
     words = "constraint" if kind == "tabconstraint" else kind
     yield "rename", "the %s %s of %s" % (words, statement.subname, table), None
@@ -647,7 +647,10 @@ def setting(statement, world):
         yield "unknown", "what follows another %s" % statement.name, None
     elif statement.name == "lock_timeout" or statement.kind.name == "VAR_RESET_ALL":
         value = [getattr(item.val, "sval", getattr(item.val, "ival", getattr(item.val, "fval", ""))) for item in statement.args or ()]
-        world.lock_timeout = None if back or _brief(value[0] if value else "") else str(value[0] if value else "something else")
+        if not back and not _brief(value[0] if value else ""):
+            world.lock_timeout = str(value[0] if value else "something else")
+        elif world.in_transaction or not statement.is_local:  # SET LOCAL outside of a transaction does nothing
+            world.lock_timeout = None
         if world.in_transaction or statement.is_local:
             yield from impatient(world)
 

@@ -63,7 +63,7 @@ class World:
         """It was dropped: what has its name from now on is another one."""
         self.made.discard((kind, name))
         if kind == "table":
-            self.columns = {key: value for key, value in self.columns.items() if key[0] != name}
+            self.columns = {key: value for key, value in self.columns.items() if key[0] != self._full(name)}
 
     def rename(self, kind, old, new):
         self.made.discard((kind, old))
@@ -71,7 +71,19 @@ class World:
 
     def column(self, table, name):
         """What is known of a new column in an old table, or None for a column that was there."""
-        return self.columns.get((table, name))
+        return self.columns.get((self._full(table), name))
+
+    def add_column(self, table, name, known):
+        self.columns[(self._full(table), name)] = known
+
+    def take_column(self, table, name):
+        """As column(), which is gone from now on."""
+        return self.columns.pop((self._full(table), name), None)
+
+    def _full(self, table):
+        """The name of an old table with its schema, where only one can be meant."""
+        found = self._found(table)
+        return "%(schema)s.%(name)s" % found[0] if len(found) == 1 and not self.is_new("table", table) else table
 
     # What is locked
 
@@ -147,14 +159,15 @@ def kind_of(enum):
 
 
 def walk(node):
-    """A node of the tree and all below it."""
-    if isinstance(node, (tuple, list)):
-        for item in node:
-            yield from walk(item)
-    elif hasattr(node, "__slots__") and not isinstance(node, Enum):
-        yield node
-        for name in node:
-            yield from walk(getattr(node, name))
+    """A node of the tree and all below it; not by recursion, for a UNION of a thousand parts is as deep."""
+    left = [node]
+    while left:
+        node = left.pop()
+        if isinstance(node, (tuple, list)):
+            left += reversed(node)
+        elif hasattr(node, "__slots__") and not isinstance(node, Enum):
+            yield node
+            left += reversed([getattr(node, name) for name in node])
 
 
 def all_of(node, kind):

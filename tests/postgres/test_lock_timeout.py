@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,8 +14,10 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._operation import forward
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
+from ansible_collections.slipway.app.plugins.module_utils._postgres.tables import invalid_indexes
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._release.packages import entry, put_package
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import until
 
 PSQL = ["sh", "-c", "PATH=$MORE_PATH:$PATH; exec psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 --command \"$0\""]
 SHOWN = "SELECT current_setting('lock_timeout') || ' ' || current_setting('search_path')"
@@ -79,9 +82,18 @@ def test_an_index_that_a_failed_migration_has_left_is_named_with_the_way_out(pos
         report.execute("ROLLBACK")
     assert "There are indexes that are not valid, as CREATE INDEX CONCURRENTLY leaves them when it fails: each write maintains them, no query" \
            " uses them, and they cannot be built again before %s; has been run. It printed:" % drop in str(failed.value)
-    with pytest.raises(SlipwayError, match="already exists") as again:
-        migrated(build, "maintenance", 0.1)
-    assert drop in str(again.value)
+    for mode, named in (("rolling", True), ("maintenance", False)):  # there the restore point takes that database away
+        with pytest.raises(SlipwayError, match="already exists") as again:
+            migrated(build, mode, 0.1)
+        assert (drop in str(again.value)) == named
+    assert invalid_indexes(postgres.connection(), "shop") == ['public."Its note"']
+    with postgres.connection().session() as report, ThreadPoolExecutor(1) as pool:  # whose build it is, the role of the application may not see
+        report.execute("BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM public.orders")
+        beside = pool.submit(postgres.connection(postgres.superuser).execute, "CREATE INDEX CONCURRENTLY of_others ON public.orders (note)")
+        until(lambda: postgres.connection().query("SELECT 1 FROM pg_class WHERE relname = 'of_others'"))
+        assert invalid_indexes(postgres.connection(), "shop") == []
+        report.execute("ROLLBACK")
+        beside.result()
     with postgres.connection().session() as person:
         person.execute(drop)
     with pytest.raises(SlipwayError) as other:

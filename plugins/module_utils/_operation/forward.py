@@ -147,7 +147,7 @@ def migrate(site, operation):
                 state = program.kill()
             outcome["commands"].append({"argv": argv, "rc": state.get("rc"), "seconds": round(time.monotonic() - begun, 3)})
             if hung or state.get("rc") != 0:
-                raise SlipwayError(_migration_failed(argv, state, hung, config, program, site, runtime))
+                raise SlipwayError(_migration_failed(argv, state, hung, config, program, site, runtime, operation.mode))
     return outcome
 
 
@@ -173,16 +173,17 @@ def impatience(runtime, seconds):
     return {"PGOPTIONS": ("-c lock_timeout=%d %s" % (round(seconds * 1000), own)).strip()}
 
 
-def _migration_failed(argv, state, hung, config, program, site, runtime):
+def _migration_failed(argv, state, hung, config, program, site, runtime, mode):
     if hung:
         what = "did not end within %d seconds and was killed" % config["timeouts"]["migrate"]
     elif state["state"] == "exited":
         what = "failed with exit status %s" % state["rc"] if state["rc"] >= 0 else "was killed by signal %d" % -state["rc"]
     else:
         what = "was lost"
+    invalid = _invalid(site) if MODES[mode].by_batch else ""  # else the restore point takes the place of that database
     output = redact(tail(program.output(), 25), site.secrets() + runtime.secrets())
     return "The migration %s %s.%s%s It printed:\n%s" % (
-        " ".join(argv), what, runtime.meaning(argv, state.get("rc")), _invalid(site), output or "(nothing)")
+        " ".join(argv), what, runtime.meaning(argv, state.get("rc")), invalid, output or "(nothing)")
 
 
 def _invalid(site):

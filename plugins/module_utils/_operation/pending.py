@@ -19,6 +19,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.tables impor
 
 PARALLEL = 4  # migrations asked for at the same time
 LONGEST = 4 * 1024 * 1024  # characters of one migration; what is longer inserts data and is nothing to read
+REFUSED = ("Slipway asks for a session that cannot write, by options in PGOPTIONS, and a pooler refuses that. Have options in its"
+           " ignore_startup_parameters (the session can write then), or read by a connection to the server itself.")
 ALL = "all pending migrations"  # their name where the application prints them as one
 
 
@@ -100,8 +102,9 @@ def _output(runtime, command, parts):
     secrets = runtime.secrets()
     if not done.ok:
         what = "did not end within %d seconds" % timeout if done.timed_out else "failed with exit status %d" % done.rc
-        raise SlipwayError(redact("The command %s %s. It printed:\n%s" % (
-            " ".join(argv), what, tail(done.stdout + done.stderr, 10) or "(nothing)"), secrets))
+        printed = tail(done.stdout + done.stderr, 10)
+        raise SlipwayError(redact("The command %s %s. It printed:\n%s" % (" ".join(argv), what, printed or "(nothing)"), secrets),
+                           hint=REFUSED if "startup parameter" in printed else None)
     return redact(done.stdout, secrets)
 
 

@@ -24,12 +24,13 @@ SELECT c.oid::bigint,
         WHERE attrelid = c.oid AND attnum > 0 AND atttypid IN ('varchar'::regtype, 'numeric'::regtype)) AS columns
 FROM pg_class c WHERE c.oid IN (%s)"""
 
-# An index that somebody is building at this moment is not valid either. That of a partitioned table waits for those of its partitions.
+# An index that somebody is building at this moment is not valid either; who may not see which one that is (NULL) is told of none. That of a partitioned table waits for those of its partitions.
 INVALID = """
 SELECT format('%I.%I', n.nspname, c.relname) AS name
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname !~ '^pg_toast'
-  AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid)
+  AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p
+    WHERE p.datname = current_database() AND coalesce(p.index_relid, c.oid) = c.oid)
 ORDER BY 1"""
 
 

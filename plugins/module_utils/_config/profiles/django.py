@@ -65,7 +65,9 @@ DJANGO = {
         "pending": "{python} manage.py showmigrations --plan",
         "pattern": r"^\[ \]\s+(?P<app>\w+)\.(?P<migration>\w+)",
         "sql": "{python} manage.py sqlmigrate {app} {migration}",
-        # RunPython: a comment that names the operation, then one that says this.
-        "code": r"(?:^-- (?P<what>[^\n]*)\n--\n)?^-- [A-Z ]*CANNOT BE WRITTEN AS SQL",
+        # RunPython: a comment that names the operation, then one that says this. Inside of SeparateDatabaseAndState it says nothing, as where
+        # only Django's state changes.
+        "code": r"(?:^-- (?P<what>[^\n]*)\n--\n)?^-- [A-Z ]*CANNOT BE WRITTEN AS SQL"
+                r"|^-- Custom state/database change combination(?=\n--\n(?:-- \(no-op\)|--\n|COMMIT;|\Z))",
     },
 }

@@ -26,14 +26,17 @@ INSTALL = [
     "--formatting-code={formatting_code}"]
 
 # What the platform prints of a load becomes SQL: the names of migrations become comments, and each query ends with a semicolon. A query
-# begins behind four blanks or more, and is as many lines as its author wrote; the first word of a line tells whether it goes on or
-# another one begins. In doubt another one: what is no statement then is unsafe. Below a query are its parameters, below all what time it took.
+# begins behind four blanks or more, with nothing behind them where its text begins with a line break, and is as many lines as its author
+# wrote; the first word of a line tells whether it goes on or another one begins. Both may be wrong: what is no statement then is unsafe. No
+# line is dropped for it. Below a query are its parameters, each behind four blanks and [, below all what time it took.
+# One of more than 200 lines is not asked whether it goes on: it would be read anew for each, which takes minutes for thousands.
 # What the platform itself does at every load (own) is no migration, as long as it only reads, notes what it has loaded, or
 # refreshes caches and the configuration of entities.
 READ_PLAN = r"""
 function mixed(word) { return word != toupper(word) && word != tolower(word) }
 function unfinished(    t, first) {
-    t = text; sub(/^[ \n]+/, "", t); sub(/[ \n]+$/, "", t)
+    if (lines > 200) return 0
+    t = text; gsub(/'[^']*'|--[^\n]*/, "''", t); sub(/^[ \n]+/, "", t); sub(/[ \n]+$/, "", t)
     first = t; sub(/[ \n].*/, "", first)
     if (mixed(first)) return 0
     t = toupper(t)
@@ -44,8 +47,8 @@ function unfinished(    t, first) {
     return gsub(/'/, "&", t) % 2 || gsub(/[$][A-Z_]*[$]/, "&", t) % 2 || gsub(/[(]/, "&", t) > gsub(/[)]/, "&", t)
 }
 function among(words) { return index(" " words " ", " " first " ") }
-function begins() {
-    if ($0 !~ /^    / || unfinished()) return 0
+function may_begin() {
+    if ($0 !~ /^    /) return 0
     if ($0 ~ /^    [A-Za-z]/ && mixed($1)) return 1
     first = toupper($1); sub(/[^A-Z].*/, "", first)
     if (first == "SET") return toupper(text) !~ /UPDATE|ALTER/
@@ -59,8 +62,9 @@ function put() {
     if (own && (text ~ /^SELECT [^(;]+$/ || text ~ /^INSERT INTO oro_migrations [^;]+$/ || text ~ /^Refresh extend entity (cache|configs)$/ ||
                 text ~ /^(Update entity configs|Warm up entity configs cache)$/)) text = ""
     if (text != "") { if (heading != "") print heading; heading = ""; print text (text ~ /--[^\n]*$/ ? "\n;" : ";") }
-    text = ""
+    text = ""; lines = 0
 }
+$0 == "    " || parameters && /^    [^[]/ { put(); parameters = 0 }
 /^List of / || /^[ ]*$/ { next }
 /^  > [^ ]+$/ {
     put(); parameters = 0; heading = "-- > " $2
@@ -73,8 +77,9 @@ function put() {
     gsub(/::/, "\001", text); gsub(/:[A-Za-z_][A-Za-z0-9_]*|[?]/, "$1", text); gsub(/\001/, "::", text)
     put(); parameters = 1; next
 }
-begins() { put(); parameters = 0 }
-!parameters { text = text $0 "\n" }
+parameters { next }
+may_begin() && !unfinished() { put() }
+{ text = text $0 "\n"; lines++ }
 END { put() }
 """
 PLAN = [

@@ -57,6 +57,9 @@ SAFE = """
     ALTER TABLE big ADD COLUMN a int DEFAULT 1; ALTER TABLE big ALTER a DROP DEFAULT
     ALTER TABLE small ADD COLUMN a int DEFAULT 1; ALTER TABLE small ALTER a SET NOT NULL
     ALTER TABLE small ADD COLUMN a uuid DEFAULT gen_random_uuid()
+    ALTER TABLE big ADD COLUMN a regclass; ALTER TABLE big ADD COLUMN b xid; ALTER TABLE big ADD COLUMN c pg_lsn
+    ALTER TABLE small ADD a int; UPDATE public.small SET a = 1
+    ALTER TABLE public.small ADD a int; ALTER TABLE small RENAME a TO b; UPDATE small SET b = 1; ALTER TABLE small DROP b
     ALTER TABLE small ADD COLUMN a bigserial
     ALTER TABLE small ADD COLUMN a int GENERATED ALWAYS AS (n * 2) STORED
     ALTER TABLE big ADD COLUMN a citext, ADD COLUMN b public.geometry(Point), ADD COLUMN c time with time zone, ADD COLUMN d double precision
@@ -438,6 +441,12 @@ UNSAFE = """
     BEGIN; SET lock_timeout = 0; RESET lock_timeout; COMMIT => lock-timeout
     SET LOCAL lock_timeout = 0; RESET lock_timeout => lock-timeout
     SELECT set_config('lock_timeout', '0', false) => unknown
+    SET lock_timeout = 0; SET LOCAL lock_timeout = '5s'; ALTER TABLE big ADD a int => lock-timeout
+    SELECT setval('s', 1) DELETE FROM big => unparsable
+    INSERT INTO small (name) SELECT 'x' DELETE FROM big WHERE n > 5 => unparsable
+    CREATE VIEW fresh AS SELECT 1 DELETE FROM big => unparsable
+    SELECT * FROM small CLUSTER => unparsable
+    ALTER TABLE log ADD a int; UPDATE audit.log SET a = 1 => behaviour all-rows
     BEGIN; CREATE TABLE fresh (a int); ROLLBACK => unknown
     COPY big TO PROGRAM 'true' => unknown
     ALTER EXTENSION postgis UPDATE => unknown
@@ -507,6 +516,11 @@ def test_a_lock_that_is_held_is_told_with_what_is_read_meanwhile():
     [reason] = advise(facts("BEGIN; ALTER TABLE small ADD a int; ALTER TABLE big ADD b int; ALTER TABLE big VALIDATE CONSTRAINT c; COMMIT"))["rolling"]
     assert reason["why"] == "nobody can write to small, big, which the transaction has locked, while big (5.0 GiB) is read"
     assert reason["statement"] == "ALTER TABLE big VALIDATE CONSTRAINT c"
+
+
+def test_a_statement_may_be_deeper_than_python_calls_itself():
+    many = " UNION ALL ".join(["SELECT n FROM small"] * 1500)
+    assert advise(facts("CREATE VIEW fresh AS " + many, many))["rolling"] == []
 
 
 def test_a_lock_timeout_that_is_not_reset_is_told_of_the_migration_that_sets_it():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.slipway.app.plugins.modules.postgres_dump import require_target
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.adoption import adoption_by
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application
@@ -16,12 +17,12 @@ OVERLAY = {"variables": {"application_url": "https://other.example"}}
 
 @pytest.fixture
 def adopt(tmp_path):
-    """adopt(environment, variables of the inventory, **documents) -> the SQL of a live release of Oro whose slipway.yml says the address."""
-    def make(environment="uat", inventory=None, **documents):
+    """adopt(environment, variables of the inventory, by, **documents) -> the SQL of a live release of Oro whose slipway.yml says the address."""
+    def make(environment="uat", inventory=None, by=lambda *application: adoption_by(*application).sql, **documents):
         application = Application(tmp_path / "shop")
         base = dict({"profile": "oro", "profile_version": "6.0", "variables": {"application_url": "https://shop.example", "php": "php8.2"}}, **documents)
         application.release({}, **base)
-        return adoption_by({"root": application.root, "variables": inventory or {}, "python": None}, environment).sql
+        return by({"root": application.root, "variables": inventory or {}, "python": None}, environment)
     return make
 
 
@@ -31,6 +32,13 @@ def test_an_address_that_is_said_for_all_environments_is_not_taken_for_this_one(
     assert "{application_url}" in caught.value.message and "uat" in caught.value.message
     assert caught.value.untouched == "Nothing was changed."
     assert "slipway_variables" in caught.value.hint and "slipway_uat.yml" in caught.value.hint
+    assert "as far as it knows" in caught.value.message  # the inventory of prod may say another one
+
+
+def test_a_dump_that_could_not_be_adopted_is_not_made(adopt):
+    """That it is asked before the source is: here there is none."""
+    with pytest.raises(SlipwayError, match="nobody says it for uat"):
+        adopt(by=lambda application, environment: require_target({"application": dict(application, environment=environment)}, None))
 
 
 @pytest.mark.parametrize("said, address", [

@@ -69,6 +69,17 @@ def test_what_django_1_and_2_print_for_code(ask):
     assert one["code"] == ["-- MIGRATION NOW PERFORMS OPERATION THAT CANNOT BE WRITTEN AS SQL"]
 
 
+@pytest.mark.parametrize("below", ["-- (no-op)\n", "COMMIT;\n", "--\n-- Add field a to order\n--\nALTER TABLE shop_order ADD a int;\n"])
+def test_what_django_prints_no_sql_for_may_have_been_code(ask, below):
+    """What is inside of SeparateDatabaseAndState was run just now where the session can write, and is nowhere in the SQL."""
+    code = DJANGO["migrations"]["code"]
+    heading = "BEGIN;\n--\n-- Custom state/database change combination\n--\n"
+    [one] = ask({"sql": printing(heading + below), "code": code})["migrations"]
+    assert one["code"] == ["-- Custom state/database change combination"]
+    [one] = ask({"sql": printing(heading + "ALTER TABLE shop_order ADD a int;\nCOMMIT;\n"), "code": code})["migrations"]
+    assert one["code"] == []
+
+
 def test_all_at_once(ask):
     [one] = ask({"sql": printing("ALTER TABLE orders DROP x;"), "code": "^-- code: (?P<what>.*)"})["migrations"]
     assert (one["name"], one["sql"], one["code"]) == (ALL, "ALTER TABLE orders DROP x;", [])
@@ -190,6 +201,37 @@ def test_parameters_of_oro_are_no_statements(ask, php):
                           "SELECT '{\"a\":true}'::jsonb ? 'a';\n")
 
 
+@pytest.mark.parametrize("query", [
+    "\nDELETE FROM big\nWHERE n = 1\n",
+    "        REFRESH MATERIALIZED VIEW v",  # a heredoc that keeps its indent
+    "\n            CALL wipe()\n        ",
+    "/* all */ DELETE FROM big",
+    "(SELECT wipe())",
+])
+def test_what_follows_parameters_of_oro_is_kept(ask, php, query):
+    queries = ["UPDATE a SET b = :b", "Parameters:", "[b] = two\nlines", query, "DROP TABLE c"]
+    [one] = ask(php(printed(*queries), ""))["migrations"]
+    assert one["sql"] == "\nUPDATE a SET b = $1;\n%s;\nDROP TABLE c;\n" % query.strip()
+
+
+@pytest.mark.parametrize(("first", "second"), [
+    ("INSERT INTO small (name) SELECT 'closed :('", "DELETE FROM big WHERE id > 5"),
+    ("SELECT setval('s', 1) -- don't go back", "DELETE FROM big"),
+    ("SELECT setval('s', 1)", "\nDELETE FROM big"),
+])
+def test_what_is_quoted_or_in_a_comment_leaves_no_query_of_oro_open(ask, php, first, second):
+    """A SELECT and a DELETE behind it would be one valid SELECT, whose column is called delete."""
+    [one] = ask(php(printed(first, second), ""))["migrations"]
+    assert one["sql"] == "\n%s%s\n%s;\n" % (first, "\n;" if "--" in first else ";", second.strip())
+
+
+def test_what_looks_open_does_not_take_in_all_that_follows(ask, php):
+    """It is read again for each line that it gets, which took minutes for as many."""
+    queries = ["UPDATE a SET b = E'it\\'s'"] + ["UPDATE a SET b = 'c' WHERE id = %d" % number for number in range(5000)]
+    [one] = ask(php(printed(*queries), ""))["migrations"]
+    assert one["sql"].count(";\n") > 4500
+
+
 def test_a_comment_does_not_hide_where_a_query_of_oro_ends(ask, php):
     [one] = ask(php(printed("DROP TABLE a -- for good", "DROP TABLE b;"), ""))["migrations"]
     assert one["sql"] == "\nDROP TABLE a -- for good\n;\nDROP TABLE b;\n"
@@ -221,6 +263,14 @@ def test_a_migration_whose_sql_cannot_be_had_is_there_with_the_reason(ask):
     first, second = ask({"pending": printing("a\nb\n"), "pattern": "^(?P<name>.)$", "sql": sql})["migrations"]
     assert (first["sql"], first["problem"]) == ("SELECT 1\n", None)
     assert "exit status 3" in second["problem"] and "no such constraint" in second["problem"]
+
+
+@pytest.mark.parametrize("words", ["options", "in options: default_transaction_read_only"])
+def test_a_pooler_that_refuses_what_slipway_asks_for_is_told_of(ask, words):
+    sql = ["sh", "-c", "echo \"FATAL: unsupported startup parameter$0\" >&2; exit 1", ": " + words]
+    problem = ask({"sql": sql})["problem"]
+    assert "unsupported startup parameter" in problem and "PGOPTIONS" in problem and "ignore_startup_parameters" in problem
+    assert "PGOPTIONS" not in ask({"sql": "false"})["problem"]
 
 
 def test_a_list_that_cannot_be_had_is_no_empty_list(ask):
