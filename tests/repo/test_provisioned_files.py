@@ -179,6 +179,8 @@ def test_a_site_that_another_application_would_answer_for_is_refused(role, tmp_p
     assert put("shop", "shop.example.com") == "" == put("shop", "shop.example.com www.example.com")
     assert '"" on 127.0.0.1:8000' in (said := put("crm", "crm.example.com")) and "The site was not changed" in said
     assert '"www.example.com" on 0.0.0.0:80' in put("crm", "crm.example.com www.example.com", port=8001)
+    assert "slipway-shop.conf" in said
+    assert "it has a name twice, or" in put("crm", "crm.example.com crm.example.com", port=8001)
     assert put("crm", "crm.example.com", port=8001) == ""
     assert "unexpected" in put("crm", "crm.example.com", "}", port=8001)
     (tmp_path / "sites" / "slipway-shop.conf").write_text("server {")  # crm can be mended first
@@ -233,7 +235,7 @@ def test_a_port_at_which_nobody_listens_is_named_once_a_release_is_live(role, ap
             host = role("host", **dict(SHOP, slipway_profile=profile, slipway_root=str(tmp_path), slipway_variables={port: number}))
             site.write_text(host.render("site.conf.j2"))
             task = host.task("Web | Look whether somebody listens where nginx asks", "tasks/web.yml")
-            environment = dict(host.value(task["environment"], __host_site={"dest": str(site)}), PATH=os.environ["PATH"])
+            environment = dict(host.value(task["environment"], __host_site={"dest": str(site)}), PATH=os.environ["PATH"], http_proxy="http://127.0.0.1:%d" % application)
             for live in (False, True):
                 if live:
                     (tmp_path / "current").mkdir(exist_ok=True)
@@ -255,7 +257,7 @@ def provision_folders(role, root, user, **more):
     way, own = (host.task(name) for name in ("Keep the way to the folder of the application root's", "Make the folder of the application"))
     environment = dict(host.value(way["environment"], ansible_check_mode=False, **more), PATH=os.environ["PATH"])
     script = "umask 077\n" + host.value(way["ansible.builtin.shell"])
-    done = subprocess.run(["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=10)
     if done.returncode == 0:
         given = dict(host.value(own["ansible.builtin.file"]), mode="0750")
         given = {key: value for key, value in given.items() if key not in ("owner", "group")}
@@ -288,6 +290,15 @@ def test_who_could_lead_root_elsewhere_is_refused_and_nothing_is_touched_there(r
         assert refused.returncode == 1 and refused.stdout == ""
         assert "%s belongs to %s" % (theirs, intruder) in refused.stderr and "was not touched" in refused.stderr
     assert target.stat().st_mode & 0o777 == 0o711 and not list(target.iterdir())
+
+
+def test_a_folder_is_named_from_the_root_on_and_a_slash_does_not_lead_past_a_link(role, tmp_path):
+    assert "is no absolute path" in provision_folders(role, "srv/shop", "nobody").stderr
+    (tmp_path / "shop").symlink_to(tmp_path / "elsewhere")
+    intruder = "nobody" if os.getuid() == 0 else getpass.getuser()
+    if os.getuid() == 0:
+        subprocess.run(["chown", "-h", intruder, tmp_path / "shop"], check=True)
+    assert "%s/shop belongs to %s" % (tmp_path, intruder) in provision_folders(role, "%s/shop/" % tmp_path, intruder).stderr
 
 
 READERS = [
