@@ -263,7 +263,7 @@ def run(module, variables):
     defined = definitions(runtime, options["roles"], record.read(root, operation) or () if state == "resumed" else ())
     if state != "stopped":
         driver.check(defined)
-    wanted = set(_recorded(root, operation, defined)).difference(forgone) if state == "resumed" else record.debts(root)["services"]
+    wanted = set(_recorded(root, operation, defined)).difference(forgone) if state == "resumed" else record.restarting(root)
     statuses = driver.status()
     steps = plan(state, defined, statuses, options["names"], options["kinds"], wanted,
                  elsewhere=program_names(runtime.config))
@@ -319,12 +319,16 @@ def _warm(runtime, commands):
 
 
 def _promise(root, known):
-    """What notes the programs that are stopped next to be started again; by then those before them have been."""
+    """What notes the programs that are stopped next to be started again; by then those before them have been.
+
+    On a full disk nothing is noted, and they are restarted all the same, which may be what frees it.
+    """
     done = []
 
     def promise(names):
-        record.settle(root, done)
-        record.promise(root, names, known)
+        with contextlib.suppress(OSError):
+            record.settle(root, done)
+            record.promise(root, names, known)
         done.extend(names)
 
     return promise
@@ -385,6 +389,10 @@ def main():
         module.exit_json(**result)
     except SlipwayError as error:
         module.fail_json(msg=str(error), recorded=is_recorded(module.params["root"], operation), **error.facts)
+    except OSError as error:
+        failure = SlipwayError("A file could not be read or written: %s." % error,
+                               hint="The playbook slipway.app.status tells what runs. Mend it, then run this again.")
+        module.fail_json(msg=str(failure), recorded=is_recorded(module.params["root"], operation))
 
 
 if __name__ == "__main__":

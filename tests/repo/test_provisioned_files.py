@@ -179,6 +179,8 @@ def test_a_site_that_another_application_would_answer_for_is_refused(role, tmp_p
     assert put("shop", "shop.example.com") == "" == put("shop", "shop.example.com www.example.com")
     assert '"" on 127.0.0.1:8000' in (said := put("crm", "crm.example.com")) and "The site was not changed" in said
     assert '"www.example.com" on 0.0.0.0:80' in put("crm", "crm.example.com www.example.com", port=8001)
+    assert "slipway-shop.conf" in said
+    assert "it has a name twice, or" in put("crm", "crm.example.com crm.example.com", port=8001)
     assert put("crm", "crm.example.com", port=8001) == ""
     assert "unexpected" in put("crm", "crm.example.com", "}", port=8001)
     (tmp_path / "sites" / "slipway-shop.conf").write_text("server {")  # crm can be mended first
@@ -233,7 +235,7 @@ def test_a_port_at_which_nobody_listens_is_named_once_a_release_is_live(role, ap
             host = role("host", **dict(SHOP, slipway_profile=profile, slipway_root=str(tmp_path), slipway_variables={port: number}))
             site.write_text(host.render("site.conf.j2"))
             task = host.task("Web | Look whether somebody listens where nginx asks", "tasks/web.yml")
-            environment = dict(host.value(task["environment"], __host_site={"dest": str(site)}), PATH=os.environ["PATH"])
+            environment = dict(host.value(task["environment"], __host_site={"dest": str(site)}), PATH=os.environ["PATH"], http_proxy="http://127.0.0.1:%d" % application)
             for live in (False, True):
                 if live:
                     (tmp_path / "current").mkdir(exist_ok=True)
@@ -255,7 +257,7 @@ def provision_folders(role, root, user, **more):
     way, own = (host.task(name) for name in ("Keep the way to the folder of the application root's", "Make the folder of the application"))
     environment = dict(host.value(way["environment"], ansible_check_mode=False, **more), PATH=os.environ["PATH"])
     script = "umask 077\n" + host.value(way["ansible.builtin.shell"])
-    done = subprocess.run(["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=10)
     if done.returncode == 0:
         given = dict(host.value(own["ansible.builtin.file"]), mode="0750")
         given = {key: value for key, value in given.items() if key not in ("owner", "group")}
@@ -290,47 +292,111 @@ def test_who_could_lead_root_elsewhere_is_refused_and_nothing_is_touched_there(r
     assert target.stat().st_mode & 0o777 == 0o711 and not list(target.iterdir())
 
 
+def test_a_folder_is_named_from_the_root_on_and_a_slash_does_not_lead_past_a_link(role, tmp_path):
+    assert "is no absolute path" in provision_folders(role, "srv/shop", "nobody").stderr
+    (tmp_path / "shop").symlink_to(tmp_path / "elsewhere")
+    intruder = "nobody" if os.getuid() == 0 else getpass.getuser()
+    if os.getuid() == 0:
+        subprocess.run(["chown", "-h", intruder, tmp_path / "shop"], check=True)
+    assert "%s/shop belongs to %s" % (tmp_path, intruder) in provision_folders(role, "%s/shop/" % tmp_path, intruder).stderr
+
+
 READERS = [
-    ("host", "Web | Let nginx read what it has not read yet", "tasks/web.yml", "reload nginx", "reload nginx"),
-    ("balancer", "Let HAProxy read what it has not read yet", "tasks/main.yml", "reload haproxy", "reload haproxy"),
-    ("postgres_server", "Let the server read what it has not read yet", "tasks/main.yml", "restart postgresql@15-main", "reload postgresql@15-main")]
+    ("host", "Web | Let nginx read what it has not read yet", "tasks/web.yml", "nginx"),
+    ("balancer", "Let HAProxy read what it has not read yet", "tasks/main.yml", "haproxy"),
+    ("postgres_server", "Let the server read what it has not read yet", "tasks/main.yml", "postgresql@15-main")]
+SYSTEMCTL = """\
+#!/bin/sh
+echo "$@" >> asked
+test ! -e broken || exit 1
+[ $1 = reload ] || { touch pid; rm -f waits; }
+"""
 
 
-@pytest.mark.parametrize(("name", "title", "tasks", "first", "last"), READERS, ids=[reader[0] for reader in READERS])
-def test_a_server_reads_what_a_run_before_has_left_unread(role, tmp_path, name, title, tasks, first, last):
-    """One that was cut off before the reload, or whose reload has failed: this one changes no file."""
-    (tmp_path / "systemctl").write_text('#!/bin/sh\necho "$@" >> asked\ntest ! -e broken || exit 1\n[ $1 = reload ] || touch pid\n')
-    (tmp_path / "systemctl").chmod(0o755)
+@pytest.fixture(params=READERS, ids=[reader[0] for reader in READERS])
+def reader(request, role, tmp_path):
+    """reader(changed, looks): (what was asked of systemd, whether it ended well and what it says) of the task by which a server reads.
+
+    It has files, unit, and whether its restart is asked for (restarts), by the file waits.
+    """
+    name, title, tasks, unit = request.param
+    (tmp_path / "pg_conftool").write_text('#!/bin/sh\n[ "$*" = "--short 15 main show data_directory" ] && echo "%s/data"\n' % tmp_path)
+    (tmp_path / "runuser").write_text('#!/bin/sh\n[ "$8 $9" = "-p 5433" ] && cd "%s" && ! cat waits 2>&-\ntest ! -e down\n' % tmp_path)
+    (tmp_path / "systemctl").write_text(SYSTEMCTL)
+    for program in ("pg_conftool", "runuser", "systemctl"):
+        (tmp_path / program).chmod(0o755)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "postmaster.pid").write_text("1\n/data\n1795640000\n5433\n/run/postgresql\n*\n")
     written = role(name, **SHOP)
-    words = written.value(written.task(title, tasks)["ansible.builtin.command"]["argv"])
-    assert words[5].startswith("/run/") and words[5].endswith(".pid")
-    words = [*words[:5], "pid", *(Path(word).name if word else "" for word in words[6:])]
-    files = [tmp_path / word for word in words[6:] if word]
+    task = written.task(title, tasks)
+    assert task["check_mode"] is False
+    words = written.value(task["ansible.builtin.command"]["argv"])
+    assert words[5].startswith("/run/") and words[5].endswith(".pid") and words[4] == unit
+    words = [*words[:5], "pid", words[6], *(Path(word).name for word in words[7:])]
 
-    def provision():
-        """(what was asked of systemd, whether it ended well and what it says)"""
-        done = subprocess.run(words, cwd=tmp_path, env={"PATH": "%s:%s" % (tmp_path, os.environ["PATH"])}, capture_output=True, text=True, check=False)
+    def provision(changed=False, looks=False):
+        before = {"changed": changed}
+        registered = {each: before for each in re.findall(r"__\w+(?= is changed)", task["environment"]["changed"])}
+        environment = written.value(task["environment"], ansible_check_mode=looks, **registered)
+        environment["PATH"] = "%s:%s" % (tmp_path, os.environ["PATH"])
+        done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""
         (tmp_path / "asked").unlink(missing_ok=True)
-        return asked.strip(), (done.returncode, done.stdout.strip())
+        return asked.strip().splitlines(), (done.returncode, done.stdout.strip())
 
-    def put(path):
-        time.sleep(0.02)  # as long as the clock of files may be behind
-        (tmp_path / "part").touch()
-        (tmp_path / "part").replace(path)
-        time.sleep(0.02)
-
+    provision.files, provision.unit, provision.restarts = [tmp_path / word for word in words[7:]], unit, bool(words[6])
     (tmp_path / "pid").touch()
-    assert provision() == ("", (0, ""))
-    for path, how in ((files[0], first), (files[-1], last)):
+    return provision
+
+
+def put(path):
+    time.sleep(0.02)  # as long as the clock of files may be behind
+    path.with_name("part").touch()
+    path.with_name("part").replace(path)
+    time.sleep(0.02)
+
+
+def test_a_server_reads_what_a_run_before_has_left_unread(reader, tmp_path):
+    """One that was cut off before the reload, or whose reload has failed: this one changes no file."""
+    assert reader() == ([], (0, ""))
+    for path in reader.files:
         put(path)
         (tmp_path / "broken").touch()
-        assert provision() == (how, (1, "")) == provision()
+        assert reader() == (["reload " + reader.unit], (1, "")) == reader()
         (tmp_path / "broken").unlink()
-        assert provision() == (how, (0, how.split()[0] + "ed"))
-        assert provision() == ("", (0, ""))
-    if name == "host":
-        assert files[1].name == Path(secret_path(SHOP["slipway_root"])).name
+        assert reader() == (["reload " + reader.unit], (0, "reloaded"))
+        assert reader() == ([], (0, ""))
+    assert reader(changed=True) == (["reload " + reader.unit], (0, "reloaded")), "whatever the clock says"
+    if reader.unit == "nginx":
+        assert reader.files[1].name == Path(secret_path(SHOP["slipway_root"])).name
+
+
+def test_a_server_is_restarted_only_where_it_says_so_itself(reader, tmp_path):
+    """Its restart ends all connections; a backup or a restore moves times of files, and a pid file may be elsewhere."""
+    for path in reader.files:
+        put(path)
+        path.chmod(0o600)
+    (tmp_path / "pid").unlink()
+    assert reader() == (["reload " + reader.unit], (0, "reloaded"))
+    (tmp_path / "pid").touch()
+    (tmp_path / "waits").write_text("port\n")
+    restarted = (["restart " + reader.unit], (0, "restarted")) if reader.restarts else ([], (0, ""))
+    assert reader() == restarted
+    assert reader() == ([], (0, ""))
+    (tmp_path / "down").touch()  # it is not known then
+    assert reader()[1][0] == (1 if reader.restarts else 0)
+    assert reader(looks=True) == ([], (0, ""))
+
+
+def test_a_check_tells_of_a_reload_and_a_restart_and_does_neither(reader, tmp_path):
+    assert reader(looks=True) == ([], (0, ""))
+    asked, (status, said) = reader(changed=True, looks=True)  # nothing is written yet
+    assert (asked, status) == ([], 0) and said.startswith("to be reloaded") and ("restarted" in said) == reader.restarts
+    put(reader.files[0])
+    (tmp_path / "waits").write_text("port\n")
+    for _again in range(2):
+        asked, (status, said) = reader(looks=True)
+        assert (asked, status) == ([], 0) and said == ("to be restarted" if reader.restarts else "to be reloaded")
 
 
 HBA = """\

@@ -38,8 +38,9 @@ def make_own_dir(path, mode=0o755):
     os.close(own_dir(path))
 
 
-def own_dir(path):
+def own_dir(path, hint="Look at what is in it, then let it be root's: chown -R root: and chmod go-w."):
     """The descriptor of a folder for the work of this user alone. Root refuses one that somebody else has put there, or may write to.
+    hint says how it is made root's.
 
     It stands in the application's folder, whose owner can put a folder or a link of his own in the place of any other, at any
     moment: root would then write and remove where that leads. What is reached by /proc/self/fd/<descriptor> is in what was looked at.
@@ -59,7 +60,7 @@ def own_dir(path):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         if os.geteuid() == 0 and (owners != {0} or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):
             raise SlipwayError("%s is not root's alone: who can write there could lead root astray." % path, untouched="Nothing was changed.",
-                               hint="Look at what is in it, then let it be root's: chown -R root: and chmod go-w.")
+                               hint=hint)
         return os.dup(place)
 
 

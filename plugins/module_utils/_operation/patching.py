@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._release.patches import Patches, patched
+from ansible_collections.slipway.app.plugins.module_utils._release.patches import Patches, Unsafe, patched
 
 SKIP = "Say -e skip_check_patches=true to go without them"
 
@@ -49,7 +51,11 @@ def replay(site, live, release):
 
 
 def _clear(patches, kept):
-    """Take back what a release still has of the time when it was live, or of an upgrade to it that was undone."""
+    """Take back what a release still has of the time when it was live, or of an upgrade to it that was undone.
+
+    What cannot be taken back by root stays, and on record: it is named when this release is left again.
+    """
     for record in reversed(patches.list()):
         if record["digest"] not in kept:
-            patches.revert(record["name"])
+            with contextlib.suppress(Unsafe):
+                patches.revert(record["name"])

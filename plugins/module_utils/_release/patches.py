@@ -32,6 +32,7 @@ from ansible_collections.slipway.app.plugins.module_utils._release.disk import R
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 
 LARGEST = 8 * 1024 * 1024  # bytes of a diff
+THEIRS = "the application's to write to, so a patch would not be safe from it"
 TIMEOUT = 60  # seconds for one run of patch
 _HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 _FILE = re.compile(rb"(--- |\+\+\+ |rename from |rename to |copy from |copy to )(.*)")
@@ -63,6 +64,10 @@ def patched(root):
 
 class Misfit(SlipwayError):
     """A diff does not fit this release."""
+
+
+class Unsafe(Misfit):
+    """A diff would have root write where the application's user may."""
 
 
 class Patches:
@@ -126,6 +131,10 @@ class Patches:
             with self._workshop(check) as work:
                 try:
                     paths = self._fit(work, self.text(record), (record["strip"],), reverse=True)[1]
+                except Unsafe as error:
+                    raise Unsafe("%s cannot be reverted. %s" % (record["name"], error.message), untouched="Nothing was changed.",
+                                 hint="Take it back by hand, as the application's user, or leave it: it goes with this release. The next upgrade "
+                                      "needs -e skip_check_patches=true, and applies the others that are to be kept all the same.") from error
                 except Misfit as error:
                     raise Misfit("%s cannot be reverted. %s" % (record["name"], error.message), untouched="Nothing was changed.",
                                  hint="Was something of it changed since? Revert later patches first: %s."
@@ -264,8 +273,9 @@ class Patches:
             wanted = stat.S_ISREG if number == len(parts) - 1 else stat.S_ISDIR
             kind = _unfit(facts, wanted)
             if kind:
-                raise Misfit("The patch is refused: it changes %s, and %s is %s." % (path, "/".join(parts[:number + 1]), kind),
-                             untouched="Nothing was changed.")
+                refusal = Unsafe if kind == THEIRS else Misfit
+                raise refusal("The patch is refused: it changes %s, and %s is %s." % (path, "/".join(parts[:number + 1]), kind),
+                              untouched="Nothing was changed.")
         _copy_into((old, new), path, place)
 
     @staticmethod
@@ -345,7 +355,7 @@ def _unfit(facts, wanted):
     if not wanted(facts.st_mode):
         return "a link" if stat.S_ISLNK(facts.st_mode) else "not a %s" % ("file" if wanted is stat.S_ISREG else "folder")
     if os.geteuid() == 0 and facts.st_uid != 0:
-        return "the application's to write to, so a patch would not be safe from it"
+        return THEIRS
     return ""
 
 

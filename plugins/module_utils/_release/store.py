@@ -78,7 +78,8 @@ class ReleaseStore:
         if self._held is None:
             path = os.path.join(self.root, "releases")
             try:
-                descriptor = own_dir(path)
+                descriptor = own_dir(path, "Look at what is in it, then let the folder itself be root's: chown -h root: %s and chmod go-w. What the "
+                                           "application writes to in it has to stay the application's." % path)
             except FileNotFoundError:
                 raise
             except OSError as error:

@@ -28,7 +28,7 @@ def record(root, operation, driver, definitions, owed=False):
         failed = sorted(name for name, status in statuses.items() if status.state == "failed" and status.autostart and name not in running)
         stopped = owed or bool(still and (read_json(_path(root)) or {}).get("stopped"))  # a restore that owes them may owe warm caches too
         noted = {"operation": operation, "running": running, "failed": failed, "owed": running if owed else still, "stopped": stopped,
-                 "known": sorted({definition.name for definition in definitions} | set(statuses)), "there": sorted(statuses)}
+                 "restarting": restarting(root), "known": sorted({definition.name for definition in definitions} | set(statuses)), "there": sorted(statuses)}
         make_own_dir(os.path.dirname(_path(root)), 0o700)
         write_json(_path(root), noted)
     return noted["running"]
@@ -52,6 +52,11 @@ def debts(root):
     return {"operation": noted.get("operation", ""), "services": noted.get("owed", [])}
 
 
+def restarting(root):
+    """Those of the programs that are owed which a restart has stopped, and not what another operation could not start."""
+    return (read_json(_path(root)) or {}).get("restarting", [])
+
+
 def has_stopped(root, operation):
     """Whether what this operation owes is what it has stopped without a journal, and not what an upgrade could not start."""
     return bool((_noted(root, operation) or {}).get("stopped"))
@@ -61,7 +66,7 @@ def owe(root, operation, names):
     """Note that an operation was to start these programs and could not."""
     noted = _noted(root, operation)
     if noted is not None:
-        write_json(_path(root), dict(noted, owed=sorted(names)))
+        write_json(_path(root), dict(noted, owed=sorted(names), restarting=[]))
 
 
 def promise(root, names, known):
@@ -69,7 +74,7 @@ def promise(root, names, known):
     noted = read_json(_path(root)) or {}
     if not noted.get("owed"):  # else it is added to what another one owes
         noted = {"operation": "service_restart", "known": sorted(known)}
-    for key in ("running", "known", "owed"):
+    for key in ("running", "known", "owed", "restarting"):
         noted[key] = sorted({*noted.get(key, ()), *names})
     make_own_dir(os.path.dirname(_path(root)), 0o700)
     write_json(_path(root), noted)
@@ -78,9 +83,9 @@ def promise(root, names, known):
 def settle(root, names):
     """Nobody owes these programs any more: they were started, or somebody has said since what is to be with them."""
     noted = read_json(_path(root)) or {}
-    left = [name for name in noted.get("owed", []) if name not in names]
-    if left != noted.get("owed", []):
-        write_json(_path(root), dict(noted, owed=left))
+    left = {key: [name for name in noted[key] if name not in names] for key in ("owed", "restarting") if key in noted}
+    if any(left[key] != noted[key] for key in left):
+        write_json(_path(root), dict(noted, **left))
 
 
 def to_run(root, operation, definitions, revive=False, resting=None):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -14,9 +15,11 @@ import threading
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.files import read_json, write_json
 from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
 from ansible_collections.slipway.app.plugins.module_utils._operation import action as actions
-from ansible_collections.slipway.app.plugins.modules import patch, release
+from ansible_collections.slipway.app.plugins.module_utils._service import record
+from ansible_collections.slipway.app.plugins.modules import patch, release, service
 from ansible_collections.slipway.app.tests import module_process
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script, until
 
@@ -118,10 +121,27 @@ def test_a_restart_that_was_killed_is_gone_on_with_by_the_next_one(begun, applic
         until(lambda: results == [None])
     assert until(lambda: mailer()[0] == "stopped" and mailer()) == ("stopped", True, ["mailer"])
     os.unlink(os.path.join(application.root, "go"))
+    noted = os.path.join(application.root, "state", "services.json")
+    promised = read_json(noted)
+    write_json(noted, dict(promised, operation="upgrade", restarting=[]))  # what an upgrade could not start is left to it
+    assert run_module("service", dict(options, state="restarted"), check=True)["services"][0]["action"] == "none"
+    write_json(noted, promised)
     assert restart() == ("started", ("running", True, []))
     assert restart() == ("restarted", ("running", True, []))
     run_module("service", dict(options, state="stopped", drain=0))
     assert restart() == ("none", ("stopped", False, []))
+
+
+def test_services_are_restarted_on_a_full_disk(tmp_path, monkeypatch):
+    """Which may be what frees it, where one holds a file that was removed; that it is to come back is noted only where there is room."""
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    record.promise(str(tmp_path), ["web"], ["web"])
+    monkeypatch.setattr(record, "write_json", full)
+    promise = service._promise(str(tmp_path), ["web", "mailer"])
+    promise(["web"])
+    promise(["mailer"])
 
 
 @pytest.mark.one_core

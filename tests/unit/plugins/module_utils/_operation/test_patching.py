@@ -100,3 +100,15 @@ def test_a_patch_to_be_kept_that_no_longer_fits(site):
     assert list(result["failed"]) == ["kept.patch"]
     line = outcome_line("app1", "stage", 1, "maintenance", {"release": "2.0", "patches": dict(result, dropped=["a", "b"])})
     assert "already has 2.0; DROPPED a, b; DROPPED, no longer fits: kept.patch" in line
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
+def test_a_patch_of_before_on_what_is_the_applications_is_in_nobodys_way(site):
+    """Root once patched what the application may write to, and no longer does."""
+    patch(site, "old.patch")
+    os.chown(os.path.join(site.old.path, "app.txt"), 65534, 65534)
+    with pytest.raises(SlipwayError, match="as the application's user") as refused:
+        Patches(site.releases, site.old).revert("old.patch")
+    assert "Revert later patches" not in str(refused.value) and "skip_check_patches=true" in str(refused.value)
+    replay(site, site.new, site.old)
+    assert [one["name"] for one in Patches(site.releases, site.old).list()] == ["old.patch"]

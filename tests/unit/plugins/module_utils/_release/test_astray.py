@@ -101,8 +101,9 @@ def test_releases_that_are_not_roots_alone_are_neither_believed_nor_changed(plac
     (place / "shop" / "current").unlink()  # it is his as well: what is live is what he says
     os.symlink("releases/" + ("7.0-000000000007" if what == "link" else LIVE), place / "shop" / "current")
     before = seen(place / "bank", place / "etc")
-    with pytest.raises(SlipwayError, match="shop/releases is not root's alone"):
+    with pytest.raises(SlipwayError, match="shop/releases is not root's alone") as refused:
         work(str(place / "shop"))
+    assert "chown -h root: " in str(refused.value) and "-R" not in str(refused.value), "what is writable stays the application's"
     assert seen(place / "bank", place / "etc") == before
 
 

@@ -94,3 +94,17 @@ def test_what_an_operation_has_not_started_again_is_owed_until_somebody_says_oth
     assert record.debts(root) == {"operation": "upgrade", "services": ["feed", "web"]}, "it may be refused before it starts anything"
     record.settle(root, ["feed", "web"])
     assert record.debts(root)["services"] == []
+
+
+def test_a_restart_goes_on_with_what_a_restart_has_stopped_and_with_nothing_of_an_upgrade(tmp_path):
+    root = str(tmp_path)
+    record.promise(root, ["web"], ["web", "mailer"])
+    assert record.debts(root) == {"operation": "service_restart", "services": ["web"]}
+    record.record(root, "upgrade", Running(mailer="running"), definitions("web", "mailer"))
+    assert record.restarting(root) == ["web"], "the upgrade may be refused before it starts anything"
+    record.owe(root, "upgrade", ["mailer"])
+    assert record.restarting(root) == []
+    record.promise(root, ["web"], ["web", "mailer"])
+    assert (record.debts(root), record.restarting(root)) == ({"operation": "upgrade", "services": ["mailer", "web"]}, ["web"])
+    record.settle(root, ["web"])
+    assert (record.debts(root)["services"], record.restarting(root)) == (["mailer"], [])
