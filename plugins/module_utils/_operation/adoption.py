@@ -36,8 +36,9 @@ def _refuse_those_of_all(runtime, inventory, environment):
     own = set(inventory).union(*(overlay.get("variables", {}) for overlay in overlays))
     common = _placeholders(runtime) & set(documents["base"].get("variables", {})) - own
     if common:
-        raise SlipwayError("%s in adopt.sql would come to what slipway.yml says for all environments, prod among them as far as it knows,"
-                           " and nobody says it for %s." % (", ".join("{%s}" % name for name in sorted(common)), environment), untouched="Nothing was changed.",
+        raise SlipwayError(
+            "%s in adopt.sql would come to what slipway.yml says for all environments, prod among them as far as it knows, and nobody says it"
+            " for %s." % (", ".join("{%s}" % name for name in sorted(common)), environment), untouched="Nothing was changed.",
             hint="Say it in slipway_variables of the inventory, or under variables in %s, where what is not for prod belongs as well;"
                  " adopt=false does without." % (OVERLAY % environment))
 

@@ -24,7 +24,8 @@ SELECT c.oid::bigint,
         WHERE attrelid = c.oid AND attnum > 0 AND atttypid IN ('varchar'::regtype, 'numeric'::regtype)) AS columns
 FROM pg_class c WHERE c.oid IN (%s)"""
 
-# An index that somebody is building at this moment is not valid either; who may not see which one that is (NULL) is told of none. That of a partitioned table waits for those of its partitions.
+# An index that somebody is building at this moment is not valid either; who may not see which one that is (NULL) is told of none. That of
+# a partitioned table waits for those of its partitions.
 INVALID = """
 SELECT format('%I.%I', n.nspname, c.relname) AS name
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
