@@ -105,7 +105,8 @@ def test_what_was_noted_is_of_its_own_database_alone(postgres, dump):
         assert Place("other").note(session, "other__part") is None
 
 
-@pytest.mark.parametrize("asked", long_but([{"tables": ["sales"]}, {"tables": ["customers", "sales"]}, {"schemas": ["public"]}], {"tables": ["customers", "sales"]}))
+@pytest.mark.parametrize("asked", long_but(
+    [{"tables": ["sales"]}, {"tables": ["customers", "sales"]}, {"schemas": ["public"]}], {"tables": ["customers", "sales"]}))
 def test_only_what_is_asked_for_is_put_in_place(postgres, dump, asked):
     part(postgres, dump, "customers", swap=False)
     with pytest.raises(SlipwayError, match="ready to be put in place is public.customers, and not what is asked for"):

@@ -235,7 +235,8 @@ def test_a_port_at_which_nobody_listens_is_named_once_a_release_is_live(role, ap
             host = role("host", **dict(SHOP, slipway_profile=profile, slipway_root=str(tmp_path), slipway_variables={port: number}))
             site.write_text(host.render("site.conf.j2"))
             task = host.task("Web | Look whether somebody listens where nginx asks", "tasks/web.yml")
-            environment = dict(host.value(task["environment"], __host_site={"dest": str(site)}), PATH=os.environ["PATH"], http_proxy="http://127.0.0.1:%d" % application)
+            environment = dict(host.value(task["environment"], __host_site={"dest": str(site)}), PATH=os.environ["PATH"],
+                               http_proxy="http://127.0.0.1:%d" % application)
             for live in (False, True):
                 if live:
                     (tmp_path / "current").mkdir(exist_ok=True)

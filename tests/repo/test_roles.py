@@ -134,7 +134,8 @@ def test_profiles_say_the_same_of_debugging_to_hosts_and_to_operations(repositor
     assert set(DEBUG_SWITCHES) == set(PROFILES)
 
 
-@pytest.mark.parametrize("values, on", [((*OFF, *map(str.upper, OFF), " no ", 0, False, None), False), (("1", "true", "yes", "dev", 1, True), True)], ids=["off", "on"])
+@pytest.mark.parametrize("values, on", [
+    ((*OFF, *map(str.upper, OFF), " no ", 0, False, None), False), (("1", "true", "yes", "dev", 1, True), True)], ids=["off", "on"])
 def test_a_switch_is_off_to_hosts_by_the_words_by_which_it_is_to_operations(repository, values, on):
     expression = repository.yaml("roles/host/tasks/profile.yml")[-1]["vars"]["__host_debugging"]
     for value in values:
