@@ -146,7 +146,7 @@ SAFE = """
     BEGIN; ALTER TABLE big ALTER n SET STATISTICS 500; ALTER TABLE big VALIDATE CONSTRAINT c; COMMIT
     BEGIN; INSERT INTO small SELECT * FROM big; ALTER TABLE small ADD a int; COMMIT
     ALTER TABLE small ADD a int; INSERT INTO small SELECT * FROM big
-    ALTER TABLE big ADD b int; BEGIN; ALTER TABLE small ADD a int; INSERT INTO big (n) VALUES (1); UPDATE small SET a = 1; UPDATE big SET b = 1; COMMIT
+    ALTER TABLE big ADD b int; BEGIN; ALTER TABLE small ADD a int; INSERT INTO big (n) VALUES (1); UPDATE small SET a=1; UPDATE big SET b=1 WHERE id=5; COMMIT
     BEGIN; ALTER TABLE small ADD a int; SELECT setval(pg_get_serial_sequence('big', 'id'), coalesce(max("id"), 1), max("id") IS NOT null) FROM "big"; COMMIT
     BEGIN; ALTER TABLE small ADD a int; INSERT INTO small SELECT name FROM big WHERE id IN (1, 2); SELECT count(*) FROM pg_class; COMMIT
     BEGIN; ALTER TABLE small ADD a int; WITH one AS (SELECT 1 AS a) INSERT INTO small (a) SELECT a FROM one; SELECT * FROM big LIMIT 5; COMMIT
