@@ -31,15 +31,19 @@ def preflight(site, plan):
 def start(site, plan):
     """Take the lock and open the leader's journal: from here on this operation is the only one.
 
-    fence in the plan, which is no part of what the journal gets, is the highest number that any host has seen.
+    fence in the plan, which is no part of what the journal gets, is the highest number that any host had seen at the preflight.
     """
     plan = dict(plan)
-    seen = max(site.lock.fence(), plan.pop("fence", 0))
-    operation = new_id(plan["kind"], seen + 1)
+    found = plan.pop("fence", 0)
     with without_actions(site.root, "start"):  # the next one sees that it is open
+        seen = max(site.lock.fence(), found)
+        operation = new_id(plan["kind"], seen + 1)
         given = site.lock.acquire(operation, plan["owner"], seen=seen)
         started = Operation(site, operation, given, plan)
         try:
+            if seen > found:  # a controller that was suspended: what is live, and would be gone back to, may be another release
+                raise SlipwayError("Another operation has held the lock since the preflight.", untouched="Nothing was changed.",
+                                   hint="Run the playbook again: it looks anew.")
             started.begin()
         except (SlipwayError, OSError):
             site.lock.release(operation)
