@@ -107,7 +107,9 @@ def test_a_subscription_that_keeps_what_failed_from_being_dropped_keeps_no_opera
     ended.site.restore_point(ended.restore_point).present()
     ended.close("done", "It is live.")
     ended.site.lock.release(name)
-    assert "subscription" in recovered(operation)["decision"]["reason"]
+    told = recovered(operation)
+    assert told["changed"] and "restore point of %s, which is dropped; what may be left" % name in told["decision"]["reason"]
+    assert "subscription" in told["decision"]["reason"] and "changed" not in recovered(operation)
     assert postgres.databases() == {"shop", part.strip('"')}  # it is not in the way of others
     postgres.sql("ALTER DATABASE %s ALLOW_CONNECTIONS true" % part)
     postgres.sql("DROP SUBSCRIPTION s", part.strip('"'))
