@@ -304,6 +304,8 @@ def left_on_shelf(module):
 def main():
     module = AnsibleModule(argument_spec=OPERATION_ARGUMENTS, supports_check_mode=True)
     result = run_steps(take_secrets(module), module.check_mode)
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result, **left_on_shelf(module))

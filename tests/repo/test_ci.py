@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize("name, begun, lives", [
     ("dockerd", "before", True), ("sleep", "before", True), ("sleep", "by the run", True), ("dockerd", "by the run", False)])
 def test_the_engine_it_ends_is_its_own(tmp_path, name, begun, lives):
-    for folder in (".ci", ".cache", "scripts", "bin"):
-        (tmp_path / folder).mkdir()
+    for folder in (".ci", "scripts", "bin", ".cache/a clone/.demo"):  # with a demo that cannot be ended
+        (tmp_path / folder).mkdir(parents=True)
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
     shutil.copy("/bin/sleep", tmp_path / "bin" / name)
     engine = subprocess.Popen([tmp_path / "bin" / name, "60"])
@@ -42,3 +42,17 @@ def test_the_engine_it_ends_is_its_own(tmp_path, name, begun, lives):
     finally:
         engine.kill()
         engine.wait()
+
+
+def test_the_files_of_a_demo_that_cannot_be_ended_stay(tmp_path):
+    """As after a run that was killed: nothing else knows of its processes."""
+    for folder in (".ci", "scripts", "bin", ".cache/a clone/.demo"):
+        (tmp_path / folder).mkdir(parents=True)
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
+    for program, text in (("scripts/with-python", "#!/bin/sh\n"), ("bin/make", '#!/bin/sh\ncase "$*" in *demo-stop) echo It runs.; exit 1; esac\n')):
+        (tmp_path / program).write_text(text, encoding="utf-8")
+        (tmp_path / program).chmod(0o755)
+    done = subprocess.run([tmp_path / ".ci" / "run"], env=dict(os.environ, PATH="%s:%s" % (tmp_path / "bin", os.environ["PATH"])),
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "It runs." in done.stdout, done.stderr
+    assert (tmp_path / ".cache" / "a clone" / ".demo").is_dir()

@@ -209,13 +209,15 @@ def _free(site, operation, plan):
 
 def _remains(site, ended, check):
     """Nobody has to go on or back. What is left in the database of operations that have ended is dropped all the same."""
+    kept = None
     try:
         dropped = forward.drop_restore_points(site, check=check)
     except SlipwayError as error:
-        return _nothing("%s; what may be left of restore points could not be dropped: %s" % (ended, error))
+        dropped, kept = error.facts.get("dropped"), "what may be left of restore points could not be dropped: %s" % error
     if not dropped:
-        return _nothing(ended + "; nothing was left over.")
-    return dict(_nothing("%s; its database still had the restore point of %s, which is dropped." % (ended, " and ".join(dropped))), changed=True)
+        return _nothing("%s; %s" % (ended, kept or "nothing was left over."))
+    gone = "its database still had the restore point of %s, which is dropped" % " and ".join(dropped)
+    return dict(_nothing("%s; %s%s" % (ended, gone, "; " + kept if kept else ".")), changed=True)
 
 
 def _nothing(reason):
