@@ -180,9 +180,11 @@ def off(maintenance, runtime, config, before, module):
     """Unlock the application, then let users in; (the status after, changed)."""
     commands = config["maintenance"]["off"] if before["on"] else []
     _argvs(runtime, commands)
-    if commands and not module.check_mode:
-        _run(runtime, commands, config, "Users are still kept out.")
-    changed = maintenance.off(check=module.check_mode)
+    changed = maintenance.off(check=True)  # where it is refused, the application stays locked as well
+    if not module.check_mode:
+        if commands:
+            _run(runtime, commands, config, "Users are still kept out.")
+        maintenance.off()
     return dict(dict.fromkeys(before), on=False, seconds=before["seconds"], locked=False), changed
 
 
