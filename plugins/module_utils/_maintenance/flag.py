@@ -40,13 +40,18 @@ class Maintenance:
         the bypass. All but "on" are None while it is off.
         """
         facts = read_json(os.path.join(self._link, "status.json"), {})
-        status = dict({fact: facts.get(fact) for fact in _FACTS}, on=os.path.lexists(self._link), seconds=None, overdue=None,
+        status = dict({fact: facts.get(fact) for fact in _FACTS}, on=self.keeps_out, seconds=None, overdue=None,
                       held_by=self._held()["operation"])
         if status["since"]:
             status["lifetime"] = status["lifetime"] or status["expected_seconds"]  # turned on before there was one
             status["seconds"] = round((_now() - _parsed(status["since"])).total_seconds(), 3)
             status["overdue"] = status["seconds"] > status["lifetime"]
         return status
+
+    @property
+    def keeps_out(self):
+        """Whether users are kept out."""
+        return os.path.lexists(self._link)
 
     @property
     def locked(self):
@@ -81,7 +86,7 @@ class Maintenance:
 
         Return the status of what stays on, or None.
         """
-        if not os.path.lexists(self._link):
+        if not self.keeps_out:
             return None
         if not self._held()["kept"]:
             self.off()
@@ -117,7 +122,7 @@ class Maintenance:
 
     def off(self, check=False):
         """Let users in; return whether they were kept out."""
-        if not os.path.lexists(self._link):
+        if not self.keeps_out:
             return False
         make_own_dir(self._folder)
         if not check:
