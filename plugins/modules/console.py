@@ -98,7 +98,7 @@ release:
   type: str
   sample: 1.1.0-3f2a9c0d1e4b
 rc:
-  description: Its exit status. Null when it was not run, and in check mode.
+  description: Its exit status; negative, the signal that ended it, such as V(-15) when it was stopped. Null when it was not run, and in check mode.
   returned: success or failure of the command
   type: int
   sample: 0

@@ -134,6 +134,7 @@ seconds:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.slipway.app.plugins.module_utils._config.fields import MOST
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
 from ansible_collections.slipway.app.plugins.module_utils._core.account import user
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
@@ -180,9 +181,11 @@ def off(maintenance, runtime, config, before, module):
     """Unlock the application, then let users in; (the status after, changed)."""
     commands = config["maintenance"]["off"] if before["on"] else []
     _argvs(runtime, commands)
-    if commands and not module.check_mode:
-        _run(runtime, commands, config, "Users are still kept out.")
-    changed = maintenance.off(check=module.check_mode)
+    changed = maintenance.off(check=True)  # where it is refused, the application stays locked as well
+    if not module.check_mode:
+        if commands:
+            _run(runtime, commands, config, "Users are still kept out.")
+        maintenance.off()
     return dict(dict.fromkeys(before), on=False, seconds=before["seconds"], locked=False), changed
 
 
@@ -210,8 +213,8 @@ def _words(options, settings):
     words = {name: settings[name] if value is None else value for name, value in given.items()}
     words["lifetime"] = words["expected_seconds"] if options["lifetime"] is None else options["lifetime"]
     for name in ("expected_seconds", "lifetime"):
-        if words[name] < 1:
-            raise SlipwayError("%s must be at least 1." % name, untouched="Maintenance is as it was.")
+        if not 1 <= words[name] <= MOST:
+            raise SlipwayError("%s must be at least 1 and at most %d." % (name, MOST), untouched="Maintenance is as it was.")
     return words
 
 
@@ -238,6 +241,10 @@ def main():
         module.exit_json(**result)
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
+    except OSError as error:
+        shown = "The page is up, users are kept out." if Maintenance(module.params["root"]).keeps_out else "Users are not kept out."
+        module.fail_json(msg=str(SlipwayError("A file could not be read or written: %s." % error, untouched=shown,
+                                              hint="Run this again when that is mended.")))
 
 
 if __name__ == "__main__":

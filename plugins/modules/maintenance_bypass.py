@@ -96,6 +96,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.slipway.app.plugins.module_utils._config.fields import MOST
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import Bypass, remove, unread
 
@@ -106,8 +107,8 @@ def run(module):
         changed = remove(options["root"], options["path"], check=module.check_mode)
         return {"changed": changed, "reload": changed or unread(options["root"], options["path"]), "link": None, "until": None,
                 "diff": {"before": {"secret": "some" if changed else "none"}, "after": {"secret": "none"}}}
-    if options["seconds"] < 0:
-        raise SlipwayError("seconds must be at least 0.", untouched="Nothing was changed.")
+    if not 0 <= options["seconds"] <= MOST:
+        raise SlipwayError("seconds must be at least 0 and at most %d." % MOST, untouched="Nothing was changed.")
     bypass = Bypass(options["root"], options["secret"], options["path"])
     changed = bypass.present(check=module.check_mode)
     result = {"changed": changed, "reload": changed or unread(options["root"], options["path"]), "link": None, "until": None,
@@ -134,6 +135,8 @@ def main():
         module.exit_json(**run(module))
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
+    except OSError as error:
+        module.fail_json(msg=str(SlipwayError("The secret cannot be read or written: %s." % error, untouched="Links are as good as before.")))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ options:
       - V(stopped) stops what runs, in the order cron, consumers, websocket, web.
       - V(restarted) restarts what runs, kind by kind in the order web, websocket, consumers, cron, so that users miss web for its own
         restart only. Where one does not come up, those after it go on as they ran. It never starts what does not run, but for what
-        a restart has stopped that was killed before it had started it again.
+        a restart has stopped that was killed before it had started it again. What somebody stops while it ends stays down.
       - V(resumed) is V(started) for what ran when O(operation) was recorded, whatever O(roles) are by now, and for services that are new
         since then. Without O(operation) it is for what the last one has stopped and not resumed, such as a playbook that was killed.
         There is nothing to do where there is none, or where somebody has started, stopped or restarted these services since.
@@ -283,7 +283,7 @@ def run(module, variables):
         with _warm(runtime, caches) as warmed:
             # An operation has noted what it is to start.
             promise = None if operation else _promise(root, {*statuses, *(one.name for one in defined)})
-            perform(state, steps, defined, driver, drain, timeouts["start"], promise)
+            perform(state, steps, defined, statuses, driver, drain, timeouts["start"], promise)
             if state == "resumed" or not operation:
                 record.settle(root, [step.name for step in steps])
     return {

@@ -166,6 +166,8 @@ def main():
         module.exit_json(**run(module))
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
+    except OSError as error:
+        module.fail_json(msg=str(SlipwayError("The services cannot be told: %s." % error)))
 
 
 if __name__ == "__main__":

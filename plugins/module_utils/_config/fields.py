@@ -18,6 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 
 # NUL ends a text, and UTF-8 has no place for half a pair of surrogates; JSON can write both.
 _IMPOSSIBLE = re.compile(r"[\0\ud800-\udfff]")
+MOST = 10 ** 9  # of seconds, and of whatever is counted: a moment that many seconds away has a date
 _WHY = "It has a character in it that no program can be given."
 
 
@@ -117,9 +118,9 @@ class RelativePath(Text):
 
 
 class Number(Field):
-    """A number of at least minimum, whole unless said otherwise; of at most maximum: a moment so many seconds away has a date."""
+    """A number of at least minimum, whole unless said otherwise; of at most maximum."""
 
-    def __init__(self, default=None, minimum=0, maximum=10 ** 9, whole=True, **options):
+    def __init__(self, default=None, minimum=0, maximum=MOST, whole=True, **options):
         super().__init__(default, **options)
         self.minimum = minimum
         self.maximum = maximum

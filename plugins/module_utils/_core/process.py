@@ -63,7 +63,7 @@ def run(argv, cwd=None, env=None, timeout=None, stdin=None, owner=None, dies_wit
         try:
             timed_out = not _hear_out(process, data, stdout, stderr, timeout)
             if timed_out:
-                stop_group(process.pid)
+                stop_group(process.pid, reap=process.poll)
                 _hear_out(process, None, stdout, stderr, GRACE)
         except BaseException:
             stop_group(process.pid, grace=0)
@@ -249,14 +249,18 @@ def _as_guardian(reader, writer):
         os._exit(0)
 
 
-def stop_group(pgid, grace=GRACE):
-    """End a process group: SIGTERM, and SIGKILL for what is left of it after grace seconds."""
+def stop_group(pgid, grace=GRACE, reap=None):
+    """End a process group: SIGTERM, and SIGKILL for what is left of it after grace seconds.
+
+    reap() takes note of the end of a child of ours, which is a part of its group until then. It is the Popen's own: whoever else
+    does so takes its exit status away from it.
+    """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pgid, signal.SIGTERM)
         deadline = time.monotonic() + grace
         while time.monotonic() < deadline:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pgid, os.WNOHANG)
+            if reap:
+                reap()
             os.killpg(pgid, 0)
             time.sleep(0.05)
         os.killpg(pgid, signal.SIGKILL)

@@ -36,10 +36,10 @@ class Drain:
 
     def off(self):
         """Let the balancer's health check through again; return whether it was failed."""
-        try:
-            os.unlink(self.path)
-        except FileNotFoundError:
+        if not os.path.lexists(self.path):
             return False
+        make_own_dir(self._folder)
+        os.unlink(self.path)
         fsync_dir(self._folder)
         return True
 

@@ -40,7 +40,7 @@ class Maintenance:
         the bypass. All but "on" are None while it is off.
         """
         facts = read_json(os.path.join(self._link, "status.json"), {})
-        status = dict({fact: facts.get(fact) for fact in _FACTS}, on=os.path.lexists(self._link), seconds=None, overdue=None,
+        status = dict({fact: facts.get(fact) for fact in _FACTS}, on=self.keeps_out, seconds=None, overdue=None,
                       held_by=self._held()["operation"])
         if status["since"]:
             status["lifetime"] = status["lifetime"] or status["expected_seconds"]  # turned on before there was one
@@ -49,13 +49,18 @@ class Maintenance:
         return status
 
     @property
+    def keeps_out(self):
+        """Whether users are kept out."""
+        return os.path.lexists(self._link)
+
+    @property
     def locked(self):
         """Whether the application's own lock was taken too, since maintenance is on."""
         return os.path.exists(os.path.join(self._link, "locked"))
 
     def note_locked(self):
         """Remember that the application's own lock was taken, until maintenance ends."""
-        atomic_write(os.path.join(self._link, "locked"), b"", 0o644)
+        atomic_write(self._beside_page("locked"), b"", 0o644)
 
     def forget_locked(self):
         """The application's own lock was taken away, while maintenance goes on."""
@@ -71,7 +76,7 @@ class Maintenance:
         kept = before["on"] and self._held()["kept"]
         held = {"operation": operation, "kept": kept}
         if kept:
-            write_json(os.path.join(self._link, "held"), held, 0o644)
+            write_json(self._beside_page("held"), held, 0o644)
             return before
         self.on(message, expected_seconds, by, page_html, held=held)
         return None
@@ -81,7 +86,7 @@ class Maintenance:
 
         Return the status of what stays on, or None.
         """
-        if not os.path.lexists(self._link):
+        if not self.keeps_out:
             return None
         if not self._held()["kept"]:
             self.off()
@@ -103,6 +108,8 @@ class Maintenance:
 
         words = {"message": message, "expected_seconds": expected_seconds, "lifetime": lifetime or expected_seconds}
         before = self.status()
+        if before["on"]:
+            make_own_dir(self._folder)
         since = before["since"] or _stamp(_now())
         page = page_html or pages.html(message, since, expected_seconds)
         same = all(before[name] == value for name, value in words.items()) and before["held_by"] == (held or {}).get("operation")
@@ -115,8 +122,9 @@ class Maintenance:
 
     def off(self, check=False):
         """Let users in; return whether they were kept out."""
-        if not os.path.lexists(self._link):
+        if not self.keeps_out:
             return False
+        make_own_dir(self._folder)
         if not check:
             os.unlink(self._link)
             fsync_dir(self._folder)
@@ -124,8 +132,13 @@ class Maintenance:
 
     def _remove(self, name):
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(self._link, name))
+            os.unlink(self._beside_page(name))
             fsync_dir(self._link)
+
+    def _beside_page(self, name):
+        """The path of a file to write or remove beside the page that is shown: not where a folder of somebody else leads."""
+        make_own_dir(self._folder)
+        return os.path.join(self._link, name)
 
     def _show(self, html, json, facts, held):
         name = "retry-%d-%s" % (facts["expected_seconds"], _now().strftime("%Y%m%dT%H%M%S%f"))

@@ -66,8 +66,8 @@ def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=
     return steps
 
 
-def perform(state, steps, definitions, driver, drain, timeout, promise=None):
-    """Carry out the plan of a state. Fills in seconds and killed of its steps.
+def perform(state, steps, definitions, statuses, driver, drain, timeout, promise=None):
+    """Carry out the plan of a state, made of these statuses. Fills in seconds and killed of its steps.
 
     What ends for good ends first, kind by kind. What is restarted follows kind by kind, too, web first: so users miss web for
     its own restart only, however long a consumer takes to end, and where web does not come up, the rest goes on as it ran.
@@ -107,9 +107,17 @@ def perform(state, steps, definitions, driver, drain, timeout, promise=None):
             if promise:
                 promise(again)
             end(lambda names, seconds: driver.stop(names, seconds, again=True), again)
-            due = []
+            again, due = _not_stopped(again, by_name, statuses, driver.status()), []
         due += again + names("started", kind)
     start(due)
+
+
+def _not_stopped(again, steps, before, now):
+    """Those programs that nobody has stopped for good while they ended: they come back after a reboot if they did before."""
+    for name in again:
+        if before[name].autostart and name in now and not now[name].autostart:
+            steps[name].action, steps[name].reason = "stopped", "somebody has stopped it meanwhile"
+    return [name for name in again if steps[name].action == "restarted"]
 
 
 def _started(definition, status):

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
-from ansible_collections.slipway.app.plugins.module_utils._core.files import make_own_dir, read_json, write_json
+from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, make_own_dir, read_json, write_json
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import service_of
 
 
@@ -29,8 +30,8 @@ def record(root, operation, driver, definitions, owed=False):
         stopped = owed or bool(still and (read_json(_path(root)) or {}).get("stopped"))  # a restore that owes them may owe warm caches too
         noted = {"operation": operation, "running": running, "failed": failed, "owed": running if owed else still, "stopped": stopped,
                  "restarting": restarting(root), "known": sorted({definition.name for definition in definitions} | set(statuses)), "there": sorted(statuses)}
-        make_own_dir(os.path.dirname(_path(root)), 0o700)
-        write_json(_path(root), noted)
+        with _noting(root):
+            write_json(_path(root), noted)
     return noted["running"]
 
 
@@ -64,28 +65,27 @@ def has_stopped(root, operation):
 
 def owe(root, operation, names):
     """Note that an operation was to start these programs and could not."""
-    noted = _noted(root, operation)
-    if noted is not None:
-        write_json(_path(root), dict(noted, owed=sorted(names), restarting=[]))
+    with _noting(root) as noted:
+        if noted.get("operation") == operation:
+            write_json(_path(root), dict(noted, owed=sorted(names), restarting=[]))
 
 
 def promise(root, names, known):
     """Note that these programs, of all that are known, are stopped just to be started again: they are owed until settle()."""
-    noted = read_json(_path(root)) or {}
-    if not noted.get("owed"):  # else it is added to what another one owes
-        noted = {"operation": "service_restart", "known": sorted(known)}
-    for key in ("running", "known", "owed", "restarting"):
-        noted[key] = sorted({*noted.get(key, ()), *names})
-    make_own_dir(os.path.dirname(_path(root)), 0o700)
-    write_json(_path(root), noted)
+    with _noting(root) as noted:
+        if not noted.get("owed"):  # else it is added to what another one owes
+            noted = {"operation": "service_restart", "known": sorted(known)}
+        for key in ("running", "known", "owed", "restarting"):
+            noted[key] = sorted({*noted.get(key, ()), *names})
+        write_json(_path(root), noted)
 
 
 def settle(root, names):
     """Nobody owes these programs any more: they were started, or somebody has said since what is to be with them."""
-    noted = read_json(_path(root)) or {}
-    left = {key: [name for name in noted[key] if name not in names] for key in ("owed", "restarting") if key in noted}
-    if any(left[key] != noted[key] for key in left):
-        write_json(_path(root), dict(noted, **left))
+    if not set(names) & {*debts(root)["services"], *restarting(root)}:
+        return
+    with _noting(root) as noted:
+        write_json(_path(root), dict(noted, **{key: [name for name in noted.get(key, ()) if name not in names] for key in ("owed", "restarting")}))
 
 
 def to_run(root, operation, definitions, revive=False, resting=None):
@@ -109,6 +109,14 @@ def to_run(root, operation, definitions, revive=False, resting=None):
         return service_of(name) in services_that_ran or (bool(running) and service_of(name) not in at_rest)
 
     return [definition for definition in definitions if wanted(definition.name)]
+
+
+@contextlib.contextmanager
+def _noting(root):
+    """What is noted, for a block that notes something else; people may be at work beside each other, one who restarts and one who stops."""
+    make_own_dir(os.path.dirname(_path(root)), 0o700)
+    with exclusive(os.path.join(os.path.dirname(_path(root)), ".services")):
+        yield read_json(_path(root)) or {}
 
 
 def _noted(root, operation):

@@ -14,7 +14,7 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.account import account
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import make_own_dir
+from ansible_collections.slipway.app.plugins.module_utils._core.files import make_own_dir, read_within
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, start_ticks, tail
 from ansible_collections.slipway.app.plugins.module_utils._service.base import Driver, Status, StopReport
 from ansible_collections.slipway.app.plugins.module_utils._service.supervisor_client import (
@@ -25,6 +25,7 @@ from ansible_collections.slipway.app.plugins.module_utils._service.supervisor_fi
 _BACKOFF = 30
 _STATES = {0: "stopped", 10: "starting", 20: "running", _BACKOFF: "starting", 40: "stopping", 100: "starting",
            200: "failed", 1000: "failed"}
+_LARGEST_LOG = 1 << 28  # bytes; it is rotated long before
 _POLL = 0.05  # every question also makes supervisord look after its children at once
 _ATTEMPTS = 3  # a program that ended that often before it stayed up has failed
 _UNKILLABLE = 15  # seconds beyond its stop_timeout; supervisord itself has tried to kill it by then
@@ -55,8 +56,8 @@ class Supervisor(Driver):
         return "files = %s/*.conf" % re.sub(r"\s", "?", self._conf_dir)
 
     def status(self):
-        known = self._known()
-        return {name: self._status(name, known.get(name)) for name in sorted(set(known) | set(self._files.names()))}
+        known, apart = self._known(), self._apart()
+        return {name: self._status(name, known.get(name), apart) for name in sorted(set(known) | set(self._files.names()))}
 
     def start(self, definitions, timeout, healthy=None):
         self.check(definitions)
@@ -145,12 +146,15 @@ class Supervisor(Driver):
         return {info["group"][len(prefix):]: info for info in self._client.call("getAllProcessInfo")
                 if info["group"].startswith(prefix)}
 
-    def _status(self, name, info):
+    def _status(self, name, info, apart):
         facts = self._files.read(name)
         state = _STATES[info["state"]] if info else "stopped"
         runs = state in ("running", "starting", "stopping")
+        definition = facts.get("definition", "")
+        if apart and facts.get("stdout_logfile") != self._files.prints_to(self._files.log(name, apart)):
+            definition = ""  # from before logs were kept apart: the next start moves it
         return Status(name=name, kind=facts.get("kind", ""), state=state, pid=info["pid"] or None if runs else None,
-                      since=float(info["start"]) if runs else None, definition=facts.get("definition", ""),
+                      since=float(info["start"]) if runs else None, definition=definition,
                       autostart=facts.get("autostart") == "true")
 
     def _process(self, name):
@@ -158,17 +162,24 @@ class Supervisor(Driver):
         return "%s:%s" % (program, program)
 
     def _write(self, definitions, autostart):
-        make_own_dir(os.path.join(self.root, "logs"), 0o700)
-        owner = self._owner() if definitions else None
+        if not definitions:
+            return
+        owner = account(os.stat(self.root).st_uid, self.root) if self._serves_another() else None
         for definition in definitions:
-            self._files.write(definition, autostart, owner)
+            log = self._log(definition.name)
+            make_own_dir(os.path.dirname(log), 0o700)
+            self._files.write(definition, autostart, owner, log)
 
-    def _owner(self):
-        """Whom programs run as where supervisord runs as root: the owner of the application's folder."""
-        pid, uid = self._client.call("getPID"), os.stat(self.root).st_uid
-        if uid == 0 or os.stat("/proc/%d" % pid).st_uid != 0:
-            return None
-        return account(uid, self.root)
+    def _serves_another(self):
+        """Whether supervisord runs as root and the application is somebody else's: programs run as the owner of its folder then."""
+        return os.stat(self.root).st_uid != 0 and os.stat("/proc/%d" % self._client.call("getPID")).st_uid == 0
+
+    def _apart(self):
+        """Whether logs are kept apart. A user who may write what supervisord runs as root could not be kept from anything by that."""
+        return os.geteuid() == 0 and self._serves_another()
+
+    def _log(self, name):
+        return self._files.log(name, self._apart())
 
     def _load(self, names):
         """Let supervisord take over the files of programs that do not run."""
@@ -221,17 +232,16 @@ class Supervisor(Driver):
 
     def _log_size(self, name):
         with contextlib.suppress(OSError):
-            return os.path.getsize(self._files.log(name))
+            return os.path.getsize(self._log(name))
         return 0
 
     def _end_of_log(self, definition, since):
         """What the program printed since then, its last lines, or a sentence that it printed nothing."""
-        path = self._files.log(definition.name)
+        path = self._log(definition.name)
         text = ""
-        with contextlib.suppress(OSError), open(path, "rb") as stream:
-            if os.path.getsize(path) >= since:  # otherwise it was rotated meanwhile
-                stream.seek(since)
-            text = tail(stream.read().decode("utf-8", "replace"), 20)
+        with contextlib.suppress(OSError):
+            log = read_within(*os.path.split(path), _LARGEST_LOG)
+            text = tail(log[since if len(log) >= since else 0:].decode("utf-8", "replace"), 20)  # else it was rotated meanwhile
         if not text:
             return "It printed nothing (%s)." % path
         return "The end of %s:\n%s" % (path, redact(text, definition.secrets))

@@ -23,6 +23,10 @@ import shlex
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write
 
+# Of programs that supervisord, as root, runs as somebody else: it opens a log anew for each start, and whoever owns the folder of
+# the application can put a link in the place of any folder in it.
+LOGS = "/var/log/slipway"
+
 CONF = """\
 ; Written by slipway.app for {root}: changes made here are overwritten.
 ; kind={kind}
@@ -63,8 +67,13 @@ class ProgramFiles:
         """supervisord's name of a program."""
         return self.prefix + name
 
-    def log(self, name):
-        return os.path.join(self.root, "logs", name + ".log")
+    def log(self, name, apart):
+        """Where a program prints to; apart: not in the folder of the application."""
+        return os.path.join(LOGS, self.program(name) + ".log") if apart else os.path.join(self.root, "logs", name + ".log")
+
+    def prints_to(self, path):
+        """How the .conf of a program that prints to a path says so; supervisord replaces twice in this one."""
+        return _escaped(_escaped(path))
 
     def names(self):
         """The names of the programs there are files for."""
@@ -80,8 +89,8 @@ class ProgramFiles:
         except FileNotFoundError:
             return {}
 
-    def write(self, definition, autostart, owner):
-        """Write a program's files; owner is the Account it has to run as, None for supervisord's."""
+    def write(self, definition, autostart, owner, log):
+        """Write a program's files; owner is the Account it has to run as, None for supervisord's; log the path of its log()."""
         launcher = self._path(definition.name, ".sh")
         conf = CONF.format(
             root=_possible(self.root), kind=_possible(definition.kind), definition=definition.digest,
@@ -89,7 +98,7 @@ class ProgramFiles:
             command="/usr/bin/env -i /bin/sh " + _escaped(shlex.quote(launcher)),
             user="user=%s\n" % owner.name if owner else "", autostart=_boolean(autostart),
             stop_signal=_escaped(definition.stop_signal), stop_wait=definition.stop_timeout + 5,
-            log=_escaped(_escaped(self.log(definition.name))))  # supervisord replaces twice in this one
+            log=self.prints_to(log))
         if not os.path.isdir(self.folder):
             raise SlipwayError("There is no folder %s for the programs of supervisord." % self.folder,
                                hint="Say with supervisor_conf_dir which folder supervisord includes.")

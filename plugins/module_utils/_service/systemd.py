@@ -24,6 +24,7 @@ _POLL = 0.1
 _RECENT = 600  # seconds of a program's log that are its last words
 _UP = 1.0  # seconds after which a program counts as one that stays up
 _ATTEMPTS = 3  # a program that was restarted that often before it stayed up has failed
+_LATE = 5  # seconds for a scheduled job to end once it is asked to, which it is when its time is over
 _UNKILLABLE = 15  # seconds beyond its stop_timeout; systemd itself has tried to kill it by then
 _TIMEOUT = 60  # seconds for systemctl, which is never asked to wait for a program
 
@@ -76,7 +77,7 @@ class Systemd(Driver):
             self._files.set_autostart(facts, False)
         begun, shown = time.monotonic(), self._show(known.values())
         timers = [unit for unit, facts in shown.items() if unit.endswith(".timer") and not _ended(facts)]
-        if timers:  # no job begins any more; one that runs ends by itself
+        if timers:  # no job begins any more; one that runs is let end by itself
             self._systemctl("stop", *timers)
             shown = self._show(known.values())
         running = {name: facts for name, facts in known.items() if not _ended(shown[_unit(facts)])}
@@ -174,11 +175,14 @@ class Systemd(Driver):
             time.sleep(max(_POLL, min(*left, timeout - now)))
 
     def _wait_until_ended(self, running, begun, deadline, shown):
-        """({name: StopReport} of programs that are ending, how all look then); each is killed when its time is over."""
+        """({name: StopReport} of programs that are ending, how all look then); each is killed when its time is over.
+
+        A scheduled job is asked to end then, and killed a little later: it counts as killed either way, in the middle of its work.
+        """
         killed, reports = set(), {}
         while len(reports) < len(running):
             shown, seconds = dict(shown, **self._show(running.values())), time.monotonic() - begun
-            late = []
+            late, asked = [], []
             for name, facts in running.items():
                 own = float(facts["StopTimeout"])
                 unit = shown[_unit(facts)]
@@ -189,10 +193,14 @@ class Systemd(Driver):
                 elif seconds >= own + _UNKILLABLE:
                     raise SlipwayError("The service %s (process %s) does not end even when killed." % (name, unit["MainPID"]),
                                        hint="The kernel holds it: look at its storage. A restart of the host helps.")
-                elif seconds >= (own if deadline is None else min(own, deadline)):
+                elif seconds >= _limit(facts, deadline) + (_LATE if facts["Schedule"] else 0):
                     late.append(name)
+                elif seconds >= _limit(facts, deadline) and name not in killed:
+                    asked.append(name)
+            killed.update(late + asked)
+            if asked:
+                self._systemctl("stop", "--no-block", *[_unit(running[name]) for name in asked])
             if late:
-                killed.update(late)
                 # One of them may have ended by now: then there is nothing to kill.
                 self._systemctl("kill", "--signal=SIGKILL", *[_unit(running[name]) for name in late], may_fail=True)
             if len(reports) < len(running):
@@ -239,6 +247,12 @@ def _unit(facts):
 def _started(facts):
     """The unit that is started and stopped: the program, or the timer that runs it."""
     return facts["unit"] + (".timer" if facts["Schedule"] else ".service")
+
+
+def _limit(facts, deadline):
+    """For how many seconds a program may go on when it is to end."""
+    own = float(facts["StopTimeout"])
+    return own if deadline is None else min(own, deadline)
 
 
 def _ended(shown):

@@ -156,3 +156,21 @@ def test_a_command_ends_with_its_module(begun, application):
         until(lambda: results == [None])
     with actions.without_actions(application.root, "stage"):
         assert os.path.getsize(register) == 0
+
+
+@pytest.mark.one_core
+def test_what_is_stopped_while_a_restart_drains_stays_down(begun, application, supervisord, run_module):
+    """Who has stopped a restart on the controller, where the host goes on with it, would find running what he was told is stopped."""
+    options = {"root": application.root, "driver": "supervisor", "supervisor_socket": supervisord.socket,
+               "supervisor_conf_dir": supervisord.conf_dir, "roles": ["consumer"]}
+
+    def mailer():
+        return {name: run_module("service_info", options)["services"][0][name] for name in ("state", "autostart")}
+
+    with begun("service", state="restarted") as results:
+        until(lambda: mailer()["state"] == "stopping")
+        stopped = run_module("service", dict(options, state="stopped", drain=0))
+        assert stopped["services"][0]["action"] == "stopped"
+    assert not results[0].get("failed"), results
+    assert [(one["action"], one["reason"]) for one in results[0]["services"]] == [("stopped", "somebody has stopped it meanwhile")]
+    assert mailer() == {"state": "stopped", "autostart": False}

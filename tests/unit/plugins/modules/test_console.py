@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 import pytest
@@ -58,6 +59,7 @@ def test_a_command_that_takes_too_long_is_stopped(console):
     begun = time.monotonic()
     result = console("-c 'echo begun; sleep 600'", timeout=1)
     assert result["failed"] and "did not end within 1 seconds and was stopped. It printed:\nbegun" in result["msg"]
+    assert result["rc"] == -signal.SIGTERM
     assert time.monotonic() - begun < 60
 
 

@@ -61,7 +61,35 @@ def test_a_page_that_is_missing_keeps_nobody_from_turning_users_away(run_module,
     (warning,) = result["warnings"]
     assert "Users see the collection's own page." in str(warning) and "down.html cannot be read" in str(warning)
     assert info(run_module, application.root)["on"]
-    assert "at least 1" in run_module("maintenance", {"root": application.root, "expected_seconds": 0})["msg"]
+    for option, seconds in (("expected_seconds", 0), ("lifetime", 10 ** 10)):  # a moment that far away has no date
+        result = run_module("maintenance", {"root": application.root, option: seconds})
+        assert "%s must be at least 1 and at most 1000000000. Maintenance is as it was." % option in result["msg"]
+
+
+@pytest.mark.one_core
+@pytest.mark.parametrize("module, file, options, said", [
+    ("maintenance", "maintenance/pages", {}, "Users are not kept out. "),
+    ("maintenance", "maintenance/on", {}, "The page is up, users are kept out. "),
+    ("maintenance_info", "maintenance/on/status.json", {}, ""),
+    ("maintenance_bypass", "bypass", {"secret": "0123456789" * 3}, "Links are as good as before."),
+    ("service_info", "state/services.json", {"roles": ["app"], "driver": "supervisor"}, "The services cannot be told: "),
+], ids=["off", "on", "info", "bypass", "services"])
+def test_a_file_that_cannot_be_read_or_written_is_named(run_module, application, supervisord, module, file, options, said):
+    application.release({}, maintenance={"on": ["true"]})
+    path = os.path.join(application.root, file)
+    if file.endswith("pages"):
+        os.makedirs(os.path.dirname(path))
+        with open(path, "wb"):
+            pass
+    else:
+        os.makedirs(os.path.join(path, "folder"))
+    options = dict(options, root=application.root)
+    if module == "maintenance_bypass":
+        options["path"] = path
+    if module == "service_info":
+        options.update(supervisor_socket=supervisord.socket, supervisor_conf_dir=supervisord.conf_dir)
+    result = run_module(module, options)
+    assert result["failed"] and said in result["msg"] and path in result["msg"] and "Traceback" not in str(result)
 
 
 LOCK = {"on": [["sh", "-c", "echo on $(test -e ../../maintenance/on && echo kept-out) >> ../../said; test ! -e ../../broken"]],

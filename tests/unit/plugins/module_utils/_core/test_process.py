@@ -29,6 +29,12 @@ def test_run_ends_the_whole_group_on_timeout(tmp_path):
     assert start_ticks(int(pid_file.read_text())) is None
 
 
+@pytest.mark.parametrize("script, rc", [("exec sleep 60", -signal.SIGTERM), ("trap 'exit 3' TERM; sleep 60 & wait", 3)])
+def test_run_tells_how_a_program_that_was_stopped_has_ended(script, rc):
+    """Never 0 by mistake: who says what a status means would take it for one that was done."""
+    assert run(["sh", "-c", script], timeout=0.5).rc == rc
+
+
 @pytest.fixture(params=["", "setsid "], ids=["of its group", "of a session of its own"])
 def daemon(request, tmp_path):
     """(the beginning of a script that starts a daemon that keeps its output, the daemon's pid when it is asked for)."""

@@ -144,3 +144,23 @@ def test_error_pages_are_copied_for_the_web_server_to_read(tmp_path):
         pages.put_error_pages(release, {"403": "pages/own.html"})
     path, = (tmp_path / "release" / ".slipway" / "errors").iterdir()
     assert (path.name, path.read_text(), path.stat().st_mode & 0o777) == ("403.html", "own", 0o644)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
+@pytest.mark.parametrize("work", [
+    lambda maintenance: maintenance.off(), lambda maintenance: maintenance.release(), lambda maintenance: maintenance.note_locked(),
+    lambda maintenance: maintenance.forget_locked(), lambda maintenance: maintenance.hold("two", "Upgrade", 60, "bob"),
+    lambda maintenance: maintenance.on("Moving", 60, "ann"), lambda maintenance: maintenance.off(check=True),
+], ids=["off", "release", "note_locked", "forget_locked", "hold", "on", "check"])
+def test_root_changes_nothing_where_a_folder_that_the_applications_user_put_there_leads(tmp_path, work):
+    maintenance = Maintenance(str(tmp_path / "shop"))
+    maintenance.on("Moving", 60, "ann")
+    (tmp_path / "shop" / "maintenance").rename(tmp_path / "etc")
+    (tmp_path / "etc" / "on" / "locked").touch()
+    (tmp_path / "shop" / "maintenance").mkdir()
+    (tmp_path / "shop" / "maintenance" / "on").symlink_to(tmp_path / "etc" / "on")
+    os.chown(tmp_path / "shop" / "maintenance", 65534, 65534)
+    before = sorted(os.walk(tmp_path))
+    with pytest.raises(SlipwayError, match="maintenance is not root's alone.*chown"):
+        work(maintenance)
+    assert sorted(os.walk(tmp_path)) == before

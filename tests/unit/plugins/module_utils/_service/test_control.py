@@ -117,10 +117,14 @@ TWO = [definition("mailer@1"), definition("mailer@2")]
 
 
 class Recorder:
-    """A driver that does nothing and tells what it was asked for; what is in broken does not come up."""
+    """A driver that does nothing and tells what it was asked for; what is in broken does not come up, what is in disabled
+    has been stopped by somebody else by the time it has ended, or does not come back after a reboot."""
 
-    def __init__(self, broken=()):
-        self.calls, self._broken = [], broken
+    def __init__(self, broken=(), disabled=()):
+        self.calls, self._broken, self._disabled = [], broken, disabled
+
+    def status(self):
+        return {name: status(name, autostart=name not in self._disabled) for name in ("web", "websocket", "mailer@1", "mailer@2")}
 
     def stop(self, names, deadline=None, again=False):
         self.calls.append("stop %s%s" % (" ".join(names), " again" if again else ""))
@@ -146,8 +150,9 @@ class Recorder:
 
 def performed(state, definitions, statuses, driver=None, **options):
     driver = driver or Recorder()
-    steps = plan(state, definitions, {one.name: one for one in statuses}, **options)
-    perform(state, steps, definitions, driver, 9, 10)
+    statuses = {one.name: one for one in statuses}
+    steps = plan(state, definitions, statuses, **options)
+    perform(state, steps, definitions, statuses, driver, 9, 10)
     return driver.calls, {step.name: (step.seconds, step.killed) for step in steps}
 
 
@@ -182,3 +187,14 @@ def test_where_web_does_not_come_up_the_rest_goes_on_as_it_ran():
     with pytest.raises(SlipwayError, match="web does not stay up"):
         performed("restarted", ALL, RUNNING, driver)
     assert driver.calls == ["stop web again", "start web"]
+
+
+def test_what_somebody_has_stopped_while_a_restart_drained_is_not_started_again():
+    now = [status("mailer@1"), status("mailer@2"), status("web", kind="web", autostart=False)]
+    driver = Recorder(disabled=["mailer@2", "web"])
+    statuses = {one.name: one for one in now}
+    steps = plan("restarted", ALL, statuses)
+    perform("restarted", steps, ALL, statuses, driver, 9, 10)
+    assert driver.calls == ["stop web again", "start web", "stop mailer@1 mailer@2 again", "start mailer@1"]
+    stopped = {step.name: step for step in steps}["mailer@2"]
+    assert (stopped.action, stopped.after, stopped.seconds, stopped.reason) == ("stopped", "stopped", 9, "somebody has stopped it meanwhile")

@@ -3,6 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
+import threading
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.base import Status
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
@@ -108,3 +114,37 @@ def test_a_restart_goes_on_with_what_a_restart_has_stopped_and_with_nothing_of_a
     assert (record.debts(root), record.restarting(root)) == ({"operation": "upgrade", "services": ["mailer", "web"]}, ["web"])
     record.settle(root, ["web"])
     assert (record.debts(root)["services"], record.restarting(root)) == (["mailer"], [])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
+@pytest.mark.parametrize("work", [lambda root: record.owe(root, "one", []), lambda root: record.settle(root, ["web"])], ids=["owe", "settle"])
+def test_root_writes_nothing_where_a_folder_that_the_applications_user_put_there_leads(tmp_path, work):
+    root = str(tmp_path)
+    record.record(root, "one", Running(web="running"), definitions("web"), owed=True)
+    before = (tmp_path / "state" / "services.json").read_text()
+    os.chown(tmp_path / "state", 65534, 65534)
+    with pytest.raises(SlipwayError, match="state is not root's alone"):
+        work(root)
+    assert (tmp_path / "state" / "services.json").read_text() == before
+
+
+def test_what_one_person_notes_is_not_lost_to_another(tmp_path, monkeypatch):
+    """A restart and a stop may be at work beside each other."""
+    root = str(tmp_path)
+    record.promise(root, ["web", "mailer"], ["web", "mailer"])
+    write = record.write_json
+    others = [threading.Thread(target=record.promise, args=(root, ["feed"], ["feed"]))]
+
+    def slowly(path, noted):
+        if others:
+            other = others.pop()
+            other.start()
+            other.join(0.3)
+            joined.append(other)
+        write(path, noted)
+
+    joined = []
+    monkeypatch.setattr(record, "write_json", slowly)
+    record.settle(root, ["web"])
+    joined.pop().join()
+    assert record.debts(root)["services"] == ["feed", "mailer"]

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
+from ansible_collections.slipway.app.plugins.module_utils._service import supervisor_files
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
 from ansible_collections.slipway.app.plugins.module_utils._service.driver import open_driver
 from ansible_collections.slipway.app.plugins.module_utils._service.supervisor_files import ProgramFiles
@@ -235,15 +236,67 @@ def test_paths_that_supervisord_cannot_take_are_refused(supervisord, define, tmp
 def test_no_text_of_a_service_adds_a_line_to_its_conf(define, tmp_path, text):
     service = Definition(**dict(vars(define("web")), **{text: "TERM\nuser=root"}))
     with pytest.raises(SlipwayError, match="supervisord cannot work with 'TERM"):
-        ProgramFiles("/srv/shop", str(tmp_path)).write(service, True, None)
+        ProgramFiles("/srv/shop", str(tmp_path)).write(service, True, None, "/srv/shop/logs/web.log")
     assert not [name for name in os.listdir(str(tmp_path)) if name.endswith(".conf")]
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can run programs as somebody else")
-def test_programs_run_as_the_owner_of_the_application(driver, define, application):
+@pytest.fixture
+def anothers(driver, application, tmp_path, monkeypatch):
+    """The account whose folder the application is, which supervisord runs as root for."""
     nobody = pwd.getpwnam("nobody")
     os.chown(application.root, nobody.pw_uid, nobody.pw_gid)
+    monkeypatch.setattr(supervisor_files, "LOGS", str(tmp_path / "log"), raising=False)
+    return nobody
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can run programs as somebody else")
+def test_programs_run_as_the_owner_of_the_application(driver, define, anothers):
     service = define("web")
     service = Definition(**dict(vars(service), cwd="/"))
     driver.start([service], 10)
-    assert os.stat("/proc/%d" % driver.status()["web"].pid).st_uid == nobody.pw_uid
+    assert os.stat("/proc/%d" % driver.status()["web"].pid).st_uid == anothers.pw_uid
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be led astray")
+def test_what_a_program_prints_goes_where_its_user_leads_nobody(driver, define, application, anothers, tmp_path):
+    """supervisord opens the log anew for each start, as root."""
+    service = Definition(**dict(vars(define("web", "echo printed; exec sleep 600")), cwd="/"))
+    driver.start([service], 10)
+    logs = os.path.join(application.root, "logs")
+    if os.path.exists(logs):
+        os.rename(logs, logs + ".old")
+    os.mkdir(logs)
+    os.symlink(tmp_path / "astray", os.path.join(logs, "web.log"))
+    os.chown(logs, anothers.pw_uid, anothers.pw_gid)
+    first = driver.status()["web"].pid
+    os.kill(first, signal.SIGKILL)
+    until(lambda: driver.status()["web"].pid not in (None, first))
+    assert not (tmp_path / "astray").exists()
+    assert "\nprinted" in driver.last_words(service)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can run programs as somebody else")
+def test_a_program_that_prints_to_the_folder_of_the_application_is_out_of_date(driver, define, application, anothers):
+    service = Definition(**dict(vars(define("web")), cwd="/"))
+    os.chown(application.root, 0, 0)
+    driver.start([service], 10)
+    first = driver.status()["web"]
+    os.chown(application.root, anothers.pw_uid, anothers.pw_gid)
+    assert first.definition == service.digest != driver.status()["web"].definition
+    driver.start([service], 10)
+    second = driver.status()["web"]
+    assert second.definition == service.digest and second.pid != first.pid
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_the_end_of_a_log_is_that_of_a_plain_file(driver, define, application, tmp_path, kind):
+    (tmp_path / "shadow").write_text("root:hash\n")
+    log = os.path.join(application.root, "logs", "web.log")
+    os.mkdir(os.path.dirname(log))
+    if kind == "link":
+        os.symlink(tmp_path / "shadow", log)
+    else:
+        os.mkfifo(log)
+        signal.alarm(10)
+    assert driver.last_words(define("web")) == "It printed nothing (%s)." % log
+    signal.alarm(0)

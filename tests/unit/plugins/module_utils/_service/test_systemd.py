@@ -1,0 +1,49 @@
+# Copyright (c) 2026, Slipway contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What systemctl is asked, where it matters when; the driver against a real systemd is tested in tests/hosts."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ansible_collections.slipway.app.plugins.module_utils._service import systemd
+from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
+from ansible_collections.slipway.app.plugins.module_utils._service.systemd_units import UnitFiles
+
+# A manager of units that are active while there is a file of their name; one that is stopped goes away unless it is stubborn.
+SYSTEMCTL = """#!/bin/sh
+cd "$UNITS" || exit
+verb=$2
+shift 2
+test "$verb" = show || echo "$verb" "$@" >> said
+for unit; do
+  case "$verb $unit" in
+    *" --"*) ;;
+    show*) state=inactive; test -e "$unit" && state=active; printf 'Id=%s\\nLoadState=loaded\\nActiveState=%s\\n\\n' "$unit" $state ;;
+    stop*) test -e stubborn && test "$unit" = shop-cron.service || rm -f "$unit" ;;
+    kill*) rm -f "$unit" ;;
+  esac
+done
+"""
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_a_scheduled_job_that_does_not_end_in_time_is_asked_to_before_it_is_killed(tmp_path, monkeypatch, stubborn):
+    (tmp_path / "systemctl").write_text(SYSTEMCTL)
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", "%s:%s" % (tmp_path, os.environ["PATH"]))
+    monkeypatch.setenv("UNITS", str(tmp_path))
+    monkeypatch.setattr(systemd, "_LATE", 0.5, raising=False)
+    driver = systemd.Systemd("/srv/shop")
+    driver._files = UnitFiles("/srv/shop", str(tmp_path / "system"), str(tmp_path / "environments"))
+    (tmp_path / "system").mkdir()
+    driver._files.write(Definition("cron", "cron", ["/bin/true"], "/", {}, "TERM", 30, schedule="hourly"), None)
+    for name in ("shop-cron.service", "shop-cron.timer", *["stubborn"] * stubborn):
+        (tmp_path / name).touch()
+    report = driver.stop(["cron"], 0.3)["cron"]
+    assert report.killed and report.seconds >= (0.8 if stubborn else 0.3)
+    asked = ["stop shop-cron.timer", "stop --no-block shop-cron.service"]
+    assert (tmp_path / "said").read_text().splitlines() == asked + ["kill --signal=SIGKILL shop-cron.service"] * stubborn
