@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,3 +66,13 @@ def test_what_is_not_removed_is_named_and_fails(tmp_path, monkeypatch, capsys, r
     assert stop.main() == 1
     assert capsys.readouterr().out.splitlines() == [
         said.format(tmp_path / "one"), "Not removed: %s. When nothing uses it any more, run make demo-stop again." % (tmp_path / "one")]
+
+
+def test_the_readme_shows_the_claims_that_the_demo_checks():
+    """All of them, and no other, each as often; but for what is claimed only where it is not so."""
+    code = (DEMO / "run.py").read_text(encoding="utf-8")
+    # What claims() says after each of the three acts stands there once.
+    texts = re.findall(r'\bclaim\(\s*"([^"]*)"', code) + re.findall(r'^        claim\("([^"]*)"', code, re.MULTILINE) * 2
+    texts.remove("customers at %s saw maintenance")
+    shown = re.findall(r"^  ✓ (.*)$", (DEMO.parent / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(re.sub(r"[\d.]*\d", "#", line) for line in shown) == sorted(re.sub(r"%[ds]|[\d.]*\d", "#", text) for text in texts)
