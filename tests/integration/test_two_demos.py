@@ -54,16 +54,14 @@ def shops(clone):
 
 def processes(paths):
     """What runs with one of these paths in its arguments or its environment."""
+    def said(folder):
+        try:
+            return (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+        except OSError:  # it has ended
+            return b""
+
     texts = [path.encode() for path in paths]
-    found = []
-    for path in Path("/proc").glob("[0-9]*/*"):
-        if path.name in ("cmdline", "environ"):
-            try:
-                read = path.read_bytes()
-            except OSError:
-                continue
-            found += [path.parent.name for text in texts if text in read]
-    return found
+    return [folder.name for folder in Path("/proc").glob("[0-9]*") if any(text in said(folder) for text in texts)]
 
 
 @pytest.mark.long
