@@ -99,6 +99,7 @@ class Lab:
     # The whole
 
     def __enter__(self):
+        lab_engine.ready()  # without it nobody knows what is there
         try:
             return self.anew()
         except BaseException:
@@ -110,7 +111,6 @@ class Lab:
 
     def anew(self):
         """Bring all hosts up; nothing of an earlier lab of this name is kept."""
-        lab_engine.ready()  # without it nobody knows what is there
         self.down()
         return self.up()
 
@@ -407,6 +407,7 @@ def main(arguments):
     options = parser.parse_args(arguments)
     lab = Lab(options.name, options.apps, options.consumers)
     begun = time.monotonic()
+    lab_engine.refuse_elsewhere()
     try:
         with workspace.only_one(lab.name + "-lab"):  # a second one would take the hosts that are there so far for a lab that is broken
             lab.up() if options.what == "up" else lab.down()

@@ -43,13 +43,25 @@ def ready():
 
 def engine():
     """An engine that answers: the one there is, else Debian's, installed and started here."""
+    refuse_elsewhere()
     _watch()
     if not _answers():
         with _alone("engine"):
             _bring()
     unsuited = _unsuited()
     if unsuited:
-        workspace.fail("the lab needs a Docker engine that root runs on this machine, for it reaches hosts by their addresses; this is " + unsuited)
+        _refuse(unsuited)
+
+
+def refuse_elsewhere():
+    """End the program where docker, by its variables or its context, asks an engine of another machine: nothing is made or removed there."""
+    endpoint = docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}", check=False).stdout.strip() if shutil.which("docker") else ""
+    if "://" in endpoint and not endpoint.startswith("unix://"):
+        _refuse("the one at %s. DOCKER_HOST=unix:///var/run/docker.sock names that of this machine" % endpoint)
+
+
+def _refuse(what):
+    workspace.fail("the lab needs a Docker engine that root runs on this machine, for it reaches hosts by their addresses; this is " + what)
 
 
 def _bring():

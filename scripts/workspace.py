@@ -79,32 +79,46 @@ def stamp(path):
 
 def install(*names, venv=VENV, python=sys.executable):
     """Bring the named requirements into a virtual environment; at once when nothing changed. Returns its Python."""
-    ours = venv / "bin" / "python"
+    ours, stamps = venv / "bin" / "python", venv / ".stamps"
+    unfinished = CACHE / (venv.name + ".unfinished")
     with only_one():
         link_tree()
     with only_one(venv.name):
-        unfinished = CACHE / (venv.name + ".unfinished")  # there is no telling by looks what was interrupted
-        if unfinished.exists() or not in_place(venv) or not runs(ours, "pip"):
-            unfinished.touch()
-            print("slipway: making %s" % os.path.relpath(venv, ROOT), flush=True)
-            subprocess.run([python, "-m", "venv", "--clear", venv.resolve()], check=True)
         wanted = {name: stamp(requirements(name)) for name in names}
-        stamps = venv / ".stamps"
-        stamps.mkdir(exist_ok=True)
         missing = [name for name, value in wanted.items() if read(stamps / name) != value]
+        # What is there of an interrupted one goes on serving whom it was whole for, who may have no index now.
+        if missing and unfinished.exists() or not in_place(venv) or not runs(ours, "pip"):
+            missing = names
+            with marked(unfinished):
+                print("slipway: making %s" % os.path.relpath(venv, ROOT), flush=True)
+                subprocess.run([python, "-m", "venv", "--clear", venv.resolve()], check=True)
+                stamps.mkdir()
         if missing:
-            unfinished.touch()
-            print("slipway: installing %s into %s" % (", ".join(missing), os.path.relpath(venv, ROOT)), flush=True)
-            bring(ours, [requirements(name) for name in missing])
-            for name in missing:
-                (stamps / name).write_text(wanted[name], encoding="utf-8")
-        unfinished.unlink(missing_ok=True)
+            with marked(unfinished):
+                print("slipway: installing %s into %s" % (", ".join(missing), os.path.relpath(venv, ROOT)), flush=True)
+                bring(ours, [requirements(name) for name in missing])
+                for name in missing:
+                    (stamps / name).write_text(wanted[name], encoding="utf-8")
     return ours
+
+
+@contextlib.contextmanager
+def marked(mark):
+    """A file is there while the block runs, and stays where that is interrupted: there is no telling by looks what was."""
+    mark.touch()
+    try:
+        yield
+    except (subprocess.CalledProcessError, SystemExit) as error:
+        if getattr(error, "returncode", 1) > 0:  # who says that he failed was not interrupted
+            mark.unlink()
+        raise
+    mark.unlink()
 
 
 def in_place(venv):
     """Is it where it was made? Its Python runs elsewhere too, but none of its programs."""
-    return str(venv.resolve()) in (read(venv / "bin" / "activate") or "")
+    made = re.search("^command = .* --clear (.*)$", read(venv / "pyvenv.cfg") or "", re.MULTILINE)
+    return made is not None and made.group(1) == str(venv.resolve())
 
 
 def bring(python, files):

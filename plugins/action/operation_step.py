@@ -27,7 +27,7 @@ from ansible_collections.slipway.app.plugins.plugin_utils._shelf import NAME, co
 from ansible_collections.slipway.app.plugins.plugin_utils._words import failure_lines, outcome_line, remarks
 
 # What a host knows already and the next step must still know.
-CARRIED = ("operation", "decision", "failures", "findings", "found", "survey", "shelf", "remarks", "lost")
+CARRIED = ("operation", "decision", "failures", "findings", "found", "survey", "shelf", "remarks", "lost", "taken_over")
 # What the module returns and the result shows.
 RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "shelf", "outcomes", "seconds", "invocation", "warnings", "exception")
 # Options for the controller alone, by the step that asks for them; and those that tell the host about itself.
@@ -143,6 +143,8 @@ class ActionModule(ActionBase):
             step = done.get("step") or steps[0]
             done["msg"] = done.get("msg") or done.get("module_stderr") or str(done.get("exception") or "no reason given")
             result.update(outcome="failed", failures=dict(result.get("failures") or {}, **{step: done["msg"]}))
+            if done.get("taken_over"):
+                result["taken_over"] = True
             if "step" not in done:  # the library itself says which step failed
                 result["lost"] = step
             for line in failure_lines(host, step, done):

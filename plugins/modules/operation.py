@@ -141,13 +141,21 @@ def start(params, check):
         return already, False
     refuse_if_open(params["root"], params["id"])
     identity = params["id"] or new_id(params["kind"], site.lock.fence() + 1)
-    changed = params["journal"] or not site.lock.holder()  # who holds the lock now is this operation
+    if params["journal"]:
+        Journal(params["root"], identity)  # what cannot be its id is refused before anything is held by it
+    held = site.lock.holder()  # by this operation
+    changed = params["journal"] or not held
     if changed and not check:
         owner = {"user": params["by"] or user(), "controller": socket.gethostname(), "pid": os.getpid(), "ticks": None}
         with without_actions(params["root"], "start"):  # the next one sees that the lock is held
             fence = site.lock.acquire(identity, owner, params["lease"])
-            if params["journal"]:
-                Operation(site, identity, fence, {"kind": params["kind"], "owner": owner}).begin()
+            try:
+                if params["journal"]:
+                    Operation(site, identity, fence, {"kind": params["kind"], "owner": owner}).begin()
+            except (SlipwayError, OSError):
+                if not held:
+                    site.lock.release(identity)
+                raise
     return {"id": identity, "kind": params["kind"], "outcome": "open"}, changed
 
 
@@ -169,8 +177,8 @@ def finish(params, check):
     if not known:
         raise SlipwayError("There is no operation %s in %s." % (params["id"], params["root"]), untouched="Nothing was changed.",
                            hint="slipway.app.operation_info lists the operations.")
-    if known["outcome"] != "open":
-        return known, False
+    if known["outcome"] != "open":  # it may have been cut off before it gave the lock back
+        return known, _give_back(site.lock, params, check)[1]
     if not check:
         Operation(site, params["id"], known["fence"], known["plan"]).close(params["outcome"], params["msg"])
         site.lock.release(params["id"])
@@ -178,7 +186,7 @@ def finish(params, check):
 
 
 def _give_back(lock, params, check):
-    """Give the lock back that was held without a journal; (operation, changed)."""
+    """Give back the lock, if it is still held; (operation, changed)."""
     holder = lock.holder()
     changed = bool(holder) and holder["operation"] == params["id"]
     if changed and not check:
@@ -230,6 +238,8 @@ def main():
         module.exit_json(**run(module))
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
+    except OSError as error:
+        module.fail_json(msg=str(error))
 
 
 if __name__ == "__main__":

@@ -219,6 +219,10 @@ lost:
   description: The step of which the host did not say how it ended, as when the connection breaks.
   returned: when there is one
   type: str
+taken_over:
+  description: Whether the host has told that another run has taken over the operation, or has ended it. This run does nothing more.
+  returned: when it has
+  type: bool
 found:
   description:
     - What V(preflight) found. The package's digest, the live release and its patches, which services are there and whether they are to run,
@@ -265,7 +269,7 @@ decision:
   returned: on the leader, after assess
   type: dict
 ended:
-  description: How the operation ended (V(done), V(undone), V(open), V(refused), V(nothing to do) or V(checked)).
+  description: How the operation ended (V(done), V(undone), V(open), V(taken over), V(refused), V(nothing to do) or V(checked)).
   returned: from report
   type: str
 """
@@ -300,6 +304,8 @@ def left_on_shelf(module):
 def main():
     module = AnsibleModule(argument_spec=OPERATION_ARGUMENTS, supports_check_mode=True)
     result = run_steps(take_secrets(module), module.check_mode)
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result, **left_on_shelf(module))

@@ -262,6 +262,8 @@ def main():
         module.exit_json(**run(module))
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
+    except OSError as error:
+        module.fail_json(msg=str(error))
 
 
 if __name__ == "__main__":

@@ -115,6 +115,14 @@ class Board:
     def failed_back(self):
         return [failure for failure in self.failures() if failure[1] in BACK]
 
+    def seen_since(self):
+        """{host: survey} of hosts that have seen another run take over since: by a higher fencing number than this run has."""
+        return {host: survey for host, survey in self.surveys().items() if self.operation and survey.get("fence", 0) > self.operation["fence"]}
+
+    def taken_over(self):
+        """Whether another run has taken over the operation since, or has ended it: a host has said so, or shows it."""
+        return self.operation is not None and (any(report.get("taken_over") for report in self.reports.values()) or bool(self.seen_since()))
+
     def findings(self):
         """[(host, finding)] of the preflight, and of what it found on all hosts together."""
         return [(host, finding) for host, report in self.reports.items() for finding in report.get("findings") or []] + [
@@ -240,6 +248,8 @@ class Board:
             return "nothing to decide"
         if step == "assess" and not self.reports[self.leader].get("survey"):
             return "the leader cannot be asked"
+        if step == "assess" and self.taken_over():
+            return "another run has taken over"
         return None
 
     def may_go_back(self):

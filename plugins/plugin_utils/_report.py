@@ -34,6 +34,8 @@ def _ended(board, kind):
     if board.findings():
         return "refused", (["%s was not begun; nothing was changed on the hosts. Mend this first:" % kind.capitalize()]
                            + ["- %s: %s" % finding for finding in board.findings()])
+    if board.taken_over():
+        return "taken over", _taken_over(board, failures)
     if kind == "recover":
         return _recovered(board, decision, failures)
     package = (board.reports[board.leader].get("found") or {}).get("package")
@@ -56,9 +58,27 @@ def _ended(board, kind):
         return "undone", (["%s to %s failed and was undone: %s" % (kind.capitalize(), package, decision["reason"])] + failures
                           + ["%s. Operation %s is closed; operation_log shows its steps." % (
                               _as_before(operation, decision["restore"]), operation["id"])])
+    if decision.get("direction") in ("none", "follow"):  # this very run has ended it, where it could
+        return "open", (["%s to %s has ended, but not on every host." % (kind.capitalize(), package)] + failures
+                        + ["Run the playbook slipway.app.recover when the cause is mended: it brings the others along."])
     return "open", (["%s to %s failed; operation %s is open." % (kind.capitalize(), package, operation["id"])] + failures
                     + list(filter(None, [decision.get("reason")]))
                     + ["Run the playbook slipway.app.recover when the cause is mended: it finishes or undoes."])
+
+
+def _taken_over(board, failures):
+    """Another run has taken the operation over. What hosts were asked before that says nothing of how it is now."""
+    name, seen = board.operation["id"], board.seen_since()
+    outcomes = {survey["ended"].get(name) for survey in seen.values()} - {None}
+    live = {}
+    for host, survey in seen.items():
+        if survey["live"]:
+            live.setdefault(survey["live"]["package"], []).append(host)
+    said = "was ended by another run (%s)" % ", ".join(sorted(outcomes)) if outcomes else "was taken over by another run"
+    return (["Operation %s %s; this one does nothing more." % (name, said)] + failures
+            + ["%s is live on %s." % (package, ", ".join(hosts)) for package, hosts in live.items()]
+            + ["The playbook slipway.app.operation_log shows what became of it, slipway.app.status what is live."]
+            + ["Run the playbook slipway.app.recover if it is open, and nobody is at work on it any more."] * (not outcomes))
 
 
 def _dropped(board, kind, failures):

@@ -288,15 +288,17 @@ def test_the_password_is_in_no_argument_and_progress_is_written(postgres, run, w
     assert (tmp_path / "progress.seen").stat().st_mode & 0o777 == 0o600 and not progress.exists()
 
 
-@pytest.mark.parametrize("check", long_but([True, False], False))
-@pytest.mark.parametrize("changes, message", [
+REFUSED = [
     ({"environment": None}, "counts as prod"),
     ({"login_db": "nowhere"}, 'database "nowhere" does not exist'),
     ({"login_password": "wrong"}, "password authentication failed"),
     ({"exclude_tables": ["a.b.c"]}, "is no pattern"),
     ({"store": "ftp://host/dumps"}, "has to be a folder, or s3://bucket/prefix"),
-])
-def test_what_stands_against_it_is_said_and_leaves_nothing(run, tmp_path, check, changes, message):
+]
+
+
+@pytest.mark.parametrize("changes, message, check", [(*one, False) for one in REFUSED] + long_but([(*one, True) for one in REFUSED], (*REFUSED[0], True)))
+def test_what_stands_against_it_is_said_and_leaves_nothing(run, tmp_path, changes, message, check):
     result = run(check, **changes)
     assert result["failed"] and message in result["msg"]
     assert [path for path in (tmp_path / "dumps").rglob("*") if not path.is_dir() and path.name != ".lock"] == []

@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, preflight
+from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import RestorePoint
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Daemon
 
 ID = "20261125T230000Z-upgrade-1"
 DECISION = {"direction": "back", "restore": True, "reason": ""}
@@ -92,13 +96,11 @@ def test_the_next_operation_drops_it_too_but_not_that_of_an_open_one_or_of_a_str
 
 def test_a_subscription_that_keeps_what_failed_from_being_dropped_keeps_no_operation_open(postgres, operation):
     """It is of a database, not of a name, so it stays with what is set aside; only in there can it be dropped."""
-    part = '"%s"' % operation.site.restore_point(operation.restore_point).part
-    postgres.sql("CREATE SUBSCRIPTION s CONNECTION 'port=1' PUBLICATION p WITH (connect = false, slot_name = NONE)", "shop")
-    (foreseen,) = preflight._not_copied(operation.site)
-    assert "has 1 subscriptions, which a copy cannot have" in foreseen
+    part = operation.site.restore_point(operation.restore_point).part
+    postgres.sql("CREATE SUBSCRIPTION s CONNECTION 'port=1' PUBLICATION p WITH (connect = false)", "shop")
     back.restore(operation.site, operation, DECISION)
     (warned,) = back.undo(operation.site, operation, DECISION)["warnings"]
-    assert "subscription" in warned and "ALTER DATABASE %s ALLOW_CONNECTIONS true" % part in warned and "in nobody's way" in warned
+    (opening, dropping) = re.search("(ALTER DATABASE .* true), and then.*: (ALTER .*;) It is a database beside the live one, in nobody's way", warned).groups()
     assert operation.summary()["outcome"] == "undone" and not operation.site.lock.holder()
     name = ID.replace("-1", "-0")
     ended = Operation(operation.site, name, operation.site.lock.acquire(name, {"user": "somebody"}), {"kind": "upgrade"})
@@ -106,12 +108,35 @@ def test_a_subscription_that_keeps_what_failed_from_being_dropped_keeps_no_opera
     ended.site.restore_point(ended.restore_point).present()
     ended.close("done", "It is live.")
     ended.site.lock.release(name)
-    assert "subscription" in recovered(operation)["decision"]["reason"]
-    assert postgres.databases() == {"shop", part.strip('"')}  # it is not in the way of others
-    postgres.sql("ALTER DATABASE %s ALLOW_CONNECTIONS true" % part)
-    postgres.sql("DROP SUBSCRIPTION s", part.strip('"'))
+    told = recovered(operation)
+    assert told["changed"] and "restore point of %s, which is dropped; what may be left" % name in told["decision"]["reason"]
+    assert "subscription" in told["decision"]["reason"] and "changed" not in recovered(operation)
+    assert postgres.databases() == {"shop", part}  # it is not in the way of others
+    postgres.sql(opening)
+    postgres.sql(dropping, part)  # asks no publisher, whose slot stays
     assert forward.drop_restore_points(operation.site) == [ID]
     assert postgres.databases() == {"shop"}
+
+
+@pytest.fixture
+def supervisor():
+    daemon = Daemon()
+    daemon.start()
+    yield {"driver": "supervisor", "supervisor_socket": daemon.socket, "supervisor_conf_dir": daemon.conf_dir}
+    daemon.end()
+    shutil.rmtree(daemon.folder)
+
+
+def test_the_preflight_warns_of_a_subscription_before_users_are_kept_out(postgres, supervisor, run_module, tmp_path):
+    postgres.start_over()
+    postgres.sql("CREATE SUBSCRIPTION s CONNECTION 'port=1' PUBLICATION p WITH (connect = false, slot_name = NONE)", "shop")
+    login = {key: value for key, value in vars(postgres.connection()).items() if key.startswith("login_")}
+    said = run_module("operation_step", dict(
+        supervisor, steps=["preflight"], host="app1", roles=["app", "leader"], application="shop", environment="prod", root=str(tmp_path),
+        store=str(tmp_path), database=login, plan={"kind": "deploy", "package": "", "digest": "", "mode": "maintenance", "balancer": {"status": []}}))
+    postgres.sql("DROP SUBSCRIPTION s", "shop")  # nobody could drop the database
+    assert said["findings"] == [] and "deprecations" not in said
+    assert "has 1 subscriptions, which a copy cannot have. Where the upgrade has to go back, " in json.dumps(said["warnings"])
 
 
 def test_a_server_out_of_reach_does_not_keep_recover_from_its_word(operation):

@@ -25,7 +25,7 @@ case $4:$LEAVES in
     molecule:*) mkdir -p .cache/tests-molecule && echo '4 passed, 0 failed' > .cache/tests-molecule/summary ;;
     demo:*) mkdir -p .demo && echo "The shop is open: $ADDRESS" ;;
     demo-stop:files) ;;
-    demo-stop:processes) rm -r .demo && HOME=$PWD/.demo/1 sleep 60 > /dev/null 2>&1 & echo $! > "$NOTED" ;;
+    demo-stop:processes) rm -r .demo && HOME=$PWD/.demo/1 sh -c 'sleep 60 > /dev/null 2>&1 & echo $! > "$NOTED"' ;;
     demo-stop:*) rm -r .demo ;;
     build:*) mkdir dist ;;
     lint:*) [ "$PWD" != "$WORKING_COPY" ] && touch linted ;;
@@ -104,7 +104,8 @@ def test_the_engine_it_ends_is_its_own(ci, tmp_path, name, begun, lives):
     noting = "echo %d > .cache/dockerd.pid\n" % engine.pid
     (tmp_path / ".cache" / "dockerd.pid").write_text(str(engine.pid), encoding="utf-8")
     try:
-        done = ci("#!/bin/sh\n%sexit 1\n" % ("" if begun == "before" else noting))  # the first phase fails
+        # The first phase fails, beside a demo that cannot be ended.
+        done = ci("#!/bin/sh\nmkdir -p '.cache/a clone/.demo'\n%sexit 1\n" % ("" if begun == "before" else noting))
         assert done.returncode == 1 and "== make test" in done.stdout, done.stderr
         if lives:
             with pytest.raises(subprocess.TimeoutExpired):
@@ -114,3 +115,11 @@ def test_the_engine_it_ends_is_its_own(ci, tmp_path, name, begun, lives):
     finally:
         engine.kill()
         engine.wait()
+
+
+def test_the_files_of_a_demo_that_cannot_be_ended_stay(ci, tmp_path):
+    """As after a run that was killed: nothing else knows of its processes."""
+    (tmp_path / ".cache" / "a clone" / ".demo").mkdir(parents=True)
+    done = ci('#!/bin/sh\ncase "$*" in *demo-stop) echo It runs.; exit 1; esac\n')
+    assert done.returncode == 1 and "It runs." in done.stdout, done.stderr
+    assert (tmp_path / ".cache" / "a clone" / ".demo").is_dir()

@@ -54,7 +54,7 @@ def test_no_package_is_removed_for_the_engine(run, tmp_path):
         assert all("--no-remove" in line for line in told(tmp_path, "apt-get") if " install " in line)
 
 
-@pytest.mark.parametrize("name, value", [("DOCKER_HOST", "tcp://127.0.0.1:1"), ("DOCKER_CONTEXT", "far")])
+@pytest.mark.parametrize("name, value", [("DOCKER_HOST", "unix:///none"), ("DOCKER_CONTEXT", "far")])
 def test_no_engine_is_installed_where_another_is_named(run, tmp_path, name, value):
     said = needs(run, {"docker": NO_ENGINE, "apt-get": ""}, **{name: value})
     assert "%s names does not answer" % name in said and "Cannot connect" in said
@@ -69,6 +69,16 @@ def test_no_engine_is_installed_where_another_is_named(run, tmp_path, name, valu
 def test_an_engine_that_keeps_its_networks_for_itself_is_named(run, version, info, name):
     docker = "case $1 in version) echo '%s';; info) echo '%s';; *) exit 1;; esac" % (version, info)
     assert "this is " + name in needs(run, {"docker": docker, "apt-get": "exit 1"})
+
+
+@pytest.mark.parametrize("program", ["needs", "down", "with"])
+@pytest.mark.parametrize("endpoint", ["ssh://prod", "tcp://10.0.0.1:2375"])
+def test_an_engine_of_another_machine_is_asked_for_nothing(run, tmp_path, program, endpoint):
+    argv = {"needs": [ROOT / "tests" / "hosts" / "needs.py"], "down": [ROOT / "scripts" / "lab.py", "down", "--name", "none"],
+            "with": ["-c", "import sys; sys.path.insert(0, %r); import lab; lab.Lab('none', 1, 1).__enter__()" % SCRIPTS]}[program]
+    done = run(argv, {"docker": "case $1 in context) echo %s;; *) exit 0;; esac" % endpoint, "apt-get": "exit 1"})
+    assert done.returncode == 1 and "this is the one at %s" % endpoint in done.stdout + done.stderr
+    assert all(line.startswith("docker context inspect ") for line in told(tmp_path, "docker"))
 
 
 @pytest.mark.parametrize("unit, installed", [(True, False), (False, True)])

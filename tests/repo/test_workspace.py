@@ -24,7 +24,7 @@ def test_what_tests_run_gets_nothing_of_the_callers_servers(monkeypatch):
 
 # Stands for a Python that is called as `python -m venv --clear FOLDER`: the real one takes five seconds for it.
 MAKES = """#!/bin/sh
-rm -rf "$4" && mkdir -p "$4/bin" && echo "VIRTUAL_ENV=$4" > "$4/bin/activate" && ln -s /bin/true "$4/bin/python" && touch "$4/new"
+rm -rf "$4" && mkdir -p "$4/bin" && echo "command = $0 $*" > "$4/pyvenv.cfg" && ln -s /bin/true "$4/bin/python" && touch "$4/new"
 """
 
 
@@ -49,21 +49,52 @@ def made(tmp_path, monkeypatch):
 
 
 def test_an_environment_that_was_moved_is_made_anew(made, tmp_path):
-    first, second = tmp_path / "first", tmp_path / "second"
+    first, second = tmp_path / "o'neil's first", tmp_path / "second"
     assert made(first / ".venv") and not made(first / ".venv")
     first.rename(second)
     assert made(second / ".venv") and not made(second / ".venv")
 
 
-def test_an_environment_is_made_anew_where_filling_it_was_interrupted(made, tmp_path, monkeypatch):
-    def interrupted(_python, _files):
-        raise KeyboardInterrupt
-
+def test_an_environment_that_was_moved_upwards_is_made_anew(made, tmp_path):
+    """As in a container that has the clone at /slipway: its path stands at the end of the other one."""
     assert made(tmp_path / ".venv")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(workspace, "bring", interrupted)
-        made(tmp_path / ".venv", "run")
+    written = tmp_path / ".venv" / "pyvenv.cfg"
+    written.write_text(written.read_text(encoding="utf-8").replace(" %s" % tmp_path, " /home/me%s" % tmp_path), encoding="utf-8")
     assert made(tmp_path / ".venv") and not made(tmp_path / ".venv")
+
+
+@pytest.fixture
+def filled(made, monkeypatch):
+    """filled(error, venv, *names) -> as made(), where filling it ends so."""
+    def filled(error, venv, *names):
+        def bring(_python, _files):
+            if error:
+                raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(workspace, "bring", bring)
+            return made(venv, *names)
+
+    return filled
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), subprocess.CalledProcessError(-9, "pip")], ids=["by a person", "killed"])
+def test_an_environment_is_made_anew_where_filling_it_was_interrupted_and_more_is_wanted(filled, tmp_path, interruption):
+    venv = tmp_path / ".venv"
+    assert filled(None, venv, "run")
+    with pytest.raises(type(interruption)):
+        filled(interruption, venv, "run", "test")
+    assert not filled(None, venv, "run"), "make demo-stop would need an index"
+    assert filled(None, venv, "test") and not filled(None, venv, "run", "test")
+
+
+@pytest.mark.parametrize("failure", [subprocess.CalledProcessError(1, "pip"), SystemExit("no")], ids=["pip", "ours"])
+def test_an_environment_stays_where_filling_it_failed(filled, tmp_path, failure):
+    venv = tmp_path / ".venv"
+    assert filled(None, venv, "run")
+    with pytest.raises(type(failure)):
+        filled(failure, venv, "run", "test")
+    assert not filled(None, venv, "run") and not filled(None, venv, "run", "test")
 
 
 def test_make_hands_on_no_setting_of_another_python_or_place_to_install_to():

@@ -185,7 +185,8 @@ def _guardian():
 
 @contextlib.contextmanager
 def beating(beat, seconds):
-    """Call beat() every so many seconds for as long as the block runs, whatever it waits for; what beat raises ends the beating.
+    """Call beat() every so many seconds for as long as the block runs, whatever it waits for; what beat raises ends the beating,
+    but for an OSError: a disk may be full for a moment.
 
     It is done by a process of its own, which ends with this one: a thread would be there when the block forks.
     """
@@ -208,7 +209,8 @@ def _as_heart(reader, writer, beat, seconds):
         os.close(writer)
         _let_go_of_files(reader)
         while not select.select([reader], [], [], seconds)[0]:
-            beat()
+            with contextlib.suppress(OSError):
+                beat()
     finally:
         os._exit(0)
 

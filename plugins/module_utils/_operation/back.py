@@ -13,6 +13,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation import forw
 from ansible_collections.slipway.app.plugins.module_utils._operation.action import at_work
 from ansible_collections.slipway.app.plugins.module_utils._operation.decide import Decision, decide, refuse_restore
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, ended, open_operation, operations, summary
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import TakenOver, alive, held, same
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, step_is_at_work
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, FORWARD, MODES, READING
 from ansible_collections.slipway.app.plugins.module_utils._release.patches import patched
@@ -23,10 +24,11 @@ def survey(site):
 
     The operation is the one that is open, else the last one; closed_since is since when it keeps users out here, decided
     what was decided here about going on or back. ended says how all others ended here, releases has the digests of those
-    that are here, live is the one that is, fence the highest fencing number seen here, at_work whether a step or an
-    action is.
+    that are here, live is the one that is, holder who holds the lock and whether he is alive by the clock that runs here,
+    fence the highest fencing number seen here, at_work whether a step or an action is.
     """
     live, releases = site.releases.current(), site.releases.list()
+    holder = site.lock.holder()
     last = open_operation(site.root) or next(filter(None, (summary(Journal(site.root, name).records()) for name in operations(site.root))), None)
     closed_since = decided = None
     if last:
@@ -36,11 +38,11 @@ def survey(site):
     return {"operation": last, "ended": ended(site.root), "releases": [release.digest for release in releases],
             "live": {fact: getattr(live, fact) for fact in ("id", "digest", "package", "reference")} if live else None,
             "maintenance": site.maintenance.status(), "closed_since": closed_since, "decided": decided, "drain": site.drain.status(),
-            "holder": site.lock.holder(), "patched": patched(site.root), "fence": site.lock.fence(),
+            "holder": holder and dict(holder, alive=alive(holder)), "patched": patched(site.root), "fence": site.lock.fence(),
             "at_work": step_is_at_work(site.root) or bool(at_work(site.root))}
 
 
-def assess(site, plan, check=False):
+def assess(site, plan, check=False, own=None):
     """Take over the operation, see how its migration ended, and decide: go on or go back.
 
     plan: owner (who recovers), surveys {host: survey}, failed (steps this very run saw failing), crashed (whether it
@@ -48,7 +50,10 @@ def assess(site, plan, check=False):
     accept_loss, leader_lost. The decision's direction is forward, back, follow (it had ended: hosts that were away follow, see
     rejoin.py), or none (nothing was left over). The survey that is returned is this host's by the time of the decision.
     With check, the decision is the same as far as it can be known now, and nothing is taken over, ended or written.
+    own: the operation that this very run was at, if any. Where another run has taken that over, nothing is for this one to decide.
     """
+    if own:
+        _refuse_taken_over(site, own, plan["owner"])
     surveys = plan["surveys"]
     left = rejoin.left_behind(site.host, surveys)
     over = {one.operation["id"] for one in left}
@@ -78,6 +83,15 @@ def assess(site, plan, check=False):
         decision, migration = _decide(site, operation, dict(plan, surveys=dict(surveys, **{site.host: seen})), lost, check)
         outcome.update(decision.as_dict(), migration=migration)
     return {"id": operation.id, "fence": fence, "plan": operation.plan, "decision": decision.as_dict(), "survey": seen}
+
+
+def _refuse_taken_over(site, own, owner):
+    """Raise where another run has taken over since, or whatever came after that: only recover takes up what is another's."""
+    holder, outcome = site.lock.holder(), ended(site.root).get(own["id"])
+    asked_again = holder and holder["operation"] == own["id"] and same(holder["owner"], owner)  # its answer was lost
+    if own["fence"] < site.lock.fence() and not asked_again:
+        raise TakenOver("Another run has taken over from operation %s%s.%s" % (
+            own["id"], ", which has ended (%s)" % outcome if outcome else "", " " + held(holder) if holder else ""), untouched="Nothing was decided.")
 
 
 def _refuse_ended(operation):
@@ -195,13 +209,15 @@ def _free(site, operation, plan):
 
 def _remains(site, ended, check):
     """Nobody has to go on or back. What is left in the database of operations that have ended is dropped all the same."""
+    kept = None
     try:
         dropped = forward.drop_restore_points(site, check=check)
     except SlipwayError as error:
-        return _nothing("%s; what may be left of restore points could not be dropped: %s" % (ended, error))
+        dropped, kept = error.facts.get("dropped"), "what may be left of restore points could not be dropped: %s" % error
     if not dropped:
-        return _nothing(ended + "; nothing was left over.")
-    return dict(_nothing("%s; its database still had the restore point of %s, which is dropped." % (ended, " and ".join(dropped))), changed=True)
+        return _nothing("%s; %s" % (ended, kept or "nothing was left over."))
+    gone = "its database still had the restore point of %s, which is dropped" % " and ".join(dropped)
+    return dict(_nothing("%s; %s%s" % (ended, gone, "; " + kept if kept else ".")), changed=True)
 
 
 def _nothing(reason):

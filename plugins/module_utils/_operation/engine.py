@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._operation import forward
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import TakenOver
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, LAST, MODES
 
@@ -41,7 +42,7 @@ def run_step(site, step, params, outcomes, check=False):
     if step == "start":
         return {"operation": forward.start(site, params["plan"]), "changed": True}
     if step == "assess":
-        assessed = _function(step, False)(site, params["plan"], check)
+        assessed = _function(step, False)(site, params["plan"], check, params["operation"])
         told = {key: assessed.pop(key) for key in ("decision", "survey") if key in assessed}
         told["changed"] = assessed.pop("changed", bool(assessed))
         return dict(told, **({"operation": assessed} if assessed else {}))
@@ -54,7 +55,10 @@ def run_step(site, step, params, outcomes, check=False):
         return {"changed": True}
     if step in BACK and not known:
         operation.check_fence()  # this host had not begun: nothing to take back, but it must know who is in charge
-    if not known and step in BACK or known and known["outcome"] != "open":  # or it had closed its journal already
+    closed = known and known["outcome"] != "open"
+    if closed:
+        _refuse_overtaken(operation, step, known["outcome"])
+    if not known and step in BACK or closed:
         if step in LAST and site.leads:
             site.lock.release(operation.id)
         return {}
@@ -64,3 +68,13 @@ def run_step(site, step, params, outcomes, check=False):
     decided = (params["decision"],) if step in _DECIDED else ()
     outcomes[step] = _function(step, MODES[operation.mode].by_batch, follows)(site, operation, *decided)
     return {"changed": True}
+
+
+def _refuse_overtaken(operation, step, outcome):
+    """Raise where another run has closed the journal of this host, or has come after it.
+
+    What recover finds closed in its own direction has only nothing more to do, and so has a step that is said twice.
+    """
+    if outcome != ("undone" if step in BACK else "done"):
+        raise TakenOver("Operation %s has ended (%s): another run has taken over." % (operation.id, outcome), untouched="This step changed nothing.")
+    operation.site.lock.pass_fence(operation.fence)

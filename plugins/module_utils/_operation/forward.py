@@ -31,15 +31,19 @@ def preflight(site, plan):
 def start(site, plan):
     """Take the lock and open the leader's journal: from here on this operation is the only one.
 
-    fence in the plan, which is no part of what the journal gets, is the highest number that any host has seen.
+    fence in the plan, which is no part of what the journal gets, is the highest number that any host had seen at the preflight.
     """
     plan = dict(plan)
-    seen = max(site.lock.fence(), plan.pop("fence", 0))
-    operation = new_id(plan["kind"], seen + 1)
+    found = plan.pop("fence", 0)
     with without_actions(site.root, "start"):  # the next one sees that it is open
+        seen = max(site.lock.fence(), found)
+        operation = new_id(plan["kind"], seen + 1)
         given = site.lock.acquire(operation, plan["owner"], seen=seen)
         started = Operation(site, operation, given, plan)
         try:
+            if seen > found:  # a controller that was suspended: what is live, and would be gone back to, may be another release
+                raise SlipwayError("Another operation has held the lock since the preflight.", untouched="Nothing was changed.",
+                                   hint="Run the playbook again: it looks anew.")
             started.begin()
         except (SlipwayError, OSError):
             site.lock.release(operation)
@@ -284,7 +288,7 @@ def finish(site, operation):
             config = site.config(release.documents)
             _try(warnings, "the hook after_upgrade", lambda: run_commands(
                 site, operation, release, config["hooks"]["after_upgrade"], config["timeouts"]["command"]))
-            _try(warnings, "dropping the restore point", lambda: drop_restore_points(site, operation.id), LEFT)
+            _try(warnings, "dropping restore points", lambda: drop_restore_points(site, operation.id), LEFT)
         outcome["pruned"] = []
         needed = {release.id, operation.plan["previous"].get(site.host)} - {None}
         for old in site.releases.surplus(site.params["keep_releases"], needed):
@@ -308,22 +312,24 @@ def _started(operation):
 def drop_restore_points(site, ending=None, check=False):
     """Drop the restore points of operations that have ended, and of the one that is ending; return the names of those operations.
 
-    One is left where the database could not be reached when its operation ended, or something kept it from being dropped.
+    One is left where the database could not be reached when its operation ended, or something kept it from being dropped. What keeps
+    one now is raised at the end, with those that are dropped among its facts.
     """
     from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_point import left
 
     known = {restore_point_of(name): name for name in operations(site.root)}
     found = [point for point in left(site.connection(), site.params["database"]["login_db"], known)
              if known[point] == ending or _ended(site, known[point])]
-    failed = []
+    failed = {}
     for point in found if not check else ():
         try:
             site.restore_point(point).absent()
         except SlipwayError as error:  # what keeps one, such as a subscription, is not to keep the others
-            failed.append(str(error))
+            failed[point] = str(error)
+    dropped = [known[point] for point in found if point not in failed]
     if failed:
-        raise SlipwayError(" ".join(failed))
-    return [known[point] for point in found]
+        raise SlipwayError(" ".join(failed.values()), dropped=dropped)
+    return dropped
 
 
 def _ended(site, operation):

@@ -23,6 +23,10 @@ LEASE = 900  # seconds a lease lasts without a heartbeat
 BEAT = 60  # seconds between two heartbeats of a step that is at work on the leader
 
 
+class TakenOver(SlipwayError):
+    """Another run has taken over the operation, or has ended it: this one has nothing more to do."""
+
+
 class Lock:
     """The lock of the application at root, on its leader; on other hosts only the fence is used."""
 
@@ -62,8 +66,9 @@ class Lock:
             if holder and holder["operation"] != operation:
                 raise SlipwayError(held(holder), untouched="Nothing was changed.", hint=advice(holder))
             if holder and not force and holder["fence"] != gone and not same(holder["owner"], owner) and (busy or alive(holder)):
-                what = "is at work on %s. Wait until that has ended" % ", ".join(busy) if busy else (
-                    "may still be at work. Wait for it, or until its lease runs out at %s" % stamp(holder["expires"]))
+                what = "is at work on %s. Wait until that has ended" % ", ".join(busy) if busy else "may still be at work. Wait for it"
+                if not busy and _seen(holder["owner"]) is None:
+                    what += ", or until its lease runs out at %s" % stamp(holder["expires"])
                 raise SlipwayError(held(holder), untouched="Nothing was changed.",
                                    hint="It %s, or take over now with -e takeover=true when you know that it is gone." % what)
             return self._give(operation, owner, lease, seen)
@@ -85,7 +90,7 @@ class Lock:
         with self._mutex():
             holder = self.holder()
             if not holder or holder["operation"] != operation or fence not in (None, holder["fence"]):
-                raise SlipwayError("Operation %s no longer holds the lock. %s" % (
+                raise TakenOver("Operation %s no longer holds the lock. %s" % (
                     operation, held(holder) if holder else "It was freed, as the playbook slipway.app.recover does it."))
             lease = holder["lease"] if lease is None else lease
             write_json(self.path, dict(holder, expires=time.time() + lease, lease=lease))
@@ -106,8 +111,8 @@ class Lock:
         with self._mutex():
             seen = self.fence()
             if fence < seen:
-                raise SlipwayError("This operation (fencing number %d) was taken over by a later one (%d)." % (fence, seen),
-                                   untouched="This step changed nothing.")
+                raise TakenOver("This operation (fencing number %d) was taken over by a later one (%d)." % (fence, seen),
+                                untouched="This step changed nothing.")
             if fence > seen:
                 write_json(self.fence_path, fence)
 

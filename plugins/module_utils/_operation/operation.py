@@ -95,9 +95,10 @@ class Operation:
             self.site.lock.pass_fence(self.fence)
 
     def beat(self):
-        """Keep the lease while a step works for long."""
+        """Keep the lease while a step works for long. One beat that cannot be written, as on a full disk, is made up for by the next."""
         if self.site.leads:
-            self.site.lock.beat(self.id, self.fence)
+            with contextlib.suppress(OSError):
+                self.site.lock.beat(self.id, self.fence)
 
     @contextlib.contextmanager
     def step(self, name):
@@ -111,9 +112,16 @@ class Operation:
                     yield outcome
                 self.check_fence()  # whoever has taken over meanwhile knows nothing of what was done here
             except Exception as error:
-                self._write(name, "fail", dict(outcome, error=redact(str(error), self.site.secrets())))
+                self._note_failure(name, outcome, error)
                 raise
             self._write(name, "done", outcome)
+
+    def _note_failure(self, name, outcome, error):
+        """Write why a step failed. Where that cannot be written, as on a full disk, both are told."""
+        try:
+            self._write(name, "fail", dict(outcome, error=redact(str(error), self.site.secrets())))
+        except OSError as unwritten:
+            raise SlipwayError("%s And the journal could not be written: %s" % (error, unwritten)) from error
 
     @contextlib.contextmanager
     def _alone(self, name):

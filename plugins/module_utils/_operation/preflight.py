@@ -29,13 +29,13 @@ def check(site, kind, package, mode="maintenance", balancers=(), digest=None):
 
     package is empty before it is built: the rest can be known without it. digest is that of the package where it has just been built.
     """
-    if not os.path.isdir(site.root):
-        return {"digest": None, "package": package, "current": None, "findings": [
-            "There is no folder %s: make it, owned by the user that runs the application." % site.root]}
     findings = []
     current = site.releases.current()
     found = {"digest": None, "package": package, "current": current.as_dict() if current else None, "findings": findings, "warnings": [],
-             "patched": carried(site), "fence": site.lock.fence()}
+             "patched": carried(site), "fence": site.lock.fence(), "services": None}
+    if not os.path.isdir(site.root):
+        findings.append("There is no folder %s: make it, owned by the user that runs the application." % site.root)
+        return found
     _collect(findings, _nothing_open, site)
     if kind == "upgrade" and current is None and site.leads:  # others are taken in
         findings.append("The application is not installed on %s, which leads (no release is live): run the playbook slipway.app.deploy, or "
@@ -64,7 +64,7 @@ def check(site, kind, package, mode="maintenance", balancers=(), digest=None):
     if site.leads and (kind == "deploy") == (current is None):
         _database(findings, site, kind)
         if not findings and "restore" in MODES[mode].back:
-            found["warnings"] = _not_copied(site)
+            found["warnings"] = _collect(findings, _not_copied, site) or []
     return found
 
 

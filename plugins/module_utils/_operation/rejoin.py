@@ -14,7 +14,7 @@ from __future__ import annotations
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.record import Record
 from ansible_collections.slipway.app.plugins.module_utils._operation import forward
-from ansible_collections.slipway.app.plugins.module_utils._operation.lock import alive, held
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import held
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import BACK, LAST, MODES, READING, mode_of
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 
@@ -71,7 +71,7 @@ def decided(leader, left, locks, plan):
     """
     surveys = plan["surveys"]
     for host in sorted(locks) if not plan["takeover"] else ():
-        if host not in plan["gone"] and alive(surveys[host]["holder"]):
+        if host not in plan["gone"] and surveys[host]["holder"]["alive"]:
             raise SlipwayError(
                 "On %s, which does not lead: %s" % (host, held(surveys[host]["holder"])), untouched="Nothing was changed.",
                 hint="Wait until it ends, or take its lock with -e takeover=true when you know that it is gone.")
@@ -193,6 +193,7 @@ def open_(site, operation):
 def finish(site, operation, decision):
     """Close the journal, and free a lock that is left here: the leader's for all this, another's of the time when it led."""
     outcome = {}
+    site.lock.pass_fence(operation.fence)  # the lock may be that of who has taken over, by the same name
     if site.host in decision["behind"]:
         if decision["outcome"] == "done":
             outcome = forward.finish(site, operation)

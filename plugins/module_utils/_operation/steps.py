@@ -13,6 +13,7 @@ import time
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact
 from ansible_collections.slipway.app.plugins.module_utils._operation.engine import run_step
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import TakenOver
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
 
 
@@ -25,7 +26,8 @@ def run_steps(params, check=False):
         try:
             result.update(run_step(site, step, params, result["outcomes"], check))
         except (SlipwayError, OSError) as error:
-            return dict(result, failed=True, step=step, msg=redact(str(error), site.secrets()))
+            taken_over = {"taken_over": True} if isinstance(error, TakenOver) else {}
+            return dict(result, failed=True, step=step, msg=redact(str(error), site.secrets()), **taken_over)
         except Exception as error:  # a mistake of ours is to be told like any failure, or the way back would not know of it
             import traceback  # reads programs: not what a step without a mistake is to wait for
 

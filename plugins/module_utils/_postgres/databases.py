@@ -165,14 +165,27 @@ def close(session, database):
 
 
 def drop(session, database):
-    name = quote_ident(database)
     try:
-        session.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % name)
+        session.execute("DROP DATABASE IF EXISTS %s WITH (FORCE)" % quote_ident(database))
     except PostgresError as error:
         if error.sqlstate != IN_USE:
             raise
-        raise PostgresError(error.message, error.sqlstate, hint="What keeps it, such as a subscription or a slot of replication, has to be "
-                            "dropped in it first: ALTER DATABASE %s ALLOW_CONNECTIONS true lets you in." % name) from None
+        raise PostgresError(error.message, error.sqlstate, hint=_subscriptions(session, database)) from None
+
+
+def _subscriptions(session, database):
+    """How the subscriptions that keep a database from being dropped go without their slots, which another database may need; None without any.
+
+    By itself, DROP SUBSCRIPTION drops the slot on the publisher, and an enabled one reads on from it once connections are let in.
+    """
+    found = session.query("SELECT s.subname AS name FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = %s ORDER BY 1"
+                          % quote_literal(database))
+    if not found:
+        return None
+    statements = " ".join("ALTER SUBSCRIPTION {0} DISABLE; ALTER SUBSCRIPTION {0} SET (slot_name = NONE); DROP SUBSCRIPTION {0};".format(
+        quote_ident(row["name"])) for row in found)
+    return ("Its subscriptions have to be dropped in it first, their slots on the publisher left to whoever goes on with them: ALTER DATABASE %s "
+            "ALLOW_CONNECTIONS true, and then at once, in it: %s" % (quote_ident(database), statements))
 
 
 def allow(database, allowed):

@@ -46,3 +46,10 @@ def test_the_journal_and_the_lock_say_who(plan, monkeypatch, step, kind):
     assert plan(step, kind)["owner"]["user"] == "eve"
     monkeypatch.delenv("USER")
     assert plan(step, kind)["owner"]["user"] == user()
+
+
+def test_what_the_preflight_warns_of_reaches_who_watches():
+    action, result = ActionModule.__new__(ActionModule), {}
+    action._ask_host = lambda arguments, known, task_vars: {"found": {}, "findings": [], "warnings": ["It has a subscription."]}
+    action._run_steps(result, {"host": "app1", "steps": ["preflight"]}, {}, Board({"groups": GROUPS, "hostvars": {"app1": {}}}, "upgrade"))
+    assert result["warnings"] == ["It has a subscription."]

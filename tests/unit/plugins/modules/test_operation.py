@@ -13,7 +13,9 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import guard
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
+from ansible_collections.slipway.app.plugins.modules import operation
 
 DIFF = "--- /dev/null\n+++ b/news.txt\n@@ -0,0 +1 @@\n+open on Sunday\n"
 UPGRADE = {"user": "bob", "controller": "another.example", "pid": 1, "ticks": 1}
@@ -86,6 +88,44 @@ def test_a_playbook_that_begins_and_ends_an_operation_can_be_checked(run_module,
     ended = run_module("operation", end, check=True)
     assert ended["changed"] and ended["operation"] == dict(begun["operation"], outcome="done")
     assert "There is no operation %s" % begun["operation"]["id"] in run_module("operation", end)["msg"]
+
+
+@pytest.mark.parametrize("about", [{"kind": "search index"}, {"id": "2026-11-28 reindex"}])
+def test_what_cannot_be_the_name_of_a_journal_takes_no_lock(run_module, root, about):
+    for check in (True, False):
+        refused = begin(run_module, root, check=check, journal=True, **about)
+        assert "is not the id of an operation. Nothing was changed." in refused["msg"]
+        assert Lock(root).holder() is None
+
+
+def test_an_operation_whose_journal_cannot_be_written_keeps_no_lock(run_module, root, monkeypatch):
+    def full(*_about):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Journal, "append", full)
+    about = {"root": root, "kind": "reindex", "id": None, "journal": True, "by": "ann", "lease": 60}
+    with pytest.raises(OSError, match="No space left on device"):
+        operation.start(about, False)
+    assert Lock(root).holder() is None
+    held = begin(run_module, root)["operation"]["id"]
+    with pytest.raises(OSError, match="No space left on device"):
+        operation.start(dict(about, id=held), False)
+    assert Lock(root).holder()["operation"] == held, "it was its own before"
+
+
+def test_what_the_disk_does_not_let_happen_is_told(run_module, root):
+    os.makedirs(os.path.join(root, "state", "fence"))
+    assert "Is a directory" in begin(run_module, root)["msg"]
+
+
+def test_an_operation_that_was_closed_and_then_cut_off_gives_its_lock_back_when_it_is_said_again(run_module, root):
+    begun = begin(run_module, root, journal=True)["operation"]["id"]
+    Journal(root, begun).append("operation", "done", 1, "", {"outcome": "done"})
+    end = {"root": root, "state": "finished", "id": begun}
+    assert run_module("operation", end, check=True)["changed"] and Lock(root).holder()
+    again = run_module("operation", end)
+    assert again["changed"] and again["operation"]["outcome"] == "done" and Lock(root).holder() is None
+    assert not run_module("operation", end)["changed"]
 
 
 def test_a_part_of_an_operation_keeps_its_lock_and_notices_when_it_is_lost(tmp_path, monkeypatch):

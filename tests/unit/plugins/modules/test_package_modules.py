@@ -174,3 +174,10 @@ def test_what_is_missing_or_damaged_is_said(build, info, tmp_path):
         stream.write(b"?")
     assert "package" in info(name="shop:1.0.0")
     assert "Blob %s" % layer in info(name="shop:1.0.0", verify=True)["msg"]
+
+
+def test_a_store_that_cannot_be_read_is_told(run_module, repository, tmp_path):
+    (tmp_path / "store" / "index.json").mkdir(parents=True)
+    for check in (True, False):
+        told = run_module("package_build", {"name": "shop", "store": str(tmp_path / "store"), "repository": repository.path, "reference": "1.0.0"}, check=check)
+        assert "Is a directory" in told["msg"] and "index.json" in told["msg"]

@@ -15,11 +15,11 @@ from ansible.utils.display import Display
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.slipway.app.plugins.action.operation_step import ActionModule, _plan, _turns
+from ansible_collections.slipway.app.plugins.action.operation_step import CARRIED, ActionModule, _plan, _turns
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, STEPS
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board, Reports
-from ansible_collections.slipway.app.plugins.plugin_utils._report import report
+from ansible_collections.slipway.app.plugins.plugin_utils._report import GOOD, report
 
 OPERATION = {"id": "20260101T000000Z-upgrade-1", "fence": 1, "plan": {}}
 FOUND = {"digest": "sha256:new", "package": "shop:2", "current": {"id": "1-x", "digest": "sha256:old"}}
@@ -175,6 +175,16 @@ def test_a_leader_that_is_lost_while_it_takes_the_lock_is_not_said_to_have_nothi
     assert ended == "open" and "not known whether the upgrade was begun" in sentences[0] and "slipway.app.recover" in sentences[-1]
 
 
+class Answering(ActionModule):
+    """The host answers this."""
+
+    def __init__(self, answer):
+        self._display, self.answer = Display(), answer
+
+    def _run_on_host(self, arguments, known, task_vars):
+        return self.answer
+
+
 class Blind(ActionModule):
     """A password of a host cannot be looked up, as when its vault does not answer; Ansible would drop the host, and nothing went back."""
 
@@ -326,6 +336,54 @@ def test_a_host_that_had_no_part_in_an_operation_does_not_go_on_with_it():
     assert set(map(tuple, _runs(board).values())) == {("app1", "worker")}
     ended, sentences = report(board, "recover")
     assert ended == "open" and "20251231T000000Z-upgrade-1 on app2. Run the playbook slipway.app.recover once more" in sentences[-1]
+
+
+# When another run has taken over
+
+UNDONE = {"fence": 2, "ended": {OPERATION["id"]: "undone"}, "live": {"package": "shop:1"}}
+TOLD = {"failures": {"activate": "It has ended."}, "taken_over": True}
+
+
+@pytest.mark.parametrize("app1", [TOLD, {"failures": {"activate": "The host cannot be reached"}}], ids=["told", "unreachable"])
+def test_a_run_whose_operation_another_has_ended_says_so_and_decides_nothing(app1):
+    board = _board(app1=dict(app1, operation=OPERATION, survey=UNDONE), app2={"survey": UNDONE}, worker={"survey": dict(UNDONE, live=None)})
+    assert set(_runs(board)) == {"survey"}
+    ended, sentences = report(board, "upgrade")
+    assert ended == "taken over" and ended not in GOOD
+    text = " ".join(sentences)
+    assert OPERATION["id"] + " was ended by another run (undone)" in text and "shop:1 is live on app1, app2." in text and "activate on app1" in text
+    assert "is open" not in text and "finishes or undoes" not in text
+
+
+def test_a_run_of_which_another_has_taken_over_waits_for_that():
+    board = _board(app1=dict(TOLD, operation=OPERATION, survey=dict(UNDONE, ended={})))
+    ended, sentences = report(board, "upgrade")
+    assert ended == "taken over" and "was taken over by another run" in sentences[0] and "slipway.app.recover if it is open" in sentences[-1]
+
+
+@pytest.mark.parametrize("kind", ["upgrade", "recover"])
+def test_so_does_one_that_was_going_back(kind):
+    """It was asked before: what was live then says nothing."""
+    mine = dict(OPERATION, fence=2, plan={"kind": "upgrade", "package": "shop:2"})
+    board = _board(kind, app1={"operation": mine, "decision": BACKWARDS, "survey": {"fence": 1, "ended": {}, "live": {"package": "shop:2"}},
+                               "failures": {"migrate": "no"}}, app2={"failures": {"undo": "It has ended."}, "taken_over": True})
+    ended, sentences = report(board, kind)
+    assert ended == "taken over" and "shop:2 is live" not in " ".join(sentences) and "undo on app2: It has ended." in sentences
+
+
+@pytest.mark.parametrize("direction", ["none", "follow"])
+def test_an_upgrade_that_only_a_host_has_not_closed_is_not_called_open(direction):
+    decision = {"direction": direction, "restore": False, "reason": "It had ended.", "away": [], "behind": ["app2"], "locks": {}}
+    board = _board(app1={"operation": OPERATION, "decision": decision, "survey": {"fence": 1}}, app2={"failures": {"finish": "no"}})
+    ended, sentences = report(board, "upgrade")
+    assert ended == "open" and "has ended, but not on every host" in sentences[0] and "finish on app2: no" in sentences
+    assert "slipway.app.recover" in sentences[-1] and "finishes or undoes" not in sentences[-1]
+
+
+def test_a_host_says_that_another_run_has_taken_over_and_that_is_kept():
+    answer = {}
+    Answering({"failed": True, "step": "open", "msg": "no", "taken_over": True})._run_steps(answer, {"host": "app1", "steps": ["open"]}, {}, _board())
+    assert answer["taken_over"] is True and "taken_over" in CARRIED
 
 
 # Where hosts take turns

@@ -15,10 +15,12 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached
 from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward, rejoin, services
+from ansible_collections.slipway.app.plugins.module_utils._operation import lock as locks
 from ansible_collections.slipway.app.plugins.module_utils._operation.engine import run_step
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, operations
-from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, TakenOver
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, READING, steps_of
 
 EARLY, LATE = "20261126T010000Z-upgrade-1", "20261126T020000Z-upgrade-2"
 HOSTS = {"app1": ["app", "leader"], "app2": ["app"]}
@@ -27,6 +29,7 @@ WISH = {"owner": {"user": "bob"}, "failed": [], "crashed": True, "takeover": Tru
         "accept_loss": False, "leader_lost": False}
 
 
+BOB, EVE = ({"user": user, "controller": "another.example", "pid": pid} for user, pid in (("bob", 1), ("eve", 2)))
 OLD, NEW, LATER = ({"id": "%d.0-x" % number, "digest": "sha256:%d" % number, "package": "shop:%d.0" % number, "reference": "%d.0" % number}
                    for number in (1, 0, 3))
 
@@ -196,6 +199,143 @@ def test_a_step_of_which_somebody_has_taken_over_notes_no_success(tmp_path):
     assert [step["outcome"] for step in operation.summary()["steps"]] == ["fail"]
 
 
+# A disk that is full
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_beat_that_cannot_be_written_is_not_one_that_is_refused(tmp_path, monkeypatch):
+    """What a migration writes may fill the disk of the leader for a second: it goes on, and so does who waits for it."""
+    where = site(tmp_path)
+    operation = begun(where, EARLY)
+    program = operation.detached("migrate-1")
+    program.start(["sleep", "1.5"], "/", {})
+    beats = []
+
+    def full(path, value):
+        beats.append(path)
+        raise FULL
+
+    with monkeypatch.context() as patch:
+        patch.setattr(locks, "write_json", full)
+        assert program.wait(20, operation.beat)["rc"] == 0 and beats
+    where.lock.release(EARLY)
+    with pytest.raises(TakenOver):
+        operation.beat()
+
+
+def test_a_journal_that_cannot_be_written_does_not_hide_why_a_step_failed(tmp_path, monkeypatch):
+    operation = begun(site(tmp_path), EARLY)
+    append = Journal.append
+
+    def full(journal, step, event, *more):
+        if event == "fail":
+            raise FULL
+        return append(journal, step, event, *more)
+
+    monkeypatch.setattr(Journal, "append", full)
+    with pytest.raises(SlipwayError, match="exit status 3. It printed: boom And the journal could not be written: .*No space left on device"):
+        with operation.step("migrate"):
+            raise SlipwayError("The migration failed with exit status 3. It printed: boom")
+
+
+# A controller that was suspended, and wakes when somebody else's recover has ended its operation
+
+
+def overtaken(tmp_path, outcome, mode="maintenance"):
+    """(app1, app2, what a run still gives its steps when another one has ended its operation)."""
+    where, follower = site(tmp_path), site(tmp_path, "app2")
+    plan = dict(PLAN, mode=mode, batches=[["app1"], ["app2"]])
+    mine = {"operation": {"id": EARLY, "fence": begun(where, EARLY, plan).fence, "plan": plan}, "decision": None}
+    begun(follower, EARLY, plan)
+    fence = where.lock.take_over(EARLY, BOB, force=True)
+    for each in (where, follower):
+        operation = Operation(each, EARLY, fence, plan)
+        operation.check_fence()
+        operation.close(outcome, "")
+    where.lock.release(EARLY)
+    return where, follower, mine
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["ended", "followed"])
+@pytest.mark.parametrize("outcome", ["done", "undone"])
+@pytest.mark.parametrize("mode", list(MODES))
+def test_a_run_whose_operation_another_has_ended_is_told_at_each_step(tmp_path, mode, outcome, later):
+    where, follower, mine = overtaken(tmp_path, outcome, mode)
+    if later:
+        where.lock.acquire(LATE, BOB)
+    for step in set(steps_of(mode)) - set(READING) - {"start"}:
+        for each in (where, follower):
+            outcomes = {}
+            with pytest.raises(TakenOver, match="This step changed nothing"):
+                run_step(each, step, mine, outcomes)
+            assert outcomes == {} and (each.lock.holder() is not None) == (later and each is where)
+
+
+@pytest.mark.parametrize("step", ["activate", "finish"])
+def test_recover_goes_on_past_a_host_that_has_closed_and_a_step_may_be_said_twice(tmp_path, step):
+    where, follower = site(tmp_path), site(tmp_path, "app2")
+    first = begun(where, EARLY).fence
+    begun(follower, EARLY).close("done", "")
+    fence = where.lock.take_over(EARLY, BOB, force=True)
+    for _repeated in range(2):
+        assert run_step(follower, step, {"operation": {"id": EARLY, "fence": fence, "plan": PLAN}, "decision": None}, {}) == {}
+    with pytest.raises(TakenOver):
+        run_step(follower, step, {"operation": {"id": EARLY, "fence": first, "plan": PLAN}, "decision": None}, {})
+    Operation(where, EARLY, fence, PLAN).close("done", "")  # and the connection is lost before the lock is given back, or after
+    for _repeated in range(2):
+        assert run_step(where, "finish", {"operation": {"id": EARLY, "fence": fence, "plan": PLAN}, "decision": None}, {}) == {}
+        assert where.lock.holder() is None
+
+
+@pytest.mark.parametrize("outcome", ["done", "undone"])
+def test_who_brings_hosts_along_does_not_free_the_lock_of_who_has_taken_over(tmp_path, outcome):
+    leader, follower = two(tmp_path, OLD if outcome == "undone" else NEW, outcome)
+    told = assess(leader, follower)
+    assert told["decision"]["outcome"] == outcome
+    eve = leader.lock.take_over(EARLY, EVE, force=True)
+    follower.lock.pass_fence(eve)
+    for each in (leader, follower):
+        with pytest.raises(TakenOver):
+            run_step(each, "finish", {"operation": told, "decision": told["decision"]}, {})
+    assert leader.lock.holder()["owner"] == EVE and back.survey(follower)["operation"]["outcome"] == "open"
+
+
+def test_a_run_whose_operation_another_has_ended_takes_over_no_later_one(tmp_path):
+    """Its step fails, so it would decide: about whatever is open by now."""
+    where, follower, mine = overtaken(tmp_path, "undone")
+    later = begun(where, LATE)
+    plan = dict(WISH, surveys=surveyed(where, follower), crashed=False, failed=["activate"], gone={"app1": later.fence})
+    with pytest.raises(TakenOver, match="has ended .undone.*%s holds the lock: started by ann" % LATE):
+        run_step(where, "assess", dict(mine, plan=plan), {})
+    assert where.lock.holder()["fence"] == later.fence and later.summary()["steps"] == []
+    run_step(where, "assess", {"operation": None, "plan": dict(plan, crashed=True)}, {})
+    assert where.lock.holder()["fence"] > later.fence, "recover does"
+
+
+def test_nor_its_own_from_who_has_taken_it_over(tmp_path):
+    where = site(tmp_path)
+    mine = begun(where, EARLY)
+    bob = where.lock.take_over(EARLY, BOB, lease=-1, force=True)
+    about = {"operation": {"id": EARLY, "fence": mine.fence, "plan": PLAN}}
+    with pytest.raises(TakenOver, match="started by bob on another.example"):
+        run_step(where, "assess", dict(about, plan=dict(WISH, owner=EVE, surveys=surveyed(where), failed=["stage"])), {})
+    assert where.lock.holder()["fence"] == bob
+    again = run_step(where, "assess", dict(about, plan=dict(WISH, owner=BOB, surveys=surveyed(where), failed=["stage"])), {})
+    assert again["operation"]["fence"] > bob, "who has not heard the answer asks again"
+
+
+def test_an_upgrade_does_not_begin_by_what_it_saw_before_another_one(tmp_path):
+    """The release that it would go back to may not be the one before any more."""
+    where = site(tmp_path)
+    begun(where, EARLY).close("done", "")
+    where.lock.release(EARLY)
+    with pytest.raises(SlipwayError, match="Another operation has held the lock since the preflight.*Nothing was changed.*again"):
+        forward.start(where, dict(PLAN, fence=0))
+    assert where.lock.holder() is None and operations(where.root) == [EARLY]
+
+
 # Hosts that come back when it has ended without them
 
 
@@ -356,7 +496,7 @@ def test_an_operation_whose_first_record_found_a_full_disk_has_neither_lock_nor_
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", full)
         with pytest.raises(OSError, match="No space left"):
-            forward.start(where, dict(PLAN, owner={"user": "ann"}))
+            forward.start(where, dict(PLAN, fence=where.lock.fence()))
     assert where.lock.holder() is None and operations(where.root) == [EARLY]
 
 
@@ -411,9 +551,6 @@ def test_nobody_recovers_what_is_at_work_on_a_host_that_does_not_lead(tmp_path):
 # Between the survey and the lock that assess takes
 
 
-BOB, EVE = ({"user": user, "controller": "another.example", "pid": pid} for user, pid in (("bob", 1), ("eve", 2)))
-
-
 def surveyed(*hosts):
     return {each.host: back.survey(each) for each in hosts}
 
@@ -438,7 +575,7 @@ def test_users_that_were_let_in_on_the_leader_since_the_survey_are_seen(tmp_path
     surveys = surveyed(where)
     surveys["app1"]["maintenance"] = {"on": True, "since": "9:00", "held_by": EARLY}
     surveys["app1"]["closed_since"] = "9:00"
-    told = run_step(where, "assess", {"plan": dict(WISH, surveys=surveys)}, {})
+    told = run_step(where, "assess", {"operation": None, "plan": dict(WISH, surveys=surveys)}, {})
     assert not told["survey"]["maintenance"]["on"] and told["survey"]["closed_since"] is None and "survey" not in told["operation"]
 
 
@@ -493,6 +630,16 @@ def test_a_lock_elsewhere_is_not_that_of_a_dead_one_because_the_leaders_is(tmp_p
     former.lock.acquire(EARLY, BOB)
     with pytest.raises(SlipwayError, match="On app1, which does not lead: .*started by bob"):
         assess(leader, former, takeover=False, gone={"app2": 1})
+    with pytest.raises(SlipwayError, match="On app1, which does not lead"):  # whose clock is an hour ahead, or ours is behind
+        surveys = surveyed(leader, former)
+        surveys["app1"]["holder"]["expires"] -= 3600
+        assess(leader, surveys=surveys, takeover=False)
+    former.lock.beat(EARLY, lease=-1)
+    surveys = surveyed(leader, former)
+    surveys["app1"]["holder"]["expires"] += 3600
+    assert assess(leader, surveys=surveys, takeover=False)["decision"]["locks"] == {"app1": EARLY, "app2": EARLY}
+    former.lock.beat(EARLY, lease=900)
+    leader.lock.release(EARLY)
     assert assess(leader, former, takeover=False, gone={"app1": 1})["decision"]["locks"] == {"app1": EARLY, "app2": EARLY}
 
 

@@ -87,6 +87,17 @@ def test_who_lives_is_at_work_whatever_the_lease_says(tmp_path):
         lock.take_over("op-1", ELSEWHERE)
 
 
+def test_of_who_can_be_seen_to_live_no_lease_is_waited_for(tmp_path):
+    """A controller on the leader that was suspended: its lease runs out, and it lives all the same."""
+    lock = Lock(str(tmp_path))
+    lock.acquire("op-1", ME, lease=-1)
+    with pytest.raises(SlipwayError, match="may still be at work. Wait for it, or take over now with -e takeover=true"):
+        lock.take_over("op-1", ELSEWHERE)
+    lock.acquire("op-1", ELSEWHERE)
+    with pytest.raises(SlipwayError, match="Wait for it, or until its lease runs out at .* UTC, or take over now"):
+        lock.take_over("op-1", ME)
+
+
 @pytest.mark.parametrize("who, known", [(ME, False), (ELSEWHERE, False), (None, True)])
 def test_only_a_process_of_this_machine_is_known_to_be_gone(who, known):
     assert gone({"owner": who or _dead(), "expires": 0}) is known

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._operation import debugging, forward
+from ansible_collections.slipway.app.plugins.module_utils._operation import debugging, engine, forward
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.preflight import _commands, check
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
@@ -62,6 +63,19 @@ def test_a_package_with_a_setting_of_its_own_for_a_unit_is_found_before_anything
     findings = check(site, "upgrade", "shop:1.0.0")["findings"]
     assert [one for one in findings if "slipway.yml: services.web.stop_signal must be one of TERM" in one]
     assert list((tmp_path / "root").iterdir()) == []
+
+
+def test_a_host_without_its_folder_is_told_what_to_make_as_any_host_is_told(site, tmp_path):
+    """The first mistake of a new host: what it says travels with all that the board of the controller reads of others."""
+    asked = {"plan": {"kind": "deploy", "package": "shop:1.0.0", "digest": None, "mode": "maintenance", "balancer": {"status": []}}}
+    put_package(tmp_path / "store", "shop:1.0.0", {"source": [entry("app.py", b"")]})
+    there = engine.run_step(site, "preflight", asked, {})
+    os.rmdir(site.root)
+    missing = engine.run_step(site, "preflight", asked, {})
+    assert missing["findings"] == ["There is no folder %s: make it, owned by the user that runs the application." % site.root]
+    assert missing["warnings"] == []
+    of_a_package = {"reference", "commit", "label"}
+    assert set(missing["found"]) == set(there["found"]) - of_a_package and not os.path.exists(site.root)
 
 
 def test_a_tag_that_was_moved_since_it_was_built_is_found(site, tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._operation import steps
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import TakenOver
 
 MIGRATE = {"host": "app1", "roles": ["app"], "environment": "prod", "steps": ["migrate"], "database": {"login_password": "sesame"}, "store_auth": None,
            "environment_variables": {"WEB_CONCURRENCY": 4000, "SECRET": "hush"}}
@@ -27,3 +28,13 @@ def test_a_mistake_of_ours_is_told_like_a_failure_and_tells_no_secret(params, mo
     assert (result["failed"], result["step"]) == (True, "migrate")
     assert result["msg"] == "TypeError: object ******** with ********, ********"
     assert "sesame" not in result["exception"] and "TypeError" in result["exception"]
+
+
+def test_that_another_run_has_taken_over_is_told_beside_the_failure(params, monkeypatch):
+    """The controller is to know it from any other failure, whatever its words are."""
+    def fail(*_arguments):
+        raise TakenOver("op-1 has ended.")
+
+    monkeypatch.setattr(steps, "run_step", fail)
+    result = steps.run_steps(params)
+    assert (result["failed"], result["msg"], result["taken_over"]) == (True, "op-1 has ended.", True)
