@@ -15,26 +15,28 @@ LABS = HERE.parent / ".demo"
 
 
 def stop_finished(say):
-    """End every lab whose demo is over; those that are still being told are left alone, and returned."""
-    running = []
+    """End every lab whose demo is over; those that are still being told, or another user's, are left alone."""
     for directory in sorted(LABS.glob("*/")):
-        with open(directory / "running", "a", encoding="utf-8") as lock:
-            try:
+        try:
+            with open(directory / "running", "a", encoding="utf-8") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say("A demo is still running in %s: left alone." % directory)
-                running.append(directory)
-                continue
-            say("Ending the shop of an earlier demo.")
-            Lab.open(directory).stop()
-    return running
+                lab = Lab.open(directory)
+                say("Ending the shop of an earlier demo.")
+                lab.stop()
+        except BlockingIOError:
+            say("A demo is still running in %s: left alone." % directory)
+        except PermissionError:
+            say("The shop in %s is another user's: left alone. Who started it, or root, can end it." % directory)
 
 
 def main():
-    running = stop_finished(print)
-    with contextlib.suppress(OSError):  # another demo is in there, or none ever was
+    stop_finished(print)
+    with contextlib.suppress(OSError):  # something is in there, or nothing ever was
         LABS.rmdir()
-    return 1 if running else 0  # make clean is not to go on
+    left = sorted(map(str, LABS.glob("*")))
+    if left:
+        print("Not removed: %s. When nothing uses it any more, run make demo-stop again." % ", ".join(left))
+    return 1 if left else 0  # make clean is not to go on
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@
 """make test: the tests on ansible-core 2.19, the unit tests again on the oldest and the newest one promised.
 
 Tests that repeat at length what a shorter one covers (marked "long") are left to `make test-all`, as those of the recovery
-matrix are to `make recovery-matrix`; so is, on the other cores, what our library does on any (marked "one_core"). With
-arguments (`make test ARGS="tests/unit -k lock"`) they go to one pytest on ansible-core 2.19 instead, whatever the tests they
-name are marked as.
+matrix are to `make recovery-matrix`; so is, on the other cores, what our library does on any: its own tests, and those of
+modules that are marked "one_core". With arguments (`make test ARGS="tests/unit -k lock"`) they go to one pytest on ansible-core
+2.19 instead, whatever the tests they name are marked as.
 Ends with a line "N passed, N failed, N skipped", also left in .cache/tests/summary.
 A core this machine has no Python for, and a suite it has not the programs for, are named there as not tested;
 SLIPWAY_REQUIRE_ALL=1 makes that an error.
@@ -54,13 +54,11 @@ SUITES = (
 BESIDE = ("oro", "hosts", "registry", "install", "unit on core 2.17", "unit on core 2.21")
 EVERYTHING = "--all"  # the argument of make test-all
 COVERING = ("-m", "not long")
-ELSEWHERE = ("-m", "not long and not one_core")  # the same on another core than that of every day
 # In a folder of tests: brings what they need of the machine; what it prints is why it cannot, and its exit status is 1.
 NEEDS = "needs.py"
-# The library has no Ansible in it (tests/repo sees to that): its tests say nothing new about another core, only about another
-# Python than the one of every day, and that is for make test-all.
+# The library has no Ansible in it (tests/repo sees to that), so another core is no other place for it.
 LIBRARY = "tests/unit/plugins/module_utils"
-DAILY = "%d.%d" % sys.version_info[:2]
+ELSEWHERE = ("--ignore", LIBRARY, "-m", "not long and not one_core")  # of make test, on another core than that of every day
 # Controller Pythons each other core runs on, the preferred one first.
 OTHER_CORES = {"2.17": ("3.11", "3.12", "3.10"), "2.21": ("3.12", "3.13", "3.14")}
 
@@ -119,8 +117,7 @@ def suites(covering):
             ready.append((name, lambda: daily, present, how))
     for core, versions in OTHER_CORES.items():
         if core in making:
-            known = ["--ignore", LIBRARY] if covering or chosen[core] == DAILY else []
-            ready.append(("unit on core " + core, making[core].result, ["tests/unit"], [*known, *(ELSEWHERE if covering else TOGETHER)]))
+            ready.append(("unit on core " + core, making[core].result, ["tests/unit"], ELSEWHERE if covering else TOGETHER))
         else:
             absent.append("ansible-core %s was not tested: it needs a Python %s" % (core, " or ".join(versions)))
     return ready, absent

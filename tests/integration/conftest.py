@@ -25,7 +25,8 @@ from ansible_collections.slipway.app.tests.integration.aftermath import secrets_
 from ansible_collections.slipway.app.tests.integration.two_hosts import QUICK, TwoHosts  # noqa: E402
 
 # Files whose tests have a lab of their own, or two_hosts, and so a worker; a file that is not named has the shop of this one.
-LABS = {"test_modes": "modes", "test_refusals": "two_hosts", "test_upgrade_undone": "two_hosts", "test_upgrade_when_killed": "two_hosts"}
+LABS = {"test_modes": "modes", "test_two_demos": "demos",
+        "test_refusals": "two_hosts", "test_upgrade_undone": "two_hosts", "test_upgrade_when_killed": "two_hosts"}
 # Tables that the application's clock writes while nobody does anything.
 RESTLESS = ("shop_dailytotal", "procrastinate_")
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+
+import pytest
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 sys.path.insert(0, str(DEMO))
@@ -47,3 +50,29 @@ def test_a_demo_that_still_runs_is_left_alone_and_what_would_remove_its_files_fa
         assert stop.main() == 1
     assert "A demo is still running" in capsys.readouterr().out and (tmp_path / "one").is_dir()
     assert stop.main() == 0 and not tmp_path.exists()
+
+
+@pytest.mark.parametrize("refused, said", [
+    (False, "Ending the shop of an earlier demo."), (True, "The shop in {} is another user's: left alone. Who started it, or root, can end it.")])
+def test_what_is_not_removed_is_named_and_fails(tmp_path, monkeypatch, capsys, refused, said):
+    def open_lab(_directory):
+        if refused:
+            raise PermissionError
+        return SimpleNamespace(stop=lambda: None)
+
+    monkeypatch.setattr(stop, "LABS", tmp_path)
+    monkeypatch.setattr(stop.Lab, "open", open_lab)
+    (tmp_path / "one").mkdir()
+    assert stop.main() == 1
+    assert capsys.readouterr().out.splitlines() == [
+        said.format(tmp_path / "one"), "Not removed: %s. When nothing uses it any more, run make demo-stop again." % (tmp_path / "one")]
+
+
+def test_the_readme_shows_the_claims_that_the_demo_checks():
+    """All of them, and no other, each as often; but for what is claimed only where it is not so."""
+    code = (DEMO / "run.py").read_text(encoding="utf-8")
+    # What claims() says after each of the three acts stands there once.
+    texts = re.findall(r'\bclaim\(\s*"([^"]*)"', code) + re.findall(r'^        claim\("([^"]*)"', code, re.MULTILINE) * 2
+    texts.remove("customers at %s saw maintenance")
+    shown = re.findall(r"^  ✓ (.*)$", (DEMO.parent / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(re.sub(r"[\d.]*\d", "#", line) for line in shown) == sorted(re.sub(r"%[ds]|[\d.]*\d", "#", text) for text in texts)

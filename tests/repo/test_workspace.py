@@ -118,3 +118,21 @@ def test_what_tests_run_asks_no_proxy_for_this_machine(monkeypatch):
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("NO_PROXY", "corp.example")
     assert workspace.environment(sys.executable)["no_proxy"] == "corp.example,127.0.0.1,localhost"
+
+
+@pytest.mark.parametrize("has, said", [
+    ({}, "No Python 3.11 or later found, which Slipway's tools need. apt-get install python3 python3-venv"),
+    ({"python3": (3, 9)}, "No Python 3.11 or later found, which Slipway's tools need. apt-get install python3 python3-venv"),
+    ({"python3": (3, 13)}, "python3 is Python 3.13 without its venv module, which Slipway's tools need. apt-get install python3.13-venv"),
+], ids=["nothing", "too old", "without venv"])
+def test_what_a_machine_lacks_of_python_is_told_with_the_command_that_brings_it(tmp_path, has, said):
+    script = tmp_path / "with-python"
+    script.write_text((ROOT / "scripts" / "with-python").read_text(encoding="utf-8").replace("/usr/bin/", "%s/" % tmp_path), encoding="utf-8")
+    for name, version in has.items():
+        # As Debian's python3 has it: venv is there, what it installs pip from is not.
+        code = "import os, sys; sys.version_info = %r; sys.modules['ensurepip'] = None; exec(sys.argv.pop(2))" % (version,)
+        (tmp_path / name).write_text("#!/bin/sh\nexec '%s' -c \"%s\" \"$@\"\n" % (sys.executable, code), encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(["/bin/sh", script, "script.py"], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and said in done.stderr.replace("%s/" % tmp_path, ""), done.stderr
+    assert "SLIPWAY_PYTHON=/path/to/python" in done.stderr

@@ -54,7 +54,6 @@ def test_the_live_release_says_what_users_are_told(run_module, application):
         assert stream.read() == "<h1>Own page</h1>"
 
 
-@pytest.mark.one_core
 def test_a_page_that_is_missing_keeps_nobody_from_turning_users_away(run_module, application):
     application.release({}, maintenance={"page": "down.html"})
     result = run_module("maintenance", {"root": application.root})
