@@ -63,7 +63,7 @@ def has_stopped(root, operation):
 
 
 def owe(root, operation, names):
-    """Note that an operation was to start these programs and could not."""
+    """Note that an operation was to start these programs, and that they do not run."""
     noted = _noted(root, operation)
     if noted is not None:
         write_json(_path(root), dict(noted, owed=sorted(names), restarting=[]))
