@@ -285,8 +285,7 @@ def run(module, variables):
             promise = None if operation else _promise(root, {*statuses, *(one.name for one in defined)})
             perform(state, steps, defined, driver, drain, timeouts["start"], promise)
             if state == "resumed" or not operation:
-                # Of what does not run, a restart says nothing.
-                record.settle(root, [step.name for step in steps if state != "restarted" or step.action != "none"])
+                _settle(root, state, steps)
     return {
         "changed": written or bool(caches) or any(step.action != "none" for step in steps),
         "release": runtime.release.id,
@@ -333,6 +332,15 @@ def _promise(root, known):
         done.extend(names)
 
     return promise
+
+
+def _settle(root, state, steps):
+    """Note that these programs are owed no more. Of one that does not run, a restart says nothing.
+
+    On a full disk they stay noted, and whoever starts what is owed finds that they run; but what somebody has stopped would be started.
+    """
+    with contextlib.suppress(*[OSError] if state != "stopped" else ()):
+        record.settle(root, [step.name for step in steps if state != "restarted" or step.action != "none"])
 
 
 def _recorded(root, operation, defined):
@@ -391,7 +399,7 @@ def main():
     except SlipwayError as error:
         module.fail_json(msg=str(error), recorded=is_recorded(module.params["root"], operation), **error.facts)
     except OSError as error:
-        failure = SlipwayError("A file could not be read or written: %s." % error,
+        failure = SlipwayError("This host refuses what is needed: %s." % error,
                                hint="The playbook slipway.app.status tells what runs. Mend it, then run this again.")
         module.fail_json(msg=str(failure), recorded=is_recorded(module.params["root"], operation))
 
