@@ -37,10 +37,12 @@ options:
       - V(stopped) stops what runs, in the order cron, consumers, websocket, web.
       - V(restarted) restarts what runs, kind by kind in the order web, websocket, consumers, cron, so that users miss web for its own
         restart only. Where one does not come up, those after it go on as they ran. It never starts what does not run, but for what
-        a restart has stopped that was killed before it had started it again. What somebody stops while it ends stays down.
+        a restart has stopped that was killed before it had started it again. What somebody stops while it ends stays down, and what
+         anything else has left stopped waits for V(resumed).
       - V(resumed) is V(started) for what ran when O(operation) was recorded, whatever O(roles) are by now, and for services that are new
-        since then. Without O(operation) it is for what the last one has stopped and not resumed, such as a playbook that was killed.
-        There is nothing to do where there is none, or where somebody has started, stopped or restarted these services since.
+        since then. Without O(operation) it is for what the last one has stopped and not resumed, such as a playbook that was killed,
+        and for what an upgrade could not start. There is nothing to do where there is none, or where somebody has started or stopped
+        these services since.
     type: str
     choices: [started, stopped, restarted, resumed]
     default: started
@@ -66,8 +68,8 @@ options:
     required: true
   environment_variables:
     description:
-      - With O(state=started) and O(state=restarted), variables for the application's processes in the live release, all of them, such as
-        a password that has changed. What runs with others is thereby of another definition.
+      - Variables for the application's processes in the live release, all of them, such as a password that has changed. What runs with
+        others is thereby of another definition. Ignored with O(state=stopped), and where nothing is to be resumed.
       - They are written outside of the release, readable by their owner only. If omitted, those there are stay as they are.
     type: dict
   drain:
@@ -249,24 +251,23 @@ from ansible_collections.slipway.app.plugins.module_utils._service.runtime impor
 def run(module, variables):
     """variables: the environment variables to write, or None."""
     options = module.params
-    root, state, operation, forgone = options["root"], options["state"], options["operation"], ()
-    if not operation and state == "resumed":
-        debts = record.debts(root)
-        if not debts["services"]:
-            return {"changed": False, "release": None, "services": [], "environment_changed": False, "warmed": [],
-                    "diff": {"before": {}, "after": {}}}
+    root, state, operation, debts = options["root"], options["state"], options["operation"], record.debts(options["root"])
+    due = debts["services"] if state == "resumed" and not operation else None
+    if due == []:
+        return {"changed": False, "release": None, "services": [], "environment_changed": False, "warmed": [],
+                "diff": {"before": {}, "after": {}}}
+    if due:
         operation = debts["operation"]
-        forgone = set(record.read(root, operation)) - set(debts["services"])
     private = None if variables is None else environment.texts(variables)
     runtime, driver = open_runtime(options, private=private), open_driver(options)
     # What ran is resumed, even where the host has no role for it any more.
-    defined = definitions(runtime, options["roles"], record.read(root, operation) or () if state == "resumed" else ())
+    defined = definitions(runtime, options["roles"], (due or record.read(root, operation) or ()) if state == "resumed" else ())
     if state != "stopped":
         driver.check(defined)
-    wanted = set(_recorded(root, operation, defined)).difference(forgone) if state == "resumed" else record.restarting(root)
+    wanted = (due or _recorded(root, operation, defined)) if state == "resumed" else record.restarting(root)
     statuses = driver.status()
     steps = plan(state, defined, statuses, options["names"], options["kinds"], wanted,
-                 elsewhere=program_names(runtime.config))
+                 elsewhere=program_names(runtime.config), owed=debts["services"])
     diff = {"before": {step.name: step.before for step in steps}, "after": {step.name: _described(step) for step in steps}}
     caches = runtime.config["commands"]["warm"] if state == "resumed" and options["warm"] and (
         options["operation"] or record.has_stopped(root, operation)) else []
@@ -285,7 +286,7 @@ def run(module, variables):
             promise = None if operation else _promise(root, {*statuses, *(one.name for one in defined)})
             perform(state, steps, defined, statuses, driver, drain, timeouts["start"], promise)
             if state == "resumed" or not operation:
-                record.settle(root, [step.name for step in steps])
+                _settle(root, state, steps)
     return {
         "changed": written or bool(caches) or any(step.action != "none" for step in steps),
         "release": runtime.release.id,
@@ -334,6 +335,15 @@ def _promise(root, known):
     return promise
 
 
+def _settle(root, state, steps):
+    """Note that these programs are owed no more. Of one that does not run, a restart says nothing.
+
+    On a full disk they stay noted, and whoever starts what is owed finds that they run; but what somebody has stopped would be started.
+    """
+    with contextlib.suppress(*[OSError] if state != "stopped" else ()):
+        record.settle(root, [step.name for step in steps if state != "restarted" or step.action != "none"])
+
+
 def _recorded(root, operation, defined):
     if record.read(root, operation) is None:
         raise SlipwayError("What ran before the operation %s was not recorded on this host." % operation,
@@ -361,7 +371,7 @@ def take_secrets(module):
         return None
     module.params["environment_variables"] = dict.fromkeys(variables, "********")
     module.no_log_values.clear()
-    return variables if module.params["state"] in ("started", "restarted") else None
+    return variables if module.params["state"] != "stopped" else None
 
 
 def main():
@@ -390,7 +400,7 @@ def main():
     except SlipwayError as error:
         module.fail_json(msg=str(error), recorded=is_recorded(module.params["root"], operation), **error.facts)
     except OSError as error:
-        failure = SlipwayError("A file could not be read or written: %s." % error,
+        failure = SlipwayError("This host refuses what is needed: %s." % error,
                                hint="The playbook slipway.app.status tells what runs. Mend it, then run this again.")
         module.fail_json(msg=str(failure), recorded=is_recorded(module.params["root"], operation))
 

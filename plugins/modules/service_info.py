@@ -95,7 +95,8 @@ services:
       sample: true
 owed:
   description:
-    - Services that an operation has stopped and not started again, such as a playbook that was killed or is at work.
+    - Services that an operation has stopped and not started again, such as a playbook that was killed or is at work, or an upgrade
+      that could not start them.
     - M(slipway.app.service) with C(state=resumed) starts them.
   returned: success
   type: dict

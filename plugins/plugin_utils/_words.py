@@ -36,7 +36,8 @@ def _stopped(data):
 def _patched(data):
     """What became of the patches of the release before."""
     patches = data.get("patches") or {}
-    words = (("applied", "patched again by"), ("contained", "contains"), ("dropped", "DROPPED"), ("failed", "DROPPED, no longer fits:"))
+    words = (("applied", "patched again by"), ("contained", "contains"), ("dropped", "DROPPED"), ("failed", "DROPPED, no longer fits:"),
+             ("left", "STILL PATCHED by"))
     return "".join("; %s %s" % (word, ", ".join(sorted(patches[key]))) for key, word in words if patches.get(key))
 
 
@@ -62,8 +63,12 @@ def _opened(data):
 def remarks(outcomes):
     """What is to be said at the end of steps that went well, as sentences."""
     kept = [(outcomes.get(step) or {}).get("kept") for step in ("open", "reopen")]
+    staged = outcomes.get("stage") or {}
+    left = (staged.get("patches") or {}).get("left")
     return (["Maintenance stays on, as %s had switched it on before; the playbook slipway.app.maintenance_off lets users in." % one["by"]
              for one in kept if one]
+            + (["%s still has patches of an earlier time, on what is the application's: %s. Take them back by hand, as the application's user."
+                % (staged["release"], ", ".join(left))] if left else [])
             + ["The database that was put back is a copy. " + one for one in (outcomes.get("restore") or {}).get("warnings", [])]
             + [one for step in ("close", "open", "finish", "undo") for one in (outcomes.get(step) or {}).get("warnings", [])])
 

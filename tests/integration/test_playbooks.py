@@ -277,7 +277,7 @@ def test_a_table_is_restored_although_the_controller_dies_on_the_way(shop, play,
         assert restore.poll() is None, restore.stdout.read()
         kill_tree(restore)
     output = play("status")
-    assert len(re.findall(r"stopped by \S+-restore-\d+, which is to start them again: .*(?:web|consumer@1)", output)) == 3
+    assert len(re.findall(r"not started again yet by \S+-restore-\d+: .*(?:web|consumer@1)", output)) == 3
     refused = run(shop, "database_restore", **options)
     assert refused.rc != 0 and re.search(r"-restore-\d+ holds the lock", refused.output)
     assert changed_hosts(play("recover", takeover=True)) == ["app1", "app2", "consumer1"]

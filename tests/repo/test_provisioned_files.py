@@ -179,7 +179,7 @@ def test_a_site_that_another_application_would_answer_for_is_refused(role, tmp_p
     assert put("shop", "shop.example.com") == "" == put("shop", "shop.example.com www.example.com")
     assert '"" on 127.0.0.1:8000' in (said := put("crm", "crm.example.com")) and "The site was not changed" in said
     assert '"www.example.com" on 0.0.0.0:80' in put("crm", "crm.example.com www.example.com", port=8001)
-    assert "slipway-shop.conf" in said
+    assert "The others: %s/sites/slipway-shop.conf; remove" % tmp_path in said
     assert "it has a name twice, or" in put("crm", "crm.example.com crm.example.com", port=8001)
     assert put("crm", "crm.example.com", port=8001) == ""
     assert "unexpected" in put("crm", "crm.example.com", "}", port=8001)

@@ -38,9 +38,14 @@ def make_own_dir(path, mode=0o755):
     os.close(own_dir(path))
 
 
+# Made anew, and not given to root: whoever may write beside it can put another one there at any moment.
+LINKED = ("It is a link to {there}. Where you have not put it there, remove it; where it is your own, look at what is in it, then chown root: {there},"
+          " chmod go-w {there} and make the link anew as root: ln -sfn {there} {path}")
+
+
 def own_dir(path, hint="Look at what is in it, then let it be root's: chown -R root: and chmod go-w."):
     """The descriptor of a folder for the work of this user alone. Root refuses one that somebody else has put there, or may write to.
-    hint says how it is made root's.
+    hint says how it is made root's, where it is no link.
 
     It stands in the application's folder, whose owner can put a folder or a link of his own in the place of any other, at any
     moment: root would then write and remove where that leads. What is reached by /proc/self/fd/<descriptor> is in what was looked at.
@@ -54,8 +59,10 @@ def own_dir(path, hint="Look at what is in it, then let it be root's: chown -R r
         place, facts = look_at(path, os.O_NOFOLLOW)
         owners = {facts.st_uid}
         if stat.S_ISLNK(facts.st_mode):  # one of root's own may lead to another disk
-            place, facts = look_at(os.path.join(os.path.dirname(path), os.readlink("", dir_fd=place)), 0)
+            there = os.path.join(os.path.dirname(path), os.readlink("", dir_fd=place))
+            place, facts = look_at(there, 0)
             owners.add(facts.st_uid)
+            hint = LINKED.format(there=os.path.realpath(there), path=path)
         if not stat.S_ISDIR(facts.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         if os.geteuid() == 0 and (owners != {0} or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):

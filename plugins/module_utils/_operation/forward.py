@@ -17,7 +17,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.operation i
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, mode_of
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 
-BROKEN = " Users are served. When it is mended, the next upgrade or the playbook slipway.app.service_start starts it."
+BROKEN = " Users are served. When it is mended, the playbook slipway.app.recover starts it, and so does the next upgrade."
 LEFT = " It is a database beside the live one, in nobody's way; the next upgrade drops it, and so does the playbook slipway.app.recover."
 
 
@@ -283,7 +283,7 @@ def finish(site, operation):
         release = site.releases.find(operation.plan["digest"])
         if any(definition.kind == "web" for definition in services.to_run(site, operation, release)):
             _try(warnings, "the health check of " + site.host, lambda: services.check_live(site, release, beat=operation.beat))
-        _try(warnings, "keeping up what was started", lambda: services.check_up(site, release, _started(operation)), BROKEN)
+        _try(warnings, "keeping up what was started", lambda: services.check_up(site, operation, release, _started(operation)), BROKEN)
         if site.leads:
             config = site.config(release.documents)
             _try(warnings, "the hook after_upgrade", lambda: run_commands(

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._release.patches import Patches, Unsafe, patched
 
@@ -38,11 +36,12 @@ def replay(site, live, release):
         return {}
     refuse_to_drop(site, live)  # the preflight did that without the lock
     old, new = Patches(site.releases, live), Patches(site.releases, release)
-    _clear(new, {one["digest"] for one in old.list() if one["keep"]})
+    names = _clear(new, {one["digest"] for one in old.list() if one["keep"]})
+    left = {"left": names} if names else {}
     dropped = [one["name"] for one in old.list() if not one["keep"]]
     if not old.list():
-        return {}
-    result = dict(new.replay(old), dropped=dropped)
+        return left
+    result = dict(new.replay(old), dropped=dropped, **left)
     if result["failed"] and not site.params["skip_check_patches"]:
         raise SlipwayError("Patches that are to be kept do not fit the new release. %s" % " ".join(
             "%s: %s" % failed for failed in sorted(result["failed"].items())), untouched="The live release is as it was.",
@@ -51,11 +50,14 @@ def replay(site, live, release):
 
 
 def _clear(patches, kept):
-    """Take back what a release still has of the time when it was live, or of an upgrade to it that was undone.
+    """Take back what a release still has of the time when it was live, or of an upgrade to it that was undone; the names of what stays.
 
-    What cannot be taken back by root stays, and on record: it is named when this release is left again.
+    What root may not take back stays, and what was applied before it as well, which it was made on.
     """
-    for record in reversed(patches.list()):
-        if record["digest"] not in kept:
-            with contextlib.suppress(Unsafe):
-                patches.revert(record["name"])
+    old = [one["name"] for one in reversed(patches.list()) if one["digest"] not in kept]
+    for number, name in enumerate(old):
+        try:
+            patches.revert(name)
+        except Unsafe:
+            return old[number:]
+    return []

@@ -21,6 +21,7 @@ PARALLEL = 4  # migrations asked for at the same time
 LONGEST = 4 * 1024 * 1024  # characters of one migration; what is longer inserts data and is nothing to read
 REFUSED = ("Slipway asks for a session that cannot write, by options in PGOPTIONS, and a pooler refuses that. Have options in its"
            " ignore_startup_parameters (the session can write then), or read by a connection to the server itself.")
+OURS = re.compile("startup parameter(: options| in options: default_transaction_read_only)")  # and not one of the application's own
 ALL = "all pending migrations"  # their name where the application prints them as one
 
 
@@ -104,7 +105,7 @@ def _output(runtime, command, parts):
         what = "did not end within %d seconds" % timeout if done.timed_out else "failed with exit status %d" % done.rc
         printed = tail(done.stdout + done.stderr, 10)
         raise SlipwayError(redact("The command %s %s. It printed:\n%s" % (" ".join(argv), what, printed or "(nothing)"), secrets),
-                           hint=REFUSED if "startup parameter" in printed else None)
+                           hint=REFUSED if OURS.search(printed) else None)
     return redact(done.stdout, secrets)
 
 

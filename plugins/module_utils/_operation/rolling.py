@@ -15,8 +15,11 @@ import time
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import forward, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.balancer import DOWN, UP, Balancers
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES
 
 REST = services.WORKERS + ("websocket",)  # what follows when every web has changed over; websocket where nobody is drained
+AHEAD = ("It has to be well on a database that has more migrations than it knows. The database stays migrated: where that is the cause, an"
+         " upgrade to the same package in the mode maintenance brings the release that goes with it.")
 SETTLING = 10  # seconds in which a host that has had its turn may seem unwell before the next one stays
 
 
@@ -129,8 +132,9 @@ def _stay_well(site, operation):
         if live:
             services.check_live(site, live, SETTLING, operation.beat)
     except SlipwayError as error:
-        raise SlipwayError("%s, which serves, is no longer well. %s" % (live.package, error.message), untouched="No host has left the balancer.",
-                           hint="Beside the next release, the one before has to be well on a database that has more migrations than it knows.") from error
+        raise SlipwayError("%s, which serves, is no longer well. %s" % (live.package, error.message),
+                           untouched="%s has not left the balancer." % site.host,
+                           hint=AHEAD if "migrate" in MODES[operation.mode].forward else None) from error
 
 
 def _leave(site, operation, release, outcome, unheard):

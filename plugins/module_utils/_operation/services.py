@@ -118,8 +118,8 @@ def check_live(site, release, seconds=10, beat=None):
         check.wait(beat)
 
 
-def check_up(site, release, started):
-    """Raise where a program is no longer up, or another process is in its place; started: {name: pid} as it was.
+def check_up(site, operation, release, started):
+    """Raise where a program is no longer up, or another process is in its place, and note that it is due; started: {name: pid} as it was.
 
     A program may need longer to fail than its service manager looks at it.
     """
@@ -128,6 +128,7 @@ def check_up(site, release, started):
     fallen = [item for item in site.definitions(release) if item.name in started and not item.schedule
               and (found[item.name].state, found[item.name].pid) != ("running", started[item.name])]
     if fallen:
+        record.owe(site.root, operation.id, [item.name for item in fallen])
         raise SlipwayError("\n".join("The service %s has ended since it was started. %s" % (item.name, driver.last_words(item))
                                      for item in fallen))
 

@@ -34,12 +34,13 @@ class Step(Record, changeable=True):
         return dict(vars(self), after=self.after)
 
 
-def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=()):
+def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=(), owed=()):
     """The steps that bring programs into a state, one for each that is meant, in the order they are started.
 
     names (of services, or of single programs of one) and kinds choose which are meant, without them it is all.
-    wanted are the names that state resumed is to start, or that a restart has stopped and not started again; elsewhere are those
-    of programs on other hosts: naming them is no mistake, and there is nothing to do here.
+    wanted are the names that state resumed is to start, or that a restart has stopped and not started again; owed are those that
+    some operation was to start and has not; elsewhere are those of programs on other hosts: naming them is no mistake, and there
+    is nothing to do here.
     """
     defined = {definition.name: definition for definition in definitions}
     pool = {name: definition.kind for name, definition in defined.items()}
@@ -55,13 +56,13 @@ def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=
         if state == "stopped":
             action, reason = _stopped(status)
         elif state == "restarted":
-            action, reason = _restarted(status, name in wanted)
+            action, reason = _restarted(status, name in wanted, name in owed)
         elif definition is None:
             action, reason = "removed", "it is not in this release"
         elif state == "started" or name in wanted:
             action, reason = _started(definition, status)
         else:
-            action, reason = _left_stopped(definition, status)
+            action, reason = _left(definition, status)
         steps.append(Step(name, kind, status.state if status else "absent", action, reason))
     return steps
 
@@ -140,17 +141,20 @@ def _stopped(status):
     return "none", "it does not run"
 
 
-def _restarted(status, wanted):
+def _restarted(status, wanted, owed):
     if status and status.alive:
         return "restarted", "it ran"
     if status and status.autostart and wanted:  # what was stopped for good since then does not come back after a reboot
         return "started", "a restart was cut off when it had stopped it"
-    return "none", "it does not run"
+    return "none", "it does not run" + ("; the playbook slipway.app.recover starts it" if owed else "")
 
 
-def _left_stopped(definition, status):
-    """resumed, for a program that did not run before: it is not started, and nobody can start an old release by it."""
-    if status is None or status.alive or (status.definition == definition.digest and not status.autostart):
+def _left(definition, status):
+    """resumed, for a program that is not to be started: it is left as it is, and nobody can start an old release by it."""
+    if status and status.alive:
+        same = status.definition == definition.digest
+        return "none", "it runs" if same else "it runs by a definition that has changed; the playbook slipway.app.service_start restarts it"
+    if status is None or (status.definition == definition.digest and not status.autostart):
         return "none", "it did not run before"
     return "updated", "it did not run before, and follows the release"
 

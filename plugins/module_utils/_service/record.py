@@ -64,7 +64,7 @@ def has_stopped(root, operation):
 
 
 def owe(root, operation, names):
-    """Note that an operation was to start these programs and could not."""
+    """Note that an operation was to start these programs, and that they do not run."""
     with _noting(root) as noted:
         if noted.get("operation") == operation:
             write_json(_path(root), dict(noted, owed=sorted(names), restarting=[]))

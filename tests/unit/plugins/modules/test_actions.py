@@ -19,6 +19,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.files import rea
 from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
 from ansible_collections.slipway.app.plugins.module_utils._operation import action as actions
 from ansible_collections.slipway.app.plugins.module_utils._service import record
+from ansible_collections.slipway.app.plugins.module_utils._service.control import Step
 from ansible_collections.slipway.app.plugins.modules import patch, release, service
 from ansible_collections.slipway.app.tests import module_process
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script, until
@@ -124,7 +125,10 @@ def test_a_restart_that_was_killed_is_gone_on_with_by_the_next_one(begun, applic
     noted = os.path.join(application.root, "state", "services.json")
     promised = read_json(noted)
     write_json(noted, dict(promised, operation="upgrade", restarting=[]))  # what an upgrade could not start is left to it
-    assert run_module("service", dict(options, state="restarted"), check=True)["services"][0]["action"] == "none"
+    for check in (True, False):
+        (step,) = run_module("service", dict(options, state="restarted"), check=check)["services"]
+        assert step["action"] == "none" and "slipway.app.recover" in step["reason"]
+    assert mailer() == ("stopped", True, ["mailer"])
     write_json(noted, promised)
     assert restart() == ("started", ("running", True, []))
     assert restart() == ("restarted", ("running", True, []))
@@ -142,6 +146,10 @@ def test_services_are_restarted_on_a_full_disk(tmp_path, monkeypatch):
     promise = service._promise(str(tmp_path), ["web", "mailer"])
     promise(["web"])
     promise(["mailer"])
+    steps = [Step(name, "consumer", "running", "restarted", "it ran") for name in ("web", "mailer")]
+    service._settle(str(tmp_path), "restarted", steps)
+    with pytest.raises(OSError, match="No space"):
+        service._settle(str(tmp_path), "stopped", steps)  # somebody would start them
 
 
 @pytest.mark.one_core

@@ -123,16 +123,21 @@ def test_caches_are_warm_before_anything_is_resumed(service, cold, name):
 
 
 @pytest.mark.one_core
-def test_caches_are_left_alone_where_nothing_else_has_changed(service, cold, application):
+def test_what_an_upgrade_could_not_start_is_resumed_with_the_settings_of_now_and_caches_are_left_alone(service, cold, application):
     """An upgrade that could not start all it was to start has warmed them, and users are served."""
     path = cold("exec sleep 600", "touch warmed", "swap")
     assert service("resumed", operation="swap")["warmed"] == []
+    service("stopped")
     with open(os.path.join(application.root, "state", "services.json"), "r+", encoding="utf-8") as stream:
-        noted = dict(json.load(stream), owed=["web"], stopped=False)
+        noted = dict(json.load(stream), running=[], failed=["web"], owed=["web"], stopped=False)  # it had failed by the release before, too
         stream.seek(0)
         json.dump(noted, stream)
         stream.truncate()
-    assert service("resumed", warm=True)["warmed"] == [] and not os.path.exists(os.path.join(path, "warmed"))
+    result = both(service, "resumed", warm=True, environment_variables={"MENDED": "by now"})
+    assert result["warmed"] == [] and not os.path.exists(os.path.join(path, "warmed"))
+    assert actions(result) == {"web": "started"} and result["environment_changed"] and service.told()["owed"]["services"] == []
+    with open("/proc/%d/environ" % service.info()["web"]["pid"], "rb") as stream:
+        assert b"MENDED=by now" in stream.read().split(b"\0")
 
 
 @pytest.mark.one_core

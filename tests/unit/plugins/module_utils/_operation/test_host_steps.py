@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import time
 
 import pytest
@@ -126,8 +127,9 @@ def test_a_consumer_that_does_not_run_by_the_new_release_is_a_warning_and_the_up
         said = forward.finish(host.site, host.operation)["warnings"]
     (warning,) = said
     assert "The service mailer " in warning and "broken" in warning and "Users are served." in warning
+    assert "slipway.app.recover starts it" in warning
     owed = record.debts(host.root)["services"]
-    assert owed == (["mailer", "push"] if "does not stay up" in warning else []), "what could not be started is due"
+    assert owed == (["mailer", "push"] if "does not stay up" in warning else ["mailer"]), "what does not run is due"
     forward.finish(host.site, host.operation)
     assert open_operation(host.root) is None and host.running()["push"] == host.running()["web"] == "2.0"
 
@@ -252,14 +254,17 @@ def test_nobody_leaves_the_balancer_while_one_that_had_its_turn_is_sent_no_users
     assert asked == ["/is/app1"] and not host.site.drain.status()["on"] and host.running() == dict.fromkeys(SERVICES, "1.0")
 
 
-def test_nobody_leaves_the_balancer_where_the_release_that_serves_is_not_well_on_the_migrated_database(make, monkeypatch):
+@pytest.mark.parametrize("mode, way_out", [("rolling", "stays migrated.*mode maintenance"), ("source", None)])
+def test_a_host_of_the_first_turn_stays_where_the_release_that_serves_is_not_well(make, monkeypatch, mode, way_out):
+    """Of the others in its turn it knows nothing. In the mode source nothing has migrated."""
     monkeypatch.setattr(rolling, "SETTLING", 0)
     with answering((503, "the database is ahead of the code")) as (url, _asked):
-        host = make(mode="rolling", health=url.replace("{host}", ""))
-        host.operation.plan["batches"] = [["app2"], ["app1"]]  # this one is app2
+        host = make(mode=mode, health=url.replace("{host}", ""))
+        host.operation.plan["batches"] = [["app2", "app1"], ["app3"]]  # this one is app2
         rolling.record(host.site, host.operation)
-        with pytest.raises(SlipwayError, match="shop:1.0, which serves, is no longer well.*ahead of the code.*No host has left"):
+        with pytest.raises(SlipwayError, match="shop:1.0, which serves, is no longer well.*ahead of the code.*app2 has not left the bal") as stayed:
             rolling.close(host.site, host.operation)
+        assert bool(re.search(way_out or "migrated|migrations", str(stayed.value))) is bool(way_out)
     assert not host.site.drain.status()["on"] and host.running() == dict.fromkeys(SERVICES, "1.0")
 
 

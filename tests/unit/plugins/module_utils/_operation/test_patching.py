@@ -14,7 +14,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._operation.patching import carried, refuse_to_drop, replay
 from ansible_collections.slipway.app.plugins.module_utils._release.patches import Patches
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
-from ansible_collections.slipway.app.plugins.plugin_utils._words import outcome_line
+from ansible_collections.slipway.app.plugins.plugin_utils._words import outcome_line, remarks
 
 
 @pytest.fixture
@@ -103,12 +103,30 @@ def test_a_patch_to_be_kept_that_no_longer_fits(site):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
-def test_a_patch_of_before_on_what_is_the_applications_is_in_nobodys_way(site):
+def test_a_patch_of_before_on_what_is_the_applications_is_in_nobodys_way_and_named(site):
     """Root once patched what the application may write to, and no longer does."""
     patch(site, "old.patch")
     os.chown(os.path.join(site.old.path, "app.txt"), 65534, 65534)
     with pytest.raises(SlipwayError, match="as the application's user") as refused:
         Patches(site.releases, site.old).revert("old.patch")
     assert "Revert later patches" not in str(refused.value) and "skip_check_patches=true" in str(refused.value)
-    replay(site, site.new, site.old)
-    assert [one["name"] for one in Patches(site.releases, site.old).list()] == ["old.patch"]
+    result = replay(site, site.new, site.old)
+    assert [one["name"] for one in Patches(site.releases, site.old).list()] == result["left"] == ["old.patch"]
+    stage = {"release": "1.0", "patches": result}
+    assert "STILL PATCHED by old.patch" in outcome_line("app1", "stage", 1, "maintenance", stage)
+    assert "1.0 still has patches" in remarks({"stage": stage})[0] and "old.patch" in remarks({"stage": stage})[0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray")
+def test_patches_below_one_that_stays_stay_as_well(site):
+    """It was made on them; where both change the same lines, they could not be taken back either."""
+    patch(site, "first.patch")
+    with open(os.path.join(site.old.path, "own.txt"), "w", encoding="utf-8") as stream:
+        stream.write("one\n")
+    both = "--- a/app.txt\n+++ b/app.txt\n@@ -1,2 +1,2 @@\n-ONE\n+1\n two\n--- a/own.txt\n+++ b/own.txt\n@@ -1 +1 @@\n-one\n+1\n"
+    Patches(site.releases, site.old).apply(both.encode("utf-8"), "second.patch", by="ann")
+    os.chown(os.path.join(site.old.path, "own.txt"), 65534, 65534)
+    patch(site, "third.patch", old="two")
+    assert replay(site, site.new, site.old) == {"left": ["second.patch", "first.patch"]}
+    with open(os.path.join(site.old.path, "app.txt"), encoding="utf-8") as stream:
+        assert stream.read() == "1\ntwo\n"

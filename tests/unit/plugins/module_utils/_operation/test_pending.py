@@ -265,12 +265,14 @@ def test_a_migration_whose_sql_cannot_be_had_is_there_with_the_reason(ask):
     assert "exit status 3" in second["problem"] and "no such constraint" in second["problem"]
 
 
-@pytest.mark.parametrize("words", ["options", "in options: default_transaction_read_only"])
+@pytest.mark.parametrize("words", [": options", " in options: default_transaction_read_only"])
 def test_a_pooler_that_refuses_what_slipway_asks_for_is_told_of(ask, words):
-    sql = ["sh", "-c", "echo \"FATAL: unsupported startup parameter$0\" >&2; exit 1", ": " + words]
+    sql = ["sh", "-c", "echo \"FATAL: unsupported startup parameter$0\" >&2; exit 1", words]
     problem = ask({"sql": sql})["problem"]
     assert "unsupported startup parameter" in problem and "PGOPTIONS" in problem and "ignore_startup_parameters" in problem
     assert "PGOPTIONS" not in ask({"sql": "false"})["problem"]
+    for own in (": extra_float_digits", " in options: search_path"):
+        assert "PGOPTIONS" not in ask({"sql": sql[:-1] + [own]})["problem"], "that is the application's own"
 
 
 def test_a_list_that_cannot_be_had_is_no_empty_list(ask):

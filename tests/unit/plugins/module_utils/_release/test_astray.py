@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -103,8 +105,28 @@ def test_releases_that_are_not_roots_alone_are_neither_believed_nor_changed(plac
     before = seen(place / "bank", place / "etc")
     with pytest.raises(SlipwayError, match="shop/releases is not root's alone") as refused:
         work(str(place / "shop"))
-    assert "chown -h root: " in str(refused.value) and "-R" not in str(refused.value), "what is writable stays the application's"
+    assert "-R" not in str(refused.value), "what is writable stays the application's"
+    if what == "link":
+        said = "a link to %s/bank/releases. Where you have not put it there, remove it" % place
+        assert said in str(refused.value) and "-h" not in str(refused.value), "it is not blessed by who believes that it leads to his own"
+    else:
+        assert "chown -h root: " in str(refused.value)
     assert seen(place / "bank", place / "etc") == before
+
+
+@pytest.mark.parametrize("owner", [0, USER])
+def test_a_link_of_ones_own_is_good_when_done_as_the_hint_says(place, owner):
+    disk, releases = place / "disk", place / "shop" / "releases"
+    releases.rename(disk)
+    releases.symlink_to(disk)
+    os.lchown(releases, owner, owner)
+    os.chown(disk, USER, USER)
+    disk.chmod(0o775)
+    with pytest.raises(SlipwayError, match="a link to %s" % disk) as refused:
+        ReleaseStore(str(place / "shop")).list()
+    for command in re.findall(r"(?:ln -sfn \S+|chown root:|chmod go-w) [^\s,;]+", refused.value.hint):
+        subprocess.run(command.split(), check=True)
+    assert [one.id for one in ReleaseStore(str(place / "shop")).list()] == [LIVE]
 
 
 @pytest.mark.parametrize("module, moment, elsewhere", [(layers, "unpack_layers", "etc"), (shared, "_sweep", "bank/shared")])
