@@ -30,6 +30,8 @@ from ansible_collections.slipway.app.plugins.plugin_utils._words import failure_
 CARRIED = ("operation", "decision", "failures", "findings", "found", "survey", "shelf", "remarks", "lost", "taken_over")
 # What the module returns and the result shows.
 RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "shelf", "outcomes", "seconds", "invocation", "warnings", "exception")
+# What only the work of a step can tell; the last of start alone.
+UNKNOWN = ("outcomes", "seconds", "operation")
 # Options for the controller alone, by the step that asks for them; and those that tell the host about itself.
 ASKED = {
     "preflight": ("package", "digest", "batch", "balancer_status", "fall_seconds", "rise_seconds"),
@@ -80,7 +82,8 @@ class ActionModule(ActionBase):
         if not steps:
             result.update(skipped=True, skipped_reason=why_not[0])
         elif self._task.check_mode and steps[0] not in READING:
-            result.update(changed=True, msg="would " + "; ".join(steps_of(board.mode)[step][1] for step in steps))
+            result.update(dict.fromkeys(UNKNOWN if "start" in steps else UNKNOWN[:2]), changed=True,
+                          msg="would " + "; ".join(steps_of(board.mode)[step][1] for step in steps))
         else:
             try:
                 asked = self._fill(arguments, asked, steps, kind, task_vars, board)

@@ -28,6 +28,8 @@ attributes:
       - The command is not run. The result tells which one would be, and has RV(rc) null and no output.
   diff_mode:
     support: none
+    details:
+      - Nobody can know what a command changes.
   idempotent:
     support: partial
     details:

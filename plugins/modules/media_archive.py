@@ -27,6 +27,8 @@ attributes:
       - Does all that the real run does, but for writing.
   diff_mode:
     support: none
+    details:
+      - An archive is written anew as a whole. RV(images), RV(emptied) and RV(left_out) tell what became of the files.
 options:
   src:
     description:

@@ -33,10 +33,12 @@ attributes:
   check_mode:
     support: partial
     details:
-      - The preflight runs as always, since it changes nothing. Later steps say what they would do, in C(msg), and return nothing of what
-        only their work can tell, such as RV(outcomes) and RV(seconds).
+      - The preflight runs as always, since it changes nothing. Later steps say what they would do, in C(msg), and what only their work can
+        tell, such as RV(outcomes) and RV(seconds), is null.
   diff_mode:
     support: none
+    details:
+      - What a step changes can be known only from its work. RV(outcomes) and the journal tell it.
   idempotent:
     support: partial
     details:
@@ -204,12 +206,12 @@ outcome:
   returned: always
   type: str
 outcomes:
-  description: What each step did.
-  returned: when steps ran
+  description: What each step did. Null in check mode, but of steps that run there too.
+  returned: when steps ran, or would
   type: dict
 seconds:
-  description: How long each step took.
-  returned: when steps ran
+  description: How long each step took. Null in check mode, but of steps that run there too.
+  returned: when steps ran, or would
   type: dict
 failures:
   description: Error messages of this host's failed steps, by step.
@@ -259,7 +261,7 @@ remarks:
   type: list
   elements: str
 operation:
-  description: The running operation, its id, fencing number and plan.
+  description: The running operation, its id, fencing number and plan. Null in check mode.
   returned: on the leader, after start
   type: dict
 decision:

@@ -36,6 +36,8 @@ attributes:
       - Says what would be dumped how, or removed. RV(key), RV(folder), RV(rows) and RV(archive_size) are null, since nobody can know them.
   diff_mode:
     support: none
+    details:
+      - A dump is a new folder beside those that there are. RV(key) names it, and RV(removed) what was removed.
   idempotent:
     support: partial
     details:

@@ -37,6 +37,8 @@ attributes:
         rows that leaves the sizes as they are is found by the restore alone.
   diff_mode:
     support: none
+    details:
+      - The content of a database is no text to compare. RV(restored), RV(replaced), RV(kept) and RV(dropped) tell which took whose place.
   idempotent:
     support: partial
     details:

@@ -53,6 +53,8 @@ class World:
         self._server = server
         self._daemon = None
         self.database = None
+        self.registered = {}  # what the host has registered of the steps before
+        self.folder = folder
         self.root = str(folder / "shop")
         self.store = str(folder / "packages")
         self.repository = str(folder / "repository")
@@ -65,6 +67,13 @@ class World:
         result = self.run_module(module, params)
         assert not result.get("failed"), result
         return result
+
+    def begun(self, options, *steps):
+        """Let an operation come through these steps; the options of those to come."""
+        for result in by_playbook(self, [("operation_step", dict(options, step=step), False) for step in steps]):
+            assert result["outcome"] == "ok", result
+            self.registered = result
+        return options
 
     # What scenarios ask for
 
@@ -202,25 +211,28 @@ def world(tmp_path, run_module, server):
     world.close()
 
 
-@pytest.fixture
-def run(run_module, tmp_path):
-    """run(module, params, *checks) -> the module's results, in check mode or not; what has an action plugin is run by a playbook, once for all."""
+def by_playbook(world, calls):
+    """The results of [(module, options, check mode or not)], run by one playbook, on a host that has registered what the world says."""
+    (world.folder / "hosts").write_text("[app]\nhost ansible_connection=local\n", encoding="utf-8")
+    tasks = []
+    for module, params, check in calls:
+        tasks += [{"slipway.app." + module: params, "register": "operation_step_result", "ignore_errors": True, "check_mode": check},
+                  {"ansible.builtin.debug": {"msg": "result {{ operation_step_result | to_json }}"}}]
+    known = {"ansible_python_interpreter": sys.executable, "operation_step_result": world.registered}
+    play = {"hosts": "app", "gather_facts": False, "vars": known, "tasks": tasks}
+    (world.folder / "play.json").write_text(json.dumps([play]), encoding="utf-8")
+    done = playbook_process.run(["-i", "hosts", "--diff", "play.json"], world.folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [json.loads(json.loads('"%s"' % text)) for text in re.findall(r'^    "msg": "result (.*)"$', done.stdout, re.MULTILINE)]
 
-    def by_playbook(module, params, checks):
-        (tmp_path / "hosts").write_text("[app]\nhost ansible_connection=local\n", encoding="utf-8")
-        tasks = []
-        for check in checks:
-            tasks += [{"slipway.app." + module: params, "register": "operation_step_result", "ignore_errors": True, "check_mode": check},
-                      {"ansible.builtin.debug": {"msg": "result {{ operation_step_result | to_json }}"}}]
-        play = {"hosts": "app", "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}, "tasks": tasks}
-        (tmp_path / "play.json").write_text(json.dumps([play]), encoding="utf-8")
-        done = playbook_process.run(["-i", "hosts", "--diff", "play.json"], tmp_path)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return [json.loads(json.loads('"%s"' % text)) for text in re.findall(r'^    "msg": "result (.*)"$', done.stdout, re.MULTILINE)]
+
+@pytest.fixture
+def run(run_module, world):
+    """run(module, params, *checks) -> the module's results, in check mode or not; what has an action plugin is run by a playbook, once for all."""
 
     def runner(module, params, *checks):
         if module not in COMPLETE and (ROOT / "plugins" / "action" / (module + ".py")).exists():
-            return by_playbook(module, params, checks)
+            return by_playbook(world, [(module, params, check) for check in checks])
         return [run_module(module, params, check=check) for check in checks]
 
     return runner

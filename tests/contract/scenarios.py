@@ -12,6 +12,8 @@ import dataclasses
 import os
 import typing
 
+from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES
+
 
 @dataclasses.dataclass
 class Scenario:
@@ -275,12 +277,11 @@ def operation_info_open(world):
     return {"root": world.root}
 
 
-@of("operation_step", changes=False)
-def operation_step_preflight(world):
+def deployment(world):
+    """Options of the steps that deploy the world's application."""
     world.built("1.0.0")
     daemon = world.supervisor
     return {
-        "step": "preflight",
         "kind": "deploy",
         "package": "shop:1.0.0",
         "application": "shop",
@@ -293,6 +294,21 @@ def operation_step_preflight(world):
         "supervisor_socket": daemon.socket,
         "supervisor_conf_dir": daemon.conf_dir,
     }
+
+
+@of("operation_step", changes=False)
+def operation_step_preflight(world):
+    return dict(deployment(world), step="preflight")
+
+
+@of("operation_step")
+def operation_step_start(world):
+    return dict(world.begun(deployment(world), "preflight"), step="start")
+
+
+@of("operation_step")
+def operation_step_all_that_follow(world):
+    return dict(world.begun(deployment(world), "preflight", "start"), step=list(MODES["maintenance"].forward)[2:])
 
 
 @of("media_archive")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kill an operation at a certain record of its journals, and see from outside what is left of it."""
+"""Kill an operation at a certain record of its journals while a client is at work, and see from outside what is left of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,54 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "demo"))
-import processes  # noqa: E402  (demo is no package)
+import check  # noqa: E402  (demo is no package)
+import processes  # noqa: E402
+from client import Client  # noqa: E402
+
+# The records after which the controller dies: on which host, which step, which event. Every step of an upgrade that is journaled
+# has one on its way forward, in their order; tests/repo/test_recovery_matrix.py compares.
+FORWARD = [
+    ("app1", "operation", "begin"),
+    ("app2", "stage", "begin"),
+    ("app2", "drain", "begin"),
+    ("app2", "close", "begin"),
+    ("app1", "protect", "begin"),
+    ("app1", "migrate", "begin"),
+    ("app1", "migrate", "done"),
+    ("app2", "activate", "begin"),
+    ("app2", "open", "begin"),
+    ("app1", "finish", "begin"),
+]
+# And on its way back.
+BACK = [
+    ("app1", "assess", "begin"),
+    ("app2", "quiesce", "begin"),
+    ("app1", "restore", "begin"),
+    ("app2", "reinstate", "begin"),
+    ("app2", "reopen", "begin"),
+    ("app1", "undo", "begin"),
+]
+
+
+@contextlib.contextmanager
+def customers(lab):
+    """A Client that places orders while a block is at work; some of them are accepted before it, and some after."""
+    client = Client({name: lab.address(name) for name in lab.apps}, rate=3).start()
+    try:
+        wait_until(lambda: len(client.accepted()) >= 4)
+        yield client
+        moment = time.time()
+        wait_until(lambda: len(client.accepted(moment)) >= 4)
+    finally:
+        client.stop()
+
+
+def wrong_after(lab, client, version):
+    """What is not as it should be once all is over, but for the schema: an empty list if nothing is."""
+    accepted = client.accepted()
+    return ([event for event in client.since(0) if event.kind == "error"] + check.orders_are_there(lab, accepted)
+            + check.jobs_done_once(lab, accepted) + check.serves(lab, version) + check.services_are(lab, lab.services)
+            + check.databases_are(lab, ["shop"]) + locks(lab))
 
 
 def live(lab):

@@ -22,15 +22,13 @@ from playbook_run import to_the_end
 
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 from ansible_collections.slipway.app.tests.integration.aftermath import came_back, everything_is, place, told
-from ansible_collections.slipway.app.tests.integration.crashes import kill_tree, locks, wait_for_record
+from ansible_collections.slipway.app.tests.integration.crashes import BACK, customers, kill_tree, live, locks, wait_for_record, wrong_after
 from ansible_collections.slipway.app.tests.integration.packages import commit, derive
 
 pytestmark = pytest.mark.timeout(900)
 
 # What is in the database, of all that is seen.
 DATA = ("columns", "migrations", "rows")
-# The steps of the way back, each with a host that does it.
-BACK = (("app1", "assess"), ("app2", "quiesce"), ("app1", "restore"), ("app2", "reinstate"), ("app2", "reopen"), ("app1", "undo"))
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +86,30 @@ def test_a_migration_that_fails_half_way(shop, halfway, run, state, changes):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(("host", "step", "event"), BACK, ids=["-".join(point[1:]) for point in BACK])
+def test_the_controller_dies_at_a_step_of_the_way_back(shop, halfway, host, step, event):
+    """While a client is at work; one recover, and everything is as it was, and what the client was told is so."""
+    order = place(shop, ONE_NAME)
+    with customers(shop) as client:
+        upgrade = shop.start_playbook("upgrade", package=halfway)
+        wait_for_record(shop, host, step, event, upgrade)
+        kill_tree(upgrade)
+        recovered = shop.playbook("recover")
+        assert recovered.rc == 0, recovered.output
+    assert live(shop) == "1.1.0", recovered.output
+    wrong = wrong_after(shop, client, "1.1.0") + check.schema_is(shop, "1.1.0") + check.totals_are_right(shop)
+    assert wrong == [], recovered.output
+    assert shop.sql("SELECT customer FROM shop_order WHERE id::text = %s", order) == [{"customer": ONE_NAME}]
+
+
+@pytest.mark.long
 def test_the_controller_dies_at_every_step_of_the_way_back(shop, halfway, state, changes):
-    """The upgrade in the first step, one recover after the other in the next; the last one comes through."""
+    """Recover dies as well: the upgrade in the first step, one recover after the other in the next; the last one comes through."""
     order = place(shop, ONE_NAME)
     before = state(shop)
-    for number, (host, step) in enumerate(BACK):
+    for number, (host, step, event) in enumerate(BACK):
         running = shop.start_playbook("recover") if number else shop.start_playbook("upgrade", package=halfway)
-        wait_for_record(shop, host, step, "begin", running)
+        wait_for_record(shop, host, step, event, running)
         kill_tree(running)
     recovered = shop.playbook("recover")
     # The last step may have been over before its controller was dead.

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The controller dies at every journaled step of an upgrade; one recover, and everything is as it should be.
 
-The steps of the way back have their turn in test_upgrade_undone.py, in the same lab before this: here it moves on, from
+The steps of the way back have their turn in test_upgrade_undone.py, likewise, in the same lab before this: here it moves on, from
 1.1.0, or from 1.0.0 where that file has left it to make test-all.
 
 Each run upgrades to one more version while a client places orders, kills the whole process tree of ansible-playbook
@@ -20,30 +20,15 @@ import pytest
 
 DEMO = Path(__file__).resolve().parents[2] / "demo"
 sys.path.insert(0, str(DEMO))
-import check  # noqa: E402  (demo is no package)
-import repository  # noqa: E402
-from client import Client  # noqa: E402
+import repository  # noqa: E402  (demo is no package)
 
 from ansible_collections.slipway.app.tests.integration.crashes import (  # noqa: E402
-    detached, kill_tree, last_operation, live, locks, wait_for_record, wait_until)
+    FORWARD, customers, detached, kill_tree, last_operation, live, wait_for_record, wait_until, wrong_after)
 from ansible_collections.slipway.app.tests.integration.packages import derive  # noqa: E402
 from ansible_collections.slipway.app.tests.selection import long_but  # noqa: E402
 
 pytestmark = pytest.mark.timeout(600)
 
-# The record after which the controller dies: on which host, which step, which event.
-POINTS = [
-    ("app1", "operation", "begin"),
-    ("app2", "stage", "begin"),
-    ("app2", "drain", "begin"),
-    ("app2", "close", "begin"),
-    ("app1", "protect", "begin"),
-    ("app1", "migrate", "begin"),
-    ("app1", "migrate", "done"),
-    ("app2", "activate", "begin"),
-    ("app2", "open", "begin"),
-    ("app1", "finish", "begin"),
-]
 # Of these every run has that at which it is hardest to see what is right to do: a migration that nobody waits for.
 EVERY_TIME = [("app1", "migrate", "begin")]
 
@@ -51,19 +36,17 @@ EVERY_TIME = [("app1", "migrate", "begin")]
 @pytest.fixture(scope="module")
 def shop(two_hosts):
     """The shop, one consumer stopped by hand, and many more versions in its repository."""
-    repository.extra_versions(two_hosts.repository, len(POINTS))
+    repository.extra_versions(two_hosts.repository, len(FORWARD))
     return two_hosts
 
 
-@pytest.mark.parametrize(("host", "step", "event"), long_but(POINTS, *EVERY_TIME), ids=["-".join(point[1:]) for point in POINTS])
+@pytest.mark.parametrize(("host", "step", "event"), long_but(FORWARD, *EVERY_TIME), ids=["-".join(point[1:]) for point in FORWARD])
 def test_killed_controller(shop, state, changes, host, step, event):
     before, started = live(shop), detached(shop)
     version = "1.1.%d" % (int(before.rpartition(".")[2]) + 1)
     derive(shop, "shop:1.0.0", version)
     begun = time.monotonic()
-    client = Client({name: shop.address(name) for name in shop.apps}, rate=3).start()
-    try:
-        wait_until(lambda: len(client.accepted()) >= 4)
+    with customers(shop) as client:
         upgrade = shop.start_playbook("upgrade", package="shop:" + version)
         wait_for_record(shop, host, step, event, upgrade)
         if (step, event) == ("migrate", "begin"):  # announced is not begun
@@ -83,19 +66,11 @@ def test_killed_controller(shop, state, changes, host, step, event):
             assert set(changes(left, state(shop))) - {"columns", "migrations", "rows"} == set()
         recovered = shop.playbook("recover")
         assert recovered.rc == 0, recovered.output
-        moment = time.time()
-        wait_until(lambda: len(client.accepted(moment)) >= 4)
-    finally:
-        client.stop()
-    accepted = client.accepted()
     after = live(shop)
     assert after == wanted, recovered.output
-    assert [event for event in client.since(0) if event.kind == "error"] == []
     print("%s %s on %s: %s -> %s, recovered by %s (%.0f s in all)" % (
         step, event, host, before, version, "going back" if after == before else "finishing", time.monotonic() - begun))
-    wrong = (check.orders_are_there(shop, accepted) + check.jobs_done_once(shop, accepted) + check.serves(shop, after)
-             + check.services_are(shop, shop.services) + check.databases_are(shop, ["shop"]) + schema_is(shop, after)
-             + locks(shop))
+    wrong = wrong_after(shop, client, after) + schema_is(shop, after)
     assert wrong == [], recovered.output
 
 

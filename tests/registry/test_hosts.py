@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -44,11 +45,11 @@ def hexes(*digests):
     return sorted(digest.partition(":")[2] for digest in digests)
 
 
-def flip_a_byte(path):
+def flip_a_byte(path, place=1000):
     with open(path, "r+b") as stream:
-        stream.seek(1000)
+        stream.seek(place)
         byte = stream.read(1)[0]
-        stream.seek(1000)
+        stream.seek(place)
         stream.write(bytes([byte ^ 1]))
 
 
@@ -108,6 +109,18 @@ def test_a_flipped_byte_in_the_registry_reaches_no_release(build, unpack, regist
     assert result["failed"] and "Blob %s" % layer in result["msg"] and "is damaged" in result["msg"]
     assert layer[7:] not in blobs(root) and list((root / "releases").iterdir()) == []
     assert unpack("shop:1.0.0")["changed"]
+
+
+def test_a_manifest_that_is_damaged_in_the_registry_is_not_believed(build, run_module, options, registry):
+    digest = build()["digest"]
+    path = Path(registry.blob(digest))
+    place = path.read_bytes().index(b"Reference: ")  # else it is not what the registry takes for a manifest
+    flip_a_byte(path, place)
+    try:
+        result = run_module("package_info", dict(options, name="shop@" + digest))
+    finally:
+        flip_a_byte(path, place)
+    assert result["failed"] and "is damaged" in result["msg"] and "let whoever keeps it remove the blob" in result["msg"], result
 
 
 def test_a_pull_goes_on_where_its_connection_broke(build, run_module, registry, location, root, tap):

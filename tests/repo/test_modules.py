@@ -30,8 +30,8 @@ def test_every_module_says_what_users_ask(module_docs):
             support = attributes.get(word, {}).get("support")
             if support is None:
                 wrong.append("%s: no attribute %s" % (name, word))
-            elif support == "partial" and not attributes[word].get("details"):
-                wrong.append("%s: %s is partial and does not say why" % (name, word))
+            elif support in ("partial", "none") and not attributes[word].get("details"):
+                wrong.append("%s: %s is %s and does not say why" % (name, word, support))
         wrong += ["%s: no %s" % (name, block) for block in ("examples", "return") if not docs.get(block)]
         if "version_added" not in docs["doc"]:
             wrong.append("%s: no version_added" % name)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The recovery matrix asks about every step that an operation journals, and its table tells of each."""
+"""The recovery matrix asks about every step that an operation journals, and its table tells of each; so do the tests that kill."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import matrix_cells  # noqa: E402  (scripts is no package)
 import matrix_run  # noqa: E402
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES  # noqa: E402
+from ansible_collections.slipway.app.tests.integration import crashes  # noqa: E402
 
 CELLS = matrix_cells.cells()
 
@@ -28,6 +29,14 @@ def test_every_step_that_changes_something_has_its_row(mode):
     assert set(matrix_cells.steps(mode)) == (set(MODES[mode].forward) | set(MODES[mode].back)) - reading
     table = (ROOT / "docs" / "recovery-matrix.md").read_text(encoding="utf-8").partition("## %s\n" % mode)[2]
     assert re.findall(r"^\| `(\w+)`", table.partition("\n## ")[0], re.MULTILINE) == matrix_cells.steps(mode)
+
+
+def test_the_tests_kill_an_upgrade_at_every_step_that_it_journals():
+    """In the order of the engine's table. The first record says that the operation begins: start has made it."""
+    forward = [{"operation": "start"}.get(step, step) for _host, step, _event in crashes.FORWARD]
+    back = [step for _host, step, _event in crashes.BACK]
+    assert list(dict.fromkeys(forward)) == [step for step in MODES["maintenance"].forward if step != "preflight"]
+    assert back == [step for step in MODES["maintenance"].back if step != "survey"]
 
 
 def test_what_means_nothing_says_why():

@@ -16,6 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.process import r
 from ansible_collections.slipway.app.plugins.module_utils._package import artifact, bytecode, git, layers
 
 UNTOUCHED = "No package was written."
+WAITS = "Find out what the command waits for, or give it more time."
 
 
 def build(repository, reference, name, store, label=None, skip_assets_build=False, force=False, environment=None,
@@ -136,7 +137,8 @@ def _run_commands(config, assets, tree, work, commit, environment):
         printed.append("$ %s\n%s" % (line, text))
         if not done.ok:
             raise SlipwayError("The build command '%s' %s:\n%s\n" % (line, _ending(done), tail(text) or "(no output)"),
-                               untouched=UNTOUCHED, output="".join(printed))
+                               untouched=UNTOUCHED, hint=WAITS if done.timed_out else "Mend what the command complains about, then build again.",
+                               output="".join(printed))
     return "".join(printed)
 
 

@@ -21,6 +21,7 @@ from urllib.parse import unquote
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import run, tail
 from ansible_collections.slipway.app.plugins.module_utils._core.record import Record
+from ansible_collections.slipway.app.plugins.module_utils._package.name import it_has
 
 TIMEOUT = 1800  # seconds for one git command; a silent HTTP server is given up after a minute
 
@@ -214,7 +215,7 @@ def _unknown(address, reference):
              if name.startswith(("refs/tags/", "refs/heads/")) and not name.endswith("^{}")]
     near = difflib.get_close_matches(reference, names, 3)
     return SlipwayError("The git repository %s has no tag, branch or commit '%s'." % (address, reference),
-                        hint="Did you mean %s?" % " or ".join(near) if near else None)
+                        hint="Did you mean %s?" % " or ".join(near) if near else it_has(names) + " Push first what is not there yet.")
 
 
 def _init(address, directory):
@@ -260,4 +261,4 @@ def _submodules(address, directory):
         done = _git(address, update, directory)
         if not done.ok:
             raise SlipwayError("The submodules of %s cannot be checked out: %s" % (
-                address, public(tail(done.stderr, 10))))
+                address, public(tail(done.stderr, 10))), hint="Check their addresses in .gitmodules, and what the host that builds may read.")

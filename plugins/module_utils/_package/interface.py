@@ -11,7 +11,7 @@ import json
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._package import artifact
-from ansible_collections.slipway.app.plugins.module_utils._package.name import PackageName, parse
+from ansible_collections.slipway.app.plugins.module_utils._package.name import PackageName, it_has, parse
 
 DOCUMENT_LIMIT = 4 * 1024 * 1024  # bytes of a manifest or config document; what registries allow
 
@@ -74,8 +74,7 @@ class PackageReader(abc.ABC):
         else:
             raise SlipwayError("'%s' names no single package." % name, hint="Add a tag, as in %s:1.0.0." % name)
         there = [entry["package"] for entry in self.list(name.repository or None)]
-        hint = "It has %s%s." % (", ".join(there[:10]), " and others" if len(there) > 10 else "") if there else \
-            "It has no package of this name at all."
+        hint = it_has(there) if there else "It has no package of this name at all."
         raise SlipwayError("There is no package %s in the package store %s." % (name, self.location), hint=hint)
 
     def manifest(self, digest):

@@ -49,3 +49,8 @@ def tag_of(reference):
     """A tag for a git reference: refs/tags/1.1.0 gives 1.1.0, feature/new-cart gives feature-new-cart."""
     short = re.sub(r"^refs/(?:tags|heads)/", "", reference)
     return re.sub(r"[^A-Za-z0-9._-]", "-", short).lstrip(".-")[:128] or "package"
+
+
+def it_has(names):
+    """What there is, for whoever has asked for something else; of many the first ones."""
+    return "It has %s%s." % (", ".join(names[:10]) or "none at all", " and others" if len(names) > 10 else "")

@@ -94,7 +94,7 @@ class RegistryStore(PackageStore):
             raise self._missing(digest)
         if artifact.digest_of(data) != digest:
             raise SlipwayError("Blob %s in the package store %s is damaged: its content is not that of its digest."
-                               % (digest, self.location), untouched="Nothing of it was used.")
+                               % (digest, self.location), untouched="Nothing of it was used.", hint=DAMAGED)
         return data
 
     def read_document(self, digest, size=None):

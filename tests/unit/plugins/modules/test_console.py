@@ -3,13 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 import os
 import signal
+import sys
 import time
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal
+from ansible_collections.slipway.app.tests import playbook_process
 
 
 @pytest.fixture
@@ -41,6 +44,21 @@ def test_secrets_are_hidden_wherever_they_appear(console):
     assert result["failed"] and result["rc"] == 3
     assert "s3cret" not in str(result) and "another one" not in str(result)
     assert "failed with exit status 3. It printed:\n********" in result["msg"]
+
+
+@pytest.mark.one_core
+def test_who_wants_to_hear_all_hears_the_command_and_its_output(application, tmp_path):
+    application.release({}, console="sh", environment={}, private={"TOKEN": "s3cret"})
+    task = {"slipway.app.console": {"root": application.root, "command": ["-c", "echo to stdout $TOKEN; echo to stderr $EXTRA >&2", "of s3cret"],
+                                    "environment_variables": {"EXTRA": "another one"}}}
+    play = {"hosts": "all", "gather_facts": False, "vars": {"ansible_python_interpreter": sys.executable}, "tasks": [task]}
+    (tmp_path / "play.json").write_text(json.dumps([play]), encoding="utf-8")
+    done = playbook_process.run(["-i", "host,", "-c", "local", "-vvv", "play.json"], tmp_path)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    for words in ("echo to stdout $TOKEN; echo to stderr $EXTRA >&2", "of ********", "to stdout ********", "to stderr ********"):
+        assert words in said, said
+    assert "s3cret" not in said and "another one" not in said, said
 
 
 def test_short_values_do_not_make_results_unreadable(console):

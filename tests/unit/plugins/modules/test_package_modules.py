@@ -99,6 +99,7 @@ def test_a_name_no_package_can_have_is_refused(name, tag, words):
 @pytest.mark.parametrize("params, words", [
     ({"store": "registry://localhost"}, "neither a folder nor the URL of a registry"),
     ({"reference": "2.0.0"}, "has no tag, branch or commit '2.0.0'. No package was written. Did you mean 1.0.0?"),
+    ({"reference": "next"}, "has no tag, branch or commit 'next'. No package was written. It has main, 1.0.0. Push first what is not there yet."),
     ({"repository": "/nowhere"}, "The git repository /nowhere cannot be read"),
 ])
 def test_bad_input_fails_with_reasons_and_makes_no_store(run_module, repository, tmp_path, params, words):

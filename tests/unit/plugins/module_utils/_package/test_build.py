@@ -273,7 +273,7 @@ def test_check_mode_predicts_and_writes_nothing(repository, store):
 
 @pytest.mark.parametrize("commands, words", [
     ('[["sh", "-c", "echo to the log; echo and the error >&2; exit 3"]]',
-     ["failed with exit status 3", "to the log\nand the error"]),
+     ["failed with exit status 3", "to the log\nand the error", "Mend what the command complains about, then build again."]),
     ('["sh -c \'kill -9 $$\'"]', ["was ended by signal 9", "(no output)"]),
     ('["no-such-program"]', ["Cannot start no-such-program"]),
     ('["{pyhton} x"]', ["unknown placeholder {pyhton}", "{python}"]),
@@ -293,7 +293,7 @@ def test_a_broken_build_leaves_nothing(tmp_path, store, commands, words):
 def test_a_build_that_hangs_is_ended(tmp_path, store):
     hanging = shop(tmp_path / "hanging", slipway=(
         "application: shop\nprofile: generic\nbuild: {commands: [sleep 60]}\ntimeouts: {build: 1}\n"))
-    with pytest.raises(SlipwayError, match=r"'sleep 60' was ended after 1 seconds \(timeouts.build\)"):
+    with pytest.raises(SlipwayError, match=r"(?s)'sleep 60' was ended after 1 seconds \(timeouts.build\).*give it more time"):
         build(hanging.path, "main", NAME, store)
     assert nothing_left(store)
 

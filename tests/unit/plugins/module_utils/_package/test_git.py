@@ -154,7 +154,7 @@ def test_a_submodule_cannot_start_a_program(repository, tmp_path):
     repository.git("submodule", "--quiet", "add", other.path, "other")
     repository.git("config", "--file", ".gitmodules", "submodule.other.url", "ext::touch %s" % (tmp_path / "owned"))
     sha = repository.commit()
-    with pytest.raises(SlipwayError, match="submodules of .* cannot be checked out"):
+    with pytest.raises(SlipwayError, match="(?s)submodules of .* cannot be checked out.*Check their addresses in .gitmodules"):
         checkout(repository.path, sha, str(tmp_path / "target"))
     assert not (tmp_path / "owned").exists()
 
@@ -183,11 +183,20 @@ def test_an_unknown_reference_is_said_with_the_nearest_ones(repository):
     with pytest.raises(SlipwayError, match=r"has no tag, branch or commit '1.1.1'. Did you mean 1.1.0"):
         resolve(repository.path, "1.1.1")
     for commit_id in ("0" * 40, "abcdef0"):
-        with pytest.raises(SlipwayError, match="has no tag, branch or commit '%s'" % commit_id):
+        with pytest.raises(SlipwayError, match="has no tag, branch or commit '%s'. It has main, side, 1.0.0, 1.1.0. Push first" % commit_id):
             resolve(repository.path, commit_id)
     repository.git("tag", "tree", "HEAD^{tree}")
     with pytest.raises(SlipwayError):
         checkout(repository.path, resolve(repository.path, "tree"), repository.path + "-target")
+
+
+def test_of_many_references_some_are_said_and_of_none_that_there_is_none(repository, tmp_path):
+    for number in range(20):
+        repository.git("branch", "later%02d" % number)
+    with pytest.raises(SlipwayError, match="It has later00, .*, later09 and others. Push first"):
+        resolve(repository.path, "abcdef0")
+    with pytest.raises(SlipwayError, match="It has none at all. Push first"):
+        resolve(Repository(tmp_path / "empty").path, "main")
 
 
 @pytest.mark.parametrize("reference", [

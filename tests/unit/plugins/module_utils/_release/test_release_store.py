@@ -110,6 +110,25 @@ def test_activate_and_back(host):
     assert host.store.deactivate() is False
 
 
+def test_whoever_looks_while_it_is_switched_sees_one_release_or_the_other(host):
+    """Somebody looks after each instruction. (A process that looks without a pause meets a gap between two calls in one run of three.)"""
+    releases = [host.live("shop:" + version) for version in ("1.0.0", "1.1.0")]
+    link, seen, before = str(host.root / "current"), [], sys.gettrace()
+
+    def look(frame, _event, _argument):
+        frame.f_trace_opcodes = True
+        seen.append(os.readlink(link) if os.path.lexists(link) else "nothing")
+        return look
+
+    sys.settrace(look)
+    try:
+        for release in releases + releases:
+            host.store.activate(release.id)
+    finally:
+        sys.settrace(before)
+    assert set(seen) == {"releases/" + release.id for release in releases}
+
+
 def test_current_made_by_something_else_is_refused(host):
     release = host.live("shop:1.0.0")
     os.unlink(host.root / "current")
