@@ -116,6 +116,7 @@ def _stay_for(site, operation):
     turn = next(number for number, batch in enumerate(batches) if site.host in batch)
     if not turn and not site.drain.status()["on"]:
         _stay_well(site, operation)
+        _stay_alone(site, operation)
     for host in [host for batch in batches[:turn] for host in batch]:
         against = Balancers(operation.plan["balancer"]["status"], host).wait(UP, 0, operation.beat, SETTLING)
         if against:
@@ -131,6 +132,20 @@ def _stay_well(site, operation):
     except SlipwayError as error:
         raise SlipwayError("%s, which serves, is no longer well. %s" % (live.package, error.message), untouched="No host has left the balancer.",
                            hint="Beside the next release, the one before has to be well on a database that has more migrations than it knows.") from error
+
+
+def _stay_alone(site, operation):
+    """Raise when balancers send users to none of those whose turn comes later: what the preflight saw of them may be an hour old."""
+    plan, against = operation.plan, []
+    for host in [host for batch in plan["batches"][1:] for host in batch if "app" in plan["hosts"][host]]:
+        says = Balancers(plan["balancer"]["status"], host).wait(UP, 0, operation.beat, SETTLING)
+        if not says:
+            return
+        against += says
+    if against and site.releases.current():  # whoever has nothing yet serves nobody, and is welcome
+        raise SlipwayError("The balancer sends no users to any other host, says %s." % ", ".join(against),
+                           untouched="%s has not left the balancer." % site.host,
+                           hint="One of the others has to serve while this one is switched: see why their health checks fail.")
 
 
 def _leave(site, operation, release, outcome, unheard):
