@@ -110,7 +110,8 @@ def _has_changed_over(site, operation):
 def _stay_for(site, operation):
     """Raise when a balancer sends nobody to a host that had its turn: with this one gone, too few would serve.
 
-    Who has the first turn asks its own release, which others have as well: it may not be well on the migrated database.
+    Who has the first turn asks its own release, which others have as well: it may not be well on the migrated database. And it asks
+    whether any of the others is sent users.
     """
     batches = operation.plan["batches"]
     turn = next(number for number, batch in enumerate(batches) if site.host in batch)

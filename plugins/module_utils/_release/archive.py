@@ -44,6 +44,7 @@ def unpack(stream, directory, layer, size, files, stopped=lambda: False):
                         return unpacking.written
                     limited.allow(unpacking.expect(member))
                     unpacking.entry(tar, member)
+                    tar.members, tar.pax_headers = [], {}  # tarfile would keep what stood before each entry
     except BROKEN as error:
         _drain(stream)  # a damaged blob is the better explanation of a broken or odd archive, so it goes first
         raise SlipwayError("%s is no valid archive: %s." % (layer, error)) from error

@@ -148,6 +148,20 @@ def test_what_a_package_states_is_for_files_and_not_for_what_the_memory_has_to_h
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE], ids=["pax", "global-pax"])
+def test_nothing_of_an_entry_stays_in_memory(release, kind):
+    data = b"".join(header(kind, 61440, "pax") + (b"61440 key%04d=" % number).ljust(61439, b"x") + b"\n" + header(tarfile.REGTYPE, 0, "f%d" % number)
+                    for number in range(200))
+    data = gzip.compress(data + bytes(1024), 1)
+    tracemalloc.start()
+    try:
+        unpacked(data, release, 0, 200)
+        assert tracemalloc.get_traced_memory()[1] < 5 << 20
+    finally:
+        tracemalloc.stop()
+    assert len(os.listdir(release)) == 200
+
+
 def test_more_entries_than_stated_are_refused(release):
     """Each takes an inode of the host's disk, whether or not there are bytes in it."""
     with pytest.raises(SlipwayError, match="holds more than the 0 bytes or the 2 entries"):
