@@ -81,7 +81,7 @@ EXAMPLES = r"""
       port: 8000
     state: restarted
     names: [web]
-  when: patched is changed
+  when: patched.restart_needed  # also when the run that applied it was killed before this
 
 - name: Take it back
   slipway.app.patch:
@@ -125,7 +125,9 @@ interrupted:
   returned: failure
   type: bool
 restart_needed:
-  description: Whether files were changed under running services, which have to be restarted to load them.
+  description:
+    - Whether services that were started before the patch was applied go on without it, or with O(state=reverted) with it, until they
+      are restarted. Also where that was done by an earlier run, which may not have come to restart them.
   returned: success
   type: bool
 """
@@ -148,13 +150,16 @@ def applied(patches, options, check):
         text = base64.b64decode(options["content"], validate=True)
     except binascii.Error as error:
         raise SlipwayError("The content is not base64: %s." % error, untouched="Nothing was changed.") from error
-    name = options["name"] or os.path.basename(options["src"])
-    return patches.apply(text, name, options["strip"], options["keep"], options["by"] or user(), check)
+    return patches.apply(text, _name(options), options["strip"], options["keep"], options["by"] or user(), check)
 
 
 def reverted(patches, options, check):
-    record, changed = patches.revert(options["name"] or os.path.basename(options["src"]), check)
+    record, changed = patches.revert(_name(options), check)
     return record, changed, False
+
+
+def _name(options):
+    return options["name"] or os.path.basename(options["src"])
 
 
 def run(options, check):
@@ -178,7 +183,7 @@ def _run(options, check):
     if options["state"] == "reverted" and record:
         content["content"] = base64.b64encode(texts[record["digest"]]).decode("ascii")
     return {"changed": changed, **content, "release": patches.release.id, "patch": record, "contained": contained,
-            "restart_needed": changed and (options["state"] == "reverted" or not known),
+            "restart_needed": record is not None or options["state"] == "reverted" and patches.had(_name(options)),
             "diff": {"before": {"patches": _shown(before)}, "after": {"patches": _shown(after)}}}
 
 

@@ -102,7 +102,7 @@ def killed_before_consumer1(lab, name, folder):
 
 
 @pytest.mark.long
-def test_a_patch_from_trial_to_upgrade_and_reverted(shop, run, next_package, patches, tmp_path):
+def test_a_patch_from_trial_to_upgrade_and_reverted(shop, run, state, next_package, patches, tmp_path):
     tried = patches("patch_apply", "news.patch")
     assert tried.rc == 0 and "would be applied" in tried.output and "force=true" in tried.output
     assert where(shop, "news.txt") == []
@@ -132,8 +132,12 @@ def test_a_patch_from_trial_to_upgrade_and_reverted(shop, run, next_package, pat
     assert "late.patch (applied by" in told(refused.output) and "skip_check_patches=true" in told(refused.output)
     assert "note.patch (applied by" not in told(refused.output) and live(shop) == {"releases/1.0.0"}
 
-    applied = patches("patch_apply", "late.patch", force=True)
+    # Once more, and where it was there already services are restarted as well: they are older than it.
+    before = state(shop)["pids"]
+    applied = patches("patch_apply", "late.patch", force=True, restart=True)
     assert applied.rc == 0, applied.output
+    after = state(shop)["pids"]
+    assert [host for host in before if set(before[host].values()) & set(after[host].values())] == []
     assert where(shop, "news.txt") == where(shop, "note.txt") == where(shop, "late.txt") == shop.hosts
 
     upgraded = run(shop, "upgrade", package=next_package, skip_check_patches=True)

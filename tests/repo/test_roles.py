@@ -207,6 +207,30 @@ def test_the_log_shows_the_lock_also_of_what_has_no_journal(repository, alive, w
         assert (line in said and words in said) is (held is not None) and "no operations yet" in said
 
 
+PATCHED = {"release": "1.0.0-0", "contained": False, "changed": False, "restart_needed": True,
+           "patch": {"name": "fix.patch", "at": "2026-11-21T11:02:33Z", "files": ["shop.py"]}}
+
+
+@pytest.mark.parametrize("state, result, force, words, restart", [
+    ("applied", {}, True, "applied already, at 2026-11-21T11:02:33Z; nothing was changed", True),
+    ("applied", {}, False, "applied already, at 2026-11-21T11:02:33Z; nothing would be changed", True),
+    ("applied", {"changed": True}, True, "fix.patch was applied on 1.0.0-0: shop.py", True),
+    ("applied", {"changed": True}, False, "Say -e force=true to do it", False),
+    ("applied", {"contained": True, "restart_needed": False, "patch": None}, True, "contains the patch by itself; nothing was changed", False),
+    ("reverted", {"patch": None}, True, "reverted already; nothing was changed", True),
+    ("reverted", {"patch": None, "restart_needed": False}, True, "no such patch; nothing was changed", False)])
+def test_who_has_a_patch_is_told_that_services_may_still_run_without_it(repository, state, result, force, words, restart):
+    """And how the others serve meanwhile."""
+    text = (repository.root / "roles/patch/templates/patch.txt.j2").read_text(encoding="utf-8")
+    variables = {"patch_state": state, "patch_force": force, "patch_result": dict(PATCHED, **result), "ansible_check_mode": False}
+    said = Templar(loader=DataLoader(), variables=variables).template(trust_as_template(text))
+    assert words in said
+    assert ("Restart them host by host (slipway.app.service_restart --limit)" in said and "at the same time" in said) is restart
+    for name in ("patch_apply", "patch_revert"):
+        head = (repository.root / "playbooks" / (name + ".yml")).read_text(encoding="utf-8").partition("\n- ")[0]
+        assert "at the same time" in head and "slipway.app.service_restart --limit" in head
+
+
 def test_a_controller_that_no_inventory_names_builds_as_who_has_called_it(repository):
     """ansible_become in group_vars/all, as the README has it, is true of it as well."""
     for name in ("build", "list"):

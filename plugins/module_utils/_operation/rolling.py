@@ -113,12 +113,14 @@ def _has_changed_over(site, operation):
 def _stay_for(site, operation):
     """Raise when a balancer sends nobody to a host that had its turn: with this one gone, too few would serve.
 
-    Who has the first turn asks its own release, which others have as well: it may not be well on the migrated database.
+    Who has the first turn asks its own release, which others have as well: it may not be well on the migrated database. And it asks
+    whether any of the others is sent users.
     """
     batches = operation.plan["batches"]
     turn = next(number for number, batch in enumerate(batches) if site.host in batch)
     if not turn and not site.drain.status()["on"]:
         _stay_well(site, operation)
+        _stay_alone(site, operation)
     for host in [host for batch in batches[:turn] for host in batch]:
         against = Balancers(operation.plan["balancer"]["status"], host).wait(UP, 0, operation.beat, SETTLING)
         if against:
@@ -135,6 +137,20 @@ def _stay_well(site, operation):
         raise SlipwayError("%s, which serves, is no longer well. %s" % (live.package, error.message),
                            untouched="%s has not left the balancer." % site.host,
                            hint=AHEAD if "migrate" in MODES[operation.mode].forward else None) from error
+
+
+def _stay_alone(site, operation):
+    """Raise when balancers send users to none of those whose turn comes later: what the preflight saw of them may be an hour old."""
+    plan, against = operation.plan, []
+    for host in [host for batch in plan["batches"][1:] for host in batch if "app" in plan["hosts"][host]]:
+        says = Balancers(plan["balancer"]["status"], host).wait(UP, 0, operation.beat, SETTLING)
+        if not says:
+            return
+        against += says
+    if against and site.releases.current():  # whoever has nothing yet serves nobody, and is welcome
+        raise SlipwayError("The balancer sends no users to any other host, says %s." % ", ".join(against),
+                           untouched="%s has not left the balancer." % site.host,
+                           hint="One of the others has to serve while this one is switched: see why their health checks fail.")
 
 
 def _leave(site, operation, release, outcome, unheard):

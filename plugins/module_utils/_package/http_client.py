@@ -70,7 +70,7 @@ class Client:
         self.base = base
         self._origin = _origin(base)
         self._username, self._password = auth.get("username") or "", auth.get("password") or ""
-        self._authorizations = {}  # {(realm of the right, whether to write): header}
+        self._authorizations = {}  # {(realm of the right, whether to write): (header, the challenges that it meets)}
         if self._username and not _private(base):
             raise SlipwayError("The credentials for %s would travel readable for everybody on the way." % base,
                                untouched="They were not sent.", hint="Use https.")
@@ -89,10 +89,10 @@ class Client:
         url may be relative to the registry. right names what the authorization is for, such as a repository.
         body() is asked for the content anew for every try: an iterable of bytes, with Content-Length in the headers.
         """
-        url = urljoin(self.base, url)
-        for delay in DELAYS + (None,):
+        url = self._safe(urljoin(self.base, url))
+        for number, delay in enumerate(DELAYS + (None,)):
             try:
-                response = self._authorized(method, url, right, headers or {}, body, timeout)
+                response = self._authorized(method, url, right, headers or {}, body, timeout, renew=bool(body and number))
             except NETWORK as error:
                 self._give_up_or_wait(error, delay)
                 continue
@@ -130,18 +130,37 @@ class Client:
                                store_unreachable=isinstance(reason, UNREACHABLE) or getattr(reason, "errno", None) in NO_WAY)
         time.sleep(delay)
 
-    def _authorized(self, method, url, right, headers, body, timeout):
-        """Send with the authorization known, and once more with a new one when the registry asks for it."""
+    def _safe(self, url):
+        """The URL, which may be one that the registry names to go on at; refused where others could read what is sent there."""
+        parts = urlsplit(url)
+        if not _as_safe(url, self.base):
+            raise SlipwayError("The registry %s wants us to go on at %s://%s, which is not safe." % (self.base, parts.scheme, parts.hostname),
+                               untouched="Nothing was sent there.",
+                               hint="Let the proxy in front of it pass on X-Forwarded-Proto, or tell the registry its own URL.")
+        return url
+
+    def _authorized(self, method, url, right, headers, body, timeout, renew=False):
+        """Send with the authorization known, and once more with a new one when the registry asks for it.
+
+        renew: get a new one at once. Who refuses a large body closes without reading it, and that a token has run out is never heard.
+        """
         ours = _origin(url) == self._origin  # elsewhere, such as at an upload's own server, nobody needs to know
         key = (right, method not in ("GET", "HEAD"))
-        response = self._send(method, url, headers, body, self._authorizations.get(key) if ours else None, timeout)
+        known, challenges = self._authorizations.get(key, (None, None)) if ours else (None, None)
+        if renew and known:
+            known = self._authorize(key, challenges)
+        response = self._send(method, url, headers, body, known, timeout)
         # Who we were sent on to may answer 401 as well, but has no say in who gets to know the password.
         if response.code != 401 or not ours or not self._is_ours(response):
             return response
         with response:
             challenges = response.headers.get_all("WWW-Authenticate") or []
-        self._authorizations[key] = self._answer(challenges)
-        return self._send(method, url, headers, body, self._authorizations[key], timeout)
+        return self._send(method, url, headers, body, self._authorize(key, challenges), timeout)
+
+    def _authorize(self, key, challenges):
+        header = self._answer(challenges)
+        self._authorizations[key] = header, challenges
+        return header
 
     def _is_ours(self, response):
         """Whether it is the registry that answers, and not somebody it redirects to."""
@@ -217,7 +236,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         if req.get_method() not in ("GET", "HEAD"):
             return None
-        if not (newurl.startswith("https:") or newurl.startswith("http:") and req.type == "http"):
+        if not _as_safe(newurl, req.full_url):
             raise SlipwayError("The registry redirects to an address that is not safe.", untouched="Nothing was read.")
         return urllib.request.Request(newurl, headers=dict(req.headers), method=req.get_method(),
                                       origin_req_host=req.origin_req_host, unverifiable=True)
@@ -255,6 +274,11 @@ def _origin(url):
 def _private(url):
     """Whether nobody on the way can read what is sent to a URL."""
     return urlsplit(url).scheme == "https" or is_loopback(urlsplit(url).hostname)
+
+
+def _as_safe(url, before):
+    """Whether a URL is one of HTTP, and over TLS where the one before it is."""
+    return urlsplit(url).scheme in ("https", urlsplit(before).scheme)
 
 
 def _delay(response, otherwise):

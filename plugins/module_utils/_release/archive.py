@@ -22,11 +22,9 @@ from ansible_collections.slipway.app.plugins.module_utils._release.disk import R
 
 CHUNK = 256 * 1024
 DEEPEST = 200  # folders below each other; removing a tree works with recursion
-# What the headers of an archive may take on top of the files' own bytes: some for every file, some for the folders.
-HEADERS_PER_FILE = 16 * 1024
-HEADERS = 64 * 1024 * 1024
+HEADERS = 64 * 1024  # bytes that may stand before an entry: its names, and more than that; tarfile takes them into memory as a whole
 # What the standard library raises over archives that are broken, or made to break it.
-BROKEN = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, OverflowError, RecursionError)
+BROKEN = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, IndexError, OverflowError, RecursionError)
 
 
 def unpack(stream, directory, layer, size, files, stopped=lambda: False):
@@ -36,15 +34,17 @@ def unpack(stream, directory, layer, size, files, stopped=lambda: False):
     errors; size and files are what the package says of it, and more is refused. stopped() is asked between entries:
     true ends the work early, because it has become pointless.
     """
-    unpacking = _Unpacking(directory, layer, size)
+    unpacking = _Unpacking(directory, layer, size, files)
     try:
         with gzip.GzipFile(fileobj=stream, mode="rb") as plain:
-            limited = _Limited(plain, size + files * HEADERS_PER_FILE + HEADERS, unpacking.too_big)
+            limited = _Limited(plain, unpacking.too_long)
             with tarfile.open(fileobj=limited, mode="r|", bufsize=CHUNK, encoding="utf-8") as tar:
                 for member in tar:
                     if stopped():
                         return unpacking.written
+                    limited.allow(unpacking.expect(member))
                     unpacking.entry(tar, member)
+                    tar.members, tar.pax_headers = [], {}  # tarfile would keep what stood before each entry
     except BROKEN as error:
         _drain(stream)  # a damaged blob is the better explanation of a broken or odd archive, so it goes first
         raise SlipwayError("%s is no valid archive: %s." % (layer, error)) from error
@@ -60,12 +60,24 @@ def unpack(stream, directory, layer, size, files, stopped=lambda: False):
 class _Unpacking:
     """One layer on its way into a folder."""
 
-    def __init__(self, directory, layer, size):
+    def __init__(self, directory, layer, size, files):
         self.directory = directory
         self.layer = layer
         self.size = size
+        self.files = files
         self.written = 0
+        self.entries = 0
         self.folders = {""}  # known to be real folders
+
+    def expect(self, member):
+        """Count an entry in; the bytes of its content. Refused where there are more of either than the package states."""
+        size = member.size if member.isreg() else 0
+        self.entries += 1
+        self.written += size
+        if size < 0 or self.written > self.size or self.entries > self.files:
+            raise SlipwayError("%s is refused: it holds more than the %d bytes or the %d entries that its package states."
+                               % (self.layer, self.size, self.files))
+        return size
 
     def entry(self, tar, member):
         parts = self._parts(member.name, member)
@@ -144,9 +156,6 @@ class _Unpacking:
         os.link(full, path, follow_symlinks=False)
 
     def _file(self, path, tar, member):
-        if member.size < 0 or self.written + member.size > self.size:
-            raise self.too_big()
-        self.written += member.size
         content = tar.extractfile(member)
         with open(path, "xb") as file:  # x: never an existing file, and never through a link
             left = member.size
@@ -164,18 +173,20 @@ class _Unpacking:
     def _refused(self, member, why):
         return SlipwayError("%s is refused: its entry %.300r %s." % (self.layer, member.name, why))
 
-    def too_big(self):
-        return SlipwayError("%s is refused: it holds more than the %d bytes that its package states."
-                            % (self.layer, self.size))
+    def too_long(self):
+        return SlipwayError("%s is refused: it has more than %d bytes of headers before an entry." % (self.layer, HEADERS))
 
 
 class _Limited:
-    """The first bytes of a stream; reading more is an error. Guards against archives that are all padding."""
+    """A stream of which no more may be read than the content of one entry, and what may stand before the next."""
 
-    def __init__(self, stream, limit, error):
+    def __init__(self, stream, error):
         self.stream = stream
-        self.left = limit
         self.error = error
+        self.allow(0)
+
+    def allow(self, content):
+        self.left = content + HEADERS + CHUNK  # tarfile reads a chunk ahead
 
     def read(self, size):
         chunk = self.stream.read(size)

@@ -87,6 +87,10 @@ class Patches:
         """The applied patches, oldest first: {name, digest, strip, keep, by, at, files [paths]}."""
         return read_json(self._record, {"patches": []})["patches"]
 
+    def had(self, name):
+        """Whether a patch of that name or digest was taken back from this release: what was started before that still runs with it."""
+        return any(name in (one["name"], one["digest"]) for one in self._gone())
+
     def text(self, record):
         """The diff of an applied patch, as bytes."""
         with open(self._diff(record["digest"]), "rb") as stream:
@@ -154,7 +158,7 @@ class Patches:
         for record in other.list():
             if record["keep"]:
                 try:
-                    contained = self.apply(other.text(record), record["name"], None, True, record["by"])[2]
+                    contained = self.apply(other.text(record), record["name"], record["strip"], True, record["by"])[2]
                     result["contained" if contained else "applied"].append(record["name"])
                 except SlipwayError as error:
                     result["failed"][record["name"]] = error.message
@@ -202,7 +206,7 @@ class Patches:
             return same, False, False
         record = dict(same, keep=keep)
         if not check:
-            write_json(self._record, {"patches": [record if one is same else one for one in applied]}, 0o644)
+            self._note([record if one is same else one for one in applied])
         return record, True, False
 
     def _has_it(self, work, text, levels):
@@ -302,13 +306,23 @@ class Patches:
         try:
             for path in paths:
                 self._put(path, os.path.join(self._work, "new", path))
-            write_json(self._record, {"patches": after}, 0o644)
+            self._note(after)
         except OSError as error:
             self._mend()
             raise SlipwayError("The files of release %s cannot be changed: %s." % (self.release.id, error),
                                untouched="What was changed was taken back.") from error
         os.unlink(self._intent)
         fsync_dir(self.folder)
+
+    def _gone(self):
+        """The patches that were taken back, as list() had them."""
+        return read_json(self._record, {}).get("gone", [])
+
+    def _note(self, patches):
+        """Write down which patches there are now, and with that which have gone."""
+        there = [one["digest"] for one in patches]
+        gone = [one for one in self._gone() + self.list() if one["digest"] not in there]
+        write_json(self._record, {"patches": patches, "gone": gone}, 0o644)
 
     def _put(self, path, new):
         """Let the release have this file at the path, or none where there is no such file."""

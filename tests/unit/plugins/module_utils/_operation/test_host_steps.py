@@ -254,6 +254,22 @@ def test_nobody_leaves_the_balancer_while_one_that_had_its_turn_is_sent_no_users
     assert asked == ["/is/app1"] and not host.site.drain.status()["on"] and host.running() == dict.fromkeys(SERVICES, "1.0")
 
 
+@pytest.mark.parametrize("answers", [[DOWN, DOWN], [DOWN, UP]])
+def test_nobody_leaves_the_balancer_while_no_other_host_is_sent_users(make, monkeypatch, answers):
+    """What the preflight has seen of the others is old by then: it was before the migration. One of them is enough."""
+    monkeypatch.setattr(rolling, "SETTLING", 0)
+    with answering(*[(200, answer) for answer in answers], (200, DOWN)) as (url, asked):
+        host = make(mode="rolling", balancers=[url])
+        host.operation.plan.update(batches=[["app2"], ["app1", "app3"], ["worker"]],
+                                   hosts={"app1": ["app"], "app2": ["app"], "app3": ["app"], "worker": ["consumer"]})
+        rolling.record(host.site, host.operation)
+        with contextlib.nullcontext() if UP in answers else pytest.raises(
+                SlipwayError, match="no users to any other host.*app1.*app3.*app2 has not left the balancer"):
+            rolling.close(host.site, host.operation)
+    assert asked[:2] == ["/is/app1", "/is/app3"] and "/is/worker" not in asked
+    assert host.site.drain.status()["on"] is (UP in answers) and ("web" in host.running()) is (UP not in answers)
+
+
 @pytest.mark.parametrize("mode, way_out", [("rolling", "stays migrated.*mode maintenance"), ("source", None)])
 def test_a_host_of_the_first_turn_stays_where_the_release_that_serves_is_not_well(make, monkeypatch, mode, way_out):
     """Of the others in its turn it knows nothing. In the mode source nothing has migrated."""

@@ -33,9 +33,12 @@ def no_waiting(monkeypatch):
 
 
 class Server:
-    """Answers as it is told: answer(request) -> (status, headers, body) or None for a connection that just ends."""
+    """Answers as it is told: answer(request) -> (status, headers, body) or None for a connection that just ends.
 
-    def __init__(self, answer):
+    hears(request): whether the body is read before the answer; where it is not, the connection breaks while it is sent.
+    """
+
+    def __init__(self, answer, hears=lambda request: True):
         self.asked = []  # (method, path, headers)
         server = self
 
@@ -43,7 +46,8 @@ class Server:
             protocol_version = "HTTP/1.1"
 
             def _any(self):
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if hears(self):
+                    self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 server.asked.append((self.command, self.path, self.headers))
                 answered = answer(self)
                 self.close_connection = True
@@ -74,8 +78,8 @@ class Server:
 @pytest.fixture
 def serve():
     with contextlib.ExitStack() as stack:
-        def start(answer):
-            server = Server(answer)
+        def start(*how):
+            server = Server(*how)
             stack.callback(server.close)
             return server
         yield start
@@ -152,6 +156,34 @@ def test_a_token_is_asked_for_once_and_again_when_it_has_run_out(serve):
     assert asked == [("/token?service=reg&scope=repository%3Ashop%3Apull", "Basic YWRhOnN3b3JkZmlzaA==")] * 2
 
 
+@pytest.mark.parametrize("status", [401, 502])
+def test_a_token_that_runs_out_while_a_layer_is_pushed_is_asked_for_again(serve, tmp_path, monkeypatch, status):
+    """Who refuses a large body does not read it, and closes: all that is heard of it is a broken connection, or what a proxy makes of that."""
+    monkeypatch.setattr(registry_module, "PART", 16 * 1024 * 1024)
+    good = set()
+
+    def known(request):
+        return request.headers.get("Authorization") in good
+
+    def answer(request):
+        if request.path.startswith("/token"):
+            good.add("Bearer %d" % len(server.asked))
+            return 200, {}, json.dumps({"token": len(server.asked)}).encode()
+        if not known(request) and request.command == "PATCH":
+            return status, {"WWW-Authenticate": 'Bearer realm="/token"'}, b""
+        if not known(request):
+            return 401, {"WWW-Authenticate": 'Bearer realm="/token"'}, b""
+        if request.command == "PATCH":
+            good.clear()
+        return {"HEAD": 404, "PUT": 201}.get(request.command, 202), {"Location": "/up/1"}, b""
+
+    server = serve(answer, lambda request: request.command != "PATCH" or known(request) or status == 502)
+    with open(tmp_path / "layer", "wb") as stream:
+        stream.truncate(2 * registry_module.PART)
+    open_store(server.url, AUTH)._upload("shop", "sha256:" + "0" * 64, 2 * registry_module.PART, registry_module._File(str(tmp_path / "layer")))
+    assert [method for method, path, dummy in server.asked if path.startswith("/up/")] == ["PATCH", "PATCH", "PATCH", "PUT", "PUT"]
+
+
 @pytest.mark.parametrize("auth, words", [(AUTH, "refuses the user name or the password"), (None, "lets nobody in without")])
 def test_a_token_server_that_refuses_is_said_without_the_password(serve, auth, words):
     server = serve(lambda request: (401, {"WWW-Authenticate": 'Bearer realm="/token"'}, b""))
@@ -210,6 +242,16 @@ def test_a_redirect_leads_only_to_where_it_may(serve, method, place):
     with pytest.raises(SlipwayError, match="redirect|status 307"):
         Client(server.url).ask(method, "/x", "shop")
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "ftp"])
+def test_an_upload_does_not_go_on_where_others_can_read_it(serve, scheme):
+    """So says a registry behind a proxy that does not tell it of TLS; the application's source would follow."""
+    server = serve(lambda request: (202, {}, b""))
+    place = server.url.replace("http", scheme) + "/v2/shop/blobs/uploads/1?_state=swordfish"
+    with pytest.raises(SlipwayError, match="go on at %s://127.0.0.1.*Nothing was sent there.*X-Forwarded-Proto" % scheme) as caught:
+        Client("https://127.0.0.1:1").ask("PATCH", place, "shop", {"Content-Length": "1"}, lambda: [b"x"], (202,))
+    assert server.asked == [] and "swordfish" not in str(caught.value)
 
 
 def test_a_missing_certificate_file_is_said(tmp_path):

@@ -65,7 +65,7 @@ def put_package(folder_of_store, name, layers, shared=(), base=None, **overstate
                 stream.write(data)
             contents = [content for unused_member, content in entries if content is not None]
             described.append(dict({
-                "name": layer_name, "digest": artifact.digest_of(data), "size": len(data), "files": len(contents),
+                "name": layer_name, "digest": artifact.digest_of(data), "size": len(data), "files": len(entries),
                 "unpacked_size": sum(len(content) for content in contents)}, **overstated))
             files.append((path, described[-1]["digest"]))
         name = parse(name)

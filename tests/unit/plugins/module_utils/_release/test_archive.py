@@ -10,6 +10,7 @@ import io
 import os
 import stat
 import tarfile
+import tracemalloc
 
 import pytest
 
@@ -111,8 +112,61 @@ def test_a_second_layer_cannot_reach_through_a_link_of_the_first(release):
 def test_a_bomb_of_headers_ends_early(release):
     member = tarfile.TarInfo("comment")
     member.pax_headers = {"comment": "x" * (80 * 1024 * 1024)}
-    with pytest.raises(SlipwayError, match="holds more than the 100 bytes"):
+    with pytest.raises(SlipwayError, match="more than 65536 bytes of headers"):
         unpacked(layer((member, None)), release, 100, 1)
+
+
+def header(kind, size, name="././@LongLink"):
+    """The block with which something begins that tarfile reads before it says that there is an entry."""
+    member = tarfile.TarInfo(name)
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+def sparse(blocks):
+    """A file with holes, whose map goes on for so many blocks of 21 pieces each."""
+    head = bytearray(header(tarfile.GNUTYPE_SPARSE, 0, "x"))
+    head[482] = 1
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head) + (b"00000000001\0" * 42 + b"\1" + bytes(7)) * blocks
+
+
+@pytest.mark.parametrize("bomb", [
+    header(tarfile.GNUTYPE_LONGNAME, 30 << 20) + bytes(30 << 20), header(tarfile.GNUTYPE_LONGLINK, 30 << 20) + bytes(30 << 20),
+    header(tarfile.XHDTYPE, 30 << 20) + bytes(30 << 20), header(tarfile.XGLTYPE, 30 << 20) + bytes(30 << 20), sparse(20000)],
+    ids=["name", "link", "pax", "global-pax", "sparse"])
+def test_what_a_package_states_is_for_files_and_not_for_what_the_memory_has_to_hold(release, bomb):
+    """tarfile reads all of a header before anybody sees the entry; the first file is honest, and what it may take is not for the next."""
+    data = gzip.compress(gzip.decompress(layer(entry("a", b"x" * 100000)))[:100864] + bomb, 1)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SlipwayError, match="more than 65536 bytes of headers"):
+            unpacked(data, release, 100 << 20, 100000)
+        assert tracemalloc.get_traced_memory()[1] < 5 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE], ids=["pax", "global-pax"])
+def test_nothing_of_an_entry_stays_in_memory(release, kind):
+    data = b"".join(header(kind, 61440, "pax") + (b"61440 key%04d=" % number).ljust(61439, b"x") + b"\n" + header(tarfile.REGTYPE, 0, "f%d" % number)
+                    for number in range(200))
+    data = gzip.compress(data + bytes(1024), 1)
+    tracemalloc.start()
+    try:
+        unpacked(data, release, 0, 200)
+        assert tracemalloc.get_traced_memory()[1] < 5 << 20
+    finally:
+        tracemalloc.stop()
+    assert len(os.listdir(release)) == 200
+
+
+def test_more_entries_than_stated_are_refused(release):
+    """Each takes an inode of the host's disk, whether or not there are bytes in it."""
+    with pytest.raises(SlipwayError, match="holds more than the 0 bytes or the 2 entries"):
+        unpacked(layer(entry("a", b""), folder("b"), link("c", "a")), release, 0, 2)
+    assert sorted(path.name for path in release.iterdir()) == ["a", "b"]
 
 
 def negative_size():
@@ -127,8 +181,8 @@ def negative_size():
 @pytest.mark.parametrize("data", [
     b"", b"not gzip at all", gzip.compress(b""), gzip.compress(b"not tar" * 100), layer(entry("a", b"x" * 3000))[:-100],
     layer(entry("a", b"x")) + b"rubbish", gzip.compress(gzip.decompress(layer(entry("a", b"x" * 3000)))[:1024]),
-    negative_size()],
-    ids=["empty", "text", "nothing", "no-tar", "cut", "rubbish-after", "cut-inside", "negative-size"])
+    negative_size(), gzip.compress(sparse(0))],
+    ids=["empty", "text", "nothing", "no-tar", "cut", "rubbish-after", "cut-inside", "negative-size", "cut-sparse"])
 def test_broken_archives_are_named(release, data):
     with pytest.raises(SlipwayError, match="Layer source .sha256:abc. (is no valid archive|is refused)"):
         unpacked(data, release)

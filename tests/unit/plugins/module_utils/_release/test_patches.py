@@ -295,6 +295,16 @@ def test_replay_on_the_next_release(release):
     assert new.replay(old) == result
 
 
+def test_replay_takes_off_as_many_folders_as_were_taken_off(release):
+    """Made without git, in a folder called project: a new file fits anywhere, so a level that is found out puts it anywhere."""
+    old = release(1)
+    old.apply(b"--- /dev/null\n+++ project/lib/new.py\n@@ -0,0 +1 @@\n+x\n", "one.patch", 1, keep=True)
+    old.apply(DIFF.replace(b" a/", b" a/project/").replace(b" b/", b" b/project/"), "two.patch", 2, keep=True)
+    new = release(2)
+    assert new.replay(old) == {"applied": ["one.patch", "two.patch"], "contained": [], "failed": {}}
+    assert seen(new) == dict(FILES, **{"lib/new.py": "x\n", "lib/tool.py": "one\nTWO\nthree\n"})
+
+
 def test_without_patch_on_the_host(release, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SlipwayError, match="Install GNU patch"):
