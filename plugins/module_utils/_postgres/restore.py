@@ -31,9 +31,9 @@ NOTHING_HERE = {"here": None, "encoding": None, "tablespace": None}
 class Wishes:
     """How to restore.
 
-    reversible keeps what was live, as source :pre; where it is None, what is :ready does as was asked for when it was restored. properties says whose owner, grants, encoding and locale the database
-    has afterwards: those of the "target", or of the "dump". remove_leftovers drops what restores that did not end have
-    left. keep_failed leaves what could not be restored for people to look at. migrate (a function of its name), sql (texts) and
+    reversible keeps what was live, as source :pre; where it is None, what is :ready does as was asked for when it was restored.
+    properties says whose owner, grants, encoding and locale the database has afterwards: those of the "target", or of the "dump".
+    remove_leftovers drops what restores that did not end have left. keep_failed leaves what could not be restored for people to look at. migrate (a function of its name), sql (texts) and
     commands (argument lists) are run on the new database before it is live; before them after_restore (texts), which fits what was dumped.
     jobs is how many tables are restored at the same time. Without swap the new database is left beside the live one, as source :ready.
     """
@@ -168,7 +168,8 @@ class Restore:
                 return self.place.swap(session, self.place.ready, self.wishes.reversible)
         except SlipwayError as error:
             raise SlipwayError(error.message, untouched=error.untouched, **dict(error.facts, hint=error.hint or (
-                "What was restored waits as database %s: source=:ready puts it in its place, with adopt=true again where that was said." % quote_ident(self.place.ready)))) from None
+                "What was restored waits as database %s: source=:ready puts it in its place, with adopt=true again where that was said."
+                % quote_ident(self.place.ready)))) from None
 
     # Looking
 
