@@ -131,7 +131,7 @@ options:
     description:
       - Whether to keep what is live now, closed to everybody, as V(:pre). It needs the room of a second database.
       - Otherwise it is dropped after the swap, and so are V(:pre) and V(:post) of an earlier restore.
-      - V(false) where neither call nor config says it.
+      - Where neither call nor config says it, what is V(:ready) does as it was said for the restore that has left it; otherwise V(false).
     type: bool
   properties:
     description:
@@ -522,7 +522,7 @@ def adoption_from(params):
 def wishes_from(params, chosen, adoption, check):
     """How the parameters, and what a config says, ask to restore."""
     whose = "target" if parts(params) else chosen["properties"] or "target"
-    return Wishes(reversible=bool(chosen["reversible"]), properties=whose, sql=(adoption.sql if adoption else []) + (chosen["pre_swap_sql"] or []),
+    return Wishes(reversible=chosen["reversible"], properties=whose, sql=(adoption.sql if adoption else []) + (chosen["pre_swap_sql"] or []),
                   commands=configs.split(chosen["pre_swap_hooks"] or []), jobs=chosen["jobs"] or usual_jobs(), swap=params["swap"],
                   migrate=migration_from(params, chosen["pre_swap_hooks"], check), remove_leftovers=params["remove_leftovers"],
                   keep_failed=params["keep_failed"])

@@ -24,6 +24,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.progress import 
 
 EVERY = 5  # seconds between two lines
 PATIENCE = 10  # seconds that the last look gets to end when the work has ended
+LONGEST = 200  # characters of a line
 # These start a program for each command, so that a process which was forked can use them, too.
 TRANSPORTS = ("ssh", "local", "docker", "podman")
 
@@ -74,7 +75,7 @@ class WatchedModule(ActionBase):
             if now not in (None, said) and not select.select([ended], [], [], 0)[0]:
                 said = now
                 # What goes to standard output waits in a buffer for the end of the task, unless that is a terminal.
-                self._display.display("  %-12s %s" % (host, now), stderr=True)
+                self._display.display("  %-12s %s" % (host, _harmless(now)), stderr=True)
 
     def _look(self, path):
         """What the file says at this moment, as a line, or None where it cannot be read: it may be so the next time."""
@@ -85,3 +86,8 @@ class WatchedModule(ActionBase):
                 state = json.loads(state)
                 return line(state, max(0, int(clock) - state["begun"]))
         return None
+
+
+def _harmless(said):
+    """What a host says, without what commands a terminal or begins another line: names of tables are those of users, who may take any character."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in said[:LONGEST])

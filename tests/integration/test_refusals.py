@@ -183,6 +183,14 @@ def test_a_root_that_is_not_there(shop, refused, package, tmp_path):
     assert not (tmp_path / "missing").exists()
 
 
+@pytest.mark.long
+def test_no_service_is_stopped_for_a_way_back_that_is_not_there(shop, run, state, changes):
+    before = state(shop)
+    done = run(shop, "database_reverse")
+    assert done.rc != 0 and "There is no database" in done.output and "Nothing was changed" in done.output, done.output
+    assert changes(before, state(shop)) == {}
+
+
 # What fails once it has begun, and is undone
 
 

@@ -135,7 +135,7 @@ def test_what_speaks_against_it_by_now_keeps_it_ready(postgres, dump):
     """A transaction was prepared in the live database while the dump was restored."""
     prepare = ["psql", "-XqAtc", "BEGIN; DELETE FROM orders; PREPARE TRANSACTION 'other'", "-d", "shop"]
     try:
-        with pytest.raises(SlipwayError, match='has 1 prepared.*"shop" was not touched.*source=:ready'):
+        with pytest.raises(SlipwayError, match='has 1 prepared.*"shop" was not touched.*source=:ready .*, with adopt=true again where that was said'):
             restorer(postgres, commands=[prepare]).run(DumpSource(dump))
         assert postgres.databases() == {"shop", "shop__pre", "shop__ready"}
     finally:

@@ -45,15 +45,19 @@ def prod(postgres):
 
 
 def test_made_listed_restored_refreshed_and_removed(postgres, prod, playbooks, tmp_path):
-    """Services are stopped for the swap; rows, address, index and caches are this environment's before they start again."""
+    """Services are stopped for the swap; rows, address, index and caches are this environment's before they start again.
+
+    For a way back that there is nothing to go to they are not.
+    """
     with running_daemon() as daemon:
         web = {"kind": "web", "command": script("trap 'rm ../../ran; exit' TERM; touch ../../ran; while :; do sleep 0.1; done")}
         Application(tmp_path / "shop").release({"web": web}, adopt=ADOPT, commands={"warm": [WARM]})
         (tmp_path / "shop" / "shared").mkdir()
         service = {"slipway_service_driver": "supervisor", "slipway_supervisor_socket": daemon.socket, "slipway_supervisor_conf_dir": daemon.conf_dir}
-        done = playbooks(["service_start", "sanitized_create", "sanitized_list", "sanitized_restore", "sanitized_delete", "environment_refresh"],
+        done = playbooks(["service_start", "sanitized_create", "sanitized_list", "sanitized_restore", "sanitized_delete", "environment_refresh",
+                          "database_reverse"],
                          config="people", source="uat/shop", prefix="uat/shop", keep=0, server="prod", migrate=False, after_restore=True,
-                         slipway_copy_servers=prod, slipway_allow_dump=True, **service)
+                         reversible=True, to="post", slipway_copy_servers=prod, slipway_allow_dump=True, **service)
         until((tmp_path / "shop" / "ran").exists)
     output = done.stdout
     assert done.returncode == 0, output + done.stderr
@@ -68,7 +72,8 @@ def test_made_listed_restored_refreshed_and_removed(postgres, prod, playbooks, t
     assert shop.query("SELECT url FROM public.site") == [{"url": "https://uat.example"}]
     assert (tmp_path / "shop" / "shared" / "adopted").read_text() == "adopted\n" * 2
     assert (tmp_path / "shop" / "shared" / "warmed").read_text() == "warm\n" * 2
-    assert list((tmp_path / "dumps").rglob("manifest.json")) == [] and postgres.databases() == {"shop", "prod"}
+    assert "shop: nothing was changed; what was restored last is live" in output
+    assert list((tmp_path / "dumps").rglob("manifest.json")) == [] and postgres.databases() == {"shop", "shop__pre", "prod"}
 
 
 REFUSED = [

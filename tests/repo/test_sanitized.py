@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import jinja2
 import pytest
@@ -70,11 +71,18 @@ def test_only_what_this_run_has_restored_is_put_in_its_place_without_being_sanit
     assert condition(text)(database_only_sanitized=True, database_put=put, database_only_put=only_put) is only_sanitized
 
 
-@pytest.mark.parametrize("adopt", [True, False])
-def test_who_could_not_stop_the_services_is_told_how_to_go_on_with_what_is_to_be_adopted(repository, adopt):
+@pytest.mark.parametrize("variables, said", [
+    ({}, ""), ({"database_adopt": True}, " -e adopt=true"), ({"database_reversible": True}, " -e reversible=true"),
+    ({"database_reversible": "no"}, " -e reversible=no"), ({"database_config": "safe"}, " -e config=safe"),
+    ({"database_tables": ["a", "b*"], "database_schemas": ["c"]}, " -e 'tables=a,b*' -e schemas=c")])
+def test_who_could_not_stop_the_services_is_told_how_to_go_on_as_it_was_asked_for(repository, variables, said):
     swap = yaml.safe_load((repository.root / "roles" / "database" / "tasks" / "swap.yml").read_text(encoding="utf-8"))[1]
-    again = jinja2.Template(swap["vars"]["database_again"]).render(database_only_put=False, database_adopt=adopt)
-    assert again.split() == ["database_restore", "with", "-e", "source=:ready"] + ["-e", "adopt=true"] * adopt
+    environment = jinja2.Environment()
+    environment.filters["quote"] = shlex.quote
+    defaults = yaml.safe_load((repository.root / "roles" / "database" / "defaults" / "main.yml").read_text(encoding="utf-8"))
+    again = environment.from_string(swap["vars"]["database_again"]).render(
+        dict(defaults, **dict({"database_only_put": False, "database_config": "none"}, **variables)))
+    assert again == "database_restore with -e source=:ready" + said
     hints = [task["ansible.builtin.assert"]["fail_msg"] for task in swap["block"] if "ansible.builtin.assert" in task]
     assert len(hints) == 2 and all("{{ database_again }}" in hint for hint in hints)
     restore = yaml.safe_load((repository.root / "playbooks" / "database_restore.yml").read_text(encoding="utf-8"))[1]

@@ -31,14 +31,15 @@ NOTHING_HERE = {"here": None, "encoding": None, "tablespace": None}
 class Wishes:
     """How to restore.
 
-    reversible keeps what was live, as source :pre. properties says whose owner, grants, encoding and locale the database
-    has afterwards: those of the "target", or of the "dump". remove_leftovers drops what restores that did not end have
-    left. keep_failed leaves what could not be restored for people to look at. migrate (a function of its name), sql (texts) and
-    commands (argument lists) are run on the new database before it is live; before them after_restore (texts), which fits what was dumped.
-    jobs is how many tables are restored at the same time. Without swap the new database is left beside the live one, as source :ready.
+    reversible keeps what was live, as source :pre; where it is None, what is :ready does as was asked for when it was restored.
+    properties says whose owner, grants, encoding and locale the database has afterwards: those of the "target", or of the "dump".
+    remove_leftovers drops what restores that did not end have left. keep_failed leaves what could not be restored for people to look at.
+    migrate (a function of its name), sql (texts) and commands (argument lists) are run on the new database before it is live;
+    before them after_restore (texts), which fits what was dumped. jobs is how many tables are restored at the same time. Without swap the new
+    database is left beside the live one, as source :ready.
     """
 
-    def __init__(self, reversible=False, properties="target", remove_leftovers=False, keep_failed=False, sql=(), commands=(), jobs=1,
+    def __init__(self, reversible=None, properties="target", remove_leftovers=False, keep_failed=False, sql=(), commands=(), jobs=1,
                  swap=True, migrate=None, after_restore=()):
         self.reversible = reversible
         self.swap = swap
@@ -79,6 +80,11 @@ class Restore:
             wrong = problems(session, self.database, look(session, self.database), may_lack=True)
             self._raise_findings(wrong + self._in_the_way(self.place.leftovers(found), found))
 
+    def would_replace(self):
+        """Whether there is a database that would be replaced, or a way back that would be dropped."""
+        with self._session(check=True) as session:
+            return not set(self.place.found(session)) <= set(self.place.passing)
+
     def run(self, source, check=False):
         """Restore from a source (DumpSource, CopySource) and return the result."""
         with self._session(check) as session:
@@ -96,7 +102,7 @@ class Restore:
                     source.fill(self, session, facts)
                 warnings = self._prepare(session, source, facts)
                 # What fails or is killed from here on leaves it under the name of what is worth something.
-                self.place.set_ready(session, self.place.ready)
+                self.place.set_ready(session, self.place.ready, reversible=self.wishes.reversible)
             dropped, undropped = self._swap(session) if self.wishes.swap else ([], [])
             return dict(result, seconds=self.seconds, ignored=source.ignored, dropped=dropped, warnings=warnings + undropped + source.warnings,
                         checked=source.checked)
@@ -115,6 +121,8 @@ class Restore:
                 raise SlipwayError("No restore by role %s has left database %s." % (
                     quote_ident(session.query("SELECT session_user AS login")[0]["login"]), quote_ident(self.place.ready)), untouched="Nothing was changed.",
                     hint="If it was another role that has restored it, log in as that one; otherwise rename it, or drop it.")
+            if self.wishes.reversible is None:
+                self.wishes.reversible = self.place.ready_reversible(session)
             left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.ready]
             self._raise_findings(problems(session, self.database, look(session, self.database), may_lack=True) + self._in_the_way(left, found))
             result = _nothing_but(changed=True, restored=":ready", leftovers=left,
@@ -161,7 +169,8 @@ class Restore:
                 return self.place.swap(session, self.place.ready, self.wishes.reversible)
         except SlipwayError as error:
             raise SlipwayError(error.message, untouched=error.untouched, **dict(error.facts, hint=error.hint or (
-                "What was restored waits as database %s: source=:ready puts it in its place." % quote_ident(self.place.ready)))) from None
+                "What was restored waits as database %s: source=:ready puts it in its place, with adopt=true again where that was said."
+                % quote_ident(self.place.ready)))) from None
 
     # Looking
 

@@ -134,7 +134,8 @@ class PartRestore(Restore):
                     put = self._put(session, facts, tables, self.place.new, making)
                 else:
                     self.place.set_ready(session, self.place.part, json.dumps(dict(
-                        self._note_making(making), tables=tables, source=source.name, whole=names(source.dump.manifest["tables"]))))
+                        self._note_making(making), tables=tables, source=source.name, whole=names(source.dump.manifest["tables"]),
+                        reversible=bool(self.wishes.reversible))))
             result = dict(result, ignored=source.ignored, checked=source.checked)
             return self._finished(session, result, self.place.new, tables, source.warnings + put[0], put[1])
 
@@ -144,6 +145,8 @@ class PartRestore(Restore):
         with self._session(check) as session:
             found = self._found(session, check)
             ready = self._ready(session, found)
+            if self.wishes.reversible is None:
+                self.wishes.reversible = ready["reversible"]
             facts = look(session, self.database)
             left = [leftover for leftover in self.place.leftovers(found) if leftover["database"] != self.place.part]
             self._raise_findings(problems(session, self.database, facts) + self._in_the_way(left, found))
@@ -161,15 +164,15 @@ class PartRestore(Restore):
             return self._finished(session, result, self.place.part, tables, *put)
 
     def _ready(self, session, found):
-        """What was noted of what is ready: {tables, source, whole, made, making, digest}.
+        """What was noted of what is ready: {tables, source, whole, reversible, made, making, digest}.
 
-        These are the tables, the dump they are from, all tables of it, and what _note_making tells.
+        These are the tables, the dump they are from, all tables of it, whether there is to be a way back, and what _note_making tells.
         """
         self._refuse_used(session, self.place.part)
         note = self.place.note(session, self.place.part) if self.place.part in found else None
         try:
             noted = json.loads(note or "")
-            return {name: noted[name] for name in ("tables", "source", "whole", "made", "making", "digest")}
+            return {name: noted[name] for name in ("tables", "source", "whole", "reversible", "made", "making", "digest")}
         except (ValueError, KeyError, TypeError):
             raise SlipwayError("There are no tables to put in place: database %s is %s." % (
                 quote_ident(self.place.part), "of somebody else" if self.place.part in found else "not there"), untouched="Nothing was changed.",

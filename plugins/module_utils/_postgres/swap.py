@@ -41,6 +41,7 @@ NOTED = "application_name"
 NOTED_BY_US = """(SELECT substr(setting, %d) FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) setting
  WHERE s.setdatabase = d.oid AND r.rolname = session_user AND starts_with(setting, '%s='))""" % (len(NOTED) + 2, NOTED)
 READY = ":ready"  # what is noted of a whole database, whose comment is that of the one it is to be
+READY_REVERSIBLE = ":ready, reversible"  # the same, where what is live is to be kept when it takes its place
 USED = "its rows are in their place"  # the comment of what waited, and waits no more
 WAY = {":pre": ":post", ":post": ":pre"}  # what the live database becomes when we go there
 
@@ -68,9 +69,14 @@ class Place:
         rows = session.query("SELECT d.datname AS name, %s AS open FROM pg_database d WHERE d.datname IN (%s)"
                              % (OPEN, ", ".join(quote_literal(name) for name in ours)))
         found = {row["name"]: row["open"] for row in rows}
-        if found.get(self.ready) is False and not self._is_noted(self._told(session, self.ready)["noted"], READY):
+        if found.get(self.ready) is False and self.ready_reversible(session) is None:
             found[self.ready] = None  # whoever may create databases can give one this name, and that comment
         return found
+
+    def ready_reversible(self, session):
+        """Whether the restore that has left __ready was to keep what is live; None where no restore of who asks has left one."""
+        noted = self._told(session, self.ready)["noted"]
+        return next((reversible for note, reversible in ((READY, False), (READY_REVERSIBLE, True)) if self._is_noted(noted, note)), None)
 
     def take(self, session):
         """Be the only one to restore this database for as long as the session lives."""
@@ -119,12 +125,15 @@ class Place:
         leave_turn(session, self.database, SWAPPING)
         return closed
 
-    def set_ready(self, session, name, note=None):
-        """Say of the new database that it is whole, by this name and with this note, and close it until it is put in its place. Everybody can read a note."""
+    def set_ready(self, session, name, note=None, reversible=False):
+        """Say of the new database that it is whole, by this name and with this note, and close it until it is put in its place. Everybody can read a note.
+
+        Without one it is __ready, and reversible is what ready_reversible says of it.
+        """
         if note is not None:
             session.execute("COMMENT ON DATABASE %s IS %s" % (quote_ident(self.new), quote_literal(note)))
         former = self._told(session, self.new)["noted"]
-        session.execute(_noting(self.new, self._digest(note or READY) + ("" if former is None else " " + former)))
+        session.execute(_noting(self.new, self._digest(note or (READY_REVERSIBLE if reversible else READY)) + ("" if former is None else " " + former)))
         close(session, self.new)
         alone(session, [rename(self.new, name)], self.new)
 

@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
+from ansible_collections.slipway.app.plugins.plugin_utils import _progress
 from ansible_collections.slipway.app.plugins.plugin_utils._progress import WatchedModule
 
 
@@ -45,3 +48,22 @@ def test_a_connection_that_fails_does_not_end_the_watching(watched, tmp_path):
 
     watched._low_level_execute_command = fail
     assert watched._look(str(tmp_path / "x")) is None
+
+
+def test_what_users_name_a_table_is_no_command_for_the_terminal(watched, tmp_path, monkeypatch):
+    """Who may make one could otherwise set its title or clipboard, or forge lines of other tasks. One very long name does not hide the rest either."""
+    said, (reader, writer) = [], os.pipe()
+
+    def display(words, stderr):
+        said.append(words)
+        os.close(writer)
+
+    monkeypatch.setattr(_progress, "EVERY", 0.01)
+    watched._display = SimpleNamespace(display=display)
+    with Progress(str(tmp_path / "progress")) as progress:
+        progress("dump", table="public.a\x1b]52;c;cm0=\x07\r\nfatal: [db1]: FAILED! \u202e\u2028" + "é" * 1000)
+        watched._watch(str(tmp_path / "progress"), "db1", reader)
+    os.close(reader)
+    (words,) = said
+    assert words.startswith("  db1          dump, public.a\\x1b]52;c;cm0=\\x07\\r\\nfatal: [db1]: FAILED! \\u202e\\u2028éé")
+    assert words.isprintable() and len(words) < 250
