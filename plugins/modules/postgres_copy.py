@@ -149,7 +149,7 @@ options:
     default: false
   environment:
     description:
-      - The environment that O(login_db) belongs to. One that is not named counts as V(prod), unless there is no O(login_db) yet.
+      - The environment that O(login_db) belongs to. One that is not named counts as V(prod).
     type: str
     choices: [dev, stag, uat, prod]
   allow_copy:
@@ -354,16 +354,10 @@ def origin_from(params):
     return Origin(connection, server is None, params["source_environment"], params["allow_block"])
 
 
-def require_target(params):
-    """Refuse to replace a database without a word of the operator; nobody loses one that is not there yet, whosever it is to be."""
-    if params["environment"] is not None or Restore(connection_from(params), Wishes()).would_replace():
-        require_confirmed(params["environment"], True, params["confirm"], params["login_db"], "copied")
-
-
 def run(module):
     params = module.params
     require_allowed("copy", params["source_environment"], params["allow_copy"], "allow_copy")
-    require_target(params)
+    require_confirmed(params["environment"], True, params["confirm"], params["login_db"], "copied")
     chosen = configs.effective(params, params["configs"], params["config"], configs.COPY, configs.ALL)
     with part_of(None if module.check_mode else params["operation"]) as objections, Progress(params["progress"]) as progress:
         restore = Restore(connection_from(params), wishes_from(params, chosen, module.check_mode), progress, objections)

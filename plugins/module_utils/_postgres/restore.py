@@ -80,11 +80,6 @@ class Restore:
             wrong = problems(session, self.database, look(session, self.database), may_lack=True)
             self._raise_findings(wrong + self._in_the_way(self.place.leftovers(found), found))
 
-    def would_replace(self):
-        """Whether there is a database that would be replaced, or a way back that would be dropped."""
-        with self._session(check=True) as session:
-            return not set(self.place.found(session)) <= set(self.place.passing)
-
     def run(self, source, check=False):
         """Restore from a source (DumpSource, CopySource) and return the result."""
         with self._session(check) as session:
