@@ -26,8 +26,8 @@ PASSING = {"acquired", "age", "at", "begun", "expires", "pid", "pushed_at", "sec
 # Of the scenarios of a module that cost ten times the others, since it goes through Ansible or has services or a database,
 # every run has one or two. All that test_service.py runs in the life of services is foretold by check mode there. Who deploys comes
 # through preflight and start.
-LONG = ("operation_step_preflight", "operation_step_start", "patch_contained", "patch_reverted", "service_started_after_upgrade", "service_started_with_other_variables", "service_stopped",
-        "postgres_copy_from_a_template", "postgres_restore_a_table", "release_active")
+LONG = ("operation_step_preflight", "operation_step_start", "patch_contained", "patch_reverted", "service_started_after_upgrade",
+        "service_started_with_other_variables", "service_stopped", "postgres_copy_from_a_template", "postgres_restore_a_table", "release_active")
 
 
 @pytest.fixture(params=[pytest.param(one, marks=pytest.mark.long) if str(one) in LONG else one for one in SCENARIOS], ids=str)
