@@ -93,6 +93,7 @@ def install(*names, venv=VENV, python=sys.executable):
                 print("slipway: making %s" % os.path.relpath(venv, ROOT), flush=True)
                 subprocess.run([python, "-m", "venv", "--clear", venv.resolve()], check=True)
                 stamps.mkdir()
+                (stamps / ".place").write_text(str(venv.resolve()), encoding="utf-8")
         if missing:
             with marked(unfinished):
                 print("slipway: installing %s into %s" % (", ".join(missing), os.path.relpath(venv, ROOT)), flush=True)
@@ -117,8 +118,7 @@ def marked(mark):
 
 def in_place(venv):
     """Is it where it was made? Its Python runs elsewhere too, but none of its programs."""
-    made = re.search("^command = .* --clear (.*)$", read(venv / "pyvenv.cfg") or "", re.MULTILINE)
-    return made is not None and made.group(1) == str(venv.resolve())
+    return read(venv / ".stamps" / ".place") == str(venv.resolve())
 
 
 def bring(python, files):
@@ -134,7 +134,10 @@ def bring(python, files):
         tool = [python, "-m", "pip", "install", *quiet, "-r", requirements("installer")]
         by_uv = [python, "-m", "uv", "pip", "install", "--quiet", "--python", python, *listed]
         own = dict(os.environ, UV_CACHE_DIR=str(CACHE / "uv"), UV_NO_CONFIG="1")
-        if all(subprocess.run(command, cwd=ROOT, env=own, check=False).returncode == 0 for command in (tool, by_uv)):
+        ended = next((code for command in (tool, by_uv) if (code := subprocess.run(command, cwd=ROOT, env=own, check=False).returncode)), 0)
+        if ended < 0:  # what it was in the middle of, pip may find to be whole
+            raise subprocess.CalledProcessError(ended, by_uv)
+        if ended == 0:
             return
     subprocess.run([python, "-m", "pip", "install", *quiet, *listed], cwd=ROOT, check=True)
 
@@ -165,9 +168,9 @@ def read(path):
 
 
 def environment(python, **extra):
-    """The caller's environment without its Ansible and Python settings and its databases (PGSERVICE, ...), with ours."""
+    """The caller's environment without its Ansible and Python settings, its databases (PGSERVICE, ...) and its repository (a hook's), with ours."""
     kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("ANSIBLE_", "PG", "PYTHON", "VIRTUAL_ENV"))}
+            if not name.startswith(("ANSIBLE_", "GIT_", "PG", "PYTHON", "VIRTUAL_ENV"))}
     ours = {
         "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join([str(COLLECTIONS), str(DEPENDENCIES)]),
         "ANSIBLE_HOME": str(CACHE / "ansible"),

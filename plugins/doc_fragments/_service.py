@@ -28,7 +28,7 @@ options:
   supervisor_conf_dir:
     description:
       - Folder whose C(*.conf) files C(supervisord) includes; the user of this task must be allowed to write there.
-      - Where C(supervisord) runs as root, services run as the owner of O(root). What they print is in C(/var/log/slipway) then, and in
+      - Where C(supervisord) runs as root, services run as the owner of O(root). What they print is in C(/var/lib/slipway/logs) then, and in
         C(logs) below O(root) where they run as the user of C(supervisord).
     type: path
     default: /etc/supervisor/conf.d

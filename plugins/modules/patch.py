@@ -81,7 +81,7 @@ EXAMPLES = r"""
       port: 8000
     state: restarted
     names: [web]
-  when: patched.restart_needed  # also when the run that applied it was killed before this
+  when: patched is changed
 
 - name: Take it back
   slipway.app.patch:
@@ -126,8 +126,9 @@ interrupted:
   type: bool
 restart_needed:
   description:
-    - Whether services that were started before the patch was applied go on without it, or with O(state=reverted) with it, until they
-      are restarted. Also where that was done by an earlier run, which may not have come to restart them.
+    - Whether the patch is there, or with O(state=reverted) was taken back: services that were started before go on as they were until they
+      are restarted. It does not say that there are such, and is V(true) also where an earlier run did it, which may have been killed before
+      it had restarted them.
   returned: success
   type: bool
 """

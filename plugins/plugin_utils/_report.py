@@ -58,7 +58,10 @@ def _ended(board, kind):
         return "undone", (["%s to %s failed and was undone: %s" % (kind.capitalize(), package, decision["reason"])] + failures
                           + ["%s. Operation %s is closed; operation_log shows its steps." % (
                               _as_before(operation, decision["restore"]), operation["id"])])
-    if decision.get("direction") in ("none", "follow"):  # this very run has ended it, where it could
+    if decision.get("direction") == "none":  # this very run has ended it, and an answer was lost
+        return "open", (["%s to %s has ended, as far as is known." % (kind.capitalize(), package)] + failures + [decision["reason"]]
+                        + ["The playbook slipway.app.status shows whether every host serves it; slipway.app.recover brings along one that does not."])
+    if decision.get("direction") == "follow":  # this very run has ended it, where it could
         return "open", (["%s to %s has ended, but not on every host." % (kind.capitalize(), package)] + failures
                         + ["Run the playbook slipway.app.recover when the cause is mended: it brings the others along."])
     return "open", (["%s to %s failed; operation %s is open." % (kind.capitalize(), package, operation["id"])] + failures

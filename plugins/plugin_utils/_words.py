@@ -67,8 +67,9 @@ def remarks(outcomes):
     left = (staged.get("patches") or {}).get("left")
     return (["Maintenance stays on, as %s had switched it on before; the playbook slipway.app.maintenance_off lets users in." % one["by"]
              for one in kept if one]
-            + (["%s still has patches of an earlier time, on what is the application's: %s. Take them back by hand, as the application's user."
-                % (staged["release"], ", ".join(left))] if left else [])
+            + (["%s still has patches of an earlier time: %s. The first of them is on what is the application's: take it back by hand, as the"
+                " application's user; what else there is, by the playbook slipway.app.patch_revert." % (staged["release"], ", ".join(left))]
+               if left else [])
             + ["The database that was put back is a copy. " + one for one in (outcomes.get("restore") or {}).get("warnings", [])]
             + [one for step in ("close", "open", "finish", "undo") for one in (outcomes.get(step) or {}).get("warnings", [])])
 

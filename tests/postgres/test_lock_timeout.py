@@ -44,7 +44,7 @@ def migrated(postgres, bin_dir, tmp_path):
             "PGOPTIONS": own, "MORE_PATH": bin_dir})
         begun = forward.start(site, {
             "kind": "upgrade", "mode": mode, "package": release.package, "digest": digest, "reference": tag, "previous": {},
-            "hosts": {"app1": ["app", "leader"]}, "owner": {"user": "ann", "controller": "desk", "pid": os.getpid()}})
+            "hosts": {"app1": ["app", "leader"]}, "fence": site.lock.fence(), "owner": {"user": "ann", "controller": "desk", "pid": os.getpid()}})
         operation = Operation(site, begun["id"], begun["fence"], begun["plan"])
         try:
             forward.migrate(site, operation)

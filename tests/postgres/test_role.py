@@ -40,10 +40,12 @@ def play(tmp_path):
     return run
 
 
-def test_nothing_is_put_in_its_place_unless_all_hosts_have_stopped_their_services(play):
+def test_nothing_is_put_in_its_place_unless_all_hosts_have_stopped_their_services(play, postgres):
     """Ansible alone would go on with the first host."""
+    postgres.sql("CREATE DATABASE shop__pre OWNER shop ALLOW_CONNECTIONS false")
+    server = {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret", "login_db": "shop"}
     with running_daemon() as daemon:
-        output = play("restore", database_configs={"back": {"source": ":ready"}}, database_config="back", database_migrate=False,
+        output = play("restore", database_configs={"back": {"source": ":pre"}}, database_config="back", database_migrate=False, slipway_database=server,
                       slipway_service_driver="supervisor", slipway_supervisor_socket=daemon.socket, slipway_supervisor_conf_dir=daemon.conf_dir)
     assert "Services may run on second, so what was restored is not put in its place" in output, output
     assert "database : Restore the database]" not in output

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import workspace  # noqa: E402  (scripts is no package)
+
 # They stand for make and for the Python of the scripts: make is called with --no-print-directory --directory FOLDER TARGET.
 MAKE = """#!/bin/sh
 cd "$3"
@@ -35,7 +39,7 @@ esac
 """
 WITH_PYTHON = """#!/bin/sh
 case $1 in -c) exec %s "$@" ;; scripts/beside.py) shift 2 && exec setsid "$@" ;; esac
-""" % sys.executable
+""" % shlex.quote(sys.executable)
 
 
 @pytest.fixture
@@ -49,9 +53,9 @@ def ci(tmp_path):
             (tmp_path / path).write_text(text, encoding="utf-8")
             (tmp_path / path).chmod(0o755)
         for command in (["init", "--quiet"], ["add", *programs], ["-c", "user.name=ci", "-c", "user.email=ci", "commit", "--quiet", "--message=all"]):
-            subprocess.run(["git", *command], cwd=tmp_path, check=True)
+            subprocess.run(["git", *command], cwd=tmp_path, env=workspace.environment(sys.executable, GIT_CONFIG_GLOBAL="/dev/null"), check=True)
         path = "%s:%s" % (tmp_path / "bin", os.environ["PATH"])
-        return subprocess.run([tmp_path / ".ci" / "run"], env=dict(os.environ, PATH=path, WORKING_COPY=str(tmp_path), **environment),
+        return subprocess.run([tmp_path / ".ci" / "run"], env=workspace.environment(sys.executable, PATH=path, WORKING_COPY=str(tmp_path), **environment),
                               capture_output=True, text=True, check=False)
 
     return run

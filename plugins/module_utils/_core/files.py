@@ -11,6 +11,7 @@ import errno
 import fcntl
 import json
 import os
+import shlex
 import stat
 import tempfile
 import time
@@ -62,7 +63,7 @@ def own_dir(path, hint="Look at what is in it, then let it be root's: chown -R r
             there = os.path.join(os.path.dirname(path), os.readlink("", dir_fd=place))
             place, facts = look_at(there, 0)
             owners.add(facts.st_uid)
-            hint = LINKED.format(there=os.path.realpath(there), path=path)
+            hint = LINKED.format(there=shlex.quote(os.path.realpath(there)), path=shlex.quote(path))
         if not stat.S_ISDIR(facts.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         if os.geteuid() == 0 and (owners != {0} or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)):

@@ -15,6 +15,7 @@ import time
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import forward, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.balancer import DOWN, UP, Balancers
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import TakenOver
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES
 
 REST = services.WORKERS + ("websocket",)  # what follows when every web has changed over; websocket where nobody is drained
@@ -133,6 +134,8 @@ def _stay_well(site, operation):
     try:
         if live:
             services.check_live(site, live, SETTLING, operation.beat)
+    except TakenOver:
+        raise
     except SlipwayError as error:
         raise SlipwayError("%s, which serves, is no longer well. %s" % (live.package, error.message),
                            untouched="%s has not left the balancer." % site.host,
@@ -150,7 +153,8 @@ def _stay_alone(site, operation):
     if against and site.releases.current():  # whoever has nothing yet serves nobody, and is welcome
         raise SlipwayError("The balancer sends no users to any other host, says %s." % ", ".join(against),
                            untouched="%s has not left the balancer." % site.host,
-                           hint="One of the others has to serve while this one is switched: see why their health checks fail.")
+                           hint="One of the others has to serve while this one is switched: see why their health checks fail. Where they"
+                                " are empty, say mode=rolling, which takes such hosts in first.")
 
 
 def _leave(site, operation, release, outcome, unheard):

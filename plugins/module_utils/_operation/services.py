@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from ansible_collections.slipway.app.plugins.module_utils._config.load import expand
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._service import record
@@ -128,7 +130,8 @@ def check_up(site, operation, release, started):
     fallen = [item for item in site.definitions(release) if item.name in started and not item.schedule
               and (found[item.name].state, found[item.name].pid) != ("running", started[item.name])]
     if fallen:
-        record.owe(site.root, operation.id, [item.name for item in fallen])
+        with contextlib.suppress(OSError):  # on a full disk the reason is told all the same
+            record.owe(site.root, operation.id, [item.name for item in fallen])
         raise SlipwayError("\n".join("The service %s has ended since it was started. %s" % (item.name, driver.last_words(item))
                                      for item in fallen))
 

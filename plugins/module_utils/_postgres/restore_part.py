@@ -171,7 +171,7 @@ class PartRestore(Restore):
         self._refuse_used(session, self.place.part)
         note = self.place.note(session, self.place.part) if self.place.part in found else None
         try:
-            noted = json.loads(note or "")
+            noted = dict({"reversible": False}, **json.loads(note or ""))  # which was not noted once
             return {name: noted[name] for name in ("tables", "source", "whole", "reversible", "made", "making", "digest")}
         except (ValueError, KeyError, TypeError):
             raise SlipwayError("There are no tables to put in place: database %s is %s." % (

@@ -99,13 +99,16 @@ def perform(state, steps, definitions, statuses, driver, drain, timeout, promise
     if state == "resumed":
         driver.install(defined([step.name for step in updated]))
     for step in updated:
-        driver.autostart(step.name, step.before in ("running", "starting"))
+        # What has failed and is to come back stays so: nobody has stopped it.
+        failed = state == "resumed" and step.before == "failed" and statuses[step.name].autostart
+        driver.autostart(step.name, failed or step.before in ("running", "starting"))
     due = []
     for kind in START_ORDER:
         again = names("restarted", kind)
         if again:  # which may take a while, and nothing that is due waits for it
             start(due)
-            if promise:
+            again = _not_stopped(again, by_name, statuses, driver.status())
+            if promise and again:
                 promise(again)
             end(lambda names, seconds: driver.stop(names, seconds, again=True), again)
             again, due = _not_stopped(again, by_name, statuses, driver.status()), []

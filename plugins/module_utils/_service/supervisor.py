@@ -14,7 +14,7 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.account import account
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import make_own_dir, read_within
+from ansible_collections.slipway.app.plugins.module_utils._core.files import make_own_dir, own_dir, read_within
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, start_ticks, tail
 from ansible_collections.slipway.app.plugins.module_utils._service.base import Driver, Status, StopReport
 from ansible_collections.slipway.app.plugins.module_utils._service.supervisor_client import (
@@ -49,6 +49,10 @@ class Supervisor(Driver):
                 raise SlipwayError("The service %s has a schedule, which supervisord has no way to follow." % definition.name,
                                    hint="Let systemd run the services (slipway_service_driver: systemd), or let slipway.yml "
                                         "give it a command that runs all the time and no schedule.")
+        if definitions:
+            logs = os.path.dirname(self._log(definitions[0].name))
+            if os.path.lexists(logs):  # refused before anything is stopped
+                os.close(own_dir(logs))
 
     @property
     def _files_setting(self):

@@ -24,8 +24,9 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write
 
 # Of programs that supervisord, as root, runs as somebody else: it opens a log anew for each start, and whoever owns the folder of
-# the application can put a link in the place of any folder in it.
-LOGS = "/var/log/slipway"
+# the application can put a link in the place of any folder in it. Not below /var/log, which may be gone after a reboot: without the
+# folder of one log supervisord does not start at all.
+LOGS = "/var/lib/slipway/logs"
 
 CONF = """\
 ; Written by slipway.app for {root}: changes made here are overwritten.

@@ -177,9 +177,9 @@ class Systemd(Driver):
     def _wait_until_ended(self, running, begun, deadline, shown):
         """({name: StopReport} of programs that are ending, how all look then); each is killed when its time is over.
 
-        A scheduled job is asked to end then, and killed a little later: it counts as killed either way, in the middle of its work.
+        A scheduled job is asked to end then, and killed a little later.
         """
-        killed, reports = set(), {}
+        killed, hurried, reports = set(), set(), {}
         while len(reports) < len(running):
             shown, seconds = dict(shown, **self._show(running.values())), time.monotonic() - begun
             late, asked = [], []
@@ -195,9 +195,10 @@ class Systemd(Driver):
                                        hint="The kernel holds it: look at its storage. A restart of the host helps.")
                 elif seconds >= _limit(facts, deadline) + (_LATE if facts["Schedule"] else 0):
                     late.append(name)
-                elif seconds >= _limit(facts, deadline) and name not in killed:
+                elif seconds >= _limit(facts, deadline) and name not in hurried:
                     asked.append(name)
-            killed.update(late + asked)
+            killed.update(late)
+            hurried.update(asked)
             if asked:
                 self._systemctl("stop", "--no-block", *[_unit(running[name]) for name in asked])
             if late:

@@ -114,6 +114,16 @@ def test_releases_that_are_not_roots_alone_are_neither_believed_nor_changed(plac
     assert seen(place / "bank", place / "etc") == before
 
 
+def test_no_name_of_a_folder_is_a_command_for_who_does_as_the_hint_says(place):
+    disk, releases = place / "disk;touch pwned", place / "shop" / "releases"
+    releases.rename(disk)
+    releases.symlink_to(disk)
+    os.lchown(releases, USER, USER)
+    with pytest.raises(SlipwayError) as refused:
+        ReleaseStore(str(place / "shop")).list()
+    assert "chown root: '%s'," % disk in refused.value.hint
+
+
 @pytest.mark.parametrize("owner", [0, USER])
 def test_a_link_of_ones_own_is_good_when_done_as_the_hint_says(place, owner):
     disk, releases = place / "disk", place / "shop" / "releases"

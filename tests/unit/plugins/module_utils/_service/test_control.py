@@ -118,13 +118,15 @@ TWO = [definition("mailer@1"), definition("mailer@2")]
 
 class Recorder:
     """A driver that does nothing and tells what it was asked for; what is in broken does not come up, what is in disabled
-    has been stopped by somebody else by the time it has ended, or does not come back after a reboot."""
+    has been stopped by somebody else, with late by the time it has ended, or does not come back after a reboot."""
 
-    def __init__(self, broken=(), disabled=()):
-        self.calls, self._broken, self._disabled = [], broken, disabled
+    def __init__(self, broken=(), disabled=(), late=False):
+        self.calls, self._broken, self._disabled, self._late = [], broken, disabled, late
 
     def status(self):
-        return {name: status(name, autostart=name not in self._disabled) for name in ("web", "websocket", "mailer@1", "mailer@2")}
+        stopped = " ".join(call for call in self.calls if call.startswith("stop ")).split()
+        disabled = [name for name in self._disabled if name in stopped or not self._late]
+        return {name: status(name, autostart=name not in disabled) for name in ("web", "websocket", "mailer@1", "mailer@2")}
 
     def stop(self, names, deadline=None, again=False):
         self.calls.append("stop %s%s" % (" ".join(names), " again" if again else ""))
@@ -182,6 +184,10 @@ def test_what_does_not_run_is_started_at_once_and_does_not_wait_for_what_ends():
         "install web mailer@1", "autostart web True", "autostart mailer@1 False"]
 
 
+def test_what_has_failed_is_not_kept_from_coming_back_by_what_resumes_the_others():
+    assert "autostart mailer@1 True" in performed("resumed", ALL, [status("mailer@1", "failed", release="0")], wanted=["web"])[0]
+
+
 def test_where_web_does_not_come_up_the_rest_goes_on_as_it_ran():
     driver = Recorder(broken=["web"])
     with pytest.raises(SlipwayError, match="web does not stay up"):
@@ -189,12 +195,14 @@ def test_where_web_does_not_come_up_the_rest_goes_on_as_it_ran():
     assert driver.calls == ["stop web again", "start web"]
 
 
-def test_what_somebody_has_stopped_while_a_restart_drained_is_not_started_again():
+@pytest.mark.parametrize("late", [False, True])
+def test_what_somebody_has_stopped_since_a_restart_began_is_not_started_again(late):
     now = [status("mailer@1"), status("mailer@2"), status("web", kind="web", autostart=False)]
-    driver = Recorder(disabled=["mailer@2", "web"])
+    driver, promised = Recorder(disabled=["mailer@2", "web"], late=late), []
     statuses = {one.name: one for one in now}
     steps = plan("restarted", ALL, statuses)
-    perform("restarted", steps, ALL, statuses, driver, 9, 10)
-    assert driver.calls == ["stop web again", "start web", "stop mailer@1 mailer@2 again", "start mailer@1"]
+    perform("restarted", steps, ALL, statuses, driver, 9, 10, promised.extend)
+    assert driver.calls == ["stop web again", "start web", "stop mailer@1%s again" % (" mailer@2" if late else ""), "start mailer@1"]
+    assert ("mailer@2" in promised) is late
     stopped = {step.name: step for step in steps}["mailer@2"]
-    assert (stopped.action, stopped.after, stopped.seconds, stopped.reason) == ("stopped", "stopped", 9, "somebody has stopped it meanwhile")
+    assert (stopped.action, stopped.after, stopped.seconds, stopped.reason) == ("stopped", "stopped", 9 if late else 0, "somebody has stopped it meanwhile")

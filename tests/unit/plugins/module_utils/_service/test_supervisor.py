@@ -275,6 +275,16 @@ def test_what_a_program_prints_goes_where_its_user_leads_nobody(driver, define, 
     assert "\nprinted" in driver.last_words(service)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be led astray")
+def test_nothing_is_stopped_for_a_folder_of_logs_that_is_not_roots(driver, define, anothers, tmp_path):
+    driver.start([Definition(**dict(vars(define("web")), cwd="/"))], 10)
+    first = driver.status()["web"].pid
+    os.chown(tmp_path / "log", anothers.pw_uid, anothers.pw_gid)
+    with pytest.raises(SlipwayError, match="is not root's alone"):
+        driver.start([Definition(**dict(vars(define("web", "exec sleep 601")), cwd="/"))], 10)
+    assert driver.status()["web"].pid == first
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can run programs as somebody else")
 def test_a_program_that_prints_to_the_folder_of_the_application_is_out_of_date(driver, define, application, anothers):
     service = Definition(**dict(vars(define("web")), cwd="/"))
