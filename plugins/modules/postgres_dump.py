@@ -181,8 +181,8 @@ options:
     type: bool
   application:
     description:
-      - With O(target), the application whose live release will make the restored database its environment's, as C(adopt) of its C(slipway.yml)
-        says (O(slipway.app.postgres_restore#module:application)). Nothing is dumped where that would be refused.
+      - With O(target), the application whose live release will migrate the restored database and make it its environment's, as C(migrate)
+        and C(adopt) of its C(slipway.yml) say (O(slipway.app.postgres_restore#module:application)). Nothing is dumped where that would be refused.
     type: dict
     suboptions:
       root:
@@ -200,6 +200,14 @@ options:
         description: Its environment. When not set it counts as V(prod).
         type: str
         choices: [dev, stag, uat, prod]
+      migrate:
+        description: Whether it will migrate the restored database.
+        type: bool
+        default: false
+      adopt:
+        description: Whether it will make the restored database its environment's.
+        type: bool
+        default: true
   remove_leftovers:
     description:
       - Whether to remove from a bucket what dumps, or removals, that did not end have left there, which is named in any case. Whoever writes a dump
@@ -513,7 +521,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
 from ansible_collections.slipway.app.plugins.module_utils._operation.adoption import adoption_by
-from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION
+from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION, migration_by
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs, dump_choice
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import system_of
@@ -562,9 +570,12 @@ def config_part(params, sanitizing):
 
 
 def require_target(params, source):
-    """A target has to be one that a dump can be restored to, and adopted in, before there is one for it, and another database than the source."""
-    if params["application"]:
-        adoption_by(params["application"], params["application"]["environment"])
+    """A target has to be one that a dump can be restored to, migrated and adopted in, before there is one, and another database than the source."""
+    application = params["application"]
+    if application and application["adopt"]:
+        adoption_by(application, application["environment"])
+    if application and application["migrate"] and params["target"]:
+        migration_by(application, application["environment"], params["target"]["login_db"], check=True)
     if params["target"]:
         target = connection_from(params["target"])
         Restore(target, Wishes(remove_leftovers=params["remove_leftovers"])).require_possible()
@@ -607,7 +618,9 @@ def main():
             only_sanitized={"type": "bool", "default": False},
             confirm={"type": "str", "default": ""},
             target={"type": "dict", "options": POSTGRES_ARGUMENTS},
-            application={"type": "dict", "options": dict(APPLICATION, environment={"type": "str", "choices": list(ENVIRONMENTS)})},
+            application={"type": "dict", "options": dict(
+                APPLICATION, environment={"type": "str", "choices": list(ENVIRONMENTS)}, migrate={"type": "bool", "default": False},
+                adopt={"type": "bool", "default": True})},
             bin_dir={"type": "path"},
             instance={"type": "str"},
             config={"type": "str", "default": NO_CONFIG},

@@ -91,6 +91,22 @@ def test_what_is_refused(playbooks, prod, names, more, words, tmp_path):
     assert list((tmp_path).rglob("manifest.json")) == []
 
 
+def test_a_release_that_could_not_migrate_what_is_restored_is_refused_before_anything_is_dumped(playbooks, prod, tmp_path):
+    """Without adoption, too."""
+    Application(tmp_path / "shop").release({}, commands={"migrate": [["true"]]})
+    done = playbooks(["environment_refresh"], slipway_copy_servers=prod, **REFRESH)
+    assert done.returncode and "database.current" in done.stdout and list(tmp_path.rglob("manifest.json")) == [], done.stdout
+
+
+@pytest.mark.long
+def test_a_call_that_leaves_out_a_host_is_refused_before_anything_is_dumped(playbooks, prod, tmp_path):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "group").mkdir()
+    (tmp_path / "group" / "more").write_text("[consumer]\nworker\n", encoding="utf-8")
+    done = playbooks(["environment_refresh"], "-i", "group", "--limit", "host,localhost", slipway_copy_servers=prod, **REFRESH)
+    assert done.returncode and "say it without --limit" in done.stdout and list(tmp_path.rglob("manifest.json")) == [], done.stdout
+
+
 REFRESH = {"server": "prod", "config": "people", "slipway_allow_dump": True, "adopt": False}
 
 

@@ -38,7 +38,8 @@ def test_an_address_that_is_said_for_all_environments_is_not_taken_for_this_one(
 def test_a_dump_that_could_not_be_adopted_is_not_made(adopt):
     """That it is asked before the source is: here there is none."""
     with pytest.raises(SlipwayError, match="nobody says it for uat"):
-        adopt(by=lambda application, environment: require_target({"application": dict(application, environment=environment)}, None))
+        adopt(by=lambda application, environment: require_target(
+            {"application": dict(application, environment=environment, adopt=True, migrate=False)}, None))
 
 
 @pytest.mark.parametrize("said, address", [
