@@ -126,7 +126,7 @@ interrupted:
   type: bool
 restart_needed:
   description:
-    - Whether the patch is there, or with O(state=reverted) was taken back: services that were started before go on as they were until they
+    - Whether the patch is there, or with O(state=reverted) was taken back. Services that were started before go on as they were until they
       are restarted. It does not say that there are such, and is V(true) also where an earlier run did it, which may have been killed before
       it had restarted them.
   returned: success
