@@ -78,10 +78,12 @@ def _taken_over(board, failures):
         if survey["live"]:
             live.setdefault(survey["live"]["package"], []).append(host)
     said = "was ended by another run (%s)" % ", ".join(sorted(outcomes)) if outcomes else "was taken over by another run"
+    unknown = [host for host in board.hosts if seen.get(host, {"ended": {}})["ended"].get(name) is None]
     return (["Operation %s %s; this one does nothing more." % (name, said)] + failures
             + ["%s is live on %s." % (package, ", ".join(hosts)) for package, hosts in live.items()]
             + ["The playbook slipway.app.operation_log shows what became of it, slipway.app.status what is live."]
-            + ["Run the playbook slipway.app.recover if it is open, and nobody is at work on it any more."] * (not outcomes))
+            + ["It may be open on %s: run the playbook slipway.app.recover if it is, and nobody is at work on it any more." % ", ".join(unknown)]
+            * bool(unknown))
 
 
 def _dropped(board, kind, failures):

@@ -358,7 +358,15 @@ def test_a_run_whose_operation_another_has_ended_says_so_and_decides_nothing(app
 def test_a_run_of_which_another_has_taken_over_waits_for_that():
     board = _board(app1=dict(TOLD, operation=OPERATION, survey=dict(UNDONE, ended={})))
     ended, sentences = report(board, "upgrade")
-    assert ended == "taken over" and "was taken over by another run" in sentences[0] and "slipway.app.recover if it is open" in sentences[-1]
+    assert ended == "taken over" and "was taken over by another run" in sentences[0] and "slipway.app.recover if it is" in sentences[-1]
+
+
+def test_a_host_that_the_other_run_has_not_ended_it_on_is_named():
+    """It was away meanwhile, and serves what the other run has undone elsewhere."""
+    behind = {"fence": 1, "ended": {}, "live": {"package": "shop:2"}, "operation": {"id": OPERATION["id"], "outcome": "open", "steps": []}}
+    board = _board(app1=dict(TOLD, operation=OPERATION, survey=UNDONE), app2={"survey": behind}, worker={"survey": dict(UNDONE, live=None)})
+    _ended, sentences = report(board, "upgrade")
+    assert "ended by another run (undone)" in sentences[0] and "may be open on app2: run the playbook slipway.app.recover" in sentences[-1]
 
 
 @pytest.mark.parametrize("kind", ["upgrade", "recover"])
