@@ -4,7 +4,7 @@
 
 r"""The functions that a migration may call and harm nobody: what is not named here can do anything, as far as the mode advisor knows.
 
-STABLE is what PostgreSQL 17 prints for this (tests/postgres/test_advice_functions.py asks it): its own functions, for people, that by
+STABLE is what PostgreSQL 17 prints for this (tests/postgres/test_tables.py asks it): its own functions, for people, that by
 its word change nothing; without those that go through tables of which only their text knows.
 
     SELECT string_agg(proname, ' ' ORDER BY proname COLLATE "C") FROM (
