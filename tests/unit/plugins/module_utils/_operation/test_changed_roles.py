@@ -25,8 +25,8 @@ class Memory(Driver):
     def __init__(self):
         self.programs = {}
 
-    def status(self):
-        return {name: Status(name, item.kind, "running" if runs else "stopped", 1 if runs else None, 1.0 if runs else None, item.digest, runs)
+    def status(self, definitions=()):
+        return {name: Status(name, item.kind, "running" if runs else "stopped", 1 if runs else None, 1.0 if runs else None, item in definitions, runs)
                 for name, (item, runs) in self.programs.items()}
 
     def start(self, definitions, timeout, healthy=None):

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import os
+import pwd
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._service import systemd
+from ansible_collections.slipway.app.plugins.module_utils._service.control import plan
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
 from ansible_collections.slipway.app.plugins.module_utils._service.systemd_units import UnitFiles
 
@@ -30,17 +32,39 @@ done
 """
 
 
-@pytest.mark.parametrize("stubborn", [False, True])
-def test_a_scheduled_job_that_does_not_end_in_time_is_asked_to_before_it_is_killed(tmp_path, monkeypatch, stubborn):
+CRON = Definition("cron", "cron", ["/bin/true"], "/", {}, "TERM", 30, schedule="hourly")
+
+
+@pytest.fixture
+def driver(tmp_path, monkeypatch):
+    """The driver of an application in the folder shop, whose program cron is written down for root."""
     (tmp_path / "systemctl").write_text(SYSTEMCTL)
     (tmp_path / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", "%s:%s" % (tmp_path, os.environ["PATH"]))
     monkeypatch.setenv("UNITS", str(tmp_path))
-    monkeypatch.setattr(systemd, "_LATE", 0.5, raising=False)
-    driver = systemd.Systemd("/srv/shop")
-    driver._files = UnitFiles("/srv/shop", str(tmp_path / "system"), str(tmp_path / "environments"))
+    driver = systemd.Systemd(str(tmp_path / "shop"))
+    driver._files = UnitFiles(driver.root, str(tmp_path / "system"), str(tmp_path / "environments"))
+    (tmp_path / "shop").mkdir()
     (tmp_path / "system").mkdir()
-    driver._files.write(Definition("cron", "cron", ["/bin/true"], "/", {}, "TERM", 30, schedule="hourly"), None)
+    driver._files.write(CRON, None)
+    return driver
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("asking", [0, 65534])
+def test_a_program_runs_as_the_owner_of_the_folder_or_is_restarted(driver, tmp_path, monkeypatch, asking):
+    """Whoever asks: who is not root is told the same."""
+    monkeypatch.setattr(os, "geteuid", lambda: asking)
+    (tmp_path / "shop-cron.timer").touch()
+    for uid, reason in ((0, "it is to come back after a reboot"), (pwd.getpwnam("nobody").pw_uid, "its definition has changed")):
+        os.chown(driver.root, uid, -1)
+        (step,) = plan("started", [CRON], driver.status([CRON]))
+        assert step.reason == reason
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_a_scheduled_job_that_does_not_end_in_time_is_asked_to_before_it_is_killed(driver, tmp_path, monkeypatch, stubborn):
+    monkeypatch.setattr(systemd, "_LATE", 0.5, raising=False)
     for name in ("shop-cron.service", "shop-cron.timer", *["stubborn"] * stubborn):
         (tmp_path / name).touch()
     report = driver.stop(["cron"], 0.3)["cron"]
