@@ -99,9 +99,8 @@ def perform(state, steps, definitions, statuses, driver, drain, timeout, promise
     if state == "resumed":
         driver.install(defined([step.name for step in updated]))
     for step in updated:
-        # What has failed and is to come back stays so: nobody has stopped it.
-        failed = state == "resumed" and step.before == "failed" and statuses[step.name].autostart
-        driver.autostart(step.name, failed or step.before in ("running", "starting"))
+        if state != "resumed" or step.before != "failed":  # of that, install() has seen to it
+            driver.autostart(step.name, step.before in ("running", "starting"))
     due = []
     for kind in START_ORDER:
         again = names("restarted", kind)
@@ -157,7 +156,7 @@ def _left(definition, status):
     if status and status.alive:
         same = status.definition == definition.digest
         return "none", "it runs" if same else "it runs by a definition that has changed; the playbook slipway.app.service_start restarts it"
-    if status is None or (status.definition == definition.digest and not status.autostart):
+    if status is None or (status.definition == definition.digest and (status.fallen or not status.autostart)):
         return "none", "it did not run before"
     return "updated", "it did not run before, and follows the release"
 

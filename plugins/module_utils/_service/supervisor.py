@@ -126,8 +126,11 @@ class Supervisor(Driver):
         before = self.status()
         idle = [definition for definition in definitions
                 if definition.name not in before or before[definition.name].state in ("stopped", "failed")]
-        self._write(idle, autostart=False)
-        self._load([definition.name for definition in idle])
+        fallen = [definition for definition in idle if definition.name in before and before[definition.name].fallen]
+        rest = [definition for definition in idle if definition not in fallen]
+        self._write(fallen, autostart=True)  # who starts one loads it: by then supervisord is to know that it has failed
+        self._write(rest, autostart=False)
+        self._load([definition.name for definition in rest])
 
     def autostart(self, name, enabled):
         self._files.autostart(name, enabled)

@@ -96,7 +96,8 @@ class Systemd(Driver):
         if not idle:
             return
         for definition in idle:
-            self.autostart(definition.name, False)
+            if definition.name in before and not before[definition.name].fallen:
+                self.autostart(definition.name, False)
         self._write(idle)
         known = self._files.read()
         self._reload_for([known[definition.name] for definition in idle])
@@ -268,7 +269,7 @@ def _is_to_be_written(definition, status):
     """Whether a program does not run, and is written down otherwise than it is to be."""
     if status is None:
         return True
-    return status.state in ("stopped", "failed") and (status.definition != definition.digest or status.autostart)
+    return status.state in ("stopped", "failed") and (status.definition != definition.digest or status.autostart and not status.fallen)
 
 
 def _seconds_since(microseconds):

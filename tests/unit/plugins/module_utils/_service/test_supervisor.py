@@ -13,7 +13,8 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
-from ansible_collections.slipway.app.plugins.module_utils._service import supervisor_files
+from ansible_collections.slipway.app.plugins.module_utils._service import record, supervisor_files
+from ansible_collections.slipway.app.plugins.module_utils._service.control import perform, plan
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
 from ansible_collections.slipway.app.plugins.module_utils._service.driver import open_driver
 from ansible_collections.slipway.app.plugins.module_utils._service.supervisor_files import ProgramFiles
@@ -163,6 +164,22 @@ def test_an_answer_of_a_program_that_ended_meanwhile_proves_nothing(driver, defi
 
     with pytest.raises(SlipwayError, match="The service web "):
         driver.start([define("web")], 1, ends_while_asked)
+
+
+def test_what_has_failed_stays_so_until_it_is_started_by_another_definition(driver, define, application, monkeypatch):
+    monkeypatch.setattr(supervisor_files, "CONF", supervisor_files.CONF.replace("startretries=20", "startretries=0"))
+    with pytest.raises(SlipwayError, match="does not stay up"):
+        driver.start([define("mailer", "exit 1")], 10)
+    for program in ("exit 1", "exit 2"):
+        for _again in range(2):
+            statuses = driver.status()
+            steps = plan("resumed", [define("mailer", program)], statuses)
+            perform("resumed", steps, [define("mailer", program)], statuses, driver, 1, 1)
+            assert (driver.status()["mailer"].state, driver.status()["mailer"].autostart) == ("failed", True)
+        assert steps[0].action == "none"
+    record.record(application.root, "next", driver, [])
+    (again,) = record.to_run(application.root, "next", [define("mailer")], revive=True)
+    assert driver.start([again], 10) and driver.status()["mailer"].state == "running"
 
 
 def test_the_time_to_start_is_limited(driver, define):
