@@ -262,7 +262,7 @@ def run(module, variables):
     runtime, driver = open_runtime(options, private=private), open_driver(options)
     # What ran is resumed, even where the host has no role for it any more.
     defined = definitions(runtime, options["roles"], (due or record.read(root, operation) or ()) if state == "resumed" else ())
-    if state != "stopped":
+    if state != "stopped" or operation:  # which starts again what it stops
         driver.check(defined)
     wanted = (due or _recorded(root, operation, defined)) if state == "resumed" else record.restarting(root)
     statuses = driver.status()
