@@ -262,7 +262,7 @@ def anothers(driver, application, tmp_path, monkeypatch):
     """The account whose folder the application is, which supervisord runs as root for."""
     nobody = pwd.getpwnam("nobody")
     os.chown(application.root, nobody.pw_uid, nobody.pw_gid)
-    monkeypatch.setattr(supervisor_files, "LOGS", str(tmp_path / "log"), raising=False)
+    monkeypatch.setattr(supervisor_files, "LOGS", str(tmp_path / "var" / "log"), raising=False)
     return nobody
 
 
@@ -279,6 +279,7 @@ def test_what_a_program_prints_goes_where_its_user_leads_nobody(driver, define, 
     """supervisord opens the log anew for each start, as root."""
     service = Definition(**dict(vars(define("web", "echo printed; exec sleep 600")), cwd="/"))
     driver.start([service], 10)
+    assert [os.stat(tmp_path / "var" / folder).st_mode & 0o777 for folder in (".", "log")] == [0o755, 0o700], "an application may be beside it"
     logs = os.path.join(application.root, "logs")
     if os.path.exists(logs):
         os.rename(logs, logs + ".old")
@@ -293,10 +294,12 @@ def test_what_a_program_prints_goes_where_its_user_leads_nobody(driver, define, 
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be led astray")
-def test_nothing_is_stopped_for_a_folder_of_logs_that_is_not_roots(driver, define, anothers, tmp_path):
+@pytest.mark.parametrize("folder", [".", "log"])
+def test_nothing_is_stopped_for_a_folder_of_logs_that_is_not_roots(driver, define, anothers, tmp_path, folder):
+    """Whoever owns the folder that it is in can put another one in its place."""
     driver.start([Definition(**dict(vars(define("web")), cwd="/"))], 10)
     first = driver.status()["web"].pid
-    os.chown(tmp_path / "log", anothers.pw_uid, anothers.pw_gid)
+    os.chown(tmp_path / "var" / folder, anothers.pw_uid, anothers.pw_gid)
     with pytest.raises(SlipwayError, match="is not root's alone"):
         driver.start([Definition(**dict(vars(define("web", "exec sleep 601")), cwd="/"))], 10)
     assert driver.status()["web"].pid == first
