@@ -12,7 +12,8 @@ version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
   - Brings the services that the live release defines in C(slipway.yml) into a state, on one host.
-  - Services that run are stopped by draining. They get the time to end what they are doing, and are killed after it.
+  - Services that run are stopped by draining. They get the time to end what they are doing, and are killed after it;
+    a scheduled job is asked to end first.
   - Services come back after a reboot of the host exactly when they ran before it.
 extends_documentation_fragment:
   - slipway.app._attributes
@@ -229,6 +230,10 @@ services:
       sample: 2.4
     killed:
       description: Whether it was killed since it did not end in time. V(false) in check mode.
+      type: bool
+      sample: false
+    cut:
+      description: Whether it is a scheduled job that had not done its work in time and was asked to end all the same. V(false) in check mode.
       type: bool
       sample: false
 """

@@ -33,10 +33,14 @@ class Status(Record):
 
 
 class StopReport(Record):
-    """How a program ended: after how many seconds, and whether it had to be killed in the middle of its work."""
+    """How a program ended: after how many seconds, and whether it had to be killed in the middle of its work.
+
+    cut: it is a scheduled job, which had not done its work in time, and was asked to end all the same.
+    """
 
     seconds: float
     killed: bool
+    cut: bool = False
 
 
 class Driver(abc.ABC):

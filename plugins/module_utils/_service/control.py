@@ -25,6 +25,7 @@ class Step(Record, changeable=True):
     reason: str
     seconds: float = 0.0
     killed: bool = False
+    cut: bool = False
 
     @property
     def after(self):
@@ -68,7 +69,7 @@ def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=
 
 
 def perform(state, steps, definitions, statuses, driver, drain, timeout, promise=None):
-    """Carry out the plan of a state, made of these statuses. Fills in seconds and killed of its steps.
+    """Carry out the plan of a state, made of these statuses. Fills in seconds, killed and cut of its steps.
 
     What ends for good ends first, kind by kind. What is restarted follows kind by kind, too, web first: so users miss web for
     its own restart only, however long a consumer takes to end, and where web does not come up, the rest goes on as it ran.
@@ -86,7 +87,7 @@ def perform(state, steps, definitions, statuses, driver, drain, timeout, promise
     def end(how, chosen):
         for name, report in (how(chosen, drain) if chosen else {}).items():
             by_name[name].seconds += report.seconds
-            by_name[name].killed = report.killed
+            by_name[name].killed, by_name[name].cut = report.killed, report.cut
 
     def start(chosen):
         for name, seconds in (driver.start(defined(chosen), timeout) if chosen else {}).items():

@@ -190,7 +190,7 @@ class Systemd(Driver):
                 if name in reports:
                     continue
                 if _ended(unit):
-                    reports[name] = StopReport(round(seconds, 3), name in killed or unit["Result"] == "timeout")
+                    reports[name] = StopReport(round(seconds, 3), name in killed or unit["Result"] == "timeout", name in hurried)
                 elif seconds >= own + _UNKILLABLE:
                     raise SlipwayError("The service %s (process %s) does not end even when killed." % (name, unit["MainPID"]),
                                        hint="The kernel holds it: look at its storage. A restart of the host helps.")

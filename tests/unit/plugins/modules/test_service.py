@@ -49,7 +49,7 @@ def both(service, state, **options):
     assert predicted["diff"] == result["diff"] and predicted["changed"] == result["changed"]
     assert set(predicted) == set(result)
     for one in result["services"]:
-        one.update(seconds=0.0, killed=False)
+        one.update(seconds=0.0, killed=False, cut=False)
     assert predicted["services"] == result["services"]
     return result
 

@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._service import systemd
+from ansible_collections.slipway.app.plugins.module_utils._service.control import perform, plan
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
 from ansible_collections.slipway.app.plugins.module_utils._service.systemd_units import UnitFiles
+from ansible_collections.slipway.app.plugins.plugin_utils._words import outcome_line
 
 # A manager of units that are active while there is a file of their name; one that is stopped goes away unless it is stubborn.
 SYSTEMCTL = """#!/bin/sh
@@ -22,7 +25,7 @@ test "$verb" = show || echo "$verb" "$@" >> said
 for unit; do
   case "$verb $unit" in
     *" --"*) ;;
-    show*) state=inactive; test -e "$unit" && state=active; printf 'Id=%s\\nLoadState=loaded\\nActiveState=%s\\n\\n' "$unit" $state ;;
+    show*) state=inactive; test -e "$unit" && state=active; test -e "$unit.failed" && state=failed; printf 'Id=%s\\nLoadState=loaded\\nActiveState=%s\\n\\n' "$unit" $state ;;
     stop*) test -e stubborn && test "$unit" = shop-cron.service || rm -f "$unit" ;;
     kill*) rm -f "$unit" ;;
   esac
@@ -30,20 +33,48 @@ done
 """
 
 
-@pytest.mark.parametrize("stubborn", [False, True])
-def test_a_scheduled_job_that_does_not_end_in_time_is_asked_to_before_it_is_killed(tmp_path, monkeypatch, stubborn):
+CRON = Definition("cron", "cron", ["/bin/true"], "/", {}, "TERM", 30, schedule="hourly")
+
+
+@pytest.fixture
+def driver(tmp_path, monkeypatch):
+    """The driver of an application in the folder shop, whose program cron is written down for root."""
     (tmp_path / "systemctl").write_text(SYSTEMCTL)
     (tmp_path / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", "%s:%s" % (tmp_path, os.environ["PATH"]))
     monkeypatch.setenv("UNITS", str(tmp_path))
-    monkeypatch.setattr(systemd, "_LATE", 0.5, raising=False)
-    driver = systemd.Systemd("/srv/shop")
-    driver._files = UnitFiles("/srv/shop", str(tmp_path / "system"), str(tmp_path / "environments"))
+    driver = systemd.Systemd(str(tmp_path / "shop"))
+    driver._files = UnitFiles(driver.root, str(tmp_path / "system"), str(tmp_path / "environments"))
+    (tmp_path / "shop").mkdir()
     (tmp_path / "system").mkdir()
-    driver._files.write(Definition("cron", "cron", ["/bin/true"], "/", {}, "TERM", 30, schedule="hourly"), None)
+    driver._files.write(CRON, None)
+    return driver
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_a_scheduled_job_that_does_not_end_in_time_is_asked_to_before_it_is_killed(driver, tmp_path, monkeypatch, stubborn):
+    monkeypatch.setattr(systemd, "_LATE", 0.5, raising=False)
     for name in ("shop-cron.service", "shop-cron.timer", *["stubborn"] * stubborn):
         (tmp_path / name).touch()
     report = driver.stop(["cron"], 0.3)["cron"]
     assert report.killed is stubborn and report.seconds >= (0.8 if stubborn else 0.3)
+    told = outcome_line("app1", "drain", 1.0, "maintenance", {"recorded": ["cron"], "stopped": {"cron": vars(report)}})
+    assert ("stopped cron; KILLED at the deadline: cron (" if stubborn else "stopped cron; asked to end at the deadline: cron (") in told
     asked = ["stop shop-cron.timer", "stop --no-block shop-cron.service"]
     assert (tmp_path / "said").read_text().splitlines() == asked + ["kill --signal=SIGKILL shop-cron.service"] * stubborn
+
+
+def test_what_has_failed_comes_back_also_where_it_is_cut_off_when_it_is_written_down(driver, tmp_path, monkeypatch):
+    mailer = Definition("mailer", "consumer", ["/bin/true"], "/", {}, "TERM", 30)
+    driver.install([mailer])
+    driver.autostart("mailer", True)
+    (tmp_path / "shop-mailer.service.failed").touch()
+    monkeypatch.setattr(driver, "_reload_for", lambda *_arguments: 1 / 0)
+    defined = [Definition(**dict(vars(mailer), argv=["/bin/false"]))]
+    for failure in (pytest.raises(ZeroDivisionError), contextlib.nullcontext()):
+        statuses = driver.status()
+        steps = plan("resumed", defined, statuses, names=["mailer"])
+        with failure:
+            perform("resumed", steps, defined, statuses, driver, 1, 1)
+        assert (driver.status()["mailer"].state, driver.status()["mailer"].autostart) == ("failed", True)
+    assert steps[0].action == "none"
