@@ -213,7 +213,8 @@ class ActionModule(ActionBase):
 
     def _again_by_relay(self, done, arguments, known, task_vars):
         """Run the preflight once more for a host that has no way to the store; where we have none either, say both."""
-        self._display.display("  %s has no way to the package store: it is relayed." % arguments["host"])
+        self._display.display("  %s has no way to the package store: it is relayed. With slipway_relay: true it need not find that out,"
+                              " which takes a minute where a firewall drops its packets." % arguments["host"])
         try:
             self._relay(arguments, None)
         except AnsibleError as error:

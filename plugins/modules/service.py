@@ -33,7 +33,8 @@ options:
   state:
     description:
       - V(started) starts what does not run, restarts what runs by a definition or in a release that is no longer the
-        live one, and leaves the rest alone. Services that the release no longer has are removed, unless O(names) or
+        live one, as another user than the owner of O(root), or by what another version of the collection has written for
+        O(driver), and leaves the rest alone. Services that the release no longer has are removed, unless O(names) or
         O(kinds) is given.
       - V(stopped) stops what runs, in the order cron, consumers, websocket, web.
       - V(restarted) restarts what runs, kind by kind in the order web, websocket, consumers, cron, so that users miss web for its own
@@ -270,7 +271,7 @@ def run(module, variables):
     if state != "stopped" or operation:  # which starts again what it stops
         driver.check(defined)
     wanted = (due or _recorded(root, operation, defined)) if state == "resumed" else record.restarting(root)
-    statuses = driver.status()
+    statuses = driver.status(defined)
     steps = plan(state, defined, statuses, options["names"], options["kinds"], wanted,
                  elsewhere=program_names(runtime.config), owed=debts["services"])
     diff = {"before": {step.name: step.before for step in steps}, "after": {step.name: _described(step) for step in steps}}

@@ -90,7 +90,10 @@ services:
       type: bool
       sample: true
     up_to_date:
-      description: Whether it runs, or ran last, by the definition of the live release.
+      description:
+        - Whether it runs, or ran last, just as C(state=started) of M(slipway.app.service) would start it now.
+        - That is by the definition of the live release, as the user that the folder of the application belongs to, and by what this
+          version of the collection writes for the process manager.
       type: bool
       sample: true
 owed:
@@ -127,7 +130,7 @@ from ansible_collections.slipway.app.plugins.module_utils._service.runtime impor
 def run(module):
     release = ReleaseStore(module.params["root"]).current()
     defined = _defined(module.params, release) if release else {}
-    statuses = open_driver(module.params).status()
+    statuses = open_driver(module.params).status(defined.values())
     names = list(defined) + sorted(set(statuses) - set(defined))
     return {"changed": False, "release": release.id if release else None,
             "owed": record.debts(module.params["root"]),
@@ -149,7 +152,7 @@ def _service(name, definition, status):
         "since": since and datetime.datetime.fromtimestamp(since, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "autostart": bool(status and status.autostart),
         "defined": definition is not None,
-        "up_to_date": bool(definition and status and status.definition == definition.digest),
+        "up_to_date": bool(status and status.up_to_date),
     }
 
 

@@ -41,7 +41,7 @@ def mortal(number):
 def answer(request):
     driver = systemd.Systemd(request["root"])
     arguments = request["arguments"]
-    if request["call"] in ("start", "install", "check"):
+    if request["call"] in ("status", "start", "install", "check"):
         arguments[0] = [Definition(**facts) for facts in arguments[0]]
     if request.get("healthy") is not None:
         arguments.append(iter(request["healthy"]).__next__)

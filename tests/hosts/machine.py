@@ -96,8 +96,8 @@ class Driver:
     def check(self, definitions):
         self._call("check", _facts(definitions))
 
-    def status(self):
-        return {name: Status(**facts) for name, facts in self._call("status").items()}
+    def status(self, definitions=()):
+        return {name: Status(**facts) for name, facts in self._call("status", _facts(definitions)).items()}
 
     def start(self, definitions, timeout, healthy=None):
         """healthy: the answers that the health check gives, one after the other."""

@@ -198,6 +198,12 @@ def test_chosen_addresses_get_past_maintenance_by_proxies_of_ones_own(site, tmp_
     assert [ask(X_Forwarded_For=addresses)[0] == 200 for addresses in by] == let_in
 
 
+@pytest.mark.parametrize(("environment", "status"), [("prod", 404), ("dev", 200)])
+def test_tools_of_developers_are_reached_by_developers_only(site, environment, status):
+    """By an application that would answer: it is nginx that keeps users from it."""
+    assert site(slipway_environment=environment)("/__debug__/sql")[0] == status
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_the_application_is_told_what_users_reach_it_by(site, tmp_path, scheme):
     ask = site(**({"slipway_scheme": scheme} if scheme == "https" else {}))

@@ -93,10 +93,6 @@ def test_users_are_not_sent_to_a_host_that_is_not_healthy(shop, on, address):
     rotation_is(shop, set(APPS))
 
 
-def test_what_is_for_developers_is_refused(address):
-    assert get(address("app1"), "/__debug__/")[0] == 404
-
-
 def test_uploads_are_limited(on):
     """Asked without a body: nginx looks at the length that is announced."""
     asked = "curl -s -o /dev/null -w '%{http_code}' -X POST -H 'Content-Length: 34603008' http://127.0.0.1/"

@@ -116,6 +116,15 @@ def atomic_write(path, data, mode=0o600):
     fsync_dir(folder)
 
 
+def holds(path, text):
+    """Whether a file holds just this text; with None, whether there is no file."""
+    try:
+        with open(path, "rb") as stream:
+            return text is not None and stream.read() == text.encode("utf-8")
+    except FileNotFoundError:
+        return text is None
+
+
 def atomic_symlink(target, path):
     """Let the symbolic link at path point to target, replacing an older link in one step."""
     folder = os.path.dirname(os.path.abspath(path))

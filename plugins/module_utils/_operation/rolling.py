@@ -200,8 +200,7 @@ def _go_on(_host, state, against, _passed, outcome):
 
 def _renew(site, release, wanted, resting, outcome):
     """Run the rest by this release; what runs by it already is left alone, what ends late is killed and named."""
-    digests = {definition.name: definition.digest for definition in wanted + resting}
-    stale = [name for name, status in site.driver().status().items() if status.alive and status.definition != digests.get(name)]
+    stale = [name for name, status in site.driver().status(wanted + resting).items() if status.alive and not status.up_to_date]
     outcome["stopped"] = dict(outcome.get("stopped") or {}, **services.stop(
         site, REST, site.config(release.documents)["timeouts"]["drain"], stale))
     outcome.update(forward.start_rest(site, release, wanted, resting))

@@ -32,6 +32,7 @@ TEMPORARY = (429, 500, 502, 503, 504)  # statuses that may be another one in a m
 NETWORK = (OSError, http.client.HTTPException)  # what a broken connection looks like; URLError is an OSError
 # That there is no way to a registry, or none back. Its answers, and certificates that nobody trusts, are not among it.
 UNREACHABLE = (ConnectionError, socket.timeout, socket.gaierror)
+TUNNEL = "Tunnel connection failed: "  # what http.client says of a forward proxy that lets nobody through, without a number
 NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL, errno.ETIMEDOUT)
 LIMIT = 16 * 1024 * 1024  # bytes of a JSON document
 PARAMETER = re.compile(r'(\w+)="([^"]*)"')
@@ -70,6 +71,7 @@ class Client:
         self.base = base
         self._origin = _origin(base)
         self._username, self._password = auth.get("username") or "", auth.get("password") or ""
+        self._heard = False  # whether anybody has answered yet
         self._authorizations = {}  # {(realm of the right, whether to write): (header, the challenges that it meets)}
         if self._username and not _private(base):
             raise SlipwayError("The credentials for %s would travel readable for everybody on the way." % base,
@@ -94,7 +96,8 @@ class Client:
             try:
                 response = self._authorized(method, url, right, headers or {}, body, timeout, renew=bool(body and number))
             except NETWORK as error:
-                self._give_up_or_wait(error, delay)
+                # A firewall that drops what is sent lets each try take as long as it may: one more is enough.
+                self._give_up_or_wait(error, None if number and self._is_dropped(error) else delay)
                 continue
             if response.code in expected:
                 return response
@@ -127,8 +130,13 @@ class Client:
         if delay is None:
             raise SlipwayError("The registry %s cannot be reached: %s." % (self.base, _words(reason)),
                                hint="Is it running, and may this machine reach it? Set relay for hosts that may not.",
-                               store_unreachable=isinstance(reason, UNREACHABLE) or getattr(reason, "errno", None) in NO_WAY)
+                               store_unreachable=isinstance(reason, UNREACHABLE) or getattr(reason, "errno", None) in NO_WAY
+                               or str(reason).startswith(TUNNEL))
         time.sleep(delay)
+
+    def _is_dropped(self, error):
+        """Whether no connection came about in time, and never has: urllib wraps nothing that happens once it has sent a request."""
+        return not self._heard and isinstance(error, urllib.error.URLError) and isinstance(error.reason, socket.timeout)
 
     def _safe(self, url):
         """The URL, which may be one that the registry names to go on at; refused where others could read what is sent there."""
@@ -172,9 +180,11 @@ class Client:
         if authorization:
             request.add_unredirected_header("Authorization", authorization)
         try:
-            return self._opener.open(request, timeout=timeout)
+            response = self._opener.open(request, timeout=timeout)
         except urllib.error.HTTPError as error:
-            return error  # a response like any other
+            response = error  # a response like any other
+        self._heard = True
+        return response
 
     def _answer(self, challenges):
         """The Authorization header with which to meet a challenge."""

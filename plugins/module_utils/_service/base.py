@@ -19,7 +19,7 @@ class Status(Record):
     state: str  # running | starting | stopping | stopped | failed
     pid: int | None
     since: float | None  # when it was started, in seconds since the epoch
-    definition: str  # the digest of the definition it was started by
+    up_to_date: bool  # whether it is written down as it would be now; what runs runs by what is written down
     autostart: bool  # whether it comes back after a reboot
 
     @property
@@ -50,8 +50,11 @@ class Driver(abc.ABC):
         """Raise where this process manager cannot run one of the definitions; nothing is changed."""
 
     @abc.abstractmethod
-    def status(self):
-        """{name: Status} of every program of the application, whether or not the current release defines it."""
+    def status(self, definitions=()):
+        """{name: Status} of every program of the application, whether or not the current release defines it.
+
+        What is up to date is so by these definitions: what process manager and program would be given now, to the last letter.
+        """
 
     @abc.abstractmethod
     def start(self, definitions, timeout, healthy=None):

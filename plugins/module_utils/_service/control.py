@@ -38,6 +38,8 @@ class Step(Record, changeable=True):
 def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=(), owed=()):
     """The steps that bring programs into a state, one for each that is meant, in the order they are started.
 
+    statuses are those that the driver tells for these definitions.
+
     names (of services, or of single programs of one) and kinds choose which are meant, without them it is all.
     wanted are the names that state resumed is to start, or that a restart has stopped and not started again; owed are those that
     some operation was to start and has not; elsewhere are those of programs on other hosts: naming them is no mistake, and there
@@ -53,17 +55,17 @@ def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=
     for name, kind in pool.items():
         if (names and name not in names and service_of(name) not in names) or (kinds and kind not in kinds):
             continue
-        definition, status = defined.get(name), statuses.get(name)
+        status = statuses.get(name)
         if state == "stopped":
             action, reason = _stopped(status)
         elif state == "restarted":
             action, reason = _restarted(status, name in wanted, name in owed)
-        elif definition is None:
+        elif name not in defined:
             action, reason = "removed", "it is not in this release"
         elif state == "started" or name in wanted:
-            action, reason = _started(definition, status)
+            action, reason = _started(status)
         else:
-            action, reason = _left(definition, status)
+            action, reason = _left(status)
         steps.append(Step(name, kind, status.state if status else "absent", action, reason))
     return steps
 
@@ -124,10 +126,10 @@ def _not_stopped(again, steps, before, now):
     return [name for name in again if steps[name].action == "restarted"]
 
 
-def _started(definition, status):
+def _started(status):
     if status is None or not status.alive:
         return "started", "it failed" if status and status.state == "failed" else "it did not run"
-    if status.definition != definition.digest:
+    if not status.up_to_date:
         return "restarted", "its definition has changed"
     if not status.autostart:
         return "updated", "it is to come back after a reboot"
@@ -152,12 +154,11 @@ def _restarted(status, wanted, owed):
     return "none", "it does not run" + ("; the playbook slipway.app.recover starts it" if owed else "")
 
 
-def _left(definition, status):
+def _left(status):
     """resumed, for a program that is not to be started: it is left as it is, and nobody can start an old release by it."""
     if status and status.alive:
-        same = status.definition == definition.digest
-        return "none", "it runs" if same else "it runs by a definition that has changed; the playbook slipway.app.service_start restarts it"
-    if status is None or (status.definition == definition.digest and (status.fallen or not status.autostart)):
+        return "none", "it runs" if status.up_to_date else "it runs by a definition that has changed; the playbook slipway.app.service_start restarts it"
+    if status is None or (status.up_to_date and (status.fallen or not status.autostart)):
         return "none", "it did not run before"
     return "updated", "it did not run before, and follows the release"
 

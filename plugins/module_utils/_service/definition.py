@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
@@ -31,12 +29,6 @@ class Definition(Record, hidden=("secrets",)):
     stop_timeout: int
     schedule: str = None  # when it is run, in systemd's calendar syntax; None when it runs all the time
     secrets: list = ()  # parts of its log that must not be shown
-
-    @property
-    def digest(self):
-        """Changes when the program has to be restarted to be what is defined."""
-        facts = {name: value for name, value in vars(self).items() if name != "secrets"}
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def definitions(runtime, roles, also=()):

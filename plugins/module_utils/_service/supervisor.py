@@ -60,16 +60,15 @@ class Supervisor(Driver):
         """By which supervisord reads the folder: names end at white space there, but they are patterns."""
         return "files = %s/*.conf" % re.sub(r"\s", "?", self._conf_dir)
 
-    def status(self):
-        known, apart = self._known(), self._apart()
-        return {name: self._status(name, known.get(name), apart) for name in sorted(set(known) | set(self._files.names()))}
+    def status(self, definitions=()):
+        known, current = self._known(), self._up_to_date(definitions)
+        return {name: self._status(name, known.get(name), name in current) for name in sorted(set(known) | set(self._files.names()))}
 
     def start(self, definitions, timeout, healthy=None):
         self.check(definitions)
         begun = time.monotonic()
-        before = self.status()
-        fresh = [definition for definition in definitions
-                 if not _runs_by(definition, before.get(definition.name))]
+        before = self.status(definitions)
+        fresh = [definition for definition in definitions if not _is_as_defined(before.get(definition.name))]
         self.stop([definition.name for definition in fresh if definition.name in before], again=True)
         if healthy and fresh and healthy():
             healthy = None  # who answers now is a stranger at their port, or another one of them that runs already
@@ -154,15 +153,21 @@ class Supervisor(Driver):
         return {info["group"][len(prefix):]: info for info in self._client.call("getAllProcessInfo")
                 if info["group"].startswith(prefix)}
 
-    def _status(self, name, info, apart):
+    def _up_to_date(self, definitions):
+        """The names of those that are written down as they would be now.
+
+        Root lets some print where their user cannot; that user, who asks, finds them as they are to be.
+        """
+        owner, apart = (self._owner(), {True, self._apart()}) if definitions else (None, ())
+        return {item.name for item in definitions
+                if any(self._files.up_to_date(item, owner, self._files.log(item.name, one)) for one in apart)}
+
+    def _status(self, name, info, up_to_date):
         facts = self._files.read(name)
         state = _STATES[info["state"]] if info else "stopped"
         runs = state in ("running", "starting", "stopping")
-        definition = facts.get("definition", "")
-        if apart and facts.get("stdout_logfile") != self._files.prints_to(self._files.log(name, apart)):
-            definition = ""  # from before logs were kept apart: the next start moves it
         return Status(name=name, kind=facts.get("kind", ""), state=state, pid=info["pid"] or None if runs else None,
-                      since=float(info["start"]) if runs else None, definition=definition,
+                      since=float(info["start"]) if runs else None, up_to_date=up_to_date,
                       autostart=facts.get("autostart") == "true")
 
     def _process(self, name):
@@ -172,12 +177,16 @@ class Supervisor(Driver):
     def _write(self, definitions, autostart):
         if not definitions:
             return
-        owner = account(os.stat(self.root).st_uid, self.root) if self._serves_another() else None
+        owner = self._owner()
         for definition in definitions:
             log = self._log(definition.name)
             for folder, mode, hint in self._folders_of_logs():
                 make_own_dir(folder, mode, hint)
             self._files.write(definition, autostart, owner, log)
+
+    def _owner(self):
+        """The Account that programs run as; None is that of supervisord."""
+        return account(os.stat(self.root).st_uid, self.root) if self._serves_another() else None
 
     def _serves_another(self):
         """Whether supervisord runs as root and the application is somebody else's: programs run as the owner of its folder then."""
@@ -271,8 +280,8 @@ class _Ending:
         self.killed = False
 
 
-def _runs_by(definition, status):
-    return status is not None and status.alive and status.definition == definition.digest
+def _is_as_defined(status):
+    return status is not None and status.alive and status.up_to_date
 
 
 def _kill(pid):

@@ -8,8 +8,9 @@ The launcher is a shell script that goes to the release's folder, sets the envir
 values and words with quotes, percent signs, semicolons or line breaks need no escaping for supervisord, which has none
 for some of them; secrets are in a file of the program's user alone, not in what supervisord tells about its programs.
 
-A launcher is only written while its program does not run. So the definition noted in the .conf of a running program
-is the one it runs by.
+Both are only written while their program does not run. So they are what a running program runs by, and whether it is to be
+restarted is seen by comparing them with what would be written now. No digest is noted: everybody could guess at weak
+secrets by it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import re
 import shlex
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write
+from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, holds
 
 # Of programs that supervisord, as root, runs as somebody else: it opens a log anew for each start, and whoever owns the folder of
 # the application can put a link in the place of any folder in it. Not below /var/log, which may be gone after a reboot: without the
@@ -31,7 +32,6 @@ LOGS = "/var/lib/slipway/logs"
 CONF = """\
 ; Written by slipway.app for {root}: changes made here are overwritten.
 ; kind={kind}
-; definition={definition}
 ; stop_timeout={stop_timeout}
 [program:{program}]
 command={command}
@@ -72,10 +72,6 @@ class ProgramFiles:
         """Where a program prints to; apart: not in the folder of the application."""
         return os.path.join(LOGS, self.program(name) + ".log") if apart else os.path.join(self.root, "logs", name + ".log")
 
-    def prints_to(self, path):
-        """How the .conf of a program that prints to a path says so; supervisord replaces twice in this one."""
-        return _escaped(_escaped(path))
-
     def names(self):
         """The names of the programs there are files for."""
         present = os.listdir(self.folder) if os.path.isdir(self.folder) else []
@@ -92,14 +88,7 @@ class ProgramFiles:
 
     def write(self, definition, autostart, owner, log):
         """Write a program's files; owner is the Account it has to run as, None for supervisord's; log the path of its log()."""
-        launcher = self._path(definition.name, ".sh")
-        conf = CONF.format(
-            root=_possible(self.root), kind=_possible(definition.kind), definition=definition.digest,
-            stop_timeout=definition.stop_timeout, program=self.program(definition.name),
-            command="/usr/bin/env -i /bin/sh " + _escaped(shlex.quote(launcher)),
-            user="user=%s\n" % owner.name if owner else "", autostart=_boolean(autostart),
-            stop_signal=_escaped(definition.stop_signal), stop_wait=definition.stop_timeout + 5,
-            log=self.prints_to(log))
+        launcher, conf = self._path(definition.name, ".sh"), self._conf(definition, autostart, owner, log)
         if not os.path.isdir(self.folder):
             raise SlipwayError("There is no folder %s for the programs of supervisord." % self.folder,
                                hint="Say with supervisor_conf_dir which folder supervisord includes.")
@@ -108,6 +97,14 @@ class ProgramFiles:
             if owner:
                 os.chown(launcher, owner.uid, owner.gid)
             atomic_write(self._path(definition.name, ".conf"), conf, 0o644)
+
+    def up_to_date(self, definition, owner, log):
+        """Whether the files of a program are what write() would write; autostart is no part of what it is."""
+        autostart = self.read(definition.name).get("autostart") == "true"
+        with contextlib.suppress(SlipwayError):  # what cannot be written has not been
+            return (holds(self._path(definition.name, ".conf"), self._conf(definition, autostart, owner, log))
+                    and holds(self._path(definition.name, ".sh"), _launcher(definition)))
+        return False
 
     def autostart(self, name, enabled):
         """Change only whether supervisord starts the program when it starts itself."""
@@ -123,6 +120,15 @@ class ProgramFiles:
         for suffix in (".conf", ".sh"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._path(name, suffix))
+
+    def _conf(self, definition, autostart, owner, log):
+        return CONF.format(
+            root=_possible(self.root), kind=_possible(definition.kind),
+            stop_timeout=definition.stop_timeout, program=self.program(definition.name),
+            command="/usr/bin/env -i /bin/sh " + _escaped(shlex.quote(self._path(definition.name, ".sh"))),
+            user="user=%s\n" % owner.name if owner else "", autostart=_boolean(autostart),
+            stop_signal=_escaped(definition.stop_signal), stop_wait=definition.stop_timeout + 5,
+            log=_escaped(_escaped(log)))  # supervisord replaces twice in this one
 
     def _path(self, name, suffix):
         return os.path.join(self.folder, self.program(name) + suffix)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from ansible_collections.slipway.app.plugins.module_utils._core.account import owner_of
+from ansible_collections.slipway.app.plugins.module_utils._core.account import account
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
 from ansible_collections.slipway.app.plugins.module_utils._service.base import Driver, Status, StopReport
@@ -45,15 +45,15 @@ class Systemd(Driver):
                 raise SlipwayError("The schedule %r of the service %s is none that systemd understands." % (
                     definition.schedule, definition.name), hint="man systemd.time, 'CALENDAR EVENTS', has examples.")
 
-    def status(self):
+    def status(self, definitions=()):
         known = self._files.read()
-        shown = self._show(known.values())
-        return {name: self._status(name, facts, shown) for name, facts in sorted(known.items())}
+        shown, current = self._show(known.values()), self._up_to_date(definitions, known)
+        return {name: self._status(name, facts, shown, name in current) for name, facts in sorted(known.items())}
 
     def start(self, definitions, timeout, healthy=None):
         begun, since = time.monotonic(), time.time()
-        before = self.status()
-        fresh = [definition for definition in definitions if not _runs_by(definition, before.get(definition.name))]
+        before = self.status(definitions)
+        fresh = [definition for definition in definitions if not _is_as_defined(before.get(definition.name))]
         self.stop([definition.name for definition in fresh if definition.name in before], again=True)
         if healthy and fresh and healthy():
             healthy = None  # who answers now is a stranger at their port, or another one of them that runs already
@@ -91,8 +91,8 @@ class Systemd(Driver):
         return {name: reports.get(name, StopReport(0.0, False)) for name in names}
 
     def install(self, definitions):
-        before = self.status()
-        idle = [definition for definition in definitions if _is_to_be_written(definition, before.get(definition.name))]
+        before = self.status(definitions)
+        idle = [definition for definition in definitions if _is_to_be_written(before.get(definition.name))]
         if not idle:
             return
         for definition in idle:
@@ -120,7 +120,12 @@ class Systemd(Driver):
         self._reload_for(known.values(), there=False)
         return reports
 
-    def _status(self, name, facts, shown):
+    def _up_to_date(self, definitions, known):
+        """The names of those that are written down as they would be now."""
+        owner = self._owner() if definitions else None
+        return {item.name for item in definitions if item.name in known and self._files.up_to_date(known[item.name], item, owner)}
+
+    def _status(self, name, facts, shown, up_to_date):
         service = shown[_unit(facts)]
         state = _STATES.get(service["ActiveState"], "failed")
         begun = service["ActiveEnterTimestampMonotonic"]
@@ -132,13 +137,18 @@ class Systemd(Driver):
             begun = service["ExecMainStartTimestampMonotonic"]
         runs = state in ("running", "starting", "stopping")
         return Status(name=name, kind=facts["Kind"], state=state, pid=int(service["MainPID"]) or None if runs else None,
-                      since=time.time() - _seconds_since(begun) if runs else None, definition=facts["Definition"],
+                      since=time.time() - _seconds_since(begun) if runs else None, up_to_date=up_to_date,
                       autostart=self._files.autostart(facts))
 
     def _write(self, definitions):
-        owner = owner_of(self.root) if definitions else None
+        owner = self._owner() if definitions else None
         for definition in definitions:
             self._files.write(definition, owner)
+
+    def _owner(self):
+        """The Account that programs run as, whoever asks; None is root."""
+        uid = os.stat(self.root).st_uid
+        return account(uid, self.root) if uid else None
 
     def _reload_for(self, known, there=True):
         """Let systemd read its files anew, which takes it a while, if it has not noticed how those of these programs changed.
@@ -261,15 +271,15 @@ def _ended(shown):
     return shown["ActiveState"] in ("inactive", "failed")
 
 
-def _runs_by(definition, status):
-    return status is not None and status.alive and status.definition == definition.digest
+def _is_as_defined(status):
+    return status is not None and status.alive and status.up_to_date
 
 
-def _is_to_be_written(definition, status):
+def _is_to_be_written(status):
     """Whether a program does not run, and is written down otherwise than it is to be."""
     if status is None:
         return True
-    return status.state in ("stopped", "failed") and (status.definition != definition.digest or status.autostart and not status.fallen)
+    return status.state in ("stopped", "failed") and (not status.up_to_date or status.autostart and not status.fallen)
 
 
 def _seconds_since(microseconds):

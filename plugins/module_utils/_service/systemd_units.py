@@ -7,8 +7,9 @@
 Units can be read by everybody, so values of the environment, secrets among them, are in a file of root alone.
 
 Each program of a service with a count has a unit of its own, shop-consumer@1.service and so on, and no template that they
-share: a unit and its environment are only written while their program does not run. So the definition noted in the unit of
-a running program is the one it runs by, also while others of the service run by another.
+share: a unit and its environment are only written while their program does not run. So these files are what a running
+program runs by, also while others of the service run by other ones; and whether it is to be restarted is seen by comparing
+them with what would be written now. No digest is noted: everybody could guess at weak secrets by it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import re
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import (
-    atomic_symlink, atomic_write, exclusive, fsync_dir, make_dirs)
+    atomic_symlink, atomic_write, exclusive, fsync_dir, holds, make_dirs)
 
 FOLDER = "/etc/systemd/system"
 ENVIRONMENTS = "/etc/slipway"
@@ -33,7 +34,6 @@ SERVICE = """\
 Root={root}
 Program={program}
 Kind={kind}
-Definition={definition}
 StopTimeout={stop_timeout}
 Schedule={schedule}
 
@@ -116,23 +116,35 @@ class UnitFiles:
         """Write the unit of a program that does not run, for the user Account owner; None is root. Returns its name."""
         with _writing(self.folder), self._alone():
             unit = self._unit(definition.name)
-            facts = dict(
-                unit=unit + ".service", root=_possible(self.root), specified_root=_specified(self.root), kind=_possible(definition.kind),
-                program=definition.name, definition=definition.digest, stop_timeout=definition.stop_timeout,
-                schedule=_possible((definition.schedule or "").strip()), user="User=%s\n" % owner.name if owner else "",
-                cwd=_specified(definition.cwd), environment=_specified(self._environment(unit)),
-                command=command_line(definition.argv), identifier=unit, stop_signal=_possible(definition.stop_signal),
-                stop_wait=definition.stop_timeout + 5)
-            atomic_write(self._environment(unit), environment_text(definition.environment), 0o600)
+            files = self._texts(unit, definition, owner)
             # Where a schedule has come or gone, another file is started at a reboot.
             self._unlink(self._want({"unit": unit, "Schedule": not definition.schedule}))
-            if definition.schedule:
-                atomic_write(self._path(unit, ".timer"), TIMER.format(**{**facts, "unit": unit + ".timer"}), 0o644)
-            else:
-                self._unlink(self._path(unit, ".timer"))
-            atomic_write(self._path(unit, ".service"),
-                         SERVICE.format(**facts) + (ONCE if definition.schedule else ALWAYS), 0o644)
+            for path, mode, text in files:
+                if text is None:
+                    self._unlink(path)
+                else:
+                    atomic_write(path, text, mode)
         return unit
+
+    def up_to_date(self, facts, definition, owner):
+        """Whether the files of a program, known by its facts, are what write() would write."""
+        with contextlib.suppress(SlipwayError):  # what cannot be written has not been
+            return all(holds(path, text) for path, mode, text in self._texts(facts["unit"], definition, owner))
+        return False
+
+    def _texts(self, unit, definition, owner):
+        """[(path, mode, text)] of a program's files, in the order they are written; the text is None where there is to be none."""
+        facts = dict(
+            unit=unit + ".service", root=_possible(self.root), specified_root=_specified(self.root), kind=_possible(definition.kind),
+            program=definition.name, stop_timeout=definition.stop_timeout,
+            schedule=_possible((definition.schedule or "").strip()), user="User=%s\n" % owner.name if owner else "",
+            cwd=_specified(definition.cwd), environment=_specified(self._environment(unit)),
+            command=command_line(definition.argv), identifier=unit, stop_signal=_possible(definition.stop_signal),
+            stop_wait=definition.stop_timeout + 5)
+        return [
+            (self._environment(unit), 0o600, environment_text(definition.environment)),
+            (self._path(unit, ".timer"), 0o644, TIMER.format(**{**facts, "unit": unit + ".timer"}) if definition.schedule else None),
+            (self._path(unit, ".service"), 0o644, SERVICE.format(**facts) + (ONCE if definition.schedule else ALWAYS))]
 
     def autostart(self, facts):
         """Whether systemd starts a program, known by its facts, when the host starts."""

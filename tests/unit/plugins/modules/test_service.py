@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import glob
 import json
 import os
 
@@ -187,6 +188,27 @@ def test_a_changed_definition_is_a_restart_and_nothing_else_is(service, applicat
     assert result["diff"]["after"] == {"web": "running (restarted)", "clock": "absent"}
     with open("/proc/%d/cmdline" % service.info(variables={"port": 1})["web"]["pid"], "rb") as stream:
         assert stream.read() == b"\0".join([b"sleep", b"601", b""])
+
+
+@pytest.mark.one_core
+def test_what_a_version_before_has_written_is_restarted_once_and_by_nobody_who_only_asks(service, application, supervisord):
+    application.release({"web": SERVICES["web"], "clock": SERVICES["clock"]})
+    service("started")
+    service("stopped", names=["clock"])
+    first = service.info()
+    for path in glob.glob(os.path.join(supervisord.conf_dir, "*.conf")):
+        with open(path, "r+", encoding="utf-8") as stream:
+            text = stream.read().replace("killasgroup=true\n", "")
+            stream.seek(0)
+            stream.truncate()
+            stream.write(text)
+    second = service.info()
+    assert [(one["pid"], one["state"], one["up_to_date"]) for one in second.values()] == [
+        (first["web"]["pid"], "running", False), (None, "stopped", False)]
+    assert actions(both(service, "started", names=["web"])) == {"web": "restarted"}
+    third = service.info()
+    assert third["web"]["up_to_date"] and third["web"]["pid"] != first["web"]["pid"] and third["clock"] == second["clock"]
+    assert actions(both(service, "started", names=["web"])) == {"web": "none"}
 
 
 def test_where_no_release_is_live_there_is_nothing_or_what_was_left(service, application):

@@ -26,9 +26,9 @@ class Memory(Driver):
     def __init__(self):
         self.programs, self.failed, self.back = {}, set(), set()
 
-    def status(self):
+    def status(self, definitions=()):
         return {name: Status(name, item.kind, "running" if runs else "failed" if name in self.failed else "stopped", 1 if runs else None,
-                             1.0 if runs else None, item.digest, name in self.back)
+                             1.0 if runs else None, item in definitions, name in self.back)
                 for name, (item, runs) in self.programs.items()}
 
     def start(self, definitions, timeout, healthy=None):

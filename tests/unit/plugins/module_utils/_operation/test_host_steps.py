@@ -72,8 +72,8 @@ class Host:
 
     def running(self):
         """{service: the release it runs by}."""
-        known = {definition.digest: release for release in (self.old, self.new) for definition in self.site.definitions(release)}
-        return {name: known[status.definition].reference for name, status in self.site.driver().status().items() if status.alive}
+        return {name: release.reference for release in (self.old, self.new)
+                for name, status in self.site.driver().status(self.site.definitions(release)).items() if status.alive and status.up_to_date}
 
     def everybody_is_out(self):
         return os.path.exists(os.path.join(self.root, "maintenance", "on", "held"))

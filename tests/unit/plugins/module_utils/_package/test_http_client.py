@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import http.server
 import json
+import socket
 import threading
 import urllib.request
 
@@ -61,7 +62,7 @@ class Server:
                 if self.command != "HEAD":
                     self.wfile.write(body)
 
-            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = _any
+            do_CONNECT = do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = _any
 
             def log_message(self, *unused):
                 pass
@@ -118,6 +119,42 @@ def test_a_registry_that_is_down_is_said_without_a_traceback(serve):
     server.close()
     with pytest.raises(SlipwayError, match="The registry %s cannot be reached: Connection refused" % server.url):
         get(server)
+
+
+@pytest.fixture
+def dropping():
+    """The URL of who drops what arrives, as a firewall does: the queue of a socket that nobody accepts from is full."""
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _place in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield "http://127.0.0.1:%d" % listening.getsockname()[1]
+
+
+@pytest.mark.parametrize("heard, tries", [(False, 2), (True, 4)])
+def test_who_never_was_heard_of_is_not_waited_for_as_long_as_who_was(serve, dropping, monkeypatch, heard, tries):
+    """Each try takes as long as it may, and whether a firewall drops it is seen in no other way."""
+    client, tried, connect = Client(dropping), [], socket.create_connection
+    if heard:
+        client = Client(serve(lambda request: (307 if request.path == "/x" else 200, {"Location": dropping}, b"")).url)
+        client.ask("GET", "/v2/", "shop").close()
+    monkeypatch.setattr(socket, "create_connection", lambda place, *rest, **more: tried.append(place[1]) or connect(place, *rest, **more))
+    with pytest.raises(SlipwayError, match="cannot be reached: ") as error:
+        client.ask("GET", "/x", "shop", timeout=0.2)
+    assert error.value.facts["store_unreachable"] and tried.count(int(dropping.rpartition(":")[2])) == tries
+
+
+def test_a_proxy_that_lets_nobody_through_is_no_way(serve, monkeypatch):
+    proxy = serve(lambda request: (403, {}, b""))
+    monkeypatch.setenv("https_proxy", proxy.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(SlipwayError, match="cannot be reached: Tunnel connection failed: 403") as error:
+        Client("https://registry.example.com").ask("GET", "/x", "shop")
+    assert error.value.facts["store_unreachable"] and {method for method, _path, _headers in proxy.asked} == {"CONNECT"}
 
 
 def test_credentials_are_sent_when_asked_for_and_stay_where_they_belong(serve):

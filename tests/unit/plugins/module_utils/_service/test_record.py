@@ -25,7 +25,7 @@ class Running:
         self.states = states
 
     def status(self):
-        return {name: Status(name, "consumer", state, 1, 1.0, "", True) for name, state in self.states.items()}
+        return {name: Status(name, "consumer", state, 1, 1.0, True, True) for name, state in self.states.items()}
 
 
 def names(found):

@@ -69,6 +69,15 @@ def test_secrets_are_readable_by_the_owner_only(driver, define, supervisord, app
                     assert (os.stat(path).st_mode & 0o77) == 0 or (os.stat(folder).st_mode & 0o77) == 0
 
 
+def test_what_everybody_may_read_tells_nothing_of_a_secret(define, tmp_path):
+    """A weak one could be guessed by a digest of it."""
+    texts = set()
+    for secret in ("summer", "winter"):
+        ProgramFiles("/srv/shop", str(tmp_path)).write(define("web", TOKEN=secret), True, None, "/srv/shop/logs/web.log")
+        texts.add(next(tmp_path.glob("*.conf")).read_text())
+    assert len(texts) == 1
+
+
 def test_what_runs_by_its_definition_is_left_alone(driver, define):
     driver.start([define("web")], 10)
     first = driver.status()["web"]
@@ -78,7 +87,8 @@ def test_what_runs_by_its_definition_is_left_alone(driver, define):
     driver.start([define("web", VERSION="2")], 10)
     second = driver.status()["web"]
     assert second.state == "running" and second.pid != first.pid and start_ticks(first.pid) is None
-    assert second.definition == define("web", VERSION="2").digest
+    assert not second.up_to_date and not driver.status([define("web")])["web"].up_to_date
+    assert driver.status([define("web", VERSION="2")])["web"].up_to_date
 
 
 def test_stop_waits_for_the_work_in_hand(driver, define, application):
@@ -172,7 +182,7 @@ def test_what_has_failed_stays_so_until_it_is_started_by_another_definition(driv
         driver.start([define("mailer", "exit 1")], 10)
     for program in ("exit 1", "exit 2"):
         for _again in range(2):
-            statuses = driver.status()
+            statuses = driver.status([define("mailer", program)])
             steps = plan("resumed", [define("mailer", program)], statuses)
             perform("resumed", steps, [define("mailer", program)], statuses, driver, 1, 1)
             assert (driver.status()["mailer"].state, driver.status()["mailer"].autostart) == ("failed", True)
@@ -267,11 +277,14 @@ def anothers(driver, application, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can run programs as somebody else")
-def test_programs_run_as_the_owner_of_the_application(driver, define, anothers):
+def test_programs_run_as_the_owner_of_the_application(driver, define, anothers, monkeypatch):
     service = define("web")
     service = Definition(**dict(vars(service), cwd="/"))
     driver.start([service], 10)
     assert os.stat("/proc/%d" % driver.status()["web"].pid).st_uid == anothers.pw_uid
+    for asking in (0, anothers.pw_uid):
+        monkeypatch.setattr(os, "geteuid", lambda asking=asking: asking)
+        assert driver.status([service])["web"].up_to_date
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be led astray")
@@ -310,12 +323,12 @@ def test_a_program_that_prints_to_the_folder_of_the_application_is_out_of_date(d
     service = Definition(**dict(vars(define("web")), cwd="/"))
     os.chown(application.root, 0, 0)
     driver.start([service], 10)
-    first = driver.status()["web"]
+    first = driver.status([service])["web"]
     os.chown(application.root, anothers.pw_uid, anothers.pw_gid)
-    assert first.definition == service.digest != driver.status()["web"].definition
+    assert first.up_to_date and not driver.status([service])["web"].up_to_date
     driver.start([service], 10)
-    second = driver.status()["web"]
-    assert second.definition == service.digest and second.pid != first.pid
+    second = driver.status([service])["web"]
+    assert second.up_to_date and second.pid != first.pid
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe"])

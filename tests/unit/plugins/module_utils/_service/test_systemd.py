@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 
 import pytest
 
@@ -51,6 +52,18 @@ def driver(tmp_path, monkeypatch):
     return driver
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize("asking", [0, 65534])
+def test_a_program_runs_as_the_owner_of_the_folder_or_is_restarted(driver, tmp_path, monkeypatch, asking):
+    """Whoever asks: who is not root is told the same."""
+    monkeypatch.setattr(os, "geteuid", lambda: asking)
+    (tmp_path / "shop-cron.timer").touch()
+    for uid, reason in ((0, "it is to come back after a reboot"), (pwd.getpwnam("nobody").pw_uid, "its definition has changed")):
+        os.chown(driver.root, uid, -1)
+        (step,) = plan("started", [CRON], driver.status([CRON]))
+        assert step.reason == reason
+
+
 @pytest.mark.parametrize("stubborn", [False, True])
 def test_a_scheduled_job_that_does_not_end_in_time_is_asked_to_before_it_is_killed(driver, tmp_path, monkeypatch, stubborn):
     monkeypatch.setattr(systemd, "_LATE", 0.5, raising=False)
@@ -72,7 +85,7 @@ def test_what_has_failed_comes_back_also_where_it_is_cut_off_when_it_is_written_
     monkeypatch.setattr(driver, "_reload_for", lambda *_arguments: 1 / 0)
     defined = [Definition(**dict(vars(mailer), argv=["/bin/false"]))]
     for failure in (pytest.raises(ZeroDivisionError), contextlib.nullcontext()):
-        statuses = driver.status()
+        statuses = driver.status(defined)
         steps = plan("resumed", defined, statuses, names=["mailer"])
         with failure:
             perform("resumed", steps, defined, statuses, driver, 1, 1)

@@ -71,9 +71,34 @@ def test_a_unit_is_for_the_owner_and_a_secret_is_not_in_it(units, tmp_path):
                  "TimeoutStopSec=45", "WorkingDirectory=/srv/shop"):
         assert line + "\n" in unit
     facts = units().read()["mail@2"]
-    assert (facts["unit"], facts["Kind"], facts["Definition"]) == ("shop-mail@2", "consumer", define("mail@2").digest)
+    assert (facts["unit"], facts["Kind"]) == ("shop-mail@2", "consumer")
     units().remove(facts)
     assert units().read() == {} and not os.path.exists(path)
+
+
+def test_what_everybody_may_read_tells_nothing_of_a_secret(units, tmp_path):
+    """A weak one could be guessed by a digest of it."""
+    texts = set()
+    for secret in ("summer", "winter"):
+        units().write(define(environment={"TOKEN": secret}), OWNER)
+        texts.add(read(tmp_path, "shop-web.service"))
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("owner, more, suffix", [
+    (None, {}, ".service"), (OWNER._replace(name="another"), {}, ".service"), (OWNER, {"schedule": "daily"}, ".timer"),
+    (OWNER, {"schedule": None}, ".timer"), (OWNER, {"environment": {"TOKEN": "other"}}, ".env"), (OWNER, {"stop_timeout": 41}, ".service"),
+    (OWNER, {"stop_signal": "TERM\nUser=root"}, ".service")], ids=str)
+def test_a_program_is_up_to_date_by_all_that_systemd_reads_of_it(units, tmp_path, owner, more, suffix):
+    """Not by its definition alone: it runs as the user, and by the text, of when it was started."""
+    first = define(schedule="hourly", environment={"TOKEN": "line\r\nend"})
+    units().write(first, OWNER)
+    facts = units().read()["web"]
+    assert units().up_to_date(facts, first, OWNER)
+    assert not units().up_to_date(facts, Definition(**dict(vars(first), **more)), owner)
+    (path,) = tmp_path.glob("*/shop-web" + suffix)
+    path.write_bytes(path.read_bytes() + b"# of a version before\n")
+    assert not units().up_to_date(facts, first, OWNER)
 
 
 def test_a_schedule_is_a_timer_and_what_comes_back_after_a_reboot(units, tmp_path):
