@@ -5,8 +5,9 @@
 
 What became of a cell is kept in .cache/recovery-matrix and, with the table, in docs/recovery-matrix.json; so a run goes on
 with the cells that are left, also on another machine. --anew begins again. Arguments name cells, whole or in part: rolling,
-rolling/migrate, maintenance/open/controller. --covering runs a small choice that has every mode and every fault that takes a real host,
---table only writes the table. A second run beside the first, with --lab another, takes cells that the first has not begun.
+rolling/migrate, maintenance/open/controller. --covering runs a small choice that has every mode and every fault that may strike in any step,
+--table only writes the table. --again COMMIT also runs again what was run at that commit, as the table names it. A second run beside
+the first, with --lab another, takes cells that the first has not begun.
 """
 
 from __future__ import annotations
@@ -97,17 +98,21 @@ def claimed(cell, folder):
             yield True
 
 
-def run_left(cells, lab, folder):
-    """Run those cells that have not been run well, in a lab that is taken down again unless it was there before.
+def is_due(outcome, begun, again):
+    """Whether a cell has not been run well, or was at a commit whose cells are to be run again.
 
-    A cell that fails is not tried again, neither here nor by a run beside this one.
+    One that fails is not tried again by runs that had begun by then, neither by its own nor by one beside it.
     """
+    return outcome is None or outcome["ended"] < begun and (bool(outcome["wrong"]) or outcome["commit"] in again)
+
+
+def run_left(cells, lab, folder, again=()):
+    """Run those cells that are due, in a lab that is taken down again unless it was there before."""
     there, begun, shop = (lab.folder / "lab.json").exists(), time.time(), None
     try:
         for cell in cells:
             with claimed(cell, folder) as free:
-                outcome = known(folder).get(str(cell))
-                if not free or outcome and (not outcome["wrong"] or outcome["ended"] > begun):
+                if not free or not is_due(known(folder).get(str(cell)), begun, again):
                     continue
                 if shop is None:
                     shop = MatrixShop(lab, versions=len(cells))  # each goes on by one at most
@@ -124,6 +129,7 @@ def main(arguments):
     parser.add_argument("cells", nargs="*", help="what to run, such as rolling/migrate")
     parser.add_argument("--covering", action="store_true", help="a small choice of them")
     parser.add_argument("--anew", action="store_true", help="forget what has been run")
+    parser.add_argument("--again", metavar="COMMIT", action="append", default=[], help="run again what was run at this commit")
     parser.add_argument("--table", action="store_true", help="run nothing")
     parser.add_argument("--lab", default="matrix", help="the lab to use; one that is there is left as it was found")
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -136,7 +142,7 @@ def main(arguments):
     wanted = chosen(options.cells, options.covering)
     if not options.table:
         with workspace.only_one("lab-" + options.lab):
-            run_left(wanted, Lab(options.lab), options.results)
+            run_left(wanted, Lab(options.lab), options.results, options.again)
     outcomes = known(options.results)
     if options.results == RESULTS:
         publish(outcomes)

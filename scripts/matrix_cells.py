@@ -45,8 +45,8 @@ FAULTS = {fault.name: fault for fault in (
     Fault("hanging", "migration hangs", "migrate", _NO_MIGRATION),
 )}
 # What every run has without a cell: tests/integration and the demo, on hosts that are folders, and tests/registry, that a registry which
-# is gone leaves a host as it is; and an app host's death, for the leader is one.
-MET_ELSEWHERE = ("controller", "failing", "hanging", "registry", "app")
+# is gone leaves a host as it is.
+MET_ELSEWHERE = ("failing", "hanging", "registry")
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -95,7 +95,7 @@ def cells():
 
 
 def covering(among):
-    """A small choice: every fault that takes a real host once, every mode, and steps that differ as far as that can be.
+    """A small choice: every fault that may strike in any step once, every mode, and steps that differ as far as that can be.
 
     Faults that can strike in few fields choose first; each takes the field whose mode and step were taken least so far.
     """

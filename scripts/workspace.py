@@ -16,6 +16,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ COLLECTIONS = ROOT / ".build" / "collections"
 # Of other people, as galaxy.yml asks for them; users get them from Galaxy.
 DEPENDENCIES = ROOT / ".build" / "dependencies"
 DEPENDED_ON = ("community.crypto", "community.general", "community.postgresql")
+INTERRUPTED = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)  # by somebody; of other signals a program dies by itself
 # An index that is away for a minute ends no run of half an hour: pip's own five tries are over in seconds.
 for _tries in ("PIP_RETRIES", "UV_HTTP_RETRIES"):
     os.environ.setdefault(_tries, "9")
@@ -134,11 +136,14 @@ def bring(python, files):
         tool = [python, "-m", "pip", "install", *quiet, "-r", requirements("installer")]
         by_uv = [python, "-m", "uv", "pip", "install", "--quiet", "--python", python, *listed]
         own = dict(os.environ, UV_CACHE_DIR=str(CACHE / "uv"), UV_NO_CONFIG="1")
-        ended = next((code for command in (tool, by_uv) if (code := subprocess.run(command, cwd=ROOT, env=own, check=False).returncode)), 0)
-        if ended < 0:  # what it was in the middle of, pip may find to be whole
-            raise subprocess.CalledProcessError(ended, by_uv)
+        ended, command = next(((code, command) for command in (tool, by_uv)
+                               if (code := subprocess.run(command, cwd=ROOT, env=own, check=False).returncode)), (0, None))
         if ended == 0:
             return
+        if -ended in INTERRUPTED:
+            raise subprocess.CalledProcessError(ended, command)
+        if ended < 0:  # it does not run on this machine; what it was in the middle of, pip would take for whole
+            quiet.append("--force-reinstall")
     subprocess.run([python, "-m", "pip", "install", *quiet, *listed], cwd=ROOT, check=True)
 
 

@@ -99,7 +99,7 @@ services:
 owed:
   description:
     - Services that an operation has stopped and not started again, such as a playbook that was killed or is at work, or an upgrade
-      that could not start them.
+      that could not start them, and that do not run.
     - M(slipway.app.service) with C(state=resumed) starts them.
   returned: success
   type: dict
@@ -133,8 +133,14 @@ def run(module):
     statuses = open_driver(module.params).status(defined.values())
     names = list(defined) + sorted(set(statuses) - set(defined))
     return {"changed": False, "release": release.id if release else None,
-            "owed": record.debts(module.params["root"]),
+            "owed": _owed(module.params["root"], statuses),
             "services": [_service(name, defined.get(name), statuses.get(name)) for name in names]}
+
+
+def _owed(root, statuses):
+    """What is owed and does not run. Another process may be in the place of one that was started, and be well."""
+    debts = record.debts(root)
+    return dict(debts, services=[name for name in debts["services"] if name not in statuses or statuses[name].state != "running"])
 
 
 def _defined(params, release):

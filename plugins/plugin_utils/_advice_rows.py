@@ -9,7 +9,7 @@ How many rows a condition names cannot be told from its form, unless it is by a 
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.plugin_utils._advice_world import HARMLESS, all_of, name_of, table_of, walk
+from ansible_collections.slipway.app.plugins.plugin_utils._advice_world import all_of, name_of, table_of, walk
 
 KEYS = ("id", "pk", "uuid", "ctid")  # columns of which each value is in one row
 BATCH = 10000  # rows that may be locked together: about what is changed in a second
@@ -18,9 +18,6 @@ BATCH = 10000  # rows that may be locked together: about what is changed in a se
 def select(statement, world):
     if statement.intoClause is not None:
         world.make_table(statement.intoClause.rel)
-    calls = {name_of(call.funcname) for call in all_of(statement, "FuncCall")} - HARMLESS
-    if calls:
-        yield "unknown", "the function %s" % ", ".join(sorted(calls)), None
     yield from _inside(statement, world)
 
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.slipway.app.plugins.plugin_utils._advice_functions import STABLE, is_harmless
 from ansible_collections.slipway.app.plugins.plugin_utils._advice_rows import (
     change_rows, copy, held, insert, select, truncate)
 from ansible_collections.slipway.app.plugins.plugin_utils._advice_world import (
-    STABLE, all_of, kind_of, name_of, table_of, type_words)
+    all_of, functions_in, kind_of, name_of, table_of, type_words)
 
 # reason: (why it is unsafe beside the old release, what is safe instead). %(what)s and %(size)s are filled in.
 REASONS = {
@@ -76,6 +77,9 @@ PATIENCE = 60000  # milliseconds that a migration may let itself wait for a lock
 UNITS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60000, "h": 3600000, "d": 86400000}  # of time, in milliseconds
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(%s)?" % "|".join(UNITS))
 
+# Statements that call the functions in them, at once or for each row that the old release writes from then on.
+CALLS = {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CopyStmt", "AlterTableStmt", "IndexStmt"}
+
 RULES = {}
 # Nothing that serves is touched by these.
 for _name in ("CommentStmt", "ConstraintsSetStmt", "CreateCastStmt", "CreateConversionStmt", "CreateExtensionStmt", "CreateRoleStmt",
@@ -111,6 +115,8 @@ def judge(statement, world):
     kind = type(statement).__name__
     if kind != "VariableSetStmt" and not _is_concurrent(statement):  # behind what is CONCURRENTLY nobody waits
         yield from impatient(world)
+    if kind in CALLS or getattr(statement, "partbound", None):
+        yield from _called(statement, world)
     if kind in RULES:
         yield from RULES[kind](statement, world) or ()
     else:
@@ -122,6 +128,27 @@ def impatient(world):
     if world.lock_timeout is not None:
         yield "lock-timeout", world.lock_timeout, None
     world.lock_timeout = None
+
+
+def _called(statement, world):
+    """Functions that can do anything, and setval, which does what ALTER SEQUENCE ... RESTART does."""
+    names = sorted(name for name in functions_in(statement) if name != "setval" and not is_harmless(name))
+    if names:
+        yield "unknown", "the function %s" % ", ".join(names), None
+    for call in all_of(statement, "FuncCall"):
+        if name_of(call.funcname) == "setval":
+            yield from _set_sequence((call.args or ())[:1], world)
+
+
+def _set_sequence(named, world):
+    """A sequence is named by a text, or by the two of pg_get_serial_sequence: the table and the column that it numbers."""
+    words = [constant.val.sval for constant in all_of(named, "A_Const") if hasattr(constant.val, "sval")]
+    name = words[0].replace('"', "") if words else "meant"
+    if "pg_get_serial_sequence" in functions_in(named) and len(words) == 2:
+        if not world.is_new("table", name) and world.column(name, words[1]) is None:
+            yield "behaviour", "the sequence of %s.%s" % (name, words[1]), None
+    elif not world.is_new("sequence", name):
+        yield "behaviour", "the sequence " + name, None
 
 
 def _is_concurrent(statement):
@@ -258,16 +285,17 @@ def _volatile(default):
     """Whether a default differs from row to row, as far as is known."""
     if default is None:
         return False
-    calls = {name_of(call.funcname) for call in all_of(default.raw_expr, "FuncCall")}
-    return bool(calls - STABLE)
+    return bool(functions_in(default.raw_expr) - STABLE)
 
 
 def column_default(command, table, world):
-    if command.def_ is not None and not _is_null(command.def_):
-        if world.column(table, command.name):
-            world.column(table, command.name)["default"] = True
-        return
     known = world.column(table, command.name)
+    if command.def_ is not None and not _is_null(command.def_):
+        if known is None:  # what leaves it out wrote something else, or NULL
+            yield "behaviour", "%s.%s" % (table, command.name), None
+        else:
+            known["default"] = True
+        return
     if known is None or known["required"]:
         yield "no-default", "%s.%s" % (table, command.name), None
     if known:
@@ -345,7 +373,7 @@ def _minds_null(expression):
     return bool(
         [test for test in all_of(expression, "NullTest") if test.nulltesttype.name == "IS_NOT_NULL"] or all_of(negated, "NullTest")
         or all_of(expression, "CoalesceExpr") or all_of(expression, "BooleanTest") or all_of(expression, "CaseExpr")
-        or {name_of(call.funcname) for call in all_of(expression, "FuncCall")} - STRICT
+        or functions_in(expression) - STRICT
         or [node for node in all_of(expression, "A_Expr") if "DISTINCT" in node.kind.name])
 
 
@@ -514,15 +542,13 @@ def alter_enum(statement, world):
 @rule("AlterDomainStmt")
 def alter_domain(statement, world):
     name = name_of(statement.typeName)
-    kind = {"T": "default", "N": "nullable", "O": "not null", "C": "constraint", "X": "drop", "V": "validate"}.get(statement.subtype)
-    if world.is_new("domain", name) or kind == "nullable":
+    if world.is_new("domain", name) or statement.subtype == "N":  # DROP NOT NULL
         return
-    if kind == "validate":
+    if statement.subtype == "V":
         yield "unknown", "the check of all tables that have the domain %s, to none of which anybody can write meanwhile," % name, None
         return
-    if kind == "default" and statement.def_ is not None and not _is_null(statement.def_):
-        return
-    yield {"default": "no-default", "not null": "not-null", "drop": "drop-constraint"}.get(kind, "constraint"), "the domain " + name, None
+    default = "no-default" if statement.def_ is None or _is_null(statement.def_) else "behaviour"
+    yield {"T": default, "O": "not-null", "X": "drop-constraint"}.get(statement.subtype, "constraint"), "the domain " + name, None
 
 
 @rule("AlterSeqStmt")

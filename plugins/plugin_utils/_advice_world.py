@@ -13,13 +13,6 @@ from __future__ import annotations
 from enum import Enum
 
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
-# Functions in defaults that are computed once for all rows.
-STABLE = {"now", "transaction_timestamp", "statement_timestamp", "current_database", "current_setting", "to_timestamp", "lower", "upper",
-          "md5", "make_date", "make_interval", "make_timestamp", "make_timestamptz", "to_date", "to_char", "concat", "array_fill", "timezone",
-          "date_trunc", "jsonb_build_object", "jsonb_build_array", "json_build_object", "json_build_array", "to_json", "to_jsonb", "length"}
-# Functions that a SELECT may call and harm nobody.
-HARMLESS = STABLE | {"setval", "nextval", "currval", "lastval", "pg_get_serial_sequence", "count", "max", "min", "sum", "version", "to_regclass",
-                     "pg_advisory_lock", "pg_advisory_xact_lock", "pg_advisory_unlock", "pg_try_advisory_lock", "pg_try_advisory_xact_lock"}
 
 
 class World:
@@ -173,6 +166,11 @@ def walk(node):
 def all_of(node, kind):
     """Every node of a kind, by the name of its class."""
     return [found for found in walk(node) if type(found).__name__ == kind]
+
+
+def functions_in(node):
+    """The names of the functions that are called in a node."""
+    return {name_of(call.funcname) for call in all_of(node, "FuncCall")}
 
 
 def type_words(type_name):

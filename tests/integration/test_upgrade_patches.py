@@ -152,58 +152,77 @@ def test_a_patch_from_trial_to_upgrade_and_reverted(shop, run, state, next_packa
     assert reverted.rc == 0 and where(shop, "note.txt") == []
 
 
+class ThreeHosts:
+    """An application without services on three hosts that are folders; what its patch playbooks make of a patch that adds news.txt.
+
+    The connection to the last one can be lost; what makes patching fail there at the last moment is a folder in the place of a lock:
+    trying needs no lock, doing it does.
+    """
+
+    def __init__(self, folder, environment):
+        hosts = {}
+        for name in ("app1", "app2", "consumer1"):
+            application = Application(folder / name)
+            application.release({})
+            (folder / name / "state").mkdir()
+            hosts[name] = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "slipway_root": application.root}
+        hosts["consumer1"]["ansible_connection"] = "losing"
+        (folder / "connections").mkdir()
+        (folder / "connections" / "losing.py").write_text(LOSES, encoding="utf-8")
+        groups = {"app": {"hosts": {name: hosts[name] for name in ("app1", "app2")}}, "consumer": {"hosts": {"consumer1": hosts["consumer1"]}}}
+        (folder / "hosts.json").write_text(json.dumps({"all": {"children": groups}}), encoding="utf-8")
+        (folder / "news.patch").write_text(ADDED % "news", encoding="utf-8")
+        self.folder, self.names, self.lock = folder, list(hosts), Lock(hosts["app1"]["slipway_root"])
+        self.environment = dict(environment, ANSIBLE_CONNECTION_PLUGINS=str(folder / "connections"))
+        self.obstacle = folder / "consumer1" / "state" / "release.lock"
+
+    def play(self, playbook):
+        """(exit status, what was printed)"""
+        done = playbook_process.run(["-i", "hosts.json", "slipway.app." + playbook, "-e", "patch=news.patch", "-e", "force=true"],
+                                    self.folder, self.environment)
+        return done.returncode, told(done.stdout)
+
+    def there(self):
+        return [name for name in self.names if (self.folder / name / "current" / "news.txt").exists()]
+
+    def fail_and_take_back(self, playbook, word):
+        """Do it, which fails on one host; what was printed."""
+        before = self.there()
+        status, output = self.play(playbook)
+        assert status != 0 and "was taken back where it had been " + word in output
+        assert self.there() == before and self.lock.holder() is None
+        return output
+
+
+@pytest.fixture
+def three(shop, tmp_path):
+    return ThreeHosts(tmp_path, shop.ansible_environment())
+
+
+def test_a_host_on_which_it_fails_at_the_last_moment_and_it_is_done_nowhere(three):
+    three.obstacle.mkdir()
+    three.fail_and_take_back("patch_apply", "applied")
+    assert three.there() == []
+    three.obstacle.rmdir()
+    assert three.play("patch_apply")[0] == 0 and three.there() == three.names
+    three.obstacle.unlink()
+    three.obstacle.mkdir()
+    three.fail_and_take_back("patch_revert", "reverted")
+
+
 @pytest.mark.long
-def test_a_host_that_fails_at_the_last_moment_and_it_is_applied_nowhere(shop, tmp_path):
-    hosts = {}
-    for name in ("app1", "app2", "consumer1"):
-        application = Application(tmp_path / name)
-        application.release({})
-        (tmp_path / name / "state").mkdir()
-        hosts[name] = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "slipway_root": application.root}
-    hosts["consumer1"]["ansible_connection"] = "losing"
-    (tmp_path / "connections").mkdir()
-    (tmp_path / "connections" / "losing.py").write_text(LOSES, encoding="utf-8")
-    groups = {"app": {"hosts": {name: hosts[name] for name in ("app1", "app2")}}, "consumer": {"hosts": {"consumer1": hosts["consumer1"]}}}
-    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"children": groups}}), encoding="utf-8")
-    (tmp_path / "news.patch").write_text(ADDED % "news", encoding="utf-8")
-
-    def there():
-        return [name for name in hosts if (tmp_path / name / "current" / "news.txt").exists()]
-
-    environment = dict(shop.ansible_environment(), ANSIBLE_CONNECTION_PLUGINS=str(tmp_path / "connections"))
-
-    def play(playbook, patch):
-        return playbook_process.run(["-i", "hosts.json", "slipway.app." + playbook, "-e", "patch=" + patch, "-e", "force=true"], tmp_path, environment)
-
-    lock = Lock(hosts["app1"]["slipway_root"])
-    lock.acquire("upgrade-1", owner("bob", "another.example", 1))
-    refused = play("patch_apply", "news.patch")
-    assert refused.returncode != 0 and "app1: Operation upgrade-1 holds the lock" in refused.stdout
-    lock.release("upgrade-1")
-
-    # Trying needs no lock; doing it does.
-    obstacle = tmp_path / "consumer1" / "state" / "release.lock"
-    obstacle.mkdir()
-    failed = play("patch_apply", "news.patch")
-    assert failed.returncode != 0 and "was taken back where it had been applied" in failed.stdout
-    assert there() == [] and lock.fence() == 2 and lock.holder() is None
-    obstacle.rmdir()
+def test_a_host_that_is_lost_at_the_last_moment_and_it_is_applied_nowhere(three, tmp_path):
+    three.lock.acquire("upgrade-1", owner("bob", "another.example", 1))
+    status, output = three.play("patch_apply")
+    assert status != 0 and "app1: Operation upgrade-1 holds the lock" in output
+    three.lock.release("upgrade-1")
     (tmp_path / "once").touch()
-    failed = play("patch_apply", "news.patch")
-    assert failed.returncode != 0 and "was taken back where it had been applied" in told(failed.stdout) and "it was lost" in told(failed.stdout)
-    assert there() == [] and lock.holder() is None
+    assert "it was lost" in three.fail_and_take_back("patch_apply", "applied") and three.lock.fence() == 2
     (tmp_path / "crash").touch()
-    failed = play("patch_apply", "news.patch")
-    assert failed.returncode != 0 and "was taken back where it had been applied" in told(failed.stdout) and "Out of memory" in failed.stdout
-    assert there() == [] and lock.holder() is None
+    assert "Out of memory" in three.fail_and_take_back("patch_apply", "applied") and three.there() == []
     (tmp_path / "for good").touch()
-    failed = play("patch_apply", "news.patch")
-    assert failed.returncode != 0 and "Whether it is on consumer1 is not known" in told(failed.stdout)
-    assert there() == ["consumer1"] and lock.holder() is None
+    status, output = three.play("patch_apply")
+    assert status != 0 and "Whether it is on consumer1 is not known" in output
+    assert three.there() == ["consumer1"] and three.lock.holder() is None
     (tmp_path / "lost").unlink()
-    assert play("patch_apply", "news.patch").returncode == 0 and there() == list(hosts)
-    obstacle.unlink()
-    obstacle.mkdir()
-    failed = play("patch_revert", "news.patch")
-    assert failed.returncode != 0 and "was taken back where it had been reverted" in failed.stdout
-    assert there() == list(hosts)
+    assert three.play("patch_apply")[0] == 0 and three.there() == three.names

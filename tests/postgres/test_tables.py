@@ -1,11 +1,12 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the mode advisor is told of real tables."""
+"""What the mode advisor is told of real tables, and whether it knows the functions of a real server."""
 
 from __future__ import annotations
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.tables import mentioned
+from ansible_collections.slipway.app.plugins.plugin_utils import _advice_functions as functions
 
 SETUP = """
     CREATE SCHEMA audit AUTHORIZATION shop;
@@ -33,3 +34,11 @@ def test_tables_that_the_sql_speaks_of(postgres):
     assert tables["public.orders"]["bytes"] > 50000 and tables["public.Top Ten"]["bytes"] > 40000
     assert found["server_version"] >= 140000
     assert mentioned(postgres.connection(), "shop", "")["tables"] == []
+
+
+def test_functions_that_change_nothing_are_those_that_the_catalog_names(server):
+    query = functions.__doc__.partition("    SELECT")[1] + functions.__doc__.partition("    SELECT")[2]
+    if server.sql("SHOW server_version_num")[:2] == "17":
+        assert sorted(functions.STABLE) == server.sql(query).split()
+    volatile = server.sql("SELECT proname FROM pg_proc WHERE provolatile = 'v' AND pronamespace = 'pg_catalog'::regnamespace").split()
+    assert functions.STABLE.isdisjoint(volatile)  # whichever server it is

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -111,6 +112,17 @@ def test_a_place_of_the_callers_own_is_not_installed_to(tmp_path, monkeypatch):
     (tmp_path / "pip.conf").write_text("[install]\nuser = true\n", encoding="utf-8")
     done = subprocess.run([sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "pip"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("signal, pips", [("ILL", 2), ("KILL", 1)], ids=["by itself", "by somebody"])
+def test_pip_does_all_anew_where_uv_dies_and_nothing_where_it_was_killed(tmp_path, signal, pips):
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\n[ "$2" = pip ] || kill -%s $$\n[ "$3" = config ] || echo "$@" >> "%s"\n' % (signal, tmp_path / "asked"), encoding="utf-8")
+    python.chmod(0o755)
+    with contextlib.nullcontext() if pips == 2 else pytest.raises(subprocess.CalledProcessError, match="'uv'"):
+        workspace.bring(str(python), [tmp_path / "wanted"])
+    asked = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+    assert len(asked) == pips and ("--force-reinstall" in asked[-1]) == (pips == 2)
 
 
 def test_what_tests_run_asks_no_proxy_for_this_machine(monkeypatch):

@@ -15,7 +15,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.files import exc
 from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached, beating, redact
 from ansible_collections.slipway.app.plugins.module_utils._operation.action import without_actions
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import OPERATION, Journal, open_operation, prune, summary
-from ansible_collections.slipway.app.plugins.module_utils._operation.lock import BEAT
+from ansible_collections.slipway.app.plugins.module_utils._operation.lock import BEAT, TakenOver
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import mode_of
 
 PATIENCE = 120  # seconds that a step waits for another one that is still at work on its host
@@ -121,6 +121,8 @@ class Operation:
         try:
             self._write(name, "fail", dict(outcome, error=redact(str(error), self.site.secrets())))
         except OSError as unwritten:
+            if isinstance(error, TakenOver):  # the controller goes by this, and the journal is another run's by now
+                return
             raise SlipwayError("%s And the journal could not be written: %s" % (error, unwritten)) from error
 
     @contextlib.contextmanager

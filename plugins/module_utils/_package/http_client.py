@@ -5,7 +5,8 @@
 """HTTP with a registry: who asks, over which way, and how often, on the standard library alone.
 
 Credentials go to the registry and to the token server that it names, never to where it redirects, and never over a
-connection that others can read. What others must not see (passwords, tokens, signed addresses) is in no error.
+connection that others can read. What others must not see (passwords, tokens, signed addresses) is in no error. (Ansible's open_url
+sends the headers of a request on to where it is redirected, and its body from memory.)
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import os
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal
+from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.tests.selection import long_but
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script
 
@@ -93,6 +94,9 @@ def test_what_was_stopped_by_somebody_who_is_gone_is_resumed_by_the_next(service
     service("stopped", operation="killed")
     assert service.told()["owed"] == {"operation": "killed", "services": ["mailer@1", "mailer@2", "web"]}
     service("stopped", names=["mailer@2"])  # what a person says since then counts
+    service("started", names=["web"])
+    record.owe(application.root, "killed", ["web", "mailer@1"])  # as an upgrade where another process is in the place of web
+    assert service.told()["owed"]["services"] == ["mailer@1"], "what runs is not waited for"
     result = both(service, "resumed")
     assert {name: one["state"] for name, one in service.info().items()} == {
         "web": "running", "mailer@1": "running", "mailer@2": "stopped", "clock": "stopped"}

@@ -238,6 +238,9 @@ def test_a_journal_that_cannot_be_written_does_not_hide_why_a_step_failed(tmp_pa
     with pytest.raises(SlipwayError, match="exit status 3. It printed: boom And the journal could not be written: .*No space left on device"):
         with operation.step("migrate"):
             raise SlipwayError("The migration failed with exit status 3. It printed: boom")
+    with pytest.raises(TakenOver, match="another run"):
+        with operation.step("migrate"):
+            raise TakenOver("It is another run's.")
 
 
 # A controller that was suspended, and wakes when somebody else's recover has ended its operation
