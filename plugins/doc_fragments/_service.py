@@ -29,7 +29,7 @@ options:
     description:
       - Folder whose C(*.conf) files C(supervisord) includes; the user of this task must be allowed to write there.
       - Where C(supervisord) runs as root, services run as the owner of O(root). What they print is in C(/var/lib/slipway/logs) then, and in
-        C(logs) below O(root) where they run as the user of C(supervisord).
+        C(logs) below O(root) where they run as the user of C(supervisord). C(/var/lib/slipway) has to be root's alone then, so it cannot be O(root).
     type: path
     default: /etc/supervisor/conf.d
 """

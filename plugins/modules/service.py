@@ -12,7 +12,8 @@ version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
   - Brings the services that the live release defines in C(slipway.yml) into a state, on one host.
-  - Services that run are stopped by draining. They get the time to end what they are doing, and are killed after it.
+  - Services that run are stopped by draining. They get the time to end what they are doing, and are killed after it;
+    a scheduled job is asked to end first.
   - Services come back after a reboot of the host exactly when they ran before it.
 extends_documentation_fragment:
   - slipway.app._attributes
@@ -232,6 +233,10 @@ services:
       description: Whether it was killed since it did not end in time. V(false) in check mode.
       type: bool
       sample: false
+    cut:
+      description: Whether it is a scheduled job that had not done its work in time and was asked to end all the same. V(false) in check mode.
+      type: bool
+      sample: false
 """
 
 import contextlib
@@ -263,7 +268,7 @@ def run(module, variables):
     runtime, driver = open_runtime(options, private=private), open_driver(options)
     # What ran is resumed, even where the host has no role for it any more.
     defined = definitions(runtime, options["roles"], (due or record.read(root, operation) or ()) if state == "resumed" else ())
-    if state != "stopped":
+    if state != "stopped" or operation:  # which starts again what it stops
         driver.check(defined)
     wanted = (due or _recorded(root, operation, defined)) if state == "resumed" else record.restarting(root)
     statuses = driver.status(defined)

@@ -28,9 +28,11 @@ def _names(stopped):
 
 def _stopped(data):
     stopped = data.get("stopped") or {}
-    killed = sorted(name for name, report in stopped.items() if report["killed"])
+    killed = [name for name, report in stopped.items() if report["killed"]]
+    cut = [name for name, report in stopped.items() if report.get("cut") and name not in killed]
     text = "stopped " + _names(stopped) if stopped else ""
-    return text + ("; KILLED at the deadline: " + ", ".join(killed) if killed else "")
+    return "".join([text] + ["; %s at the deadline: %s" % (how, _names(names)) for how, names in (
+        ("asked to end", cut), ("KILLED", killed)) if names])
 
 
 def _patched(data):

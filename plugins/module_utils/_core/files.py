@@ -33,10 +33,13 @@ def make_dirs(path, mode=0o755):
     return True
 
 
-def make_own_dir(path, mode=0o755):
+TO_ROOT = "Look at what is in it, then let it be root's: chown -R root: and chmod go-w."
+
+
+def make_own_dir(path, mode=0o755, hint=TO_ROOT):
     """Make a folder for the work of this user alone, as own_dir() has it."""
     make_dirs(path, mode)
-    os.close(own_dir(path))
+    os.close(own_dir(path, hint))
 
 
 # Made anew, and not given to root: whoever may write beside it can put another one there at any moment.
@@ -44,7 +47,7 @@ LINKED = ("It is a link to {there}. Where you have not put it there, remove it; 
           " chmod go-w {there} and make the link anew as root: ln -sfn {there} {path}")
 
 
-def own_dir(path, hint="Look at what is in it, then let it be root's: chown -R root: and chmod go-w."):
+def own_dir(path, hint=TO_ROOT):
     """The descriptor of a folder for the work of this user alone. Root refuses one that somebody else has put there, or may write to.
     hint says how it is made root's, where it is no link.
 

@@ -16,6 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.journal imp
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation, new_id, restore_point_of
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, mode_of
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
+from ansible_collections.slipway.app.plugins.module_utils._service import record
 
 BROKEN = " Users are served. When it is mended, the playbook slipway.app.recover starts it, and so does the next upgrade."
 LEFT = " It is a database beside the live one, in nobody's way; the next upgrade drops it, and so does the playbook slipway.app.recover."
@@ -270,6 +271,9 @@ def start_rest(site, release, wanted, resting):
     if removed:
         site.driver().remove(removed)
     site.driver().install(resting)
+    failed = record.failed(site.root)
+    for name in [definition.name for definition in resting if definition.name in failed]:
+        site.driver().autostart(name, True)  # nobody has stopped it but who goes back from a release by which it ran
     started = services.start(site, wanted, ("websocket", "consumer", "cron"), timeout)
     services.settle(site)
     found = site.driver().status() if started else {}

@@ -72,7 +72,7 @@ def settle(site):
 
 
 def stop(site, kinds, drain, only=None):
-    """Stop services kind after kind, those of one kind together; {name: {seconds, killed}} of what was stopped.
+    """Stop services kind after kind, those of one kind together; {name: {seconds, killed, cut}} of what was stopped.
 
     It is all of the application that runs here, or only what is named: what roles of today, or the live release, do not have
     here works with the same database.
@@ -85,7 +85,7 @@ def stop(site, kinds, drain, only=None):
         names = [name for name in running if running[name] == kind]
         if names:
             for name, report in driver.stop(names, drain).items():
-                stopped[name] = {"seconds": report.seconds, "killed": report.killed}
+                stopped[name] = dict(vars(report))
     return stopped
 
 

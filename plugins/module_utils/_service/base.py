@@ -26,12 +26,21 @@ class Status(Record):
     def alive(self):
         return self.state in ("running", "starting")
 
+    @property
+    def fallen(self):
+        """Whether it is to run and has failed: nobody has stopped it."""
+        return self.state == "failed" and self.autostart
+
 
 class StopReport(Record):
-    """How a program ended: after how many seconds, and whether it had to be killed in the middle of its work."""
+    """How a program ended: after how many seconds, and whether it had to be killed in the middle of its work.
+
+    cut: it is a scheduled job, which had not done its work in time, and was asked to end all the same.
+    """
 
     seconds: float
     killed: bool
+    cut: bool = False
 
 
 class Driver(abc.ABC):
@@ -66,7 +75,10 @@ class Driver(abc.ABC):
 
     @abc.abstractmethod
     def install(self, definitions):
-        """Note definitions for programs that do not run and are not to, so that whoever starts one gets this one."""
+        """Note definitions for programs that do not run and are not to, so that whoever starts one gets this one.
+
+        None of them comes back after a reboot, but what has fallen: that stays as it is.
+        """
 
     @abc.abstractmethod
     def autostart(self, name, enabled):

@@ -25,6 +25,7 @@ class Step(Record, changeable=True):
     reason: str
     seconds: float = 0.0
     killed: bool = False
+    cut: bool = False
 
     @property
     def after(self):
@@ -70,7 +71,7 @@ def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=
 
 
 def perform(state, steps, definitions, statuses, driver, drain, timeout, promise=None):
-    """Carry out the plan of a state, made of these statuses. Fills in seconds and killed of its steps.
+    """Carry out the plan of a state, made of these statuses. Fills in seconds, killed and cut of its steps.
 
     What ends for good ends first, kind by kind. What is restarted follows kind by kind, too, web first: so users miss web for
     its own restart only, however long a consumer takes to end, and where web does not come up, the rest goes on as it ran.
@@ -88,7 +89,7 @@ def perform(state, steps, definitions, statuses, driver, drain, timeout, promise
     def end(how, chosen):
         for name, report in (how(chosen, drain) if chosen else {}).items():
             by_name[name].seconds += report.seconds
-            by_name[name].killed = report.killed
+            by_name[name].killed, by_name[name].cut = report.killed, report.cut
 
     def start(chosen):
         for name, seconds in (driver.start(defined(chosen), timeout) if chosen else {}).items():
@@ -101,9 +102,8 @@ def perform(state, steps, definitions, statuses, driver, drain, timeout, promise
     if state == "resumed":
         driver.install(defined([step.name for step in updated]))
     for step in updated:
-        # What has failed and is to come back stays so: nobody has stopped it.
-        failed = state == "resumed" and step.before == "failed" and statuses[step.name].autostart
-        driver.autostart(step.name, failed or step.before in ("running", "starting"))
+        if state != "resumed" or step.before != "failed":  # of that, install() has seen to it
+            driver.autostart(step.name, step.before in ("running", "starting"))
     due = []
     for kind in START_ORDER:
         again = names("restarted", kind)
@@ -158,7 +158,7 @@ def _left(status):
     """resumed, for a program that is not to be started: it is left as it is, and nobody can start an old release by it."""
     if status and status.alive:
         return "none", "it runs" if status.up_to_date else "it runs by a definition that has changed; the playbook slipway.app.service_start restarts it"
-    if status is None or (status.up_to_date and not status.autostart):
+    if status is None or (status.up_to_date and (status.fallen or not status.autostart)):
         return "none", "it did not run before"
     return "updated", "it did not run before, and follows the release"
 

@@ -18,17 +18,19 @@ def record(root, operation, driver, definitions, owed=False):
 
     Only the first call of an operation notes anything: at the second one some may be stopped already. What an earlier
     one still owes counts as running, and is owed until settle(): this one may end before it has stopped or started anything.
-    What is to run and has failed is noted for itself. With owed the operation has no journal: all these programs are known
-    to have been stopped by it, to be started again by whoever comes next.
+    What is to run and has failed is noted for itself; so is what had failed when the one before began, and still comes back after a
+    reboot. With owed the operation has no journal: all these programs are known to have been stopped by it, to be started again by
+    whoever comes next.
     """
     noted = _noted(root, operation)
     if noted is None:
         statuses = driver.status()
         still = debts(root)["services"]
         running = sorted({name for name, status in statuses.items() if status.alive} | set(still))
-        failed = sorted(name for name, status in statuses.items() if status.state == "failed" and status.autostart and name not in running)
+        earlier = failed(root)
+        fallen = sorted(name for name, status in statuses.items() if name not in running and (status.fallen or status.autostart and name in earlier))
         stopped = owed or bool(still and (read_json(_path(root)) or {}).get("stopped"))  # a restore that owes them may owe warm caches too
-        noted = {"operation": operation, "running": running, "failed": failed, "owed": running if owed else still, "stopped": stopped,
+        noted = {"operation": operation, "running": running, "failed": fallen, "owed": running if owed else still, "stopped": stopped,
                  "restarting": restarting(root), "known": sorted({definition.name for definition in definitions} | set(statuses)), "there": sorted(statuses)}
         with _noting(root):
             write_json(_path(root), noted)
@@ -58,6 +60,11 @@ def restarting(root):
     return (read_json(_path(root)) or {}).get("restarting", [])
 
 
+def failed(root):
+    """The names of the programs that were to run and had failed when the last operation began."""
+    return (read_json(_path(root)) or {}).get("failed", [])
+
+
 def has_stopped(root, operation):
     """Whether what this operation owes is what it has stopped without a journal, and not what an upgrade could not start."""
     return bool((_noted(root, operation) or {}).get("stopped"))
@@ -74,7 +81,7 @@ def promise(root, names, known):
     """Note that these programs, of all that are known, are stopped just to be started again: they are owed until settle()."""
     with _noting(root) as noted:
         if not noted.get("owed"):  # else it is added to what another one owes
-            noted = {"operation": "service_restart", "known": sorted(known)}
+            noted = {"operation": "service_restart", "known": sorted(known), "failed": noted.get("failed", [])}
         for key in ("running", "known", "owed", "restarting"):
             noted[key] = sorted({*noted.get(key, ()), *names})
         write_json(_path(root), noted)

@@ -14,7 +14,7 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.account import account
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.files import make_own_dir, own_dir, read_within
+from ansible_collections.slipway.app.plugins.module_utils._core.files import TO_ROOT, make_own_dir, own_dir, read_within
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, start_ticks, tail
 from ansible_collections.slipway.app.plugins.module_utils._service.base import Driver, Status, StopReport
 from ansible_collections.slipway.app.plugins.module_utils._service.supervisor_client import (
@@ -28,6 +28,8 @@ _STATES = {0: "stopped", 10: "starting", 20: "running", _BACKOFF: "starting", 40
 _LARGEST_LOG = 1 << 28  # bytes; it is rotated long before
 _POLL = 0.05  # every question also makes supervisord look after its children at once
 _ATTEMPTS = 3  # a program that ended that often before it stayed up has failed
+_ABOVE = ("supervisord, which root runs, writes logs to {logs}. An application cannot have {above} for its folder (slipway_root); where none has, "
+          "let it be root's: chown root: {above} and chmod go-w {above}.")
 _UNKILLABLE = 15  # seconds beyond its stop_timeout; supervisord itself has tried to kill it by then
 
 
@@ -49,10 +51,9 @@ class Supervisor(Driver):
                 raise SlipwayError("The service %s has a schedule, which supervisord has no way to follow." % definition.name,
                                    hint="Let systemd run the services (slipway_service_driver: systemd), or let slipway.yml "
                                         "give it a command that runs all the time and no schedule.")
-        if definitions:
-            logs = os.path.dirname(self._log(definitions[0].name))
-            if os.path.lexists(logs):  # refused before anything is stopped
-                os.close(own_dir(logs))
+        for folder, _mode, hint in self._folders_of_logs() if definitions else ():
+            if os.path.lexists(folder):  # refused before anything is stopped
+                os.close(own_dir(folder, hint))
 
     @property
     def _files_setting(self):
@@ -125,8 +126,11 @@ class Supervisor(Driver):
         before = self.status()
         idle = [definition for definition in definitions
                 if definition.name not in before or before[definition.name].state in ("stopped", "failed")]
-        self._write(idle, autostart=False)
-        self._load([definition.name for definition in idle])
+        fallen = [definition for definition in idle if definition.name in before and before[definition.name].fallen]
+        rest = [definition for definition in idle if definition not in fallen]
+        self._write(fallen, autostart=True)  # who starts one loads it: by then supervisord is to know that it has failed
+        self._write(rest, autostart=False)
+        self._load([definition.name for definition in rest])
 
     def autostart(self, name, enabled):
         self._files.autostart(name, enabled)
@@ -176,7 +180,8 @@ class Supervisor(Driver):
         owner = self._owner()
         for definition in definitions:
             log = self._log(definition.name)
-            make_own_dir(os.path.dirname(log), 0o700)
+            for folder, mode, hint in self._folders_of_logs():
+                make_own_dir(folder, mode, hint)
             self._files.write(definition, autostart, owner, log)
 
     def _owner(self):
@@ -193,6 +198,12 @@ class Supervisor(Driver):
 
     def _log(self, name):
         return self._files.log(name, self._apart())
+
+    def _folders_of_logs(self):
+        """[(folder, its mode, a hint), ...] of what has to be this user's alone; who has the one above could put another in its place."""
+        logs = os.path.dirname(self._log(""))
+        above = os.path.dirname(logs)
+        return [(above, 0o755, _ABOVE.format(logs=logs, above=above))] * self._apart() + [(logs, 0o700, TO_ROOT)]
 
     def _load(self, names):
         """Let supervisord take over the files of programs that do not run."""

@@ -96,7 +96,8 @@ class Systemd(Driver):
         if not idle:
             return
         for definition in idle:
-            self.autostart(definition.name, False)
+            if definition.name in before and not before[definition.name].fallen:
+                self.autostart(definition.name, False)
         self._write(idle)
         known = self._files.read()
         self._reload_for([known[definition.name] for definition in idle])
@@ -199,7 +200,7 @@ class Systemd(Driver):
                 if name in reports:
                     continue
                 if _ended(unit):
-                    reports[name] = StopReport(round(seconds, 3), name in killed or unit["Result"] == "timeout")
+                    reports[name] = StopReport(round(seconds, 3), name in killed or unit["Result"] == "timeout", name in hurried)
                 elif seconds >= own + _UNKILLABLE:
                     raise SlipwayError("The service %s (process %s) does not end even when killed." % (name, unit["MainPID"]),
                                        hint="The kernel holds it: look at its storage. A restart of the host helps.")
@@ -278,7 +279,7 @@ def _is_to_be_written(status):
     """Whether a program does not run, and is written down otherwise than it is to be."""
     if status is None:
         return True
-    return status.state in ("stopped", "failed") and (not status.up_to_date or status.autostart)
+    return status.state in ("stopped", "failed") and (not status.up_to_date or status.autostart and not status.fallen)
 
 
 def _seconds_since(microseconds):

@@ -51,7 +51,7 @@ def both(service, state, **options):
     assert predicted["diff"] == result["diff"] and predicted["changed"] == result["changed"]
     assert set(predicted) == set(result)
     for one in result["services"]:
-        one.update(seconds=0.0, killed=False)
+        one.update(seconds=0.0, killed=False, cut=False)
     assert predicted["services"] == result["services"]
     return result
 
@@ -102,6 +102,16 @@ def test_what_was_stopped_by_somebody_who_is_gone_is_resumed_by_the_next(service
         "web": "running", "mailer@1": "running", "mailer@2": "stopped", "clock": "stopped"}
     assert service.told()["owed"]["services"] == [] and result["changed"]
     assert both(service, "resumed")["services"] == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be led astray")
+def test_nothing_is_stopped_for_an_operation_that_could_not_start_it_again(service, application):
+    application.release(SERVICES)
+    service("started", names=["web"])
+    os.chown(os.path.join(application.root, "logs"), 65534, 65534)
+    refused = service("stopped", operation="swap")
+    assert "is not root's alone" in refused["msg"] and refused["recorded"] is False and service.info()["web"]["state"] == "running"
+    assert actions(service("stopped"))["web"] == "stopped", "what is not to be started again can be stopped"
 
 
 @pytest.fixture

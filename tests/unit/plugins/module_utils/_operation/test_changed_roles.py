@@ -20,22 +20,27 @@ EVERYTHING = ["app", "consumer", "leader"]
 
 
 class Memory(Driver):
-    """A process manager that starts and stops nothing; programs: {name: [definition, whether it runs]}."""
+    """A process manager that starts and stops nothing; programs: {name: [definition, whether it runs]}, failed: the names of what is to run
+    and has failed, back: those of what comes back after a reboot."""
 
     def __init__(self):
-        self.programs = {}
+        self.programs, self.failed, self.back = {}, set(), set()
 
     def status(self, definitions=()):
-        return {name: Status(name, item.kind, "running" if runs else "stopped", 1 if runs else None, 1.0 if runs else None, item in definitions, runs)
+        return {name: Status(name, item.kind, "running" if runs else "failed" if name in self.failed else "stopped", 1 if runs else None,
+                             1.0 if runs else None, item in definitions, name in self.back)
                 for name, (item, runs) in self.programs.items()}
 
     def start(self, definitions, timeout, healthy=None):
         self.programs.update({item.name: [item, True] for item in definitions})
+        self.failed.difference_update(self.programs)
+        self.back.update(item.name for item in definitions)
         return dict.fromkeys((item.name for item in definitions), 0.0)
 
     def stop(self, names, deadline=None):
         for name in names:
             self.programs[name][1] = False
+        self.back.difference_update(names)
         return {name: StopReport(0.0, False) for name in names}
 
     def install(self, definitions):
@@ -47,7 +52,7 @@ class Memory(Driver):
         return {}
 
     def autostart(self, name, enabled):
-        pass
+        (self.back.add if enabled else self.back.discard)(name)
 
     def last_words(self, definition):
         return ""
@@ -145,6 +150,25 @@ def test_what_comes_with_a_role_runs_if_it_was_not_stopped_and_goes_again(make, 
     assert "clock" in host.driver.programs
     host.run(*steps)
     assert host.running() == host.before and set(host.driver.programs) == {"web", "push"}
+
+
+def test_an_upgrade_that_is_undone_keeps_nothing_from_coming_back_that_had_failed(make):
+    """Nobody has stopped it: it comes back after a reboot, and the next upgrade may have come to mend it."""
+    host = make(EVERYTHING, EVERYTHING)
+    host.driver.stop(["sorter"])
+    host.driver.autostart("sorter", True)
+    host.driver.failed.add("sorter")
+    host.closes()
+    host.run(forward.activate, forward.open_)
+    assert set(host.running()) == {"web", "push", "clock", "sorter"}
+    host.run(back.quiesce, back.reinstate, back.reopen)
+    assert set(host.running()) == {"web", "push", "clock"} and host.driver.back == {"web", "push", "clock", "sorter"}
+    host.ends()
+    record.promise(host.site.root, ["web"], list(SERVICES))  # by a restart between the two
+    record.settle(host.site.root, ["web"])
+    record.record(host.site.root, "next", host.driver, host.site.definitions(host.old))
+    again = record.to_run(host.site.root, "next", host.site.definitions(host.new), revive=True)
+    assert {item.name for item in again} == {"web", "push", "clock", "sorter"}
 
 
 def test_a_role_that_came_after_it_was_recorded_counts_on_the_way_back(make):

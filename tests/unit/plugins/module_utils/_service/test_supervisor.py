@@ -13,7 +13,8 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
-from ansible_collections.slipway.app.plugins.module_utils._service import supervisor_files
+from ansible_collections.slipway.app.plugins.module_utils._service import record, supervisor_files
+from ansible_collections.slipway.app.plugins.module_utils._service.control import perform, plan
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
 from ansible_collections.slipway.app.plugins.module_utils._service.driver import open_driver
 from ansible_collections.slipway.app.plugins.module_utils._service.supervisor_files import ProgramFiles
@@ -175,6 +176,22 @@ def test_an_answer_of_a_program_that_ended_meanwhile_proves_nothing(driver, defi
         driver.start([define("web")], 1, ends_while_asked)
 
 
+def test_what_has_failed_stays_so_until_it_is_started_by_another_definition(driver, define, application, monkeypatch):
+    monkeypatch.setattr(supervisor_files, "CONF", supervisor_files.CONF.replace("startretries=20", "startretries=0"))
+    with pytest.raises(SlipwayError, match="does not stay up"):
+        driver.start([define("mailer", "exit 1")], 10)
+    for program in ("exit 1", "exit 2"):
+        for _again in range(2):
+            statuses = driver.status([define("mailer", program)])
+            steps = plan("resumed", [define("mailer", program)], statuses)
+            perform("resumed", steps, [define("mailer", program)], statuses, driver, 1, 1)
+            assert (driver.status()["mailer"].state, driver.status()["mailer"].autostart) == ("failed", True)
+        assert steps[0].action == "none"
+    record.record(application.root, "next", driver, [])
+    (again,) = record.to_run(application.root, "next", [define("mailer")], revive=True)
+    assert driver.start([again], 10) and driver.status()["mailer"].state == "running"
+
+
 def test_the_time_to_start_is_limited(driver, define):
     with pytest.raises(SlipwayError, match="The service slow was not up after 0 seconds. It printed nothing"):
         driver.start([define("slow")], 0)
@@ -255,7 +272,7 @@ def anothers(driver, application, tmp_path, monkeypatch):
     """The account whose folder the application is, which supervisord runs as root for."""
     nobody = pwd.getpwnam("nobody")
     os.chown(application.root, nobody.pw_uid, nobody.pw_gid)
-    monkeypatch.setattr(supervisor_files, "LOGS", str(tmp_path / "log"), raising=False)
+    monkeypatch.setattr(supervisor_files, "LOGS", str(tmp_path / "var" / "log"), raising=False)
     return nobody
 
 
@@ -275,6 +292,7 @@ def test_what_a_program_prints_goes_where_its_user_leads_nobody(driver, define, 
     """supervisord opens the log anew for each start, as root."""
     service = Definition(**dict(vars(define("web", "echo printed; exec sleep 600")), cwd="/"))
     driver.start([service], 10)
+    assert [os.stat(tmp_path / "var" / folder).st_mode & 0o777 for folder in (".", "log")] == [0o755, 0o700], "an application may be beside it"
     logs = os.path.join(application.root, "logs")
     if os.path.exists(logs):
         os.rename(logs, logs + ".old")
@@ -289,10 +307,12 @@ def test_what_a_program_prints_goes_where_its_user_leads_nobody(driver, define, 
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be led astray")
-def test_nothing_is_stopped_for_a_folder_of_logs_that_is_not_roots(driver, define, anothers, tmp_path):
+@pytest.mark.parametrize("folder", [".", "log"])
+def test_nothing_is_stopped_for_a_folder_of_logs_that_is_not_roots(driver, define, anothers, tmp_path, folder):
+    """Whoever owns the folder that it is in can put another one in its place."""
     driver.start([Definition(**dict(vars(define("web")), cwd="/"))], 10)
     first = driver.status()["web"].pid
-    os.chown(tmp_path / "log", anothers.pw_uid, anothers.pw_gid)
+    os.chown(tmp_path / "var" / folder, anothers.pw_uid, anothers.pw_gid)
     with pytest.raises(SlipwayError, match="is not root's alone"):
         driver.start([Definition(**dict(vars(define("web", "exec sleep 601")), cwd="/"))], 10)
     assert driver.status()["web"].pid == first

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._service import systemd
-from ansible_collections.slipway.app.plugins.module_utils._service.control import plan
+from ansible_collections.slipway.app.plugins.module_utils._service.control import perform, plan
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
 from ansible_collections.slipway.app.plugins.module_utils._service.systemd_units import UnitFiles
+from ansible_collections.slipway.app.plugins.plugin_utils._words import outcome_line
 
 # A manager of units that are active while there is a file of their name; one that is stopped goes away unless it is stubborn.
 SYSTEMCTL = """#!/bin/sh
@@ -24,7 +26,7 @@ test "$verb" = show || echo "$verb" "$@" >> said
 for unit; do
   case "$verb $unit" in
     *" --"*) ;;
-    show*) state=inactive; test -e "$unit" && state=active; printf 'Id=%s\\nLoadState=loaded\\nActiveState=%s\\n\\n' "$unit" $state ;;
+    show*) state=inactive; test -e "$unit" && state=active; test -e "$unit.failed" && state=failed; printf 'Id=%s\\nLoadState=loaded\\nActiveState=%s\\n\\n' "$unit" $state ;;
     stop*) test -e stubborn && test "$unit" = shop-cron.service || rm -f "$unit" ;;
     kill*) rm -f "$unit" ;;
   esac
@@ -69,5 +71,23 @@ def test_a_scheduled_job_that_does_not_end_in_time_is_asked_to_before_it_is_kill
         (tmp_path / name).touch()
     report = driver.stop(["cron"], 0.3)["cron"]
     assert report.killed is stubborn and report.seconds >= (0.8 if stubborn else 0.3)
+    told = outcome_line("app1", "drain", 1.0, "maintenance", {"recorded": ["cron"], "stopped": {"cron": vars(report)}})
+    assert ("stopped cron; KILLED at the deadline: cron (" if stubborn else "stopped cron; asked to end at the deadline: cron (") in told
     asked = ["stop shop-cron.timer", "stop --no-block shop-cron.service"]
     assert (tmp_path / "said").read_text().splitlines() == asked + ["kill --signal=SIGKILL shop-cron.service"] * stubborn
+
+
+def test_what_has_failed_comes_back_also_where_it_is_cut_off_when_it_is_written_down(driver, tmp_path, monkeypatch):
+    mailer = Definition("mailer", "consumer", ["/bin/true"], "/", {}, "TERM", 30)
+    driver.install([mailer])
+    driver.autostart("mailer", True)
+    (tmp_path / "shop-mailer.service.failed").touch()
+    monkeypatch.setattr(driver, "_reload_for", lambda *_arguments: 1 / 0)
+    defined = [Definition(**dict(vars(mailer), argv=["/bin/false"]))]
+    for failure in (pytest.raises(ZeroDivisionError), contextlib.nullcontext()):
+        statuses = driver.status(defined)
+        steps = plan("resumed", defined, statuses, names=["mailer"])
+        with failure:
+            perform("resumed", steps, defined, statuses, driver, 1, 1)
+        assert (driver.status()["mailer"].state, driver.status()["mailer"].autostart) == ("failed", True)
+    assert steps[0].action == "none"
