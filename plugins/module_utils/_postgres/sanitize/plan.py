@@ -321,7 +321,8 @@ class Plan:
                     for table, column, why, rule in self.undecided]
             self.problems.append("No rule says what is to become of %s%s.%s" % (
                 ", ".join(told[:MOST_TOLD]), " and %d more" % (len(told) - MOST_TOLD) if len(told) > MOST_TOLD else "",
-                " What looks like data of persons is kept by its own name, and by no pattern." if any(undecided[2] for undecided in self.undecided) else ""))
+                " What looks like data of persons is kept by its own name, and by no pattern: name it under columns of its table, with a mask or with keep."
+                if any(undecided[2] for undecided in self.undecided) else ""))
 
     # What speaks against them
 
