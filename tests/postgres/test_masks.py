@@ -108,6 +108,15 @@ def test_what_a_mask_promises(session, said, column, values, distinct):
     promise()
 
 
+@pytest.mark.parametrize("column", [Column("c", "date", "date"), Column("c", "timestamptz", "timestamptz")], ids=lambda column: column.type)
+def test_no_date_stays_as_it_is(session, column):
+    days = [str(datetime.date(1950, 1, 1) + datetime.timedelta(number)) for number in range(1000)]
+    for most in (1, 3):
+        rows = masked(session, masks.parse({"rule": "date", "days": most}, ""), column, days)
+        apart = {(datetime.date.fromisoformat(row["mask"][:10]) - datetime.date.fromisoformat(row["raw"][:10])).days for row in rows}
+        assert apart == set(range(-most, most + 1)) - {0}
+
+
 def test_a_placeholder_is_a_whole_file_of_its_kind(session):
     for kind, (mime, data) in placeholders.KINDS.items():
         (row,) = masked(session, masks.parse({"rule": "attachment", "kind": kind}, ""), Column("c", "bytea", "bytea"), ["\\x00"])[:1]

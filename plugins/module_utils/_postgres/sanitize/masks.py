@@ -539,7 +539,8 @@ class Date(Rule):
         # Of a row without an entity the value itself is one: the offset of nothing would be NULL, and the date lost.
         of = "coalesce((%s)::text, %s)" % (quote_ident(self["entity"]), column.text()) if self["entity"] else column.text()
         drawn = row.once(number(self["domain"] or self.name, column, of))
-        days = "((%s %% %d)::int - %d)" % (drawn, 2 * self["days"] + 1, self["days"])
+        # A half is rounded away from zero: no date stays where it is.
+        days = "round(%s %% %d - %d.5)::int" % (drawn, 2 * self["days"], self["days"] - 1)
         return "%s + %s" % (column.value, days if column.base == "date" else days + " * interval '1 day'")
 
 
