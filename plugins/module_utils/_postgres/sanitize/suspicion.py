@@ -13,7 +13,7 @@ import re
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident, quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import JSONS, MOMENTS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import JSONS, MOMENTS, NUMBERS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import TEXTS as MASKED_TEXTS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import parse
 
@@ -24,29 +24,32 @@ SHARE = 0.2  # of its values that are not empty, from which on a column is taken
 # (what a name has in it, the bases it is looked at with (empty: all), the rule that is proposed)
 NAMES = (
     (r"e[_-]?mail|(^|_)mails?(_?addr(ess)?)?[0-9]*$", TEXTS, "email"),
-    (r"first_?name|given_?name|vorname", TEXTS, "first_name"),
-    (r"last_?name|sur_?name|family_?name|middle_?name|nachname", TEXTS, "last_name"),
-    (r"full_?name|display_?name|user_?name|login|contact_?name|recipient|nick", TEXTS, "hash"),
+    (r"first_?name|given_?name|vorname|(^|_)fname$", TEXTS, "first_name"),
+    (r"last_?name|sur_?name|family_?name|middle_?name|nachname|(^|_)lname$", TEXTS, "last_name"),
+    (r"full_?name|display_?name|user_?name|login|(contact|customer)_?name|recipient|nick", TEXTS, "hash"),
     (r"phone|mobile|fax|telefon", TEXTS, "phone"),
     (r"street|address_?line|strasse", TEXTS, "street"),
     (r"^(city|town|ort)$", TEXTS, "city"),
-    (r"postal|zip|plz", TEXTS, "postal_code"),
+    (r"postal|postcode|zip|plz", TEXTS, "postal_code"),
     (r"company|organi[sz]ation_?name|firma", TEXTS, "company"),
     (r"iban|account_?n", TEXTS, "iban"),
     (r"passw|secret|token|api_?key|salt|credential|hash$", (), "hash"),
     (r"sess(ion)?_?(id|key|data)", TEXTS + ("uuid", "bytea"), "hash"),  # a number is one that rows are told apart by
-    (r"birth|dob$|geburt", MOMENTS + TEXTS, "date"),
-    (r"ssn|tax_?id|vat_?(id|n)|passport|national_?id|card_?n|bic$|swift", (), "hash"),
+    (r"birth|dob$|geburt|(^|_)born(_?(on|at|date))?$", MOMENTS + TEXTS, "date"),
+    # A number is one of those by its last word: what counts phones, or says of which kind they are, is of nobody.
+    (r"^(?!is_|has_)(.*(phone|mobile|telefon|fax|account_?n(o|r|umber))|(.*_)?(tel|iban|birth(_?(day|date|year))?|dob|(post(al)?|zip)_?code|zip|plz))"
+     r"(_?(no|nr|number))?[0-9]*$", NUMBERS, "null"),
+    (r"ssn|tax_?(id|number|no$)|vat_?(id|n)|passport|national_?id|card_?n|(^|_)cv[cv]2?$|bic$|swift", (), "hash"),
     (r"(^|_)ip($|_)|ip_?addr|remote_?addr|user_?agent", (), "inet"),
     # A word for itself, or the last or first of several: more would mean anything.
     (r"(^|_)(address|addr|anschrift|adresse)([0-9]*$|_(text|full|raw)$)", TEXTS, "street"),
     (r"(^|_)(tel|cell|handy)(_?(no|number))?[0-9]*$", TEXTS, "phone"),
-    (r"^(gender|sex|nationality|religion|marital_?status|salary|income|maiden_?name|geschlecht|gehalt)$", (), "null"),
+    (r"^(gender|sex|nationality|religion|marital_?status|salary|income|maiden_?name|geschlecht|gehalt|house_?n(o|r|umber)|hausnummer)$", (), "null"),
     (r"note|comment|message|body|remark|description_of|biograph|signature", TEXTS, "text"),
     (r"latitude|longitude|(^|_)(lat|lon|lng)$", (), "null"),
 )
 TYPES = {"inet": "inet", "cidr": "inet", "macaddr": "null", "macaddr8": "null", "bytea": "empty", "xml": "null", "hstore": "empty",
-         "record": "null", "tsvector": "null", "point": "null", "geometry": "null", "geography": "null"}
+         "record": "null", "tsvector": "null", "tsquery": "null", "point": "null", "geometry": "null", "geography": "null"}
 TYPES.update({name: "json" for name in JSONS})
 # Neither a picture for fine screens, as logo@2x.png, nor an address of the web with somebody's @name in it.
 _MAIL = r"[^@\s]+@(?![0-9]x\.)[^@\s/]+\.[a-zA-Z]{2,}"
