@@ -28,14 +28,16 @@ _TRIABLE = """concat(i.indexprs, i.indpred) !~ ':varattno 0 ' AND NOT EXISTS (
     SELECT FROM pg_depend f JOIN pg_proc p ON p.oid = f.refobjid WHERE f.classid = 'pg_class'::regclass AND f.objid = i.indexrelid
         AND f.refclassid = 'pg_proc'::regclass AND NOT (has_function_privilege(p.oid, 'EXECUTE') AND has_schema_privilege(p.pronamespace, 'USAGE')))"""
 
-# What indexes keep rows apart by: columns, and those that more is worked out from, in an expression, the predicate or a generated column.
+# What indexes keep rows apart by: columns, and those that more is worked out from, in an expression, the predicate or a generated column. What they
+# INCLUDE keeps nothing apart; the predicate may name it all the same, and of both there is one dependency.
 _APART = """
 WITH kept (oid, index, number, worked_out) AS (
     SELECT i.indrelid, i.indexrelid, k.number, k.worked_out
-    FROM pg_index i, LATERAL (
-        SELECT unnest(i.indkey::int[]) AS number, false AS worked_out
+    FROM pg_index i, LATERAL (SELECT ARRAY(SELECT unnest(i.indkey::int[]) LIMIT i.indnkeyatts) AS numbers) keys, LATERAL (
+        SELECT unnest(keys.numbers) AS number, false AS worked_out
         UNION SELECT d.refobjsubid, true FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid <> ALL (i.indkey::int[])) k
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid <> ALL (keys.numbers)
+            AND concat(i.indexprs, i.indpred) ~ concat(':varattno ', d.refobjsubid, ' ')) k
     WHERE i.indrelid IN (%s) AND (i.indisunique OR i.indisexclusion) AND k.number > 0),
 apart (oid, index, number, worked_out) AS (
     SELECT oid, index, number, worked_out FROM kept
