@@ -217,6 +217,19 @@ def test_what_no_path_leads_into_does_not_stay_as_it_is(session, paths):
         assert second["a"]["b"].pop("c") != "raw" and second == {"a": {"b": {"k": 1}}, "k": 1}
 
 
+def test_what_paths_keep_of_an_object_stays_as_it_is_and_nothing_is_added(session):
+    kept = {"limit": None, "steps": [{"until": None}], "n": 1.50}
+    rule = masks.parse({"rule": "json", "paths": {"plan": "keep", "address.street": "street", "address.geo.x": "null"}}, "")
+    values = [{"plan": kept, "rest": "raw"}, {"plan": None}, {"address": {"street": "raw", "no": "raw"}}, {"address": {"geo": {"x": "raw", "y": "raw"}}},
+              {"address": {"street": None}}, {"address": ["raw"]}, {"address": {"geo": "raw"}}, {"address": {"k": "raw"}}, {"rest": "raw"}, ["raw"], "raw", None]
+    for base in ("json", "jsonb"):
+        rows = masked(session, rule, Column("c", base, base), [json.dumps(value) for value in values])
+        found = [json.loads(row["mask"]) for row in rows]
+        assert found[2]["address"].pop("street") != "raw"
+        assert found == [{"plan": kept}, {"plan": None}, {"address": {}}, {"address": {"geo": {"x": None}}}, {"address": {"street": None}},
+                         {"address": None}, {"address": {"geo": None}}, {"address": {}}, {}, None, None, None]
+
+
 def test_an_error_of_the_proof_has_no_value_in_it(session):
     """What the server says of it has: invalid input syntax for type integer: "rawvalue"."""
     source = {"name": "app.t.c", "rule": "hash", "query": "SELECT v::int::text AS v FROM (VALUES ('rawvalue')) t (v)"}
