@@ -87,10 +87,11 @@ WHERE p.partstrat = 'h' AND c.opcname = 'enum_ops' AND c.opcnamespace = 'pg_cata
 
 PARENTS = "SELECT inhrelid::bigint AS oid, inhparent::bigint AS parent FROM pg_inherits"
 
-# Of partitioned tables once for all their partitions.
+# Of partitioned tables once for all their partitions. collation is that of a key to which different letters may be the same.
 REFERENCES = """
 SELECT f.conname AS name, f.conrelid::bigint AS source, f.confrelid::bigint AS target, f.confmatchtype = 'f' AS full, s.attname AS column,
-       t.attname AS key, (SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey)) AS columns
+       t.attname AS key, (SELECT collname FROM pg_collation WHERE oid = t.attcollation AND NOT collisdeterministic) AS collation, (
+           SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey)) AS columns
 FROM pg_constraint f, LATERAL unnest(f.conkey, f.confkey) k (source, target)
 JOIN pg_attribute s ON s.attnum = k.source JOIN pg_attribute t ON t.attnum = k.target
 WHERE f.contype = 'f' AND f.conparentid = 0 AND s.attrelid = f.conrelid AND t.attrelid = f.confrelid ORDER BY 1, 2"""
