@@ -237,6 +237,9 @@ def test_an_error_of_the_proof_has_no_value_in_it(session):
         residue.Residue([source], "utf-8").learn(session)
     assert "rawvalue" not in str(caught.value)
     assert caught.value.__suppress_context__
+    source["query"] = "SELECT convert_from('\\xe4', 'UTF8') AS v"  # as of a database in SQL_ASCII
+    with pytest.raises(SlipwayError, match="SQLSTATE 22021.*bytes that are no UTF-8: convert these"):
+        residue.Residue([source], "utf-8").learn(session)
 
 
 def test_what_there_is_too_much_to_look_for_of_is_said(monkeypatch, session):
