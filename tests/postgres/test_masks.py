@@ -221,7 +221,8 @@ def test_what_paths_keep_of_an_object_stays_as_it_is_and_nothing_is_added(sessio
     kept = {"limit": None, "steps": [{"until": None}], "n": 1.50}
     rule = masks.parse({"rule": "json", "paths": {"plan": "keep", "address.street": "street", "address.geo.x": "null"}}, "")
     values = [{"plan": kept, "rest": "raw"}, {"plan": None}, {"address": {"street": "raw", "no": "raw"}}, {"address": {"geo": {"x": "raw", "y": "raw"}}},
-              {"address": {"street": None}}, {"address": ["raw"]}, {"address": {"geo": "raw"}}, {"address": {"k": "raw"}}, {"rest": "raw"}, ["raw"], "raw", None]
+              {"address": {"street": None}}, {"address": ["raw"]}, {"address": {"geo": "raw"}}, {"address": {"k": "raw"}}, {"rest": "raw"},
+              ["raw"], "raw", None]
     for base in ("json", "jsonb"):
         rows = masked(session, rule, Column("c", base, base), [json.dumps(value) for value in values])
         found = [json.loads(row["mask"]) for row in rows]

@@ -522,7 +522,7 @@ class Iban(Rule):
 
 
 class Date(Rule):
-    """A moment some days before or after, by a keyed offset of an entity (a column of the row; else of the value); or its year's first."""
+    """A moment one or more days before or after, by a keyed offset of an entity (a column of the row; else of the value); or its year's first."""
 
     name, fits, by_value = "date", MOMENTS, False
     options = _keyed(days=(180, _from(1, 36500)), entity=(None, _text), to=("day", _one_of("day", "year")))

@@ -52,7 +52,7 @@ TYPES = {"inet": "inet", "cidr": "inet", "macaddr": "null", "macaddr8": "null", 
          "record": "null", "tsvector": "null", "tsquery": "null", "point": "null", "geometry": "null", "geography": "null"}
 TYPES.update({name: "json" for name in JSONS})
 # Neither a picture for fine screens, as logo@2x.png, nor an address of the web with somebody's @name in it.
-_MAIL = r"[^@\s]+@(?![0-9]x\.)[^@\s/]+\.[a-zA-Z]{2,}"
+_MAIL = r"[^@\s]+@(?![0-9]x\.(png|jpe?g|gif|webp))[^@\s/]+\.[a-zA-Z]{2,}"
 # (form of a value, what it is, the rule that is proposed)
 FORMS = (
     ("^%s$" % _MAIL, "e-mail addresses", "email"),

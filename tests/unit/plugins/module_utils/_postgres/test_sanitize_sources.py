@@ -179,8 +179,8 @@ def test_what_is_proposed_fits(column, rule, fits):
         ("phone", "int8"), ("mobile_number", "numeric"), ("phone2", "int8"), ("customerPhone", "int4"), ("tel_no", "int8"), ("account_number", "int8"),
         ("accountNo", "int4"), ("birthday", "int4"), ("birth_year", "int2"), ("zip", "int4"), ("plz", "int4"), ("billing_postal_code", "int4"))],
     *[(name, base, None) for name, base in (
-        ("phone_id", "int4"), ("account", "int4"), ("phone_count", "int4"), ("phone_verified", "int2"), ("mobile_width", "int4"), ("is_mobile", "int2"), ("gzip", "int4"),
-        ("zip_size", "int8"), ("account_notional", "numeric"), ("hotel", "int4"), ("birthplace_id", "int4"), ("tax_notional", "numeric"),
+        ("phone_id", "int4"), ("account", "int4"), ("phone_count", "int4"), ("phone_verified", "int2"), ("mobile_width", "int4"), ("is_mobile", "int2"),
+        ("gzip", "int4"), ("zip_size", "int8"), ("account_notional", "numeric"), ("hotel", "int4"), ("birthplace_id", "int4"), ("tax_notional", "numeric"),
         ("offname", "text"), ("reborn", "text"), ("unborn_at", "date"))],
     ("postcode", "text", "postal_code"), ("fname", "text", "first_name"), ("billing_lname", "text", "last_name"), ("tax_number", "text", "hash"),
     ("tax_no", "int4", "hash"), ("cvv", "int2", "hash"), ("card_cvc2", "text", "hash"), ("born_on", "date", "date"), ("born", "timestamp", "date"),
