@@ -108,6 +108,15 @@ def test_what_a_mask_promises(session, said, column, values, distinct):
     promise()
 
 
+@pytest.mark.parametrize("column", [Column("c", "date", "date"), Column("c", "timestamptz", "timestamptz")], ids=lambda column: column.type)
+def test_no_date_stays_as_it_is(session, column):
+    days = [str(datetime.date(1950, 1, 1) + datetime.timedelta(number)) for number in range(1000)]
+    for most in (1, 3):
+        rows = masked(session, masks.parse({"rule": "date", "days": most}, ""), column, days)
+        apart = {(datetime.date.fromisoformat(row["mask"][:10]) - datetime.date.fromisoformat(row["raw"][:10])).days for row in rows}
+        assert apart == set(range(-most, most + 1)) - {0}
+
+
 def test_a_placeholder_is_a_whole_file_of_its_kind(session):
     for kind, (mime, data) in placeholders.KINDS.items():
         (row,) = masked(session, masks.parse({"rule": "attachment", "kind": kind}, ""), Column("c", "bytea", "bytea"), ["\\x00"])[:1]
@@ -208,6 +217,20 @@ def test_what_no_path_leads_into_does_not_stay_as_it_is(session, paths):
         assert second["a"]["b"].pop("c") != "raw" and second == {"a": {"b": {"k": 1}}, "k": 1}
 
 
+def test_what_paths_keep_of_an_object_stays_as_it_is_and_nothing_is_added(session):
+    kept = {"limit": None, "steps": [{"until": None}], "n": 1.50}
+    rule = masks.parse({"rule": "json", "paths": {"plan": "keep", "address.street": "street", "address.geo.x": "null"}}, "")
+    values = [{"plan": kept, "rest": "raw"}, {"plan": None}, {"address": {"street": "raw", "no": "raw"}}, {"address": {"geo": {"x": "raw", "y": "raw"}}},
+              {"address": {"street": None}}, {"address": ["raw"]}, {"address": {"geo": "raw"}}, {"address": {"k": "raw"}}, {"rest": "raw"},
+              ["raw"], "raw", None]
+    for base in ("json", "jsonb"):
+        rows = masked(session, rule, Column("c", base, base), [json.dumps(value) for value in values])
+        found = [json.loads(row["mask"]) for row in rows]
+        assert found[2]["address"].pop("street") != "raw"
+        assert found == [{"plan": kept}, {"plan": None}, {"address": {}}, {"address": {"geo": {"x": None}}}, {"address": {"street": None}},
+                         {"address": None}, {"address": {"geo": None}}, {"address": {}}, {}, None, None, None]
+
+
 def test_an_error_of_the_proof_has_no_value_in_it(session):
     """What the server says of it has: invalid input syntax for type integer: "rawvalue"."""
     source = {"name": "app.t.c", "rule": "hash", "query": "SELECT v::int::text AS v FROM (VALUES ('rawvalue')) t (v)"}
@@ -215,6 +238,9 @@ def test_an_error_of_the_proof_has_no_value_in_it(session):
         residue.Residue([source], "utf-8").learn(session)
     assert "rawvalue" not in str(caught.value)
     assert caught.value.__suppress_context__
+    source["query"] = "SELECT convert_from('\\xe4', 'UTF8') AS v"  # as of a database in SQL_ASCII
+    with pytest.raises(SlipwayError, match="SQLSTATE 22021.*bytes that are no UTF-8: convert these"):
+        residue.Residue([source], "utf-8").learn(session)
 
 
 def test_what_there_is_too_much_to_look_for_of_is_said(monkeypatch, session):

@@ -256,6 +256,11 @@ def test_what_a_restore_would_stop_at_is_found_before(postgres, small, store):
     refused(small, store, coded(code="hash"), "public.coded: the index number_of_code could not be made of masked rows (SQLSTATE 22P02), by code.")
     for name, index in (("gone", "coded_id_idx"), ("slug", "coded_small_idx")):  # what an index makes of NULL may meet, or be looked at for the first time
         refused(small, store, coded(**{name: None}), "public.coded: the index %s, in which one NULL may meet another, would refuse 3 of 3 masked rows" % index)
+    # What an index has only to be read from it, it does not keep apart, unless it looks at it in its predicate, too.
+    small.execute("CREATE UNIQUE INDEX ON public.coded (id) INCLUDE (code); CREATE UNIQUE INDEX seen ON public.coded (owner) INCLUDE (gone) WHERE gone IS NULL")
+    sanitized(small, store, coded(code={"rule": "sql", "expression": "'7'"}), check=True)
+    refused(small, store, coded(gone=None), "public.coded: the index seen, in which one NULL may meet another, would refuse 3 of 3 masked rows")
+    small.execute("DROP INDEX public.seen")
     # Of NULL alone, or where the predicate is true no more, nothing meets.
     sanitized(small, store, coded(code={"rule": "sql", "expression": "(id * 7)::text"}, tag=None, owner=None), check=True)
     # A key of several columns, of which one is NULL, is none: the others may have any rule.

@@ -31,6 +31,8 @@ READ = 64 * 1024  # bytes of them that are read at once
 PIPE, F_SETPIPE_SZ = 1024 * 1024, 1031  # bytes that psql may be ahead of us, and how Linux is told; the module fcntl knows it from Python 3.10 on
 LOST = "08006"  # SQLSTATE connection_failure: no session, or one that ended in the middle
 ENCODING = "UTF8"  # that we and our sessions talk in
+NOT_UTF8 = "22021"  # SQLSTATE character_not_in_repertoire
+CONVERT = "A database in SQL_ASCII may have texts of bytes that are no UTF-8: convert these, or leave the rows of that table out."
 STOPPED = "?"  # psql itself ended at an error of the server, and says no SQLSTATE then
 _STOPPED_RC = 3  # the exit status of such a psql
 
@@ -262,7 +264,7 @@ class Session:
             return self.query(sql)
         except PostgresError as error:
             raise PostgresError("%s cannot be looked at in %s (SQLSTATE %s)." % (
-                what, self.connection.describe(self.database), error.sqlstate), error.sqlstate) from None
+                what, self.connection.describe(self.database), error.sqlstate), error.sqlstate, hint=CONVERT if error.sqlstate == NOT_UTF8 else None) from None
 
     def execute(self, *statements):
         """Run statements one after the other, each a transaction of its own; stop at the first error."""

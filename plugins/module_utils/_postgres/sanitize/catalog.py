@@ -28,14 +28,16 @@ _TRIABLE = """concat(i.indexprs, i.indpred) !~ ':varattno 0 ' AND NOT EXISTS (
     SELECT FROM pg_depend f JOIN pg_proc p ON p.oid = f.refobjid WHERE f.classid = 'pg_class'::regclass AND f.objid = i.indexrelid
         AND f.refclassid = 'pg_proc'::regclass AND NOT (has_function_privilege(p.oid, 'EXECUTE') AND has_schema_privilege(p.pronamespace, 'USAGE')))"""
 
-# What indexes keep rows apart by: columns, and those that more is worked out from, in an expression, the predicate or a generated column.
+# What indexes keep rows apart by: columns, and those that more is worked out from, in an expression, the predicate or a generated column. What they
+# INCLUDE keeps nothing apart; the predicate may name it all the same, and of both there is one dependency.
 _APART = """
 WITH kept (oid, index, number, worked_out) AS (
     SELECT i.indrelid, i.indexrelid, k.number, k.worked_out
-    FROM pg_index i, LATERAL (
-        SELECT unnest(i.indkey::int[]) AS number, false AS worked_out
+    FROM pg_index i, LATERAL (SELECT ARRAY(SELECT unnest(i.indkey::int[]) LIMIT i.indnkeyatts) AS numbers) keys, LATERAL (
+        SELECT unnest(keys.numbers) AS number, false AS worked_out
         UNION SELECT d.refobjsubid, true FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid <> ALL (i.indkey::int[])) k
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid <> ALL (keys.numbers)
+            AND concat(i.indexprs, i.indpred) ~ concat(':varattno ', d.refobjsubid, ' ')) k
     WHERE i.indrelid IN (%s) AND (i.indisunique OR i.indisexclusion) AND k.number > 0),
 apart (oid, index, number, worked_out) AS (
     SELECT oid, index, number, worked_out FROM kept
@@ -85,10 +87,11 @@ WHERE p.partstrat = 'h' AND c.opcname = 'enum_ops' AND c.opcnamespace = 'pg_cata
 
 PARENTS = "SELECT inhrelid::bigint AS oid, inhparent::bigint AS parent FROM pg_inherits"
 
-# Of partitioned tables once for all their partitions.
+# Of partitioned tables once for all their partitions. collation is that of a key to which different letters may be the same.
 REFERENCES = """
 SELECT f.conname AS name, f.conrelid::bigint AS source, f.confrelid::bigint AS target, f.confmatchtype = 'f' AS full, s.attname AS column,
-       t.attname AS key, (SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey)) AS columns
+       t.attname AS key, (SELECT collname FROM pg_collation WHERE oid = t.attcollation AND NOT collisdeterministic) AS collation, (
+           SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = f.conrelid AND a.attnum = ANY (f.conkey)) AS columns
 FROM pg_constraint f, LATERAL unnest(f.conkey, f.confkey) k (source, target)
 JOIN pg_attribute s ON s.attnum = k.source JOIN pg_attribute t ON t.attnum = k.target
 WHERE f.contype = 'f' AND f.conparentid = 0 AND s.attrelid = f.conrelid AND t.attrelid = f.confrelid ORDER BY 1, 2"""

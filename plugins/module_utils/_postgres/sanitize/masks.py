@@ -522,7 +522,7 @@ class Iban(Rule):
 
 
 class Date(Rule):
-    """A moment some days before or after, by a keyed offset of an entity (a column of the row; else of the value); or its year's first."""
+    """A moment one or more days before or after, by a keyed offset of an entity (a column of the row; else of the value); or its year's first."""
 
     name, fits, by_value = "date", MOMENTS, False
     options = _keyed(days=(180, _from(1, 36500)), entity=(None, _text), to=("day", _one_of("day", "year")))
@@ -539,7 +539,8 @@ class Date(Rule):
         # Of a row without an entity the value itself is one: the offset of nothing would be NULL, and the date lost.
         of = "coalesce((%s)::text, %s)" % (quote_ident(self["entity"]), column.text()) if self["entity"] else column.text()
         drawn = row.once(number(self["domain"] or self.name, column, of))
-        days = "((%s %% %d)::int - %d)" % (drawn, 2 * self["days"] + 1, self["days"])
+        # A half is rounded away from zero: no date stays where it is.
+        days = "round(%s %% %d - %d.5)::int" % (drawn, 2 * self["days"], self["days"] - 1)
         return "%s + %s" % (column.value, days if column.base == "date" else days + " * interval '1 day'")
 
 
@@ -650,46 +651,29 @@ class Json(Rule):
         return None
 
     def mask(self, column, row):
-        value = whole = "(%s)::jsonb" % column.value
-        masks = {path: self._at(rule, column, whole, path, row) for path, rule in self.paths.items()}
-        if self["rest"] == "drop":
-            return "CASE WHEN %s IS NOT NULL THEN jsonb_strip_nulls(%s) END" % (column.value, _object(masks))
-        # What stands where an object should, no path leads into: it may be all that a path is to mask, as a list.
-        for path in sorted({path[:length] for path in masks for length in range(1, len(path))}, key=len):
-            whole = "jsonb_set(%s, %s, 'null', false)" % (whole, _where(value, path, "jsonb_typeof(%s) <> 'object'"))
-        for path, mask in masks.items():
-            whole = "jsonb_set(%s, %s, coalesce(%s, 'null'), false)" % (whole, _where(value, path, "%s IS NOT NULL"), "to_jsonb(%s)" % mask)
-        return "CASE WHEN jsonb_typeof(%s) = 'object' THEN %s WHEN %s IS NOT NULL THEN 'null' END" % (value, whole, column.value)
+        return "CASE WHEN %s IS NOT NULL THEN %s END" % (column.value, self._object("(%s)::jsonb" % column.value, self.paths, column, row))
 
-    def _at(self, rule, column, whole, path, row):
+    def _object(self, value, rules, column, row):
+        """SQL for what becomes of an object, {path in it: Rule}: what is not there is not made, and what is no object is null.
+
+        No path leads into that: it may be all that a path is to mask, as a list.
+        """
+        below = {}
+        for path, rule in rules.items():
+            below.setdefault(path[0], {})[path[1:]] = rule
+        parts = [value if self["rest"] == "keep" else "jsonb '{}'"]
+        for key, inner in below.items():
+            at = "(%s -> %s)" % (value, quote_literal(key))
+            mask = self._at(value, key, inner[()], column, row) if () in inner else self._object(at, inner, column, row)
+            parts.append("CASE WHEN %s IS NOT NULL THEN jsonb_build_object(%s, %s) ELSE '{}' END" % (at, quote_literal(key), mask))
+        return "CASE WHEN jsonb_typeof(%s) = 'object' THEN %s ELSE 'null' END" % (value, " || ".join(parts))
+
+    @staticmethod
+    def _at(value, key, rule, column, row):
+        """SQL for what a rule makes of what an object has at a key: a text, but for keep."""
         if rule.name == "keep":
-            return "(%s #> %s)" % (whole, _keys(path))
-        steps = [whole] + ["%s %s" % (step, quote_literal(key)) for step, key in zip(["->"] * (len(path) - 1) + ["->>"], path)]
-        return rule.sql(column.part("(%s)" % " ".join(steps)), row)
-
-
-def _keys(path):
-    return "ARRAY[%s]" % ", ".join(map(quote_literal, path))
-
-
-def _where(value, path, condition):
-    """SQL for the keys of a path where what stands there meets a condition and objects alone lead there; else for none, which change nothing."""
-    conditions = ["jsonb_typeof(%s #> %s) = 'object'" % (value, _keys(path[:length])) for length in range(1, len(path))]
-    return "CASE WHEN %s THEN %s ELSE '{}' END" % (" AND ".join(conditions + [condition % ("%s #> %s" % (value, _keys(path)))]), _keys(path))
-
-
-def _object(masks, depth=0):
-    """SQL for an object that has {path: SQL} and nothing else."""
-    heads = []
-    for path in masks:
-        if path[depth] not in heads:
-            heads.append(path[depth])
-    parts = []
-    for head in heads:
-        below = {path: mask for path, mask in masks.items() if path[depth] == head}
-        inner = next(iter(below.values())) if len(next(iter(below))) == depth + 1 else _object(below, depth + 1)
-        parts.append("%s, %s" % (quote_literal(head), inner))
-    return "jsonb_build_object(%s)" % ", ".join(parts)
+            return "%s -> %s" % (value, quote_literal(key))
+        return rule.sql(column.part("(%s ->> %s)" % (value, quote_literal(key))), row)
 
 
 class Array(Rule):

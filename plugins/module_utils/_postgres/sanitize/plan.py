@@ -246,7 +246,7 @@ class Plan:
                         changed = True
         for key in references:
             problems = (self._of_reference(key, source, target) for source, target in self._meeting(key) if source.rows != NONE)
-            problem = next(filter(None, problems), None) or self._of_reference_to_none(key)
+            problem = next(filter(None, problems), None) or self._of_reference_to_none(key) or self._of_letters(key)
             if problem:
                 self.problems.append(problem)
 
@@ -298,6 +298,23 @@ class Plan:
                 spoken(source.relation), key["column"], spoken(gone), key["name"])
         return None
 
+    def _of_letters(self, key):
+        """What speaks against masks of two columns of which one refers to the other by letters that only their collation takes for the same; or None."""
+        targets = [target for target in self._leaves(key["target"]) if target.rows != NONE]
+        for source in self._leaves(key["source"]) if key["collation"] and targets else ():
+            ours = source.decisions.get(key["column"])
+            if source.rows == NONE or not ours or ours.rule.name == "keep" or cleared(source, key["columns"], key["full"]):
+                continue
+            letters = suspicion.as_it_stands(source.column(key["column"]).text())
+            keys = " UNION ALL ".join("SELECT %s FROM ONLY %s" % (suspicion.as_it_stands(target.column(key["key"]).text()), target.sql) for target in targets)
+            if self._session.query_rows("SELECT EXISTS (SELECT %s FROM ONLY %s WHERE num_nulls(%s) = 0 EXCEPT (%s)) AS it" % (
+                    letters, source.sql, ", ".join(map(quote_ident, key["columns"])), keys), source.sql)[0]["it"]:
+                return ("%s.%s refers to %s.%s in some rows by other letters, which the collation %s takes for the same and masks do not: they would not "
+                        "meet (foreign key %s). Only keep, or null for %s.%s, is left." % (
+                            spoken(source.relation), key["column"], spoken(targets[0].relation), key["key"], key["collation"], key["name"],
+                            spoken(source.relation), key["column"]))
+        return None
+
     def _is_of(self, relation, oid):
         """Whether a relation has this oid, or is a partition of what has it."""
         while relation and relation["oid"] != oid:
@@ -321,7 +338,8 @@ class Plan:
                     for table, column, why, rule in self.undecided]
             self.problems.append("No rule says what is to become of %s%s.%s" % (
                 ", ".join(told[:MOST_TOLD]), " and %d more" % (len(told) - MOST_TOLD) if len(told) > MOST_TOLD else "",
-                " What looks like data of persons is kept by its own name, and by no pattern." if any(undecided[2] for undecided in self.undecided) else ""))
+                " What looks like data of persons is kept by its own name, and by no pattern: name it under columns of its table, with a mask or with keep."
+                if any(undecided[2] for undecided in self.undecided) else ""))
 
     # What speaks against them
 

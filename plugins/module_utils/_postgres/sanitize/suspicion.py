@@ -13,51 +13,56 @@ import re
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident, quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import JSONS, MOMENTS
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import JSONS, MOMENTS, NUMBERS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import TEXTS as MASKED_TEXTS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import parse
 
 TEXTS = MASKED_TEXTS + ("name",)  # no mask is for the server's type of names, but it holds some all the same
 SAMPLE = 1000  # rows of a table
-SHARE = 0.2  # of its values that have a form, from which on a column is taken to hold such
+SHARE = 0.2  # of its values that are not empty, from which on a column is taken to hold what has their form; of a sure form one value is enough
 
 # (what a name has in it, the bases it is looked at with (empty: all), the rule that is proposed)
 NAMES = (
     (r"e[_-]?mail|(^|_)mails?(_?addr(ess)?)?[0-9]*$", TEXTS, "email"),
-    (r"first_?name|given_?name|vorname", TEXTS, "first_name"),
-    (r"last_?name|sur_?name|family_?name|middle_?name|nachname", TEXTS, "last_name"),
-    (r"full_?name|display_?name|user_?name|login|contact_?name|recipient|nick", TEXTS, "hash"),
+    (r"first_?name|given_?name|vorname|(^|_)fname$", TEXTS, "first_name"),
+    (r"last_?name|sur_?name|family_?name|middle_?name|nachname|(^|_)lname$", TEXTS, "last_name"),
+    (r"full_?name|display_?name|user_?name|login|(contact|customer)_?name|recipient|nick", TEXTS, "hash"),
     (r"phone|mobile|fax|telefon", TEXTS, "phone"),
     (r"street|address_?line|strasse", TEXTS, "street"),
     (r"^(city|town|ort)$", TEXTS, "city"),
-    (r"postal|zip|plz", TEXTS, "postal_code"),
+    (r"postal|postcode|zip|plz", TEXTS, "postal_code"),
     (r"company|organi[sz]ation_?name|firma", TEXTS, "company"),
     (r"iban|account_?n", TEXTS, "iban"),
     (r"passw|secret|token|api_?key|salt|credential|hash$", (), "hash"),
     (r"sess(ion)?_?(id|key|data)", TEXTS + ("uuid", "bytea"), "hash"),  # a number is one that rows are told apart by
-    (r"birth|dob$|geburt", MOMENTS + TEXTS, "date"),
-    (r"ssn|tax_?id|vat_?(id|n)|passport|national_?id|card_?n|bic$|swift", (), "hash"),
+    (r"birth|dob$|geburt|(^|_)born(_?(on|at|date))?$", MOMENTS + TEXTS, "date"),
+    # A number is one of those by its last word: what counts phones, or says of which kind they are, is of nobody.
+    (r"^(?!is_|has_)(.*(phone|mobile|telefon|fax|account_?n(o|r|umber))|(.*_)?(tel|iban|birth(_?(day|date|year))?|dob|(post(al)?|zip)_?code|zip|plz))"
+     r"(_?(no|nr|number))?[0-9]*$", NUMBERS, "null"),
+    (r"ssn|tax_?(id|number|no$)|vat_?(id|n)|passport|national_?id|card_?n|(^|_)cv[cv]2?$|bic$|swift", (), "hash"),
     (r"(^|_)ip($|_)|ip_?addr|remote_?addr|user_?agent", (), "inet"),
     # A word for itself, or the last or first of several: more would mean anything.
     (r"(^|_)(address|addr|anschrift|adresse)([0-9]*$|_(text|full|raw)$)", TEXTS, "street"),
     (r"(^|_)(tel|cell|handy)(_?(no|number))?[0-9]*$", TEXTS, "phone"),
-    (r"^(gender|sex|nationality|religion|marital_?status|salary|income|maiden_?name|geschlecht|gehalt)$", (), "null"),
+    (r"^(gender|sex|nationality|religion|marital_?status|salary|income|maiden_?name|geschlecht|gehalt|house_?n(o|r|umber)|hausnummer)$", (), "null"),
     (r"note|comment|message|body|remark|description_of|biograph|signature", TEXTS, "text"),
     (r"latitude|longitude|(^|_)(lat|lon|lng)$", (), "null"),
 )
 TYPES = {"inet": "inet", "cidr": "inet", "macaddr": "null", "macaddr8": "null", "bytea": "empty", "xml": "null", "hstore": "empty",
-         "record": "null", "tsvector": "null", "point": "null", "geometry": "null", "geography": "null"}
+         "record": "null", "tsvector": "null", "tsquery": "null", "point": "null", "geometry": "null", "geography": "null"}
 TYPES.update({name: "json" for name in JSONS})
+# Neither a picture for fine screens, as logo@2x.png, nor an address of the web with somebody's @name in it.
+_MAIL = r"[^@\s]+@(?![0-9]x\.(png|jpe?g|gif|webp))[^@\s/]+\.[a-zA-Z]{2,}"
 # (form of a value, what it is, the rule that is proposed)
 FORMS = (
-    (r"^[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}$", "e-mail addresses", "email"),
+    ("^%s$" % _MAIL, "e-mail addresses", "email"),
     (r"^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$", "account numbers (IBAN)", "iban"),
     (r"^(\d{1,3}\.){3}\d{1,3}$", "IP addresses", "inet"),
     (r"^\+?[\d][\d ()/.-]{7,18}\d$", "phone numbers", "phone"),
     (r"^\d{3}-\d{2}-\d{4}$", "social security numbers", "hash"),
     (r"^\d(?:[ -]?\d){12,18}$", "card numbers", "hash"),
-    (r"^[$][0-9a-z]+[$]|^(pbkdf2|argon2|bcrypt)", "hashes of passwords", "hash"),
-    (r"[^@\s]+@[^@\s]+\.[a-zA-Z]{2,}", "texts with e-mail addresses", "text"),
+    (r"^[$][0-9a-z-]+[$]\S{8}|^(pbkdf2|argon2|bcrypt)\w*[$:]", "hashes of passwords", "hash"),
+    (_MAIL, "texts with e-mail addresses", "text"),
 )
 # Those that nothing else has, as numbers of goods have that of phone numbers.
 SURE = tuple(form for form in FORMS if form[2] in ("email", "iban") or "e-mail" in form[1] or "passwords" in form[1])
@@ -78,26 +83,30 @@ def by_name_and_type(column):
 def by_content(session, table, columns, estimate, forms=FORMS):
     """{name of a column: (why, rule)} of those columns of a table (as SQL names it) whose values have one of forms; estimate is how many rows it has.
 
-    The first rows are often the oldest, of when nobody had come yet: others of anywhere are looked at, too.
+    The first rows are often the oldest, of when nobody had come yet: others of anywhere are looked at, too. What has a sure form in a few values
+    only is as a rule text that people write, unless its name says more.
     """
     texts = [column for column in columns if column.base in TEXTS]
     if not texts:
         return {}
-    counts = ["count(%s) AS n%d" % (quote_ident(column.name), number) for number, column in enumerate(texts)]
-    counts += ["count(*) FILTER (WHERE %s) AS n%d_%d" % (_has(column, form), number, place)
-               for number, column in enumerate(texts) for place, (form, _what, _rule) in enumerate(forms)]
+    patterns = [".", *(form for form, _what, _rule in forms)]  # first any letter: what is empty is no value
+    counts = ["count(*) FILTER (WHERE %s) AS n%d_%d" % (_has(column, pattern), number, place)
+              for number, column in enumerate(texts) for place, pattern in enumerate(patterns)]
     names = ", ".join(quote_ident(column.name) for column in texts)
     samples = [" LIMIT %d" % SAMPLE]
     if estimate > SAMPLE:  # drawn are pages, in their order: a lower limit would leave out those at the end
         samples.append(" TABLESAMPLE SYSTEM (%f) LIMIT %d" % (100.0 * SAMPLE / estimate, 2 * SAMPLE))
-    found = {}
+    many, few = {}, {}
     for sample in samples:
         row = session.query_rows("SELECT %s FROM (SELECT %s FROM ONLY %s%s) sample" % (", ".join(counts), names, table, sample), table)[0]
         for number, column in enumerate(texts):
-            for place, (_form, what, rule) in enumerate(forms):
-                if row["n%d" % number] and row["n%d_%d" % (number, place)] >= SHARE * row["n%d" % number]:
-                    found.setdefault(column.name, ("%s in it" % what, rule))
-    return found
+            for place, form in enumerate(forms, 1):
+                found = row["n%d_%d" % (number, place)]
+                if found and found >= SHARE * row["n%d_0" % number]:
+                    many.setdefault(column.name, ("%s in it" % form[1], form[2]))
+                elif found and form in SURE and not by_name_and_type(column):
+                    few.setdefault(column.name, ("%s among its values" % form[1], "text"))
+    return dict(few, **many)
 
 
 def _has(column, form):

@@ -161,6 +161,7 @@ def test_a_package_has_no_rules_that_are_none():
     (Column("mails", "text[]", "text", array=True, element_type="text"), "email", {"rule": "array", "of": "email"}),
     (Column("phone", "text", "text", unique=True), "phone", "hash"), (Column("token", "uuid", "uuid", unique=True, not_null=True), "hash", "uuid"),
     (Column("data", "jsonb", "jsonb"), "json", "null"), (Column("data", "jsonb", "jsonb", not_null=True), "json", "empty"),
+    (Column("phones", "int8[]", "int8", array=True, element_type="int8"), "null", "null"),
     (Column("ssn", "int4", "int4", not_null=True), "hash", {"rule": "fixed", "value": 0}), (Column("ssn", "int4", "int4"), "hash", "null"),
     (Column("raw", "bytea", "bytea", unique=True, not_null=True), "empty", None)])
 def test_what_is_proposed_fits(column, rule, fits):
@@ -173,6 +174,16 @@ def test_what_is_proposed_fits(column, rule, fits):
     ("E-Mail", "citext", "email"), ("emailed", "bool", None), ("home", "record", "null"), ("words", "tsvector", "null"), ("colour", "text", None),
     ("address", "text", "street"), ("billing_address2", "varchar", "street"), ("ip_address", "text", "inet"), ("email_address", "text", "email"),
     ("address_id", "int4", None), ("addressed", "text", None), ("tel", "text", "phone"), ("hotel", "text", None), ("excel", "text", None),
-    ("gender", "varchar", "null"), ("salary", "numeric", "null"), ("login", "name", "hash")])
+    ("gender", "varchar", "null"), ("salary", "numeric", "null"), ("login", "name", "hash"),
+    *[(name, base, "null") for name, base in (
+        ("phone", "int8"), ("mobile_number", "numeric"), ("phone2", "int8"), ("customerPhone", "int4"), ("tel_no", "int8"), ("account_number", "int8"),
+        ("accountNo", "int4"), ("birthday", "int4"), ("birth_year", "int2"), ("zip", "int4"), ("plz", "int4"), ("billing_postal_code", "int4"))],
+    *[(name, base, None) for name, base in (
+        ("phone_id", "int4"), ("account", "int4"), ("phone_count", "int4"), ("phone_verified", "int2"), ("mobile_width", "int4"), ("is_mobile", "int2"),
+        ("gzip", "int4"), ("zip_size", "int8"), ("account_notional", "numeric"), ("hotel", "int4"), ("birthplace_id", "int4"), ("tax_notional", "numeric"),
+        ("offname", "text"), ("reborn", "text"), ("unborn_at", "date"))],
+    ("postcode", "text", "postal_code"), ("fname", "text", "first_name"), ("billing_lname", "text", "last_name"), ("tax_number", "text", "hash"),
+    ("tax_no", "int4", "hash"), ("cvv", "int2", "hash"), ("card_cvc2", "text", "hash"), ("born_on", "date", "date"), ("born", "timestamp", "date"),
+    ("customer_name", "text", "hash"), ("house_number", "int4", "null"), ("house_no", "text", "null"), ("words", "tsquery", "null")])
 def test_what_looks_like_data_of_persons(name, base, rule):
     assert (by_name_and_type(Column(name, base, base)) or (None, None))[1] == rule
