@@ -98,21 +98,13 @@ def claimed(cell, folder):
             yield True
 
 
-def is_due(outcome, begun, again):
-    """Whether a cell has not been run well, or was at a commit whose cells are to be run again.
-
-    One that fails is not tried again by runs that had begun by then, neither by its own nor by one beside it.
-    """
-    return outcome is None or outcome["ended"] < begun and (bool(outcome["wrong"]) or outcome["commit"] in again)
-
-
 def run_left(cells, lab, folder, again=()):
     """Run those cells that are due, in a lab that is taken down again unless it was there before."""
     there, begun, shop = (lab.folder / "lab.json").exists(), time.time(), None
     try:
         for cell in cells:
             with claimed(cell, folder) as free:
-                if not free or not is_due(known(folder).get(str(cell)), begun, again):
+                if not free or not matrix_cells.is_due(known(folder).get(str(cell)), begun, again):
                     continue
                 if shop is None:
                     shop = MatrixShop(lab, versions=len(cells))  # each goes on by one at most

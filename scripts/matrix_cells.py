@@ -94,6 +94,14 @@ def cells():
     return [Cell(mode, step, fault) for mode in MODES for step in steps(mode) for fault in FAULTS]
 
 
+def is_due(outcome, begun, again):
+    """Whether a cell has not been run well, or was at a commit whose cells are to be run again.
+
+    One that fails is not tried again by runs that had begun by then, neither by its own nor by one beside it.
+    """
+    return outcome is None or outcome["ended"] < begun and (bool(outcome["wrong"]) or outcome["commit"] in again)
+
+
 def covering(among):
     """A small choice: every fault that may strike in any step once, every mode, and steps that differ as far as that can be.
 

@@ -14,8 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 sys.path.insert(0, str(ROOT / "demo"))
-import matrix  # noqa: E402  (scripts is no package)
-import matrix_cells  # noqa: E402
+import matrix_cells  # noqa: E402  (scripts is no package)
 import matrix_run  # noqa: E402
 
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES  # noqa: E402
@@ -63,7 +62,7 @@ def test_a_choice_is_made_of_what_there_is():
     ((5, [], "old"), True), ((15, [], "old"), False)])
 def test_a_field_is_run_where_it_was_not_run_well_or_by_older_code_than_is_wanted(outcome, due):
     """The run began at 10."""
-    assert matrix.is_due(outcome and dict(zip(("ended", "wrong", "commit"), outcome)), 10, ["old"]) == due
+    assert matrix_cells.is_due(outcome and dict(zip(("ended", "wrong", "commit"), outcome)), 10, ["old"]) == due
 
 
 STATUS = """
