@@ -272,8 +272,9 @@ def run(module, variables):
         driver.check(defined)
     wanted = (due or _recorded(root, operation, defined)) if state == "resumed" else record.restarting(root)
     statuses = driver.status(defined)
+    failed = record.failed(root) if operation else None
     steps = plan(state, defined, statuses, options["names"], options["kinds"], wanted,
-                 elsewhere=program_names(runtime.config), owed=debts["services"])
+                 elsewhere=program_names(runtime.config), owed=debts["services"], failed=failed)
     diff = {"before": {step.name: step.before for step in steps}, "after": {step.name: _described(step) for step in steps}}
     caches = runtime.config["commands"]["warm"] if state == "resumed" and options["warm"] and (
         options["operation"] or record.has_stopped(root, operation)) else []
@@ -290,7 +291,7 @@ def run(module, variables):
         with _warm(runtime, caches) as warmed:
             # An operation has noted what it is to start.
             promise = None if operation else _promise(root, {*statuses, *(one.name for one in defined)})
-            perform(state, steps, defined, statuses, driver, drain, timeouts["start"], promise)
+            perform(state, steps, defined, statuses, driver, drain, timeouts["start"], promise, failed or ())
             if state == "resumed" or not operation:
                 _settle(root, state, steps)
     return {

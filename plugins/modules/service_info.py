@@ -99,7 +99,7 @@ services:
 owed:
   description:
     - Services that an operation has stopped and not started again, such as a playbook that was killed or is at work, or an upgrade
-      that could not start them, and that do not run.
+      that could not start them, and that do not run, or not for a minute yet.
     - M(slipway.app.service) with C(state=resumed) starts them.
   returned: success
   type: dict
@@ -116,6 +116,7 @@ owed:
 """
 
 import datetime
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -125,6 +126,9 @@ from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import ROLES, definitions
 from ansible_collections.slipway.app.plugins.module_utils._service.driver import DRIVER_ARGUMENTS, open_driver
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
+
+
+SETTLED = 60  # seconds after which a program that runs is not one that ends again and again
 
 
 def run(module):
@@ -138,9 +142,10 @@ def run(module):
 
 
 def _owed(root, statuses):
-    """What is owed and does not run. Another process may be in the place of one that was started, and be well."""
-    debts = record.debts(root)
-    return dict(debts, services=[name for name in debts["services"] if name not in statuses or statuses[name].state != "running"])
+    """What is owed and does not run, or not for long: another process may be in the place of one that was started, and be well by now."""
+    debts, settled = record.debts(root), time.time() - SETTLED
+    return dict(debts, services=[name for name in debts["services"] if name not in statuses or statuses[name].state != "running"
+                                 or statuses[name].since > settled])
 
 
 def _defined(params, release):

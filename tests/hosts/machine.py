@@ -106,8 +106,8 @@ class Driver:
     def stop(self, names, deadline=None, again=False):
         return {name: StopReport(**facts) for name, facts in self._call("stop", names, deadline, again).items()}
 
-    def install(self, definitions):
-        self._call("install", _facts(definitions))
+    def install(self, definitions, fallen=()):
+        self._call("install", _facts(definitions), fallen)
 
     def autostart(self, name, enabled):
         self._call("autostart", name, enabled)

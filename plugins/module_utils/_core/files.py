@@ -96,8 +96,8 @@ def fsync_file(path):
         os.close(descriptor)
 
 
-def atomic_write(path, data, mode=0o600):
-    """Write data (bytes or text) to path: temporary name, fsync, rename. The mode is set before the content."""
+def atomic_write(path, data, mode=0o600, owner=None):
+    """Write data (bytes or text) to path: temporary name, fsync, rename. The mode is set before the content, and the owner, an Account."""
     if isinstance(data, str):
         data = data.encode("utf-8")
     folder = os.path.dirname(os.path.abspath(path))
@@ -105,6 +105,8 @@ def atomic_write(path, data, mode=0o600):
     try:
         with os.fdopen(descriptor, "wb") as stream:
             os.fchmod(stream.fileno(), mode)
+            if owner:
+                os.fchown(stream.fileno(), owner.uid, owner.gid)
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())

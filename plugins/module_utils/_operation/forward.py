@@ -270,10 +270,7 @@ def start_rest(site, release, wanted, resting):
     removed = sorted(set(site.driver().status()) - {definition.name for definition in wanted + resting})
     if removed:
         site.driver().remove(removed)
-    site.driver().install(resting)
-    failed = record.failed(site.root)
-    for name in [definition.name for definition in resting if definition.name in failed]:
-        site.driver().autostart(name, True)  # nobody has stopped it but who goes back from a release by which it ran
+    site.driver().install(resting, record.failed(site.root))  # nobody has stopped that but who goes back from a release by which it ran
     started = services.start(site, wanted, ("websocket", "consumer", "cron"), timeout)
     services.settle(site)
     found = site.driver().status() if started else {}

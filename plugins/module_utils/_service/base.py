@@ -74,10 +74,10 @@ class Driver(abc.ABC):
         """
 
     @abc.abstractmethod
-    def install(self, definitions):
+    def install(self, definitions, fallen=()):
         """Note definitions for programs that do not run and are not to, so that whoever starts one gets this one.
 
-        None of them comes back after a reboot, but what has fallen: that stays as it is.
+        None of them comes back after a reboot, but what has fallen, as its status or these names tell.
         """
 
     @abc.abstractmethod

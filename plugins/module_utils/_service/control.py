@@ -35,7 +35,7 @@ class Step(Record, changeable=True):
         return dict(vars(self), after=self.after)
 
 
-def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=(), owed=()):
+def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=(), owed=(), failed=None):
     """The steps that bring programs into a state, one for each that is meant, in the order they are started.
 
     statuses are those that the driver tells for these definitions.
@@ -43,7 +43,8 @@ def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=
     names (of services, or of single programs of one) and kinds choose which are meant, without them it is all.
     wanted are the names that state resumed is to start, or that a restart has stopped and not started again; owed are those that
     some operation was to start and has not; elsewhere are those of programs on other hosts: naming them is no mistake, and there
-    is nothing to do here.
+    is nothing to do here. failed, where it is an operation that stops what it starts again, are those that had failed before
+    it: they go on to come back after a reboot, for nobody has stopped them.
     """
     defined = {definition.name: definition for definition in definitions}
     pool = {name: definition.kind for name, definition in defined.items()}
@@ -57,7 +58,7 @@ def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=
             continue
         status = statuses.get(name)
         if state == "stopped":
-            action, reason = _stopped(status)
+            action, reason = _stopped(status, failed is not None and is_fallen(status, failed))
         elif state == "restarted":
             action, reason = _restarted(status, name in wanted, name in owed)
         elif name not in defined:
@@ -65,13 +66,18 @@ def plan(state, definitions, statuses, names=(), kinds=(), wanted=(), elsewhere=
         elif state == "started" or name in wanted:
             action, reason = _started(status)
         else:
-            action, reason = _left(status)
+            action, reason = _left(status, is_fallen(status, failed or ()))
         steps.append(Step(name, kind, status.state if status else "absent", action, reason))
     return steps
 
 
-def perform(state, steps, definitions, statuses, driver, drain, timeout, promise=None):
-    """Carry out the plan of a state, made of these statuses. Fills in seconds, killed and cut of its steps.
+def is_fallen(status, failed):
+    """Whether it is to run and does not, and nobody has stopped it: it has failed, or had, and was stopped by who went back since."""
+    return status is not None and (status.fallen or status.autostart and not status.alive and status.name in failed)
+
+
+def perform(state, steps, definitions, statuses, driver, drain, timeout, promise=None, failed=()):
+    """Carry out the plan of a state, made of these statuses and what had failed. Fills in seconds, killed and cut of its steps.
 
     What ends for good ends first, kind by kind. What is restarted follows kind by kind, too, web first: so users miss web for
     its own restart only, however long a consumer takes to end, and where web does not come up, the rest goes on as it ran.
@@ -100,10 +106,11 @@ def perform(state, steps, definitions, statuses, driver, drain, timeout, promise
         end(driver.remove, names("removed", kind))
     updated = [step for step in steps if step.action == "updated"]
     if state == "resumed":
-        driver.install(defined([step.name for step in updated]))
+        driver.install(defined([step.name for step in updated]), [name for name in failed if is_fallen(statuses.get(name), failed)])
     for step in updated:
-        if state != "resumed" or step.before != "failed":  # of that, install() has seen to it
-            driver.autostart(step.name, step.before in ("running", "starting"))
+        alive = step.before in ("running", "starting")
+        if alive or state != "resumed":  # of what does not run, install() has seen to it
+            driver.autostart(step.name, alive)
     due = []
     for kind in START_ORDER:
         again = names("restarted", kind)
@@ -130,18 +137,18 @@ def _started(status):
     if status is None or not status.alive:
         return "started", "it failed" if status and status.state == "failed" else "it did not run"
     if not status.up_to_date:
-        return "restarted", "its definition has changed"
+        return "restarted", "it runs by what has changed since: its definition, its user or the collection"
     if not status.autostart:
         return "updated", "it is to come back after a reboot"
     return "none", "it runs"
 
 
-def _stopped(status):
+def _stopped(status, fallen):
     if status is None:
         return "none", "it was never started"
     if status.alive or status.state == "stopping":
         return "stopped", "it ran"
-    if status.autostart:
+    if status.autostart and not fallen:
         return "updated", "it is not to come back after a reboot"
     return "none", "it does not run"
 
@@ -154,11 +161,11 @@ def _restarted(status, wanted, owed):
     return "none", "it does not run" + ("; the playbook slipway.app.recover starts it" if owed else "")
 
 
-def _left(status):
+def _left(status, fallen):
     """resumed, for a program that is not to be started: it is left as it is, and nobody can start an old release by it."""
     if status and status.alive:
-        return "none", "it runs" if status.up_to_date else "it runs by a definition that has changed; the playbook slipway.app.service_start restarts it"
-    if status is None or (status.up_to_date and (status.fallen or not status.autostart)):
+        return "none", "it runs" if status.up_to_date else "it runs by what has changed since; the playbook slipway.app.service_start restarts it"
+    if status is None or (status.up_to_date and (fallen or not status.autostart)):
         return "none", "it did not run before"
     return "updated", "it did not run before, and follows the release"
 

@@ -122,15 +122,18 @@ class Supervisor(Driver):
                                    hint="The kernel holds it: look at its storage. A restart of the host helps.")
         return False
 
-    def install(self, definitions):
+    def install(self, definitions, fallen=()):
         before = self.status()
         idle = [definition for definition in definitions
                 if definition.name not in before or before[definition.name].state in ("stopped", "failed")]
-        fallen = [definition for definition in idle if definition.name in before and before[definition.name].fallen]
-        rest = [definition for definition in idle if definition not in fallen]
-        self._write(fallen, autostart=True)  # who starts one loads it: by then supervisord is to know that it has failed
+        failed = [definition for definition in idle if definition.name in before and before[definition.name].fallen]
+        rest = [definition for definition in idle if definition not in failed]
+        self._write(failed, autostart=True)  # who starts one loads it: by then supervisord is to know that it has failed
         self._write(rest, autostart=False)
         self._load([definition.name for definition in rest])
+        for definition in rest:
+            if definition.name in fallen:
+                self.autostart(definition.name, True)
 
     def autostart(self, name, enabled):
         self._files.autostart(name, enabled)

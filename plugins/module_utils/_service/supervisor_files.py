@@ -93,9 +93,7 @@ class ProgramFiles:
             raise SlipwayError("There is no folder %s for the programs of supervisord." % self.folder,
                                hint="Say with supervisor_conf_dir which folder supervisord includes.")
         with _writing(self.folder):
-            atomic_write(launcher, _launcher(definition), 0o600)
-            if owner:
-                os.chown(launcher, owner.uid, owner.gid)
+            atomic_write(launcher, _launcher(definition), 0o600, owner)
             atomic_write(self._path(definition.name, ".conf"), conf, 0o644)
 
     def up_to_date(self, definition, owner, log):

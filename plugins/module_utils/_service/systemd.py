@@ -90,17 +90,19 @@ class Systemd(Driver):
             self._systemctl("reset-failed", *failed, may_fail=True)
         return {name: reports.get(name, StopReport(0.0, False)) for name in names}
 
-    def install(self, definitions):
+    def install(self, definitions, fallen=()):
         before = self.status(definitions)
         idle = [definition for definition in definitions if _is_to_be_written(before.get(definition.name))]
-        if not idle:
-            return
         for definition in idle:
-            if definition.name in before and not before[definition.name].fallen:
+            if definition.name in before and definition.name not in fallen and not before[definition.name].fallen:
                 self.autostart(definition.name, False)
         self._write(idle)
         known = self._files.read()
-        self._reload_for([known[definition.name] for definition in idle])
+        if idle:
+            self._reload_for([known[definition.name] for definition in idle])
+        for definition in definitions:
+            if definition.name in fallen:
+                self._files.set_autostart(known[definition.name], True)
 
     def autostart(self, name, enabled):
         facts = self._files.read().get(name)
@@ -129,6 +131,7 @@ class Systemd(Driver):
         service = shown[_unit(facts)]
         state = _STATES.get(service["ActiveState"], "failed")
         begun = service["ActiveEnterTimestampMonotonic"]
+        loaded = service["NeedDaemonReload"] == "no"  # else it runs by what was written before
         if facts["Schedule"]:
             timer = shown[_started(facts)]
             state = "running" if timer["ActiveState"] == "active" else "stopped" if _ended(service) else "stopping"
@@ -137,7 +140,7 @@ class Systemd(Driver):
             begun = service["ExecMainStartTimestampMonotonic"]
         runs = state in ("running", "starting", "stopping")
         return Status(name=name, kind=facts["Kind"], state=state, pid=int(service["MainPID"]) or None if runs else None,
-                      since=time.time() - _seconds_since(begun) if runs else None, up_to_date=up_to_date,
+                      since=time.time() - _seconds_since(begun) if runs else None, up_to_date=up_to_date and loaded,
                       autostart=self._files.autostart(facts))
 
     def _write(self, definitions):

@@ -43,8 +43,9 @@ class Memory(Driver):
         self.back.difference_update(names)
         return {name: StopReport(0.0, False) for name in names}
 
-    def install(self, definitions):
+    def install(self, definitions, fallen=()):
         self.programs.update({item.name: [item, False] for item in definitions if not self.programs.get(item.name, [item, False])[1]})
+        self.back.update(item.name for item in definitions if item.name in fallen)
 
     def remove(self, names, deadline=None):
         for name in names:

@@ -145,8 +145,8 @@ class Recorder:
                 raise SlipwayError("The service %s does not stay up." % item.name)
         return {item.name: 0.5 for item in definitions}
 
-    def install(self, definitions):
-        self.calls.append("install " + " ".join(item.name for item in definitions))
+    def install(self, definitions, fallen=()):
+        self.calls.append("install " + " ".join(item.name + "!" * (item.name in fallen) for item in definitions))
 
     def autostart(self, name, enabled):
         self.calls.append("autostart %s %s" % (name, enabled))
@@ -156,7 +156,7 @@ def performed(state, definitions, statuses, driver=None, **options):
     driver = driver or Recorder()
     statuses = {one.name: one for one in statuses}
     steps = plan(state, definitions, statuses, **options)
-    perform(state, steps, definitions, statuses, driver, 9, 10)
+    perform(state, steps, definitions, statuses, driver, 9, 10, failed=options.get("failed") or ())
     return driver.calls, {step.name: (step.seconds, step.killed) for step in steps}
 
 
@@ -183,12 +183,17 @@ def test_what_does_not_run_is_started_at_once_and_does_not_wait_for_what_ends():
     assert performed("started", ALL, now)[0] == [
         "remove old", "remove site", "start web websocket", "stop mailer@1 again", "start mailer@1 cron"]
     assert performed("resumed", ALL, [status("mailer@1", "stopped", release="0"), status("web", kind="web", autostart=False)], wanted=["web"])[0] == [
-        "install web mailer@1", "autostart web True", "autostart mailer@1 False"]
+        "install web mailer@1", "autostart web True"]
 
 
-def test_what_has_failed_is_not_kept_from_coming_back_by_what_resumes_the_others():
-    calls, _steps = performed("resumed", ALL, [status("mailer@1", "failed", release="0")], wanted=["web"])
-    assert calls[0] == "install mailer@1" and "autostart mailer@1 False" not in calls
+@pytest.mark.parametrize("now, failed", [("failed", []), ("stopped", ["mailer@1"])], ids=["it has", "it had, before an upgrade that was undone"])
+def test_what_has_failed_is_not_kept_from_coming_back_by_an_operation_that_stops_the_others(now, failed):
+    before = [status("mailer@1", now, release="0")]
+    assert performed("stopped", ALL, before, failed=failed)[0] == []
+    calls, _steps = performed("resumed", ALL, before, wanted=["web"], failed=failed)
+    assert calls == ["install mailer@1" + "!" * bool(failed), "start web"]
+    assert plan("resumed", ALL, {"mailer@1": status("mailer@1", now)}, failed=failed)[2].action == "none"
+    assert performed("stopped", ALL, before)[0] == ["autostart mailer@1 False"], "a person stops it for good"
 
 
 def test_where_web_does_not_come_up_the_rest_goes_on_as_it_ran():

@@ -181,10 +181,10 @@ def test_what_has_failed_stays_so_until_it_is_started_by_another_definition(driv
     with pytest.raises(SlipwayError, match="does not stay up"):
         driver.start([define("mailer", "exit 1")], 10)
     for program in ("exit 1", "exit 2"):
-        for _again in range(2):
+        for state in ("stopped", "resumed") * 2:
             statuses = driver.status([define("mailer", program)])
-            steps = plan("resumed", [define("mailer", program)], statuses)
-            perform("resumed", steps, [define("mailer", program)], statuses, driver, 1, 1)
+            steps = plan(state, [define("mailer", program)], statuses, failed=["mailer"])
+            perform(state, steps, [define("mailer", program)], statuses, driver, 1, 1, failed=["mailer"])
             assert (driver.status()["mailer"].state, driver.status()["mailer"].autostart) == ("failed", True)
         assert steps[0].action == "none"
     record.record(application.root, "next", driver, [])
@@ -285,6 +285,16 @@ def test_programs_run_as_the_owner_of_the_application(driver, define, anothers, 
     for asking in (0, anothers.pw_uid):
         monkeypatch.setattr(os, "geteuid", lambda asking=asking: asking)
         assert driver.status([service])["web"].up_to_date
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
+def test_a_launcher_is_its_users_from_the_first_moment(driver, define, anothers, monkeypatch):
+    """Where it is cut off before, it is not there: nobody would notice later that its user cannot read it."""
+    service = Definition(**dict(vars(define("web")), cwd="/"))
+    monkeypatch.setattr(os, "fchown", lambda *_arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        driver.install([service])
+    assert not driver._files.names() and "web" not in driver.status()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be led astray")

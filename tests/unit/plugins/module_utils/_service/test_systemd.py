@@ -26,7 +26,8 @@ test "$verb" = show || echo "$verb" "$@" >> said
 for unit; do
   case "$verb $unit" in
     *" --"*) ;;
-    show*) state=inactive; test -e "$unit" && state=active; test -e "$unit.failed" && state=failed; printf 'Id=%s\\nLoadState=loaded\\nActiveState=%s\\n\\n' "$unit" $state ;;
+    show*) state=inactive; test -e "$unit" && state=active; test -e "$unit.failed" && state=failed; unread=no; test -e "$unit.unread" && unread=yes
+      printf 'Id=%s\\nLoadState=loaded\\nActiveState=%s\\nNeedDaemonReload=%s\\n\\n' "$unit" $state $unread ;;
     stop*) test -e stubborn && test "$unit" = shop-cron.service || rm -f "$unit" ;;
     kill*) rm -f "$unit" ;;
   esac
@@ -58,10 +59,18 @@ def test_a_program_runs_as_the_owner_of_the_folder_or_is_restarted(driver, tmp_p
     """Whoever asks: who is not root is told the same."""
     monkeypatch.setattr(os, "geteuid", lambda: asking)
     (tmp_path / "shop-cron.timer").touch()
-    for uid, reason in ((0, "it is to come back after a reboot"), (pwd.getpwnam("nobody").pw_uid, "its definition has changed")):
+    for uid, reason in ((0, "it is to come back after a reboot"), (pwd.getpwnam("nobody").pw_uid, "it runs by what has changed since")):
         os.chown(driver.root, uid, -1)
         (step,) = plan("started", [CRON], driver.status([CRON]))
-        assert step.reason == reason
+        assert step.reason.startswith(reason)
+
+
+def test_what_runs_by_what_systemd_has_not_read_anew_is_not_up_to_date(driver, tmp_path):
+    """As where somebody starts a unit by hand before it was read, for whoever wrote it was killed."""
+    (tmp_path / "shop-cron.timer").touch()
+    assert driver.status([CRON])["cron"].up_to_date
+    (tmp_path / "shop-cron.service.unread").touch()
+    assert not driver.status([CRON])["cron"].up_to_date
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
