@@ -53,10 +53,18 @@ TYPES = {"inet": "inet", "cidr": "inet", "macaddr": "null", "macaddr8": "null", 
 TYPES.update({name: "json" for name in JSONS})
 # Neither a picture for fine screens, as logo@2x.png, nor an address of the web with somebody's @name in it.
 _MAIL = r"[^@\s]+@(?![0-9]x\.(png|jpe?g|gif|webp))[^@\s/]+\.[a-zA-Z]{2,}"
+# Account numbers of countries where they are so full of digits that no code in capitals looks like one by chance.
+_IBAN = "^(%s)$" % "|".join((
+    r"NO\d{13}|BE\d{14}|(DK|FI|FO|GL)\d{16}|SI\d{17}|(AT|BA|EE|LT|LU|XK)\d{18}|HR\d{19}|(CR|DE|ME|RS|VA)\d{20}|(AE|IL|TL)\d{21}",
+    r"(CZ|ES|SA|SE|SK|TN)\d{22}|(LY|PT|ST)\d{23}|(IS|TR)\d{24}|MR\d{25}|(HU|PL)\d{26}|EG\d{27}",
+    r"(CH|LI)\d{7}[A-Z0-9]{12}|(FR|MC)\d{12}[A-Z0-9]{11}\d\d|(IT|SM)\d\d[A-Z]\d{10}[A-Z0-9]{12}|GR\d{9}[A-Z0-9]{16}|(AL|CY)\d{10}[A-Z0-9]{16}",
+    r"NL\d\d[A-Z]{4}\d{10}|BG\d\d[A-Z]{4}\d{6}[A-Z0-9]{8}|LV\d\d[A-Z]{4}\d{13}|(GB|IE)\d\d[A-Z]{4}\d{14}|GI\d\d[A-Z]{4}\d{15}"))
+_ANY_IBAN = r"^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$"
 # (form of a value, what it is, the rule that is proposed)
 FORMS = (
     ("^%s$" % _MAIL, "e-mail addresses", "email"),
-    (r"^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$", "account numbers (IBAN)", "iban"),
+    (_IBAN, "account numbers (IBAN)", "iban"),
+    (_ANY_IBAN, "account numbers (IBAN)", "iban"),
     (r"^(\d{1,3}\.){3}\d{1,3}$", "IP addresses", "inet"),
     (r"^\+?[\d][\d ()/.-]{7,18}\d$", "phone numbers", "phone"),
     (r"^\d{3}-\d{2}-\d{4}$", "social security numbers", "hash"),
@@ -64,8 +72,10 @@ FORMS = (
     (r"^[$][0-9a-z-]+[$]\S{8}|^(pbkdf2|argon2|bcrypt)\w*[$:]", "hashes of passwords", "hash"),
     (_MAIL, "texts with e-mail addresses", "text"),
 )
-# Those that nothing else has, as numbers of goods have that of phone numbers.
-SURE = tuple(form for form in FORMS if form[2] in ("email", "iban") or "e-mail" in form[1] or "passwords" in form[1])
+# Those that no column of anything else is full of, as one of numbers of goods is of what looks like phone numbers.
+TELLING = tuple(form for form in FORMS if form[2] in ("email", "iban") or "e-mail" in form[1] or "passwords" in form[1])
+# Those that nothing else has: of a hundred codes in capitals some look like an account number of anywhere.
+SURE = tuple(form for form in TELLING if form[0] != _ANY_IBAN)
 # What is proposed where the rule that comes to mind does not fit a column, the first that does.
 INSTEAD = ("hash", "text", "uuid", "date", "inet", "null", "empty", {"rule": "array", "of": "hash"}, {"rule": "fixed", "value": 0})
 
