@@ -18,7 +18,9 @@ import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import Column
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.suspicion import by_content
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.survey import survey
 from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD
@@ -162,6 +164,15 @@ def test_what_is_in_a_column_is_looked_for_in_rows_of_today_too(small, counted):
         small.execute("ANALYZE public.event")
     told = looked(small, "coverage", document={"policy": "scan"})
     assert [(entry["column"], entry["why"]) for entry in told["coverage"]["undecided"]] == [("who", "e-mail addresses in it")]
+
+
+def test_the_same_rows_are_looked_at_as_long_as_they_are_the_same(small):
+    small.execute("""CREATE TABLE public.event (what text);
+        INSERT INTO public.event SELECT CASE WHEN g % 5000 = 4000 THEN 'for someone@shop.example' ELSE 'bought' END FROM generate_series(1, 50000) g;
+        ANALYZE public.event""")
+    with small.session() as session:
+        found = [by_content(session, "public.event", [Column("what", "text", "text")], 50000) for _night in range(20)]
+    assert found == found[:1] * 20
 
 
 def test_no_pattern_keeps_what_is_surely_of_persons_whatever_it_is_called(small, store):
