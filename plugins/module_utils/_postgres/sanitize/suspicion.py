@@ -20,6 +20,10 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.mas
 TEXTS = MASKED_TEXTS + ("name",)  # no mask is for the server's type of names, but it holds some all the same
 SAMPLE = 1000  # rows of a table
 SHARE = 0.2  # of its values that are not empty, from which on a column is taken to hold what has their form; of a sure form one value is enough
+DIALLED = tuple(base for base in NUMBERS if base != "int2")  # what is too small for a number of a phone is a flag or a counter
+# Whose phone or fax it is, if anybody's: clicks_mobile is of those who came by one.
+WHOSE = (r"((.*_)?(home|work|business|office|private|personal|customer|client|user|owner|member|guest|patient|employee|emergency|contact|company"
+         r"|billing|shipping|delivery|invoice|phone|tel|tele)_?)?")
 
 # (what a name has in it, the bases it is looked at with (empty: all), the rule that is proposed)
 NAMES = (
@@ -37,9 +41,10 @@ NAMES = (
     (r"sess(ion)?_?(id|key|data)", TEXTS + ("uuid", "bytea"), "hash"),  # a number is one that rows are told apart by
     (r"birth|dob$|geburt|(^|_)born(_?(on|at|date))?$", MOMENTS + TEXTS, "date"),
     # A number is one of those by its last word: what counts phones, or says of which kind they are, is of nobody.
-    (r"^(?!is_|has_)(.*(phone|mobile|telefon|fax|account_?n(o|r|umber))|(.*_)?(tel|iban|birth(_?(day|date|year))?|dob|(post(al)?|zip)_?code|zip|plz))"
+    (r"^(?!is_|has_|opt_in_)(.*(phone|telefon)|(.*_)?tel|%s(mobile|fax)|.*(mobile|fax)(?=_?n))(_?(no|nr|number))?[0-9]*$" % WHOSE, DIALLED, "null"),
+    (r"^(?!is_|has_)(.*account_?n(o|r|umber)|(.*_)?(iban|birth(_?(day|date|year))?|dob|(post(al)?|zip)_?code|zip|plz))"
      r"(_?(no|nr|number))?[0-9]*$", NUMBERS, "null"),
-    (r"ssn|tax_?(id|number|no$)|vat_?(id|n)|passport|national_?id|card_?n|(^|_)cv[cv]2?$|bic$|swift", (), "hash"),
+    (r"ssn|tax_?id|(?<!\bis_)(?<!\bhas_)tax_?(no|numbers?)[0-9]*$|vat_?(id|n)|passport|national_?id|card_?n|(^|_)cv[cv]2?$|bic$|swift", (), "hash"),
     (r"(^|_)ip($|_)|ip_?addr|remote_?addr|user_?agent", (), "inet"),
     # A word for itself, or the last or first of several: more would mean anything.
     (r"(^|_)(address|addr|anschrift|adresse)([0-9]*$|_(text|full|raw)$)", TEXTS, "street"),
