@@ -18,7 +18,9 @@ import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import Column
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.suspicion import by_content
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.survey import survey
 from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD
@@ -164,6 +166,15 @@ def test_what_is_in_a_column_is_looked_for_in_rows_of_today_too(small, counted):
     assert [(entry["column"], entry["why"]) for entry in told["coverage"]["undecided"]] == [("who", "e-mail addresses in it")]
 
 
+def test_the_same_rows_are_looked_at_as_long_as_they_are_the_same(small):
+    small.execute("""CREATE TABLE public.event (what text);
+        INSERT INTO public.event SELECT CASE WHEN g % 5000 = 4000 THEN 'for someone@shop.example' ELSE 'bought' END FROM generate_series(1, 50000) g;
+        ANALYZE public.event""")
+    with small.session() as session:
+        found = [by_content(session, "public.event", [Column("what", "text", "text")], 50000) for _night in range(20)]
+    assert found == found[:1] * 20
+
+
 def test_no_pattern_keeps_what_is_surely_of_persons_whatever_it_is_called(small, store):
     small.execute("""CREATE TABLE public.event (id int, who text, ean text, mail text, words text[], place text);
         INSERT INTO public.event SELECT g, 'someone' || g || '@shop.example', 4006381333931 + g, 'x', ARRAY['to someone@shop.example'], 'Rome'
@@ -179,24 +190,26 @@ def test_no_pattern_keeps_what_is_surely_of_persons_whatever_it_is_called(small,
 
 def test_one_address_is_enough_to_keep_nothing_by_a_pattern(small, store):
     small.execute("""CREATE TABLE public.deal (id int, contact varchar(255), details text, words text[], value text, picture text, code text UNIQUE,
-            phone text);
+            phone text, reference varchar(32) UNIQUE, paid_from text, paid_to text);
         INSERT INTO public.deal SELECT g, CASE WHEN g % 10 = 0 THEN 'someone' || g || '@shop.example' ELSE '' END,
             CASE WHEN g = 700 THEN 'ask someone@shop.example' ELSE 'paid' END, CASE WHEN g % 10 = 0 THEN ARRAY['to someone@shop.example', ''] ELSE '{}' END,
             CASE g WHEN 5 THEN '$2y$13$abcdefghijklmnopqrstuv' WHEN 6 THEN '$name$, hello' ELSE 'on' END,
             CASE WHEN g % 2 = 0 THEN 'logo@2x.png' ELSE 'https://shop.example/@shop/a.html' END,
-            CASE WHEN g = 3 THEN 'someone@shop.example' ELSE 'x' || g END, CASE WHEN g = 3 THEN 'someone@shop.example' ELSE '-' END
+            CASE WHEN g = 3 THEN 'someone@shop.example' ELSE 'x' || g END, CASE WHEN g = 3 THEN 'someone@shop.example' ELSE '-' END,
+            upper(md5(g::text)), CASE WHEN g = 9 THEN 'DE89370400440532013000' ELSE 'cash' END, 'RO49AAAA1B3100759384' || 1000 + g
         FROM generate_series(1, 1000) g""")
     told = [("contact", "e-mail addresses in it says email"), ("details", "texts with e-mail addresses among its values says text"),
             ("words", "texts with e-mail addresses in it says text"), ("value", "hashes of passwords among its values says text"),
-            ("code", "e-mail addresses among its values says text"), ("phone", "its name says phone")]
+            ("code", "e-mail addresses among its values says text"), ("phone", "its name says phone"),
+            ("paid_from", "account numbers (IBAN) among its values says text"), ("paid_to", "account numbers (IBAN) in it says iban")]
     for document in ({"tables": {"deal": {"columns": {"*": "keep"}}}}, {"tables": {"*": "keep"}}, {"policy": "scan"}):
         with pytest.raises(SlipwayError) as error:
             dumped(small, store, document)
-        assert re.findall(r"public.deal.(\w+) \((.*?)\)[ ,.]", str(error.value)) == told
+        assert re.findall(r"public.deal.(\w+) \((.*? says \w+)\)", str(error.value)) == told
         assert "by no pattern: name it under columns of its table, with a mask or with keep." in str(error.value)
     proposed = looked(small, "scan")["proposal"]["tables"]["public.deal"]["columns"]
     assert proposed == {"id": "keep", "contact": "email", "details": "text", "words": {"rule": "array", "of": "text"}, "value": "text", "picture": "keep",
-                        "code": "hash", "phone": "phone"}
+                        "code": "hash", "phone": "phone", "reference": "keep", "paid_from": "text", "paid_to": "iban"}
     dumped(small, store, {"tables": {"deal": {"columns": dict(dict.fromkeys(proposed, "keep"), **{"*": "keep"})}}})  # who has named it has seen it
 
 

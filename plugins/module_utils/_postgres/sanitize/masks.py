@@ -541,7 +541,10 @@ class Date(Rule):
         drawn = row.once(number(self["domain"] or self.name, column, of))
         # A half is rounded away from zero: no date stays where it is.
         days = "round(%s %% %d - %d.5)::int" % (drawn, 2 * self["days"], self["days"] - 1)
-        return "%s + %s" % (column.value, days if column.base == "date" else days + " * interval '1 day'")
+        # 9999-12-31 and 0001-01-01 stand for no end: many a program reads no day beyond, and would fail at each such row. The most days are a century.
+        days = "CASE WHEN %s > '9900-01-01' THEN -abs(%s) WHEN %s < '0101-01-01' THEN abs(%s) ELSE %s END" % (
+            column.value, days, column.value, days, days)
+        return "%s + %s" % (column.value, days if column.base == "date" else "(%s) * interval '1 day'" % days)
 
 
 class Number(Rule):

@@ -225,10 +225,10 @@ class Plan:
                         spoken(table.relation), column.name, rule.name, entry.matcher.text, other.name, other_entry.matcher.text))
 
     def _look_into(self, table):
-        """What a pattern keeps is undecided where its values are surely data of persons, whatever it is called."""
+        """What a pattern keeps is undecided where its values tell that they are data of persons, whatever it is called."""
         kept = [column for column in table.columns if column.name in table.decisions and table.decisions[column.name].of_pattern
                 and table.decisions[column.name].rule.name == "keep"]
-        table.contents = suspicion.by_content(self._session, table.sql, kept, table.estimate, suspicion.SURE)
+        table.contents = suspicion.by_content(self._session, table.sql, kept, table.estimate, suspicion.TELLING)
         for name in table.contents:
             del table.decisions[name]
 

@@ -20,6 +20,10 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.mas
 TEXTS = MASKED_TEXTS + ("name",)  # no mask is for the server's type of names, but it holds some all the same
 SAMPLE = 1000  # rows of a table
 SHARE = 0.2  # of its values that are not empty, from which on a column is taken to hold what has their form; of a sure form one value is enough
+DIALLED = tuple(base for base in NUMBERS if base != "int2")  # what is too small for a number of a phone is a flag or a counter
+# Whose phone or fax it is, if anybody's: clicks_mobile is of those who came by one.
+WHOSE = (r"((.*_)?(home|work|business|office|private|personal|customer|client|user|owner|member|guest|patient|employee|emergency|contact|company"
+         r"|billing|shipping|delivery|invoice|phone|tel|tele)_?)?")
 
 # (what a name has in it, the bases it is looked at with (empty: all), the rule that is proposed)
 NAMES = (
@@ -37,9 +41,10 @@ NAMES = (
     (r"sess(ion)?_?(id|key|data)", TEXTS + ("uuid", "bytea"), "hash"),  # a number is one that rows are told apart by
     (r"birth|dob$|geburt|(^|_)born(_?(on|at|date))?$", MOMENTS + TEXTS, "date"),
     # A number is one of those by its last word: what counts phones, or says of which kind they are, is of nobody.
-    (r"^(?!is_|has_)(.*(phone|mobile|telefon|fax|account_?n(o|r|umber))|(.*_)?(tel|iban|birth(_?(day|date|year))?|dob|(post(al)?|zip)_?code|zip|plz))"
+    (r"^(?!is_|has_|opt_in_)(.*(phone|telefon)|(.*_)?tel|%s(mobile|fax)|.*(mobile|fax)(?=_?n))(_?(no|nr|number))?[0-9]*$" % WHOSE, DIALLED, "null"),
+    (r"^(?!is_|has_)(.*account_?n(o|r|umber)|(.*_)?(iban|birth(_?(day|date|year))?|dob|(post(al)?|zip)_?code|zip|plz))"
      r"(_?(no|nr|number))?[0-9]*$", NUMBERS, "null"),
-    (r"ssn|tax_?(id|number|no$)|vat_?(id|n)|passport|national_?id|card_?n|(^|_)cv[cv]2?$|bic$|swift", (), "hash"),
+    (r"ssn|tax_?id|(?<!\bis_)(?<!\bhas_)tax_?(no|numbers?)[0-9]*$|vat_?(id|n)|passport|national_?id|card_?n|(^|_)cv[cv]2?$|bic$|swift", (), "hash"),
     (r"(^|_)ip($|_)|ip_?addr|remote_?addr|user_?agent", (), "inet"),
     # A word for itself, or the last or first of several: more would mean anything.
     (r"(^|_)(address|addr|anschrift|adresse)([0-9]*$|_(text|full|raw)$)", TEXTS, "street"),
@@ -53,10 +58,18 @@ TYPES = {"inet": "inet", "cidr": "inet", "macaddr": "null", "macaddr8": "null", 
 TYPES.update({name: "json" for name in JSONS})
 # Neither a picture for fine screens, as logo@2x.png, nor an address of the web with somebody's @name in it.
 _MAIL = r"[^@\s]+@(?![0-9]x\.(png|jpe?g|gif|webp))[^@\s/]+\.[a-zA-Z]{2,}"
+# Account numbers of countries where they are so full of digits that no code in capitals looks like one by chance.
+_IBAN = "^(%s)$" % "|".join((
+    r"NO\d{13}|BE\d{14}|(DK|FI|FO|GL)\d{16}|SI\d{17}|(AT|BA|EE|LT|LU|XK)\d{18}|HR\d{19}|(CR|DE|ME|RS|VA)\d{20}|(AE|IL|TL)\d{21}",
+    r"(CZ|ES|SA|SE|SK|TN)\d{22}|(LY|PT|ST)\d{23}|(IS|TR)\d{24}|MR\d{25}|(HU|PL)\d{26}|EG\d{27}",
+    r"(CH|LI)\d{7}[A-Z0-9]{12}|(FR|MC)\d{12}[A-Z0-9]{11}\d\d|(IT|SM)\d\d[A-Z]\d{10}[A-Z0-9]{12}|GR\d{9}[A-Z0-9]{16}|(AL|CY)\d{10}[A-Z0-9]{16}",
+    r"NL\d\d[A-Z]{4}\d{10}|BG\d\d[A-Z]{4}\d{6}[A-Z0-9]{8}|LV\d\d[A-Z]{4}\d{13}|(GB|IE)\d\d[A-Z]{4}\d{14}|GI\d\d[A-Z]{4}\d{15}"))
+_ANY_IBAN = r"^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$"
 # (form of a value, what it is, the rule that is proposed)
 FORMS = (
     ("^%s$" % _MAIL, "e-mail addresses", "email"),
-    (r"^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$", "account numbers (IBAN)", "iban"),
+    (_IBAN, "account numbers (IBAN)", "iban"),
+    (_ANY_IBAN, "account numbers (IBAN)", "iban"),
     (r"^(\d{1,3}\.){3}\d{1,3}$", "IP addresses", "inet"),
     (r"^\+?[\d][\d ()/.-]{7,18}\d$", "phone numbers", "phone"),
     (r"^\d{3}-\d{2}-\d{4}$", "social security numbers", "hash"),
@@ -64,8 +77,10 @@ FORMS = (
     (r"^[$][0-9a-z-]+[$]\S{8}|^(pbkdf2|argon2|bcrypt)\w*[$:]", "hashes of passwords", "hash"),
     (_MAIL, "texts with e-mail addresses", "text"),
 )
-# Those that nothing else has, as numbers of goods have that of phone numbers.
-SURE = tuple(form for form in FORMS if form[2] in ("email", "iban") or "e-mail" in form[1] or "passwords" in form[1])
+# Those that no column of anything else is full of, as one of numbers of goods is of what looks like phone numbers.
+TELLING = tuple(form for form in FORMS if form[2] in ("email", "iban") or "e-mail" in form[1] or "passwords" in form[1])
+# Those that nothing else has: of a hundred codes in capitals some look like an account number of anywhere.
+SURE = tuple(form for form in TELLING if form[0] != _ANY_IBAN)
 # What is proposed where the rule that comes to mind does not fit a column, the first that does.
 INSTEAD = ("hash", "text", "uuid", "date", "inet", "null", "empty", {"rule": "array", "of": "hash"}, {"rule": "fixed", "value": 0})
 
@@ -95,7 +110,8 @@ def by_content(session, table, columns, estimate, forms=FORMS):
     names = ", ".join(quote_ident(column.name) for column in texts)
     samples = [" LIMIT %d" % SAMPLE]
     if estimate > SAMPLE:  # drawn are pages, in their order: a lower limit would leave out those at the end
-        samples.append(" TABLESAMPLE SYSTEM (%f) LIMIT %d" % (100.0 * SAMPLE / estimate, 2 * SAMPLE))
+        # The same ones each time: whether there is a dump comes of the data, and who looks after it finds what kept it from being made.
+        samples.append(" TABLESAMPLE SYSTEM (%f) REPEATABLE (0) LIMIT %d" % (100.0 * SAMPLE / estimate, 2 * SAMPLE))
     many, few = {}, {}
     for sample in samples:
         row = session.query_rows("SELECT %s FROM (SELECT %s FROM ONLY %s%s) sample" % (", ".join(counts), names, table, sample), table)[0]

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import random
+import re
+import string
 import types
 
 import pytest
@@ -16,7 +19,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.col
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import parse
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.presets import PRESETS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import Rules
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.suspicion import by_name_and_type, fitting
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.suspicion import SURE, by_name_and_type, fitting
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.slipway.app.plugins.modules import package_build, postgres_dump
 from ansible_collections.slipway.app.plugins.plugin_utils._here import with_rules
@@ -177,13 +180,31 @@ def test_what_is_proposed_fits(column, rule, fits):
     ("gender", "varchar", "null"), ("salary", "numeric", "null"), ("login", "name", "hash"),
     *[(name, base, "null") for name, base in (
         ("phone", "int8"), ("mobile_number", "numeric"), ("phone2", "int8"), ("customerPhone", "int4"), ("tel_no", "int8"), ("account_number", "int8"),
-        ("accountNo", "int4"), ("birthday", "int4"), ("birth_year", "int2"), ("zip", "int4"), ("plz", "int4"), ("billing_postal_code", "int4"))],
+        ("accountNo", "int4"), ("birthday", "int4"), ("birth_year", "int2"), ("zip", "int4"), ("plz", "int4"), ("billing_postal_code", "int4"),
+        ("mobile", "int8"), ("customerMobile", "int8"), ("work_fax", "int8"), ("telefax", "int8"), ("guest_of_honour_mobile_no", "int8"), ("fax2", "int8"))],
     *[(name, base, None) for name, base in (
         ("phone_id", "int4"), ("account", "int4"), ("phone_count", "int4"), ("phone_verified", "int2"), ("mobile_width", "int4"), ("is_mobile", "int2"),
         ("gzip", "int4"), ("zip_size", "int8"), ("account_notional", "numeric"), ("hotel", "int4"), ("birthplace_id", "int4"), ("tax_notional", "numeric"),
-        ("offname", "text"), ("reborn", "text"), ("unborn_at", "date"))],
+        ("offname", "text"), ("reborn", "text"), ("unborn_at", "date"), ("show_on_mobile", "int2"), ("enable_mobile", "int4"), ("sort_order_mobile", "int4"),
+        ("items_per_page_mobile", "int8"), ("clicks_mobile", "int8"), ("price_mobile", "numeric"), ("columns_fax", "int4"), ("opt_in_phone", "int4"),
+        ("notify_by_phone", "int2"), ("tax_number_id", "int8"), ("is_tax_number", "int2"), ("has_tax_no", "int2"), ("tax_number_valid", "int2"),
+        ("tax_numbers_count", "int4"), ("tax_numbering", "text"))],
     ("postcode", "text", "postal_code"), ("fname", "text", "first_name"), ("billing_lname", "text", "last_name"), ("tax_number", "text", "hash"),
+    ("this_tax_number", "text", "hash"), ("taxNumber2", "text", "hash"), ("tax_id_number", "text", "hash"),
     ("tax_no", "int4", "hash"), ("cvv", "int2", "hash"), ("card_cvc2", "text", "hash"), ("born_on", "date", "date"), ("born", "timestamp", "date"),
     ("customer_name", "text", "hash"), ("house_number", "int4", "null"), ("house_no", "text", "null"), ("words", "tsquery", "null")])
 def test_what_looks_like_data_of_persons(name, base, rule):
     assert (by_name_and_type(Column(name, base, base)) or (None, None))[1] == rule
+
+
+@pytest.mark.parametrize("account", ["DE89370400440532013000", "AT611904300234573201", "CH9300762011623852957", "GB29NWBK60161331926819", "NL91ABNA0417164300",
+                                     "FR1420041010050500013M02606", "IT60X0542811101000000123456", "BE68539007547034", "NO9386011117947"])
+def test_an_account_number_is_surely_one_where_its_country_has_such(account):
+    assert [rule for form, _what, rule in SURE if re.search(form, account)] == ["iban"]
+
+
+@pytest.mark.parametrize("letters", ["0123456789ABCDEF", string.ascii_uppercase + string.digits, string.ascii_uppercase + "234567"])
+def test_a_code_in_capitals_is_surely_nothing(letters):
+    draw = random.Random(20)
+    codes = ("".join(draw.choices(letters, k=size)) for size in range(15, 33) for _number in range(2000))
+    assert [code for code in codes if any(re.search(form, code) for form, _what, _rule in SURE)] == []
