@@ -44,6 +44,12 @@ class World:
         if relation.relpersistence == "t":
             self.temporary.add((kind, table_of(relation)))
 
+    def make_sequence(self, name, table):
+        """What numbers a column of a table: it ends where the table does."""
+        self.make("sequence", name)
+        if ("table", table) in self.temporary:
+            self.temporary.add(("sequence", name))
+
     def end_session(self):
         """Each migration may have a session of its own, and the old table of a temporary one's name is back then."""
         self.made -= self.temporary
