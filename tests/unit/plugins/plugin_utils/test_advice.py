@@ -192,7 +192,10 @@ SAFE = """
     ALTER TABLE small ADD a text GENERATED ALWAYS AS (lower(name)) STORED CHECK (length(a) > 2); CREATE INDEX ON small (upper(a), date_trunc('day', b))
     CREATE TABLE fresh (id uuid DEFAULT app_uuid()); CREATE VIEW v AS SELECT seen(n) FROM big; CREATE STATISTICS st ON (f(n)), price FROM big
     COPY small (name) FROM STDIN WHERE lower(name) LIKE 'a%' ESCAPE '!'
-    SELECT pg_advisory_xact_lock(5)
+    SELECT pg_advisory_xact_lock(5), pg_advisory_lock_shared(5), pg_try_advisory_xact_lock_shared(5), pg_advisory_unlock_all()
+    ALTER TABLE small ADD c geometry; UPDATE small SET c = ST_Multi(ST_GeomFromEWKB('\\x00'::bytea)) WHERE ST_IsValid(c)
+    ALTER TABLE small ADD c int; UPDATE small SET c = 1 WHERE jsonb_exists(name, 'k') OR jsonb_contains(name, '{}') OR arrayoverlap(name, '{}')
+    INSERT INTO small (name) SELECT concat(citext('x'), inet('::1'), pgp_sym_encrypt('x', 'y'), skeys(h), nlevel(text2ltree('a.b'))) FROM log
     EXPLAIN SELECT f()
     -- DROP TABLE big
     /* ALTER TABLE big DROP n; */ SELECT 'DROP TABLE big'
