@@ -78,7 +78,10 @@ UNITS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60000, "h": 3600000, "d": 86400
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(%s)?" % "|".join(UNITS))
 
 # Statements that call the functions in them, at once or for each row that the old release writes from then on.
-CALLS = {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CopyStmt", "AlterTableStmt", "IndexStmt"}
+CALLS = {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CopyStmt", "AlterTableStmt", "IndexStmt", "CreateDomainStmt",
+         "AlterDomainStmt"}
+# Those of them that call nothing where there are no rows yet.
+CALLS_BY_ROW = {"AlterTableStmt", "IndexStmt"}
 
 RULES = {}
 # Nothing that serves is touched by these.
@@ -115,7 +118,8 @@ def judge(statement, world):
     kind = type(statement).__name__
     if kind != "VariableSetStmt" and not _is_concurrent(statement):  # behind what is CONCURRENTLY nobody waits
         yield from impatient(world)
-    if kind in CALLS or getattr(statement, "partbound", None):
+    idle = kind in CALLS_BY_ROW and world.is_empty(table_of(statement.relation))
+    if (kind in CALLS and not idle) or getattr(statement, "partbound", None):
         yield from _called(statement, world)
     if kind in RULES:
         yield from RULES[kind](statement, world) or ()
@@ -186,7 +190,7 @@ def create_table(statement, world):
         world.lock(table_of(parent))
     _lock_referenced(statement, world)
     if not base.if_not_exists or world.missing(table_of(base.relation)):
-        world.make_table(base.relation)
+        world.make_table(base.relation, empty=not base.inhRelations)  # others write to a partition
         for column in all_of(base.tableElts, "ColumnDef"):
             _make_sequence(table_of(base.relation), column.colname, column, world)
 
@@ -414,6 +418,7 @@ def _all_written(names, table, world, nulls_count=False):
 def attach_partition(command, table, world):
     part = table_of(command.def_.name)
     world.lock(part)
+    world.fill(part)
     size = None if world.is_new("table", part) else world.size(part)
     if size:
         yield "scan", part, size

@@ -191,6 +191,7 @@ SAFE = """
     ALTER TABLE small ADD a text; MERGE INTO small USING log ON log.name = small.name WHEN MATCHED THEN UPDATE SET a = lower(log.name)
     ALTER TABLE small ADD a text GENERATED ALWAYS AS (lower(name)) STORED CHECK (length(a) > 2); CREATE INDEX ON small (upper(a), date_trunc('day', b))
     CREATE TABLE fresh (id uuid DEFAULT app_uuid()); CREATE VIEW v AS SELECT seen(n) FROM big; CREATE STATISTICS st ON (f(n)), price FROM big
+    CREATE TABLE fresh (a text); CREATE INDEX ON fresh (slug(a)); ALTER TABLE fresh ADD CONSTRAINT c CHECK (is_slug(a)); INSERT INTO fresh VALUES ('x')
     COPY small (name) FROM STDIN WHERE lower(name) LIKE 'a%' ESCAPE '!'
     SELECT pg_advisory_xact_lock(5), pg_advisory_lock_shared(5), pg_try_advisory_xact_lock_shared(5), pg_advisory_unlock_all()
     ALTER TABLE small ADD c geometry; UPDATE small SET c = ST_Multi(ST_GeomFromEWKB('\\x00'::bytea)) WHERE ST_IsValid(c)
@@ -487,6 +488,16 @@ UNSAFE = """
     ALTER TABLE small ADD COLUMN c text; ALTER TABLE small ADD CHECK (is_slug(c)) NOT VALID => unknown constraint
     ALTER TABLE small ALTER name TYPE int USING number_of(name) => unknown type
     CREATE TABLE fresh AS SELECT 1 AS a; ALTER TABLE fresh ADD COLUMN c int DEFAULT wipe() => unknown
+    CREATE TABLE fresh (a int); INSERT INTO fresh VALUES (1); ALTER TABLE fresh ADD c int DEFAULT wipe() => unknown
+    CREATE TABLE fresh (a int); COPY fresh FROM STDIN; CREATE INDEX ON fresh (slug(a)) => unknown
+    CREATE TABLE fresh (a int); MERGE INTO fresh USING log ON false WHEN NOT MATCHED THEN INSERT VALUES (1); CREATE INDEX ON fresh (slug(a)) => unknown
+    CREATE TABLE fresh (a int); WITH x AS (INSERT INTO fresh VALUES (1)) SELECT 1; CREATE INDEX ON fresh (slug(a)) => unknown
+    CREATE TABLE a (a int); DROP TABLE a; CREATE TABLE b AS SELECT 1 AS a; ALTER TABLE b RENAME TO a; CREATE INDEX ON a (slug(a)) => unknown
+    CREATE TABLE part PARTITION OF big FOR VALUES IN (1); ALTER TABLE part ADD CHECK (is_open(n)) => unknown
+    CREATE TABLE part (n int); ALTER TABLE big ATTACH PARTITION part FOR VALUES IN (1); CREATE INDEX ON part (slug(n)) => unknown
+    CREATE MATERIALIZED VIEW fresh AS SELECT 1 AS a; CREATE INDEX ON fresh (slug(a)) => unknown
+    CREATE DOMAIN d AS int DEFAULT wipe(); ALTER TABLE small ADD c d => unknown
+    CREATE DOMAIN d AS int; ALTER DOMAIN d SET DEFAULT wipe(); ALTER TABLE small ADD c d => unknown
     CREATE INDEX i ON small (slug(name)) => unknown
     CREATE INDEX CONCURRENTLY i ON big (n) WHERE is_open(n) => unknown
     CREATE TABLE part PARTITION OF big (CHECK (is_open(n))) FOR VALUES IN (1) => unknown
@@ -601,6 +612,7 @@ def test_a_lock_timeout_that_is_not_reset_is_told_of_the_migration_that_sets_it(
 def test_a_temporary_table_hides_an_old_one_in_its_own_migration_only():
     assert rules("CREATE TEMPORARY TABLE big (a int); TRUNCATE big", "DROP TABLE big") == ["drop"]
     assert rules("SELECT 1 AS a INTO TEMPORARY big; TRUNCATE big", "TRUNCATE big") == ["emptied"]
+    assert rules("CREATE TEMPORARY TABLE small (a int); CREATE INDEX ON small (slug(a))", "CREATE INDEX ON small (slug(name))") == ["unknown"]
     assert rules("CREATE TEMPORARY TABLE t (id serial); SELECT setval('t_id_seq', 5)", "SELECT setval('t_id_seq', 5)") == ["behaviour"]
 
 
