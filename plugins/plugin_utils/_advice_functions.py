@@ -86,19 +86,27 @@ STABLE = frozenset("""
     width_bucket xid xml xml_is_well_formed xml_is_well_formed_content xml_is_well_formed_document xmlagg xmlcomment xmlexists xmltext
     xmlvalidate xpath xpath_exists
 """.split())
-# Those that differ from call to call, count on, wait for who asks for the same lock, or are there as operators as well.
+# Those that differ from call to call, count on, wait for who asks for the same lock, are there as operators as well (a PHP driver takes
+# a "?" for a parameter of its own), or are a cast to a type.
 HARMLESS = STABLE.union("""
     clock_timestamp timeofday random random_normal gen_random_uuid uuidv4 uuidv7 array_sample array_shuffle nextval currval lastval
-    pg_notify pg_advisory_lock pg_advisory_xact_lock pg_advisory_unlock pg_try_advisory_lock pg_try_advisory_xact_lock
+    pg_notify pg_advisory_lock pg_advisory_lock_shared pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_lock
+    pg_try_advisory_lock_shared pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared pg_advisory_unlock
+    pg_advisory_unlock_shared pg_advisory_unlock_all
     pg_relation_size pg_table_size pg_indexes_size pg_total_relation_size pg_database_size array_cat starts_with
+    jsonb_exists jsonb_exists_any jsonb_exists_all jsonb_contains jsonb_contained jsonb_concat jsonb_delete jsonb_delete_path
+    arraycontains arraycontained arrayoverlap inet
 """.split())
-# Those of well-known extensions, which are in whatever schema the extension was put into.
+# Those of well-known extensions, which are in whatever schema the extension was put into; without names that an application's own
+# may have as well, such as delete() of hstore.
 OF_EXTENSIONS = frozenset("""
     uuid_generate_v1 uuid_generate_v1mc uuid_generate_v3 uuid_generate_v4 uuid_generate_v5 uuid_nil uuid_ns_dns uuid_ns_url uuid_ns_oid
-    uuid_ns_x500 gen_random_bytes gen_salt crypt digest hmac unaccent similarity word_similarity strict_word_similarity show_trgm
-    levenshtein soundex metaphone hstore hstore_to_json hstore_to_jsonb akeys avals st_point st_makepoint st_setsrid st_srid st_transform
-    st_x st_y st_geomfromtext st_geogfromtext st_geomfromgeojson st_asgeojson st_astext st_centroid st_buffer st_distance st_dwithin
-    st_intersects st_contains st_within
+    uuid_ns_x500 gen_random_bytes gen_salt crypt digest hmac pgp_sym_encrypt pgp_sym_decrypt unaccent similarity word_similarity
+    strict_word_similarity show_trgm levenshtein soundex metaphone citext hstore hstore_to_json hstore_to_jsonb akeys avals skeys svals
+    nlevel subpath text2ltree ltree2text st_point st_makepoint st_setsrid st_srid st_transform st_x st_y st_geomfromtext
+    st_geogfromtext st_geomfromgeojson st_geomfromwkb st_geomfromewkb st_geogfromwkb st_asgeojson st_astext st_centroid st_buffer
+    st_multi st_collect st_union st_area st_length st_isvalid st_makevalid st_force2d st_simplify st_distance st_dwithin st_intersects
+    st_contains st_within
 """.split())
 
 

@@ -41,6 +41,8 @@ def truncate(statement, world):
 def copy(statement, world):
     if statement.is_program or not statement.is_from:
         yield "unknown", "COPY to or from the outside", None
+    if statement.relation is not None:
+        world.fill(table_of(statement.relation))
 
 
 def held(what, world):
@@ -56,6 +58,8 @@ def _inside(statement, world):
         yield from held(big[0], world)
     for node in walk(statement):
         kind = type(node).__name__
+        if kind in ("InsertStmt", "MergeStmt"):
+            world.fill(table_of(node.relation))
         if kind in ("UpdateStmt", "DeleteStmt", "MergeStmt") and node is not statement:
             yield from _changed(node, world)
         elif kind == "InsertStmt" and node.onConflictClause is not None:

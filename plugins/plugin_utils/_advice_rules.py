@@ -78,7 +78,10 @@ UNITS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60000, "h": 3600000, "d": 86400
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(%s)?" % "|".join(UNITS))
 
 # Statements that call the functions in them, at once or for each row that the old release writes from then on.
-CALLS = {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CopyStmt", "AlterTableStmt", "IndexStmt"}
+CALLS = {"SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "CopyStmt", "AlterTableStmt", "IndexStmt", "CreateDomainStmt",
+         "AlterDomainStmt"}
+# Those of them that call nothing where there are no rows yet.
+CALLS_BY_ROW = {"AlterTableStmt", "IndexStmt"}
 
 RULES = {}
 # Nothing that serves is touched by these.
@@ -115,7 +118,8 @@ def judge(statement, world):
     kind = type(statement).__name__
     if kind != "VariableSetStmt" and not _is_concurrent(statement):  # behind what is CONCURRENTLY nobody waits
         yield from impatient(world)
-    if kind in CALLS or getattr(statement, "partbound", None):
+    idle = kind in CALLS_BY_ROW and world.is_empty(table_of(statement.relation))
+    if (kind in CALLS and not idle) or getattr(statement, "partbound", None):
         yield from _called(statement, world)
     if kind in RULES:
         yield from RULES[kind](statement, world) or ()
@@ -137,18 +141,29 @@ def _called(statement, world):
         yield "unknown", "the function %s" % ", ".join(names), None
     for call in all_of(statement, "FuncCall"):
         if name_of(call.funcname) == "setval":
-            yield from _set_sequence((call.args or ())[:1], world)
+            yield from _set_sequence((call.args or (None,))[0], world)
 
 
 def _set_sequence(named, world):
     """A sequence is named by a text, or by the two of pg_get_serial_sequence: the table and the column that it numbers."""
-    words = [constant.val.sval for constant in all_of(named, "A_Const") if hasattr(constant.val, "sval")]
-    name = words[0].replace('"', "") if words else "meant"
-    if "pg_get_serial_sequence" in functions_in(named) and len(words) == 2:
-        if not world.is_new("table", name) and world.column(name, words[1]) is None:
-            yield "behaviour", "the sequence of %s.%s" % (name, words[1]), None
-    elif not world.is_new("sequence", name):
-        yield "behaviour", "the sequence " + name, None
+    named = _uncast(named)
+    by_column = type(named).__name__ == "FuncCall" and name_of(named.funcname) == "pg_get_serial_sequence"
+    words = [getattr(getattr(_uncast(word), "val", None), "sval", None) for word in (named.args or () if by_column else [named])]
+    if None in words or len(words) != 1 + by_column:
+        yield "behaviour", "the sequence meant", None
+        return
+    name = words[0].replace('"', "")
+    if not by_column:
+        if not _is_new_sequence(name, world):
+            yield "behaviour", "the sequence " + name, None
+    elif not (world.is_new("table", name) or world.column(name, words[1]) or _is_new_sequence("%s_%s_seq" % (name, words[1]), world)):
+        yield "behaviour", "the sequence of %s.%s" % (name, words[1]), None
+
+
+def _is_new_sequence(name, world):
+    """Tools write CREATE TABLE without a schema and setval() with public, or the other way round."""
+    short = name[len("public."):] if name.startswith("public.") else name
+    return any(world.is_new("sequence", one) for one in ({name} if "." in short else {short, "public." + short}))
 
 
 def _is_concurrent(statement):
@@ -175,7 +190,9 @@ def create_table(statement, world):
         world.lock(table_of(parent))
     _lock_referenced(statement, world)
     if not base.if_not_exists or world.missing(table_of(base.relation)):
-        world.make_table(base.relation)
+        world.make_table(base.relation, empty=not base.inhRelations)  # others write to a partition
+        for column in all_of(base.tableElts, "ColumnDef"):
+            _make_sequence(table_of(base.relation), column.colname, column, world)
 
 
 @rule("CreateTableAsStmt")
@@ -197,6 +214,9 @@ def create_schema(statement, world):
 def alter_table(statement, world):
     kind, name = kind_of(statement.objtype), table_of(statement.relation)
     _lock_referenced(statement, world)
+    for command in statement.cmds:
+        if not command.missing_ok:  # else the column may be an old one
+            _make_sequence(name, command.name or getattr(command.def_, "colname", None), command.def_, world)
     if world.is_new(kind, name) or (statement.missing_ok and kind == "table" and world.missing(name)):
         return
     if kind == "type":
@@ -210,6 +230,15 @@ def alter_table(statement, world):
             yield "unknown", "this change of %s (%s)" % (name, command.subtype.name[3:]), None
         else:
             yield from judged(command, name, world) or ()
+
+
+def _make_sequence(table, column, definition, world):
+    """What is serial or an identity has a sequence of its own."""
+    identity = [item for item in all_of(definition, "Constraint") if kind_of(item.contype) == "identity"]
+    types = [item.typeName for item in all_of(definition, "ColumnDef") if item.typeName is not None]
+    if identity or any(type_words(item)[0] in SERIAL for item in types):
+        named = [name_of(option.arg) for item in identity for option in item.options or () if option.defname == "sequence_name"]
+        world.make_sequence(named[0] if named else "%s_%s_seq" % (table, column), table)
 
 
 def _lock_referenced(statement, world):
@@ -271,9 +300,13 @@ def _may_be_domain(type_name, world):
 
 
 def _is_null(expression):
+    return bool(getattr(_uncast(expression), "isnull", False))
+
+
+def _uncast(expression):
     while type(expression).__name__ == "TypeCast":
         expression = expression.arg
-    return bool(getattr(expression, "isnull", False))
+    return expression
 
 
 def _stored(generated, world):
@@ -385,6 +418,7 @@ def _all_written(names, table, world, nulls_count=False):
 def attach_partition(command, table, world):
     part = table_of(command.def_.name)
     world.lock(part)
+    world.fill(part)
     size = None if world.is_new("table", part) else world.size(part)
     if size:
         yield "scan", part, size

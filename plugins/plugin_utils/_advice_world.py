@@ -28,6 +28,7 @@ class World:
         self.limit = big
         self.made = set()  # (kind, name) of what a pending migration has made
         self.temporary = set()  # those of them that end with the session
+        self.empty = set()  # the tables among them that have no rows yet, and to which nobody else writes
         self.columns = {}  # (table, column) that is new in an old table: {"default": bool, "required": bool}
         self.lock_timeout = None  # what it is set to where users could wait behind the migration for that long
         self.in_transaction = False  # whether there was a BEGIN without a COMMIT
@@ -38,11 +39,27 @@ class World:
     def make(self, kind, name):
         self.made.add((kind, name))
 
-    def make_table(self, relation, kind="table"):
+    def make_table(self, relation, kind="table", empty=False):
         """What CREATE makes, by its RangeVar."""
+        self.fill(table_of(relation))  # which an earlier one of its name may have been
         self.make(kind, table_of(relation))
+        if empty:
+            self.empty.add(table_of(relation))
         if relation.relpersistence == "t":
             self.temporary.add((kind, table_of(relation)))
+
+    def make_sequence(self, name, table):
+        """What numbers a column of a table: it ends where the table does."""
+        self.make("sequence", name)
+        if ("table", table) in self.temporary:
+            self.temporary.add(("sequence", name))
+
+    def fill(self, table):
+        """From now on it may have rows."""
+        self.empty.discard(table)
+
+    def is_empty(self, table):
+        return table in self.empty and self.is_new("table", table)
 
     def end_session(self):
         """Each migration may have a session of its own, and the old table of a temporary one's name is back then."""
@@ -61,6 +78,7 @@ class World:
     def rename(self, kind, old, new):
         self.made.discard((kind, old))
         self.made.add((kind, new))
+        self.fill(new)
 
     def column(self, table, name):
         """What is known of a new column in an old table, or None for a column that was there."""

@@ -40,5 +40,7 @@ def test_functions_that_change_nothing_are_those_that_the_catalog_names(server):
     query = functions.__doc__.partition("    SELECT")[1] + functions.__doc__.partition("    SELECT")[2]
     if server.sql("SHOW server_version_num")[:2] == "17":
         assert sorted(functions.STABLE) == server.sql(query).split()
+        known = server.sql("SELECT proname FROM pg_proc UNION SELECT typname FROM pg_type").split()
+        assert functions.HARMLESS.difference(known) == {"uuidv4", "uuidv7"}  # which 18 has
     volatile = server.sql("SELECT proname FROM pg_proc WHERE provolatile = 'v' AND pronamespace = 'pg_catalog'::regnamespace").split()
     assert functions.STABLE.isdisjoint(volatile)  # whichever server it is
