@@ -228,7 +228,7 @@ class Heard:
         self.begun = []
         self.errors = []
         self.warnings = []
-        self._tables = {spoken(table): table for table in selection.with_rows}
+        self._tables = {"%(schema)s.%(name)s" % table: table for table in selection.with_rows}  # as pg_dump says them
         self._said = self.errors  # where the next lines of what was said last belong
         self._locked = locked
         self._locking = False
