@@ -101,6 +101,7 @@ def dump(connection, store, wish, check=False, report=None):
 
 def _dump(connection, store, wish, check, report):
     begun = time.monotonic()
+    store.require_usable()
     with connection.session() as session:
         facts = session.query(LOOK)[0]
         if facts["server_version"] // 10000 < OLDEST:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import copy
 import errno
+import hashlib
 import json
 import os
 import pathlib
 import re
+import resource
 import stat
 import sys
 import time
@@ -33,6 +35,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.key import K
 from ansible_collections.slipway.app.plugins.module_utils._postgres.outbox import Outbox
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import Rules
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Pattern, exactly
+from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import Spool
 
 MOMENT = "20261126T031500.123456Z"
 CONTENT = {
@@ -543,6 +546,66 @@ def test_files_that_grow_do_not_keep_others_from_being_sent(tmp_path):
             time.sleep(0.01)
         assert sent == {"x/blob_10.dat": 5}
     assert len(box.finish()) == 2 * jobs + 1
+
+
+class Serving:
+    """A bucket with the files of an archive and the manifest of its dump, of one key, and nothing else."""
+
+    location = "s3://shop"
+
+    def __init__(self, key, files):
+        described = [{"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()]
+        self._there = {"%s/archive/%s" % (key, name): data for name, data in files.items()}
+        self._there["%s/manifest.json" % key] = manifest.written(dict(CONTENT, files=described), key)
+
+    def read(self, name, _most):
+        return self._there.get(name)
+
+    def objects(self, prefix):
+        return {name: (len(data), 0) for name, data in self._there.items() if name.startswith(prefix)}
+
+    def chunks(self, name, start=0):
+        yield self._there[name][start:]
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """A store in a bucket with one dump, and its key."""
+    key = Key("uat", "shop", "none", MOMENT)
+    monkeypatch.setattr(S3Store, "__init__", lambda store: vars(store).update(
+        bucket=Serving(key, {"toc.dat": b"x", "12.dat": b"12" * 50000}), spool=Spool(str(tmp_path)), warnings=[], location="s3://shop"))
+    return S3Store(), key
+
+
+def test_a_disk_that_fills_while_an_archive_is_fetched_is_said_and_not_left_full(served, tmp_path):
+    store, key = served
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with contextlib.closing(store.open(key)) as whole:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (60000, limits[1]))  # what a full disk is, for a file
+        try:
+            with pytest.raises(SlipwayError, match=r"cannot be kept in %s: File too large. Nothing was changed. .* as spool_dir" % tmp_path):
+                whole.bring(None)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert os.listdir(store.spool.location) == []
+
+
+def test_what_was_fetched_stays_where_the_disk_has_failed_otherwise(served, monkeypatch):
+    store, key = served
+    monkeypatch.setattr(store.bucket, "chunks", lambda _name, _start=0: (_ for _ in ()).throw(OSError(errno.EIO, os.strerror(errno.EIO))))
+    with contextlib.closing(store.open(key)) as whole, pytest.raises(SlipwayError, match="Input/output error"):
+        whole.bring(None)
+    assert len(os.listdir(store.spool.location)) == 1
+
+
+def test_a_spool_that_is_not_there_is_said_before_any_hook_is_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(S3Store, "__init__", lambda store: vars(store).update(spool=Spool(str(tmp_path / "no"))))
+    words = "cannot be kept in %s/no: No such file or directory. Nothing was changed. .* as spool_dir" % tmp_path
+    for act in (Spool(str(tmp_path / "no")).make, Spool(str(tmp_path / "no")).free, S3Store().require_usable):
+        with pytest.raises(SlipwayError, match=words):
+            act()
+    with pytest.raises(SlipwayError, match=words):
+        dumping.dump(Connection(login_host="127.0.0.1", login_port=1, login_db="shop"), S3Store(), dumping.Wish("uat", hooks=[["false"]]))
 
 
 # Which dump is meant
