@@ -24,7 +24,7 @@ import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import (
-    clients, compression, configs, databases, dump_choice, guard, manifest, money, preflight, restore_source)
+    clients, compression, configs, databases, dump_choice, dump_list, guard, manifest, money, preflight, restore_source)
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumping
 from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import Bucket, StoreError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, PostgresError
@@ -620,6 +620,40 @@ def test_a_list_tells_what_a_sanitized_dump_lacks(store):
     for sanitized in (dict(SANITIZED, subset=some, after_restore=["UPDATE a SET b = 1", "DELETE FROM c"]), SANITIZED):
         write(store, config="sanitized", sanitized=sanitized)
     assert [(dump["sanitized"]["subset"], dump["sanitized"]["after_restore"]) for dump in dumps(store)[0]] == [([], 0), (some, 2)]
+
+
+def harm(store, *keys):
+    for key in keys:
+        pathlib.Path(store.path(key), "archive", "toc.dat").write_bytes(b"no table of contents")
+
+
+def test_all_damaged_dumps_are_told_at_once_and_none_that_are_not_listed(store, run_module):
+    raw, more, whole = write(store), write(store), write(store, config="sanitized", sanitized=SANITIZED)
+    unusable = write(store)
+    pathlib.Path(store.path(unusable), "manifest.json").write_text("{}")
+    harm(store, raw, more)
+    asked = {"store": store.location, "verify": True}
+    listed = run_module("postgres_dump_info", dict(asked, only_sanitized=True))
+    assert [dump["key"] for dump in listed["dumps"]] == [str(whole)]
+    failed = run_module("postgres_dump_info", asked)
+    assert failed["failed"] and "3 of 4 dumps cannot be restored from" in failed["msg"]
+    assert all(str(key) in failed["msg"] for key in (raw, more, unusable)) and str(whole) not in failed["msg"]
+
+
+def test_a_dump_that_is_removed_while_it_is_looked_at_is_not_damaged(store, monkeypatch):
+    key, opened = write(store), store.open
+
+    def removed(key):
+        dump = opened(key)
+        store.remove(key)
+        return dump
+
+    monkeypatch.setattr(store, "open", removed)
+    assert dump_list.require_whole(store, [str(key)]) is None
+    keys = [write(store)]
+    store.remove(keys[0])
+    monkeypatch.setattr(store, "list", lambda prefix="": keys[:not prefix])
+    assert dumps(store) == ([], [])
 
 
 def test_more_sql_than_anybody_would_read_makes_no_manifest(store):
