@@ -82,7 +82,7 @@ class Wish:
         self.compression = compression
         self.exclude_tables = exclude_tables
         self.exclude_table_data = exclude_table_data
-        self.hooks = split(hooks)
+        self.hooks = split(hooks, "pre_dump_hooks")
         self.bin_dir = bin_dir
         self.remove_leftovers = remove_leftovers
         self.sanitizing = sanitizing

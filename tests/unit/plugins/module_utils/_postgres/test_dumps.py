@@ -719,6 +719,17 @@ def test_a_config_that_is_wrong(sets, config, words):
         configs.effective({}, sets, config, configs.DUMP)
 
 
+@pytest.mark.parametrize("hook, words", [("echo it's secret", "No closing quotation"), ("", "empty"), ([], "empty"), ([""], "empty"), ("  ", "empty"),
+                                         (5, "neither"), ({"secret": 1}, "neither")])
+def test_a_hook_that_is_no_command_is_named_without_its_words(hook, words):
+    with pytest.raises(SlipwayError, match="Command 2 of pre_swap_hooks cannot be one: .*%s.*Nothing was changed" % words) as caught:
+        configs.split([["echo", 5], hook], "pre_swap_hooks")
+    assert "secret" not in str(caught.value)
+    with pytest.raises(SlipwayError, match="Command 1 of pre_dump_hooks"):
+        dumping.Wish("uat", hooks=[hook])
+    assert configs.split([["echo", 5], "echo 'a b'"], "pre_swap_hooks") == [["echo", "5"], ["echo", "a b"]]
+
+
 @pytest.mark.parametrize("environment, said, allowed", [
     ("dev", None, True), ("uat", None, True), ("prod", None, False), (None, None, False), ("prod", True, True), (None, True, True),
     ("dev", False, False)])
