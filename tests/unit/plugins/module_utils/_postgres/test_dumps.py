@@ -548,6 +548,18 @@ def test_files_that_grow_do_not_keep_others_from_being_sent(tmp_path):
     assert len(box.finish()) == 2 * jobs + 1
 
 
+@pytest.mark.parametrize("code, taken_back", [("AccessDenied", True), (None, False)])
+def test_an_upload_that_may_not_be_let_go_of_keeps_nothing_else_in_the_bucket(tmp_path, code, taken_back):
+    """Where nobody answers, each further request would wait for long."""
+    def abort(_name, _upload):
+        raise StoreError("no", code)
+
+    box = Outbox(types.SimpleNamespace(abort=abort), "x/", str(tmp_path / "archive"), 1)
+    box._pending["1.dat"], box._uploads["1.dat"] = None, "id"
+    with contextlib.nullcontext() if taken_back else pytest.raises(StoreError):
+        assert box.give_up() == ["x/1.dat"]
+
+
 class Serving:
     """A bucket with the files of an archive and the manifest of its dump, of one key, and nothing else."""
 
