@@ -172,7 +172,8 @@ class Replacement:
                 if error.sqlstate != FOREIGN_KEY:
                     raise
                 raise SlipwayError("With the rows of the dump, foreign key %s of table %s would not hold: %s" % (
-                    one_line(name), one_line("%s.%s" % (key["schema"], key["of"])), error.message), hint="Restore the tables that refer to each other together.") from None
+                    one_line(name), one_line("%s.%s" % (key["schema"], key["of"])), error.message),
+                    hint="Restore the tables that refer to each other together.") from None
             if key["comment"] is not None:
                 self.session.execute("COMMENT ON CONSTRAINT %s ON %s IS %s" % (name, _of(key), quote_literal(key["comment"])))
 

@@ -239,7 +239,8 @@ class DumpSource:
         self.checked = len(tables)
         wrong = [(table, found[table]) for table in expected if found.get(table, expected[table]) != expected[table]]
         if wrong:
-            said = ["%s has %s rows instead of %d" % (one_line("%s.%s" % tuple(map(quote_ident, table))), "no" if rows is None else rows, expected[table]) for table, rows in wrong[:5]]
+            said = ["%s has %s rows instead of %d" % (one_line("%s.%s" % tuple(map(quote_ident, table))), "no" if rows is None else rows,
+                                                      expected[table]) for table, rows in wrong[:5]]
             raise SlipwayError("What was restored is not what was dumped: %s%s." % (
                 ", ".join(said), " and %d more tables" % (len(wrong) - 5) if len(wrong) > 5 else ""))
 
