@@ -57,7 +57,7 @@ options:
     description:
       - Directory of the host for files on their way to or from S3; C(/var/tmp) when not set. They are in a folder of this user alone.
       - A dump is sent while it is written. It needs room for parts of 32 MiB, two for each table that is dumped at a time and eight more,
-        however large it is; where the file system cannot free a part of a file, for the largest tables, too. It has to be a disk of the host.
+        however large it is; where the file system cannot free a part of a file, for the largest tables, too. It has to be there, and a disk of the host.
       - A restore needs room for the whole archive.
     type: path
 requirements:

@@ -126,7 +126,7 @@ import shlex
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, harmless
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, tail
 from ansible_collections.slipway.app.plugins.module_utils._operation.action import action
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
@@ -150,7 +150,7 @@ def run(module):
     result.update(rc=done.rc, stdout=redact(done.stdout, secrets), stderr=redact(done.stderr, secrets),
                   seconds=round(done.seconds, 3))
     if not done.ok:
-        module.fail_json(msg=_failure(done, result, timeout, runtime.meaning(argv, done.rc)), **result)
+        module.fail_json(msg=harmless(_failure(done, result, timeout, runtime.meaning(argv, done.rc))), **result)
     return result
 
 

@@ -277,6 +277,7 @@ ended:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import warn
 from ansible_collections.slipway.app.plugins.module_utils._operation.arguments import OPERATION_ARGUMENTS
 from ansible_collections.slipway.app.plugins.module_utils._operation.steps import run_steps
 
@@ -306,8 +307,7 @@ def left_on_shelf(module):
 def main():
     module = AnsibleModule(argument_spec=OPERATION_ARGUMENTS, supports_check_mode=True)
     result = run_steps(take_secrets(module), module.check_mode)
-    for warning in result.pop("warnings", ()):
-        module.warn(warning)
+    warn(module, result.pop("warnings", ()))
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result, **left_on_shelf(module))

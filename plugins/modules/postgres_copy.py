@@ -343,7 +343,7 @@ def wishes_from(params, chosen, check):
     if params["application"] and chosen["pre_swap_hooks"] is None:
         migrate = migration_by(params["application"], params["environment"], params["login_db"], check)
     return Wishes(reversible=chosen["reversible"], properties=chosen["properties"] or "target", sql=chosen["pre_swap_sql"] or [],
-                  commands=configs.split(chosen["pre_swap_hooks"] or []), swap=params["swap"], migrate=migrate,
+                  commands=configs.split(chosen["pre_swap_hooks"] or [], "pre_swap_hooks"), swap=params["swap"], migrate=migrate,
                   remove_leftovers=params["remove_leftovers"], keep_failed=params["keep_failed"])
 
 

@@ -587,7 +587,7 @@ def removed(params, check):
     store = store_from(params, configs.effective(params, params["configs"], params["config"], configs.LIST, configs.ALL)["store"])
     removal = Removal(params["key"], params["prefix"], params["keep"], params["only_sanitized"], params["environment"], params["confirm"])
     keys = removal.run(store, check)
-    leftovers = store.leftovers() if check else store.remove_leftovers(params["remove_leftovers"])
+    leftovers = store.leftovers() if check else removal.leftovers(store, keys, params["remove_leftovers"])
     return {"changed": bool(keys), "removed": keys, "leftovers": leftovers, "warnings": [*removal.warnings, *store.warnings]}
 
 

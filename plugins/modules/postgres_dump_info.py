@@ -65,7 +65,8 @@ options:
     default: true
   verify:
     description:
-      - Read all files of the dumps that are listed, and compare them with their digests. A difference is an error.
+      - Read all files of the dumps that are listed, and compare them with their digests. An error names all dumps that are damaged. So it does
+        those whose manifest cannot be used, unless O(only_sanitized=true), which tells of them in a warning.
     type: bool
     default: false
 seealso:
@@ -275,7 +276,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
-from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list import dumps
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list import dumps, require_whole
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
 from ansible_collections.slipway.app.plugins.module_utils._postgres.local_copies import local_copies
 from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
@@ -287,10 +288,9 @@ NOTHING = {"dumps": [], "newest": None, "instances": [], "databases": [], "confi
 def stored(params, location, prefix):
     """What there is in the store, and sentences about what is left out."""
     store = store_from(params, location)
-    if params["verify"]:
-        for key in store.list(prefix):
-            store.open(key).verify()
     found, broken = dumps(store, prefix, params["only_sanitized"])
+    if params["verify"]:  # nobody knows whether what cannot be used was to be a sanitized one
+        require_whole(store, [dump["key"] for dump in found], () if params["only_sanitized"] else broken)
     result = {"dumps": found, "newest": found[0]["key"] if found else None}
     for part in ("instance", "database", "config"):
         result[part + "s"] = sorted({dump[part] for dump in found})

@@ -523,7 +523,7 @@ def wishes_from(params, chosen, adoption, check):
     """How the parameters, and what a config says, ask to restore."""
     whose = "target" if parts(params) else chosen["properties"] or "target"
     return Wishes(reversible=chosen["reversible"], properties=whose, sql=(adoption.sql if adoption else []) + (chosen["pre_swap_sql"] or []),
-                  commands=configs.split(chosen["pre_swap_hooks"] or []), jobs=chosen["jobs"] or usual_jobs(), swap=params["swap"],
+                  commands=configs.split(chosen["pre_swap_hooks"] or [], "pre_swap_hooks"), jobs=chosen["jobs"] or usual_jobs(), swap=params["swap"],
                   migrate=migration_from(params, chosen["pre_swap_hooks"], check), remove_leftovers=params["remove_leftovers"],
                   keep_failed=params["keep_failed"])
 

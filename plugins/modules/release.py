@@ -148,6 +148,7 @@ removed:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import warn
 from ansible_collections.slipway.app.plugins.module_utils._operation.action import action
 from ansible_collections.slipway.app.plugins.module_utils._package.arguments import STORE_ARGUMENTS
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_on_host
@@ -283,8 +284,7 @@ def main():
     variables = take_secrets(module)
     try:
         result = run(module.params, variables, module.check_mode)
-        for warning in result.pop("warnings", []):
-            module.warn(warning)
+        warn(module, result.pop("warnings", []))
         module.exit_json(**result)
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)

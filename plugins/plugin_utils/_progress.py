@@ -20,6 +20,7 @@ import uuid
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import one_line
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import line
 
 EVERY = 5  # seconds between two lines
@@ -75,7 +76,7 @@ class WatchedModule(ActionBase):
             if now not in (None, said) and not select.select([ended], [], [], 0)[0]:
                 said = now
                 # What goes to standard output waits in a buffer for the end of the task, unless that is a terminal.
-                self._display.display("  %-12s %s" % (host, _harmless(now)), stderr=True)
+                self._display.display("  %-12s %s" % (host, one_line(now[:LONGEST])), stderr=True)
 
     def _look(self, path):
         """What the file says at this moment, as a line, or None where it cannot be read: it may be so the next time."""
@@ -86,8 +87,3 @@ class WatchedModule(ActionBase):
                 state = json.loads(state)
                 return line(state, max(0, int(clock) - state["begun"]))
         return None
-
-
-def _harmless(said):
-    """What a host says, without what commands a terminal or begins another line: names of tables are those of users, who may take any character."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in said[:LONGEST])

@@ -238,6 +238,9 @@ def test_a_download_goes_on_where_the_connection_broke(bad, proxy):
     bad.bucket.write("x", data)
     proxy.faults.append(Fault("cut answer", "GET", "/x", 2))
     assert b"".join(bad.bucket.chunks("x")) == data and proxy.faults[0].left == 0
+    proxy.faults.append(Fault("cut answer", "GET", "/x", 2))  # a manifest can have megabytes, too
+    assert bad.bucket.read("x", 4 * MB) == data and proxy.faults[1].left == 0
+    assert bad.bucket.read("x", MB) == data[:MB + 1] and bad.bucket.read("none", MB) is None
 
 
 def test_wrong_bytes_are_not_restored(postgres, bad, proxy, tmp_path):

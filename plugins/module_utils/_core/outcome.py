@@ -6,15 +6,25 @@
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, harmless
 
 
 def finish(module, run):
-    """Let run(module) do the work and end the module with what it returns; its "warnings", if any, are given as such."""
+    """Let run(module) do the work and end the module with what it returns; its "warnings", if any, are given as such.
+
+    A full disk, or a file that cannot be read, may meet any module at any line: it is told as an error, too.
+    """
     try:
         result = run(module)
     except SlipwayError as error:
         module.fail_json(msg=str(error), **error.facts)
-    for warning in result.pop("warnings", ()):
-        module.warn(warning)
+    except OSError as error:
+        module.fail_json(msg=str(SlipwayError("A file cannot be read or written: %s." % error)))
+    warn(module, result.pop("warnings", ()))
     module.exit_json(**result)
+
+
+def warn(module, warnings):
+    """Give sentences as warnings of the module."""
+    for warning in warnings:
+        module.warn(harmless(warning))

@@ -50,9 +50,14 @@ class Progress:
         with contextlib.suppress(OSError):
             part = "%s.part-%d" % (self.path, os.getpid())
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-            with open(os.open(part, flags, 0o600), "w", encoding="utf-8") as stream:
-                json.dump(state, stream)
-            os.rename(part, self.path)
+            descriptor = os.open(part, flags, 0o600)
+            try:
+                with open(descriptor, "w", encoding="utf-8") as stream:
+                    json.dump(state, stream)
+                os.rename(part, self.path)
+            except BaseException:
+                os.unlink(part)  # or there would be no other one
+                raise
 
 
 def line(state, seconds):

@@ -84,11 +84,18 @@ class Bucket:
 
     def read(self, name, most):
         """The content of a small object, at most so many bytes and one, or None where there is none."""
-        found = self._or_none("read", "get_object", name)
-        if found is None:
-            return None
-        with self._spoken("read"):
-            return found["Body"].read(most + 1)
+        content = bytearray()
+        try:
+            with contextlib.closing(self.chunks(name)) as chunks:
+                for piece in chunks:
+                    content += piece
+                    if len(content) > most:
+                        break
+        except StoreError as error:
+            if error.code in MISSING:
+                return None
+            raise
+        return bytes(content[:most + 1])
 
     def chunks(self, name, start=0):
         """The content of an object from a byte on, piece by piece; where a connection breaks it goes on at the same byte."""

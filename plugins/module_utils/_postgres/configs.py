@@ -87,9 +87,22 @@ def key_part(said, config):
     return NO_CONFIG if any(said.get(option) is not None for option in CONTENT) else config
 
 
-def split(hooks):
-    """Commands as lists of words; those that are texts are split as a shell does it."""
-    return [shlex.split(hook) if isinstance(hook, str) else [str(word) for word in hook] for hook in hooks]
+def split(hooks, option):
+    """The commands of an option as lists of words; those that are texts are split as a shell does it."""
+    return [_words(hook, "Command %d of %s cannot be one: %%s." % (place, option)) for place, hook in enumerate(hooks, 1)]
+
+
+def _words(hook, wrong):
+    """The words of a command. They are in no error, since they may be secrets."""
+    if not isinstance(hook, (str, list)):
+        raise _wrong(wrong % "it is neither a text nor a list of words")
+    try:
+        words = shlex.split(hook) if isinstance(hook, str) else [str(word) for word in hook]
+    except ValueError as error:
+        raise _wrong(wrong % error) from error
+    if not words or not words[0]:
+        raise _wrong(wrong % "it is empty")
+    return words
 
 
 def _value(config, chosen, option, make):

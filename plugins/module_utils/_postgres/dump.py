@@ -82,7 +82,7 @@ class Wish:
         self.compression = compression
         self.exclude_tables = exclude_tables
         self.exclude_table_data = exclude_table_data
-        self.hooks = split(hooks)
+        self.hooks = split(hooks, "pre_dump_hooks")
         self.bin_dir = bin_dir
         self.remove_leftovers = remove_leftovers
         self.sanitizing = sanitizing
@@ -101,6 +101,7 @@ def dump(connection, store, wish, check=False, report=None):
 
 def _dump(connection, store, wish, check, report):
     begun = time.monotonic()
+    store.require_usable()
     with connection.session() as session:
         facts = session.query(LOOK)[0]
         if facts["server_version"] // 10000 < OLDEST:
@@ -228,7 +229,7 @@ class Heard:
         self.begun = []
         self.errors = []
         self.warnings = []
-        self._tables = {spoken(table): table for table in selection.with_rows}
+        self._tables = {"%(schema)s.%(name)s" % table: table for table in selection.with_rows}  # as pg_dump says them
         self._said = self.errors  # where the next lines of what was said last belong
         self._locked = locked
         self._locking = False

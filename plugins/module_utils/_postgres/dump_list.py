@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key
 
 TOLD = ("server_version", "client_version", "size", "compression", "excluded", "excluded_data", "started", "who")
 
@@ -21,8 +22,28 @@ def dumps(store, prefix="", only_sanitized=False):
         try:
             found.append(_described(store.open(key), now))
         except SlipwayError as error:
-            broken.append("%s is left out: %s" % (key, error))
+            if _is_there(store, key):
+                broken.append("%s is left out: %s" % (key, error))
     return [dump for dump in found if dump["sanitized"] or not only_sanitized], broken
+
+
+def require_whole(store, keys, broken=()):
+    """Compare all files of the dumps of these keys with their manifests; one error tells all that are damaged, and what is known of others (broken)."""
+    found = list(broken)
+    for key in map(Key.parse, keys):
+        try:
+            store.open(key).verify()
+        except SlipwayError as error:
+            if _is_there(store, key):
+                found.append("%s: %s" % (key, error.message))
+    if found:
+        raise SlipwayError("%d of %d dumps cannot be restored from. %s" % (len(found), len(keys) + len(broken), " ".join(found)),
+                           untouched="Nothing was changed.", hint="Use another dump.")
+
+
+def _is_there(store, key):
+    """Whether a dump that cannot be used is one: it may have been removed since it was listed, and then is none."""
+    return key in store.list(str(key))
 
 
 def _described(dump, now):

@@ -45,6 +45,16 @@ class Removal:
                 raise _stopped(error, removed) from error
         return removed
 
+    @staticmethod
+    def leftovers(store, removed, asked=False):
+        """Remove what killed dumps have left, as the store does, after dumps of these keys; return what it was."""
+        try:
+            return store.remove_leftovers(asked)
+        except OSError as error:
+            raise _stopped(SlipwayError("What killed dumps have left in %s cannot be looked for: %s." % (store.location, error.strerror)), removed) from error
+        except SlipwayError as error:
+            raise _stopped(error, removed) from error
+
     def _named(self, store):
         """A dump without a manifest is none any more, but what a removal has left: it goes with the leftovers where only sanitized ones are meant."""
         key = Key.parse(self._key)

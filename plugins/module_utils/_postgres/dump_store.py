@@ -113,6 +113,8 @@ class FolderStore(Store):
             fsync_dir(os.path.dirname(folder))
             remove_tree(part)
         except OSError as error:
+            if error.errno == errno.ENOTEMPTY:  # it is a dump no more, and who looks for leftovers has begun to remove what is left of it
+                return True
             raise SlipwayError("The dump %s cannot be removed: %s." % (folder, error.strerror)) from error
         finally:
             os.close(lock)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -34,6 +35,7 @@ DEAD = 600  # seconds without one after which he is taken for dead
 AT_ONCE = 4  # files that are read at the same time
 UNLISTED = ("AccessDenied", "NotImplemented", "MethodNotAllowed", "403", "405", "501")  # why there is no list of uploads; a status where no more is said
 NO_DUMP = "No dump was made; should anything be left of it, the next one names it."
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 MARGIN = 64 * 1024 * 1024  # bytes that a disk is to have left
 
 
@@ -111,6 +113,9 @@ class S3Store(Store):
         return sorted(objects) if whole or not _written(objects, key) else []
 
     # Writing
+
+    def require_usable(self):
+        self.spool.require_own()
 
     @contextlib.contextmanager
     def new(self, instance, database, config):
@@ -261,19 +266,27 @@ class S3Dump:
         spool = self._store.spool
         self._spooled = spool.make() if contents_only else spool.take_up(self._mark())
         self.archive = os.path.join(self._spooled[0], ARCHIVE)
-        with contextlib.suppress(FileExistsError):
+        with spool.told(), contextlib.suppress(FileExistsError):
             os.mkdir(self.archive, 0o700)
         there = sum(manifests.sizes(self.archive).values())
         removed = [] if contents_only else spool.remove_leftovers()
         self._require_room(there)
         try:
-            self._read(lambda name: os.path.join(self.archive, name), watch, contents(self.manifest) if contents_only else None)
+            with spool.told():
+                self._fetch(watch, contents_only)
         except StoreError as error:
             self._half = not contents_only
             raise SlipwayError(error.message, untouched=error.untouched, hint=error.hint or (
                 "What was fetched stays in %s for a while: restored again from there, it goes on." % self._spooled[0])) from error
         check_names(self.archive, self.manifest)
         return removed
+
+    def _fetch(self, watch, contents_only):
+        try:
+            self._read(lambda name: os.path.join(self.archive, name), watch, contents(self.manifest) if contents_only else None)
+        except OSError as error:
+            self._half = not contents_only and error.errno not in FULL  # others need the disk, too
+            raise
 
     def close(self):
         """What was brought is no longer needed, unless it is half of what another call will need."""

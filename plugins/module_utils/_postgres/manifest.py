@@ -16,7 +16,7 @@ import os
 import re
 import stat
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, one_line
 from ansible_collections.slipway.app.plugins.module_utils._postgres.money import NEUTRAL
 
 FORMAT = 1
@@ -203,7 +203,7 @@ def compare_sizes(archive, manifest, there):
     expected = {item["name"]: item for item in manifest["files"]}
     for what, names in (("lacks", set(expected) - set(there)), ("has beside those of its manifest", set(there) - set(expected))):
         if names:
-            raise _damaged(archive, "it %s %s" % (what, ", ".join(sorted(names)[:5])))
+            raise _damaged(archive, "it %s %s" % (what, ", ".join(map(one_line, sorted(names)[:5]))))
     for name, size in there.items():
         if size != expected[name]["size"]:
             raise _damaged(archive, "%s has %d bytes instead of %d" % (name, size, expected[name]["size"]))

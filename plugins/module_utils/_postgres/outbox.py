@@ -23,7 +23,7 @@ import threading
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import stop_group
-from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import Section
+from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import Section, StoreError
 
 PART = 32 * 1024 * 1024  # bytes; an object has at most 10,000 parts, so that one file has at most 320 GB
 MOST_PARTS = 10000
@@ -84,7 +84,11 @@ class Outbox:
         self._watcher.join()
         self._pool.shutdown(wait=True)
         for name, upload in list(self._uploads.items()):
-            self._bucket.abort(self._prefix + name, upload)
+            try:
+                self._bucket.abort(self._prefix + name, upload)
+            except StoreError as error:
+                if error.code is None:  # nobody answers, and each further request would wait for long
+                    raise
         return [self._prefix + name for name in self._pending]
 
     # The program

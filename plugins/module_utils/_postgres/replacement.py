@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, one_line
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import READ_AS_WRITTEN, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import COUNTED_AT_ONCE, count_rows
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
@@ -130,7 +130,7 @@ class Replacement:
             if not here or not there:
                 wrong.append("%s is no table in %s" % (spoken(table), "the dump" if here else "the live database"))
                 continue
-            wrong += ["%s has column %s" % (spoken(table), words) for words in _differences(here["columns"], there["columns"])]
+            wrong += ["%s has column %s" % (spoken(table), one_line(words)) for words in _differences(here["columns"], there["columns"])]
         if wrong:
             raise SlipwayError("The live database has other definitions than the dump: %s." % "; ".join(wrong),
                                hint="Bring it to the state of the dump, or restore the whole dump with swap=false and take the rows from there.")
@@ -171,8 +171,9 @@ class Replacement:
             except PostgresError as error:
                 if error.sqlstate != FOREIGN_KEY:
                     raise
-                raise SlipwayError("With the rows of the dump, foreign key %s of table %s.%s would not hold: %s" % (
-                    name, key["schema"], key["of"], error.message), hint="Restore the tables that refer to each other together.") from None
+                raise SlipwayError("With the rows of the dump, foreign key %s of table %s would not hold: %s" % (
+                    one_line(name), one_line("%s.%s" % (key["schema"], key["of"])), error.message),
+                    hint="Restore the tables that refer to each other together.") from None
             if key["comment"] is not None:
                 self.session.execute("COMMENT ON CONSTRAINT %s ON %s IS %s" % (name, _of(key), quote_literal(key["comment"])))
 
@@ -200,7 +201,7 @@ class Replacement:
             found.update(count_rows(self.session, places[first:first + COUNTED_AT_ONCE]))
         for place, rows in expected.items():
             if found[place] != rows:
-                raise SlipwayError("Table %s.%s has %d rows instead of %d." % (place + (found[place], rows)))
+                raise SlipwayError("Table %s has %d rows instead of %d." % (one_line("%s.%s" % place), found[place], rows))
 
 
 def quoted_name(relation):

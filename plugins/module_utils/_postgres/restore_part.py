@@ -20,7 +20,7 @@ import re
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, one_line
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import belonging, rows_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow, close, drop, in_another
@@ -70,11 +70,11 @@ class PartSource(DumpSource):
         asked, _lacking, _found = named(self.dump.manifest, restore.connection.query(RELATIONS, new), self._tables, self._schemas)
         more = sorted(places(asked) - places(self.manifest["tables"]))
         if more:
-            raise SlipwayError("The live database lacks partitions that the dump has: %s." % ", ".join("%s.%s" % place for place in more))
+            raise SlipwayError("The live database lacks partitions that the dump has: %s." % ", ".join(one_line("%s.%s" % place) for place in more))
         if any(_entry(line)[1].startswith("BLOB") for line in self._whole_list):
             naming = places(restore.connection.query(NAMING_LARGE_OBJECTS, new)) & places(self.manifest["tables"])
-            self.warnings = self.warnings + ["Rows of table %s.%s may name large objects of the dump, which a restore of some tables does not bring back."
-                                             % place for place in sorted(naming)]
+            self.warnings = self.warnings + ["Rows of table %s may name large objects of the dump, which a restore of some tables does not bring back."
+                                             % one_line("%s.%s" % place) for place in sorted(naming)]
 
     def making(self, restore, facts):
         """How the tables are made again that the live database lacks, with what belongs to them."""
@@ -383,7 +383,7 @@ def named(manifest, here, tables, schemas):
         exact.update(matching if what == "Table" and pattern.exact else ())
     without = {(table["schema"], table["name"]) for table in manifest["excluded_data"] + (manifest.get("sanitized") or {}).get("emptied", [])}
     for place, table in chosen.items():
-        name = "%s.%s" % place
+        name = one_line("%s.%s" % place)
         if table is None:
             found.append("Partition %s of the live database is not in the dump." % name)
         elif place in without:

@@ -11,7 +11,7 @@ import re
 import tempfile
 import uuid
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, one_line
 from ansible_collections.slipway.app.plugins.module_utils._core.process import follow, redact, run, tail
 from ansible_collections.slipway.app.plugins.module_utils._postgres import money
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import tablespaces
@@ -239,8 +239,8 @@ class DumpSource:
         self.checked = len(tables)
         wrong = [(table, found[table]) for table in expected if found.get(table, expected[table]) != expected[table]]
         if wrong:
-            said = ["%s.%s has %s rows instead of %d" % (quote_ident(table[0]), quote_ident(table[1]), "no" if rows is None else rows,
-                                                         expected[table]) for table, rows in wrong[:5]]
+            said = ["%s has %s rows instead of %d" % (one_line("%s.%s" % tuple(map(quote_ident, table))), "no" if rows is None else rows,
+                                                      expected[table]) for table, rows in wrong[:5]]
             raise SlipwayError("What was restored is not what was dumped: %s%s." % (
                 ", ".join(said), " and %d more tables" % (len(wrong) - 5) if len(wrong) > 5 else ""))
 

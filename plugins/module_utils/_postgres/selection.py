@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, one_line
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
 
 # Everything that pg_dump takes for a table where it is to leave one out.
@@ -143,7 +143,7 @@ def needed(keys):
     """A sentence for each foreign key that needs what is left out, as Selection.needed has them, as far as there are not too many."""
     more = ["%d more foreign keys need what is left out." % (len(keys) - MANY)] if len(keys) > MANY else []
     return ["Foreign key %s of table %s needs rows of table %s, which are left out." % (
-        key["key"], spoken(key["table"]), spoken(key["of"])) for key in keys[:MANY]] + more
+        one_line(key["key"]), spoken(key["table"]), spoken(key["of"])) for key in keys[:MANY]] + more
 
 
 def exactly(relation):
@@ -152,7 +152,8 @@ def exactly(relation):
 
 
 def spoken(relation):
-    return "%s.%s" % (relation["schema"], relation["name"])
+    """The name of a relation, for people."""
+    return one_line("%s.%s" % (relation["schema"], relation["name"]))
 
 
 def places(relations):

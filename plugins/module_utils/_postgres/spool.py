@@ -29,7 +29,8 @@ class Spool:
     """Such folders of this user, in a folder of his own below a directory that others may write to."""
 
     def __init__(self, directory=None):
-        self.location = os.path.join(os.path.abspath(directory or USUAL), "slipway-%d" % os.geteuid())
+        self._directory = os.path.abspath(directory or USUAL)
+        self.location = os.path.join(self._directory, "slipway-%d" % os.geteuid())
 
     @contextlib.contextmanager
     def new(self):
@@ -42,9 +43,10 @@ class Spool:
 
     def make(self):
         """A new folder, and what holds it; both are for remove()."""
-        self._own()
+        self.require_own()
         while True:
-            folder = tempfile.mkdtemp(prefix=PART, dir=self.location)
+            with self.told():
+                folder = tempfile.mkdtemp(prefix=PART, dir=self.location)
             lock = hold(folder)
             if lock is not None and os.path.exists(os.path.join(folder, LOCK)):
                 return folder, lock
@@ -56,14 +58,15 @@ class Spool:
 
         What is in it was on its way when that call ended, or the machine with it: whoever goes on has to look at every byte.
         """
-        self._own()
+        self.require_own()
         for folder in self._folders():
             lock = hold(folder, make=False)
             if lock is not None and _text(os.path.join(folder, OF)) == of and os.path.exists(os.path.join(folder, LOCK)):
                 return folder, lock
             _let_go(lock)
         folder, lock = self.make()
-        atomic_write(os.path.join(folder, OF), of)
+        with self.told():
+            atomic_write(os.path.join(folder, OF), of)
         return folder, lock
 
     @staticmethod
@@ -93,18 +96,27 @@ class Spool:
 
     def free(self):
         """How many bytes there is room for."""
-        self._own()
+        self.require_own()
         found = os.statvfs(self.location)
         return found.f_bavail * found.f_frsize
 
-    def _own(self):
+    def require_own(self):
         """Rows of databases are to be here: it has to be a folder that nobody else can look into or put another in the place of."""
-        with contextlib.suppress(FileExistsError):
+        with self.told(), contextlib.suppress(FileExistsError):
             os.mkdir(self.location, 0o700)
         there = os.lstat(self.location)
         if not stat.S_ISDIR(there.st_mode) or there.st_uid != os.geteuid() or there.st_mode & 0o077:
             raise SlipwayError("%s is not a folder of this user alone." % self.location, untouched="Nothing was changed.",
                                hint="Name another directory as spool_dir.")
+
+    @contextlib.contextmanager
+    def told(self):
+        """Let an error of the disk say which option names the place where files cannot be kept."""
+        try:
+            yield
+        except OSError as error:
+            raise SlipwayError("Files on their way cannot be kept in %s: %s." % (self._directory, error.strerror), untouched="Nothing was changed.",
+                               hint="Name a directory that is there, and has room for them, as spool_dir.") from error
 
     def _folders(self):
         with contextlib.suppress(FileNotFoundError):

@@ -20,6 +20,9 @@ class Store:
 
     warnings = ()
 
+    def require_usable(self):
+        """Refuse, before anything is run for a dump, a store that none could be written to."""
+
     def newest(self, prefix=""):
         """The key of the newest dump below a prefix, which has to be one of dumps of one database."""
         keys = self.list(prefix)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import time
 
 import pytest
@@ -22,6 +23,21 @@ def test_the_file_is_there_while_the_work_goes_on(tmp_path):
         assert path.stat().st_mode & 0o777 == 0o600
         progress("restore", table="more")  # so soon after
         assert json.loads(path.read_text())["table"] == "orders"
+        progress("analyze")
+        assert json.loads(path.read_text())["phase"] == "analyze"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_moment_of_a_full_disk_does_not_end_the_watching(tmp_path):
+    path = tmp_path / "progress"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Progress(str(path)) as progress:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # what a full disk is, for a file
+        try:
+            progress("restore")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert list(tmp_path.iterdir()) == []
         progress("analyze")
         assert json.loads(path.read_text())["phase"] == "analyze"
     assert list(tmp_path.iterdir()) == []

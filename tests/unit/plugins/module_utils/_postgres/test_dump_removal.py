@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_removal import Removal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
-from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import hold
+from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import PART, hold
 from ansible_collections.slipway.app.tests.postgres.test_dump import dies_at
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.test_dumps import MOMENT, SANITIZED, write
 
@@ -104,6 +104,28 @@ def test_one_that_fails_tells_of_those_before_it(store):
         Removal(prefix="uat/shop", keep=0, environment="uat").run(store)
     os.close(lock)
     assert caught.value.facts == {"removed": [str(keys[2])]} and store.list() == [keys[1], keys[0]]
+
+
+def test_what_was_removed_is_told_when_the_look_for_leftovers_fails_after_it(store, run_module):
+    key = write(store)
+    os.unlink(os.path.join(store.location, ".lock"))
+    os.mkdir(os.path.join(store.location, ".lock"))
+    result = run_module("postgres_dump", {"state": "absent", "store": store.location, "key": str(key), "environment": "uat"})
+    assert result["failed"] and result["removed"] == [str(key)] and "Removed were, before it: %s" % key in result["msg"]
+
+
+def test_who_looks_for_leftovers_meanwhile_does_not_keep_a_dump_from_being_removed(store, monkeypatch):
+    key, rmdir = write(store), os.rmdir
+
+    def meanwhile(path, **more):
+        if os.path.basename(path).startswith(PART):
+            os.close(hold(path))  # as the other one takes it for his to remove
+            monkeypatch.setattr(os, "rmdir", rmdir)
+        rmdir(path, **more)
+
+    monkeypatch.setattr(os, "rmdir", meanwhile)
+    assert store.remove(key) and os.rmdir is rmdir
+    assert store.list() == [] and len(store.remove_leftovers()) == 1
 
 
 @pytest.mark.parametrize("what, words", [

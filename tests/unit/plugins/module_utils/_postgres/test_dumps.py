@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import copy
 import errno
+import hashlib
 import json
 import os
 import pathlib
 import re
+import resource
 import stat
 import sys
 import time
@@ -22,7 +24,7 @@ import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import (
-    clients, compression, configs, databases, dump_choice, guard, manifest, money, preflight, restore_source)
+    clients, compression, configs, databases, dump_choice, dump_list, guard, manifest, money, preflight, restore_source)
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumping
 from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import Bucket, StoreError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, PostgresError
@@ -33,6 +35,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.key import K
 from ansible_collections.slipway.app.plugins.module_utils._postgres.outbox import Outbox
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import Rules
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Pattern, exactly
+from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import Spool
 
 MOMENT = "20261126T031500.123456Z"
 CONTENT = {
@@ -545,6 +548,78 @@ def test_files_that_grow_do_not_keep_others_from_being_sent(tmp_path):
     assert len(box.finish()) == 2 * jobs + 1
 
 
+@pytest.mark.parametrize("code, taken_back", [("AccessDenied", True), (None, False)])
+def test_an_upload_that_may_not_be_let_go_of_keeps_nothing_else_in_the_bucket(tmp_path, code, taken_back):
+    """Where nobody answers, each further request would wait for long."""
+    def abort(_name, _upload):
+        raise StoreError("no", code)
+
+    box = Outbox(types.SimpleNamespace(abort=abort), "x/", str(tmp_path / "archive"), 1)
+    box._pending["1.dat"], box._uploads["1.dat"] = None, "id"
+    with contextlib.nullcontext() if taken_back else pytest.raises(StoreError):
+        assert box.give_up() == ["x/1.dat"]
+
+
+class Serving:
+    """A bucket with the files of an archive and the manifest of its dump, of one key, and nothing else."""
+
+    location = "s3://shop"
+
+    def __init__(self, key, files):
+        described = [{"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()]
+        self._there = {"%s/archive/%s" % (key, name): data for name, data in files.items()}
+        self._there["%s/manifest.json" % key] = manifest.written(dict(CONTENT, files=described), key)
+
+    def read(self, name, _most):
+        return self._there.get(name)
+
+    def objects(self, prefix):
+        return {name: (len(data), 0) for name, data in self._there.items() if name.startswith(prefix)}
+
+    def chunks(self, name, start=0):
+        yield self._there[name][start:]
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """A store in a bucket with one dump, and its key."""
+    key = Key("uat", "shop", "none", MOMENT)
+    monkeypatch.setattr(S3Store, "__init__", lambda store: vars(store).update(
+        bucket=Serving(key, {"toc.dat": b"x", "12.dat": b"12" * 50000}), spool=Spool(str(tmp_path)), warnings=[], location="s3://shop"))
+    return S3Store(), key
+
+
+def test_a_disk_that_fills_while_an_archive_is_fetched_is_said_and_not_left_full(served, tmp_path):
+    store, key = served
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with contextlib.closing(store.open(key)) as whole:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (60000, limits[1]))  # what a full disk is, for a file
+        try:
+            with pytest.raises(SlipwayError, match=r"cannot be kept in %s: File too large. Nothing was changed. .* as spool_dir" % tmp_path):
+                whole.bring(None)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert os.listdir(store.spool.location) == []
+
+
+def test_what_was_fetched_stays_where_the_disk_has_failed_otherwise(served, monkeypatch):
+    store, key = served
+    monkeypatch.setattr(store.bucket, "chunks", lambda _name, _start=0: (_ for _ in ()).throw(OSError(errno.EIO, os.strerror(errno.EIO))))
+    with contextlib.closing(store.open(key)) as whole, pytest.raises(SlipwayError, match="Input/output error"):
+        whole.bring(None)
+    assert len(os.listdir(store.spool.location)) == 1
+
+
+def test_a_spool_that_is_not_there_is_said_before_any_hook_is_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(S3Store, "__init__", lambda store: vars(store).update(spool=Spool(str(tmp_path / "no"))))
+    words = "cannot be kept in %s/no: No such file or directory. Nothing was changed. .* as spool_dir" % tmp_path
+    for act in (Spool(str(tmp_path / "no")).make, Spool(str(tmp_path / "no")).free, S3Store().require_usable):
+        with pytest.raises(SlipwayError, match=words):
+            act()
+    with pytest.raises(SlipwayError, match=words):
+        dumping.dump(Connection(login_host="127.0.0.1", login_port=1, login_db="shop"), S3Store(), dumping.Wish("uat", hooks=[["false"]]))
+
+
 # Which dump is meant
 
 SANITIZED = {"policy": "strict", "rules": "0" * 64, "key": "k", "emptied": [{"schema": "public", "name": "session"}],
@@ -557,6 +632,40 @@ def test_a_list_tells_what_a_sanitized_dump_lacks(store):
     for sanitized in (dict(SANITIZED, subset=some, after_restore=["UPDATE a SET b = 1", "DELETE FROM c"]), SANITIZED):
         write(store, config="sanitized", sanitized=sanitized)
     assert [(dump["sanitized"]["subset"], dump["sanitized"]["after_restore"]) for dump in dumps(store)[0]] == [([], 0), (some, 2)]
+
+
+def harm(store, *keys):
+    for key in keys:
+        pathlib.Path(store.path(key), "archive", "toc.dat").write_bytes(b"no table of contents")
+
+
+def test_all_damaged_dumps_are_told_at_once_and_none_that_are_not_listed(store, run_module):
+    raw, more, whole = write(store), write(store), write(store, config="sanitized", sanitized=SANITIZED)
+    unusable = write(store)
+    pathlib.Path(store.path(unusable), "manifest.json").write_text("{}")
+    harm(store, raw, more)
+    asked = {"store": store.location, "verify": True}
+    listed = run_module("postgres_dump_info", dict(asked, only_sanitized=True))
+    assert [dump["key"] for dump in listed["dumps"]] == [str(whole)]
+    failed = run_module("postgres_dump_info", asked)
+    assert failed["failed"] and "3 of 4 dumps cannot be restored from" in failed["msg"]
+    assert all(str(key) in failed["msg"] for key in (raw, more, unusable)) and str(whole) not in failed["msg"]
+
+
+def test_a_dump_that_is_removed_while_it_is_looked_at_is_not_damaged(store, monkeypatch):
+    key, opened = write(store), store.open
+
+    def removed(key):
+        dump = opened(key)
+        store.remove(key)
+        return dump
+
+    monkeypatch.setattr(store, "open", removed)
+    assert dump_list.require_whole(store, [str(key)]) is None
+    keys = [write(store)]
+    store.remove(keys[0])
+    monkeypatch.setattr(store, "list", lambda prefix="": keys[:not prefix])
+    assert dumps(store) == ([], [])
 
 
 def test_more_sql_than_anybody_would_read_makes_no_manifest(store):
@@ -620,6 +729,17 @@ def test_one_config_has_what_each_of_the_calls_needs(monkeypatch):
 def test_a_config_that_is_wrong(sets, config, words):
     with pytest.raises(SlipwayError, match=words):
         configs.effective({}, sets, config, configs.DUMP)
+
+
+@pytest.mark.parametrize("hook, words", [("echo it's secret", "No closing quotation"), ("", "empty"), ([], "empty"), ([""], "empty"), ("  ", "empty"),
+                                         (5, "neither"), ({"secret": 1}, "neither")])
+def test_a_hook_that_is_no_command_is_named_without_its_words(hook, words):
+    with pytest.raises(SlipwayError, match="Command 2 of pre_swap_hooks cannot be one: .*%s.*Nothing was changed" % words) as caught:
+        configs.split([["echo", 5], hook], "pre_swap_hooks")
+    assert "secret" not in str(caught.value)
+    with pytest.raises(SlipwayError, match="Command 1 of pre_dump_hooks"):
+        dumping.Wish("uat", hooks=[hook])
+    assert configs.split([["echo", 5], "echo 'a b'"], "pre_swap_hooks") == [["echo", "5"], ["echo", "a b"]]
 
 
 @pytest.mark.parametrize("environment, said, allowed", [
