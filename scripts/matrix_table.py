@@ -86,10 +86,10 @@ def _summary(outcomes):
     failed = [outcome for outcome in ran if outcome["wrong"]]
     by_itself = [outcome for outcome in ran if outcome.get("by") == "itself"]
     commits = collections.Counter(outcome["commit"] for outcome in sorted(ran, key=lambda outcome: outcome["ended"]))
-    return ("Written on %s; fields run at each commit, the oldest first: %s. Debian 12, PostgreSQL 15, systemd 252, HAProxy 2.6: of %d fields that mean something **%d were run, "
-            "%d of them failed**, %d were not run. In %d nobody had to run `recover`." % (
-                time.strftime("%Y-%m-%d", time.gmtime()), ", ".join("%s %d" % each for each in commits.items()) or "none", len(possible), len(ran), len(failed),
-                len(possible) - len(ran), len(by_itself)))
+    return ("Written on %s; fields run at each commit, the oldest first: %s. Debian 12, PostgreSQL 15, systemd 252, HAProxy 2.6: "
+            "of %d fields that mean something **%d were run, %d of them failed**, %d were not run. In %d nobody had to run `recover`." % (
+                time.strftime("%Y-%m-%d", time.gmtime()), ", ".join("%s %d" % each for each in commits.items()) or "none",
+                len(possible), len(ran), len(failed), len(possible) - len(ran), len(by_itself)))
 
 
 def _table(mode, outcomes, footnotes):

@@ -122,7 +122,8 @@ def test_a_day_that_stands_for_no_end_stays_within_what_programs_can_read(sessio
     ends = ["9999-12-31", "9999-12-30 23:59:59", "9990-01-01", "0001-01-01", "0001-01-02 12:00", "0010-01-01"]
     for most in (1, 180, 36500):
         for domain in "abcdefgh":
-            rows = masked(session, masks.parse({"rule": "date", "days": most, "domain": domain}, ""), Column("c", type_, type_), ends + ["infinity", "-infinity"])
+            rule = masks.parse({"rule": "date", "days": most, "domain": domain}, "")
+            rows = masked(session, rule, Column("c", type_, type_), ends + ["infinity", "-infinity"])
             assert [row["mask"] for row in rows[len(ends):]] == ["infinity", "-infinity"]
             for row in rows[:len(ends)]:
                 assert "BC" not in row["mask"] and datetime.date.fromisoformat(row["mask"][:10]) != datetime.date.fromisoformat(row["raw"][:10])
