@@ -175,6 +175,15 @@ def test_the_same_rows_are_looked_at_as_long_as_they_are_the_same(small):
     assert found == found[:1] * 20
 
 
+def test_a_table_of_more_columns_than_one_query_can_count(small):
+    names = ["c%d" % number for number in range(400)]
+    small.execute("CREATE TABLE public.lead (%s); INSERT INTO public.lead (c399) VALUES ('someone@shop.example')" % ", ".join(
+        "%s varchar" % name for name in names))
+    with small.session() as session:
+        found = by_content(session, "public.lead", [Column(name, "varchar", "varchar") for name in names], 1)
+    assert found == {"c399": ("e-mail addresses in it", "email")}
+
+
 def test_no_pattern_keeps_what_is_surely_of_persons_whatever_it_is_called(small, store):
     small.execute("""CREATE TABLE public.event (id int, who text, ean text, mail text, words text[], place text);
         INSERT INTO public.event SELECT g, 'someone' || g || '@shop.example', 4006381333931 + g, 'x', ARRAY['to someone@shop.example'], 'Rome'

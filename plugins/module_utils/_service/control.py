@@ -109,7 +109,7 @@ def perform(state, steps, definitions, statuses, driver, drain, timeout, promise
         driver.install(defined([step.name for step in updated]), [name for name in failed if is_fallen(statuses.get(name), failed)])
     for step in updated:
         alive = step.before in ("running", "starting")
-        if alive or state != "resumed":  # of what does not run, install() has seen to it
+        if alive or step.before == "stopping" or state != "resumed":  # to what does not run, install() has seen
             driver.autostart(step.name, alive)
     due = []
     for kind in START_ORDER:
@@ -137,7 +137,7 @@ def _started(status):
     if status is None or not status.alive:
         return "started", "it failed" if status and status.state == "failed" else "it did not run"
     if not status.up_to_date:
-        return "restarted", "it runs by what has changed since: its definition, its user or the collection"
+        return "restarted", "it runs by what has changed since: its definition, its user, the collection or a drop-in"
     if not status.autostart:
         return "updated", "it is to come back after a reboot"
     return "none", "it runs"

@@ -19,11 +19,12 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.mas
 
 TEXTS = MASKED_TEXTS + ("name",)  # no mask is for the server's type of names, but it holds some all the same
 SAMPLE = 1000  # rows of a table
+ENTRIES = 1600  # counts of one query; PostgreSQL takes 1664
 SHARE = 0.2  # of its values that are not empty, from which on a column is taken to hold what has their form; of a sure form one value is enough
 DIALLED = tuple(base for base in NUMBERS if base != "int2")  # what is too small for a number of a phone is a flag or a counter
-# Whose phone or fax it is, if anybody's: clicks_mobile is of those who came by one.
-WHOSE = (r"((.*_)?(home|work|business|office|private|personal|customer|client|user|owner|member|guest|patient|employee|emergency|contact|company"
-         r"|billing|shipping|delivery|invoice|phone|tel|tele)_?)?")
+# A word with which a number is none of a phone or fax, but counts or sets something for those who come by one.
+COUNTED = (r"(.*_)?(clicks?|visits?|views?|hits|counts?|sum|total|prices?|costs?|width|height|size|columns?|rows?|items|per|sort|position|limit|max|min|avg|rate"
+           r"|show|hide|enabled?|disabled?|allow|use|notify)_")
 
 # (what a name has in it, the bases it is looked at with (empty: all), the rule that is proposed)
 NAMES = (
@@ -41,7 +42,7 @@ NAMES = (
     (r"sess(ion)?_?(id|key|data)", TEXTS + ("uuid", "bytea"), "hash"),  # a number is one that rows are told apart by
     (r"birth|dob$|geburt|(^|_)born(_?(on|at|date))?$", MOMENTS + TEXTS, "date"),
     # A number is one of those by its last word: what counts phones, or says of which kind they are, is of nobody.
-    (r"^(?!is_|has_|opt_in_)(.*(phone|telefon)|(.*_)?tel|%s(mobile|fax)|.*(mobile|fax)(?=_?n))(_?(no|nr|number))?[0-9]*$" % WHOSE, DIALLED, "null"),
+    (r"^(?!is_|has_|opt_in_|%s)(.*(phone|telefon|(?<!auto)mobile|fax)|(.*_)?tel)(_?(no|nr|number))?[0-9]*$" % COUNTED, DIALLED, "null"),
     (r"^(?!is_|has_)(.*account_?n(o|r|umber)|(.*_)?(iban|birth(_?(day|date|year))?|dob|(post(al)?|zip)_?code|zip|plz))"
      r"(_?(no|nr|number))?[0-9]*$", NUMBERS, "null"),
     (r"ssn|tax_?id|(?<!\bis_)(?<!\bhas_)tax_?(no|numbers?)[0-9]*$|vat_?(id|n)|passport|national_?id|card_?n|(^|_)cv[cv]2?$|bic$|swift", (), "hash"),
@@ -104,25 +105,36 @@ def by_content(session, table, columns, estimate, forms=FORMS):
     texts = [column for column in columns if column.base in TEXTS]
     if not texts:
         return {}
-    patterns = [".", *(form for form, _what, _rule in forms)]  # first any letter: what is empty is no value
-    counts = ["count(*) FILTER (WHERE %s) AS n%d_%d" % (_has(column, pattern), number, place)
-              for number, column in enumerate(texts) for place, pattern in enumerate(patterns)]
-    names = ", ".join(quote_ident(column.name) for column in texts)
-    samples = [" LIMIT %d" % SAMPLE]
+    many, few, wide = {}, {}, ENTRIES // (len(forms) + 1)
+    for sample in _samples(estimate):
+        for some in (texts[number:number + wide] for number in range(0, len(texts), wide)):
+            for column, values, found in _counted(session, table, some, forms, sample):
+                for form, hits in zip(forms, found):
+                    if hits and hits >= SHARE * values:
+                        many.setdefault(column.name, ("%s in it" % form[1], form[2]))
+                    elif hits and form in SURE and not by_name_and_type(column):
+                        few.setdefault(column.name, ("%s among its values" % form[1], "text"))
+    return dict(few, **many)
+
+
+def _samples(estimate):
+    """SQL for which rows of a table are looked at."""
+    yield " LIMIT %d" % SAMPLE
     if estimate > SAMPLE:  # drawn are pages, in their order: a lower limit would leave out those at the end
         # The same ones each time: whether there is a dump comes of the data, and who looks after it finds what kept it from being made.
-        samples.append(" TABLESAMPLE SYSTEM (%f) REPEATABLE (0) LIMIT %d" % (100.0 * SAMPLE / estimate, 2 * SAMPLE))
-    many, few = {}, {}
-    for sample in samples:
-        row = session.query_rows("SELECT %s FROM (SELECT %s FROM ONLY %s%s) sample" % (", ".join(counts), names, table, sample), table)[0]
-        for number, column in enumerate(texts):
-            for place, form in enumerate(forms, 1):
-                found = row["n%d_%d" % (number, place)]
-                if found and found >= SHARE * row["n%d_0" % number]:
-                    many.setdefault(column.name, ("%s in it" % form[1], form[2]))
-                elif found and form in SURE and not by_name_and_type(column):
-                    few.setdefault(column.name, ("%s among its values" % form[1], "text"))
-    return dict(few, **many)
+        yield " TABLESAMPLE SYSTEM (%f) REPEATABLE (0) LIMIT %d" % (100.0 * SAMPLE / estimate, 2 * SAMPLE)
+
+
+def _counted(session, table, columns, forms, sample):
+    """(column, how many values of it there are, how many of them have each form) for each of the columns."""
+    patterns = [".", *(form for form, _what, _rule in forms)]  # first any letter: what is empty is no value
+    counts = ["count(*) FILTER (WHERE %s) AS n%d_%d" % (_has(column, pattern), number, place)
+              for number, column in enumerate(columns) for place, pattern in enumerate(patterns)]
+    names = ", ".join(quote_ident(column.name) for column in columns)
+    row = session.query_rows("SELECT %s FROM (SELECT %s FROM ONLY %s%s) sample" % (", ".join(counts), names, table, sample), table)[0]
+    for number, column in enumerate(columns):
+        values, *found = (row["n%d_%d" % (number, place)] for place in range(len(patterns)))
+        yield column, values, found
 
 
 def _has(column, form):

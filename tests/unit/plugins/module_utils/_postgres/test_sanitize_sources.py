@@ -181,12 +181,13 @@ def test_what_is_proposed_fits(column, rule, fits):
     *[(name, base, "null") for name, base in (
         ("phone", "int8"), ("mobile_number", "numeric"), ("phone2", "int8"), ("customerPhone", "int4"), ("tel_no", "int8"), ("account_number", "int8"),
         ("accountNo", "int4"), ("birthday", "int4"), ("birth_year", "int2"), ("zip", "int4"), ("plz", "int4"), ("billing_postal_code", "int4"),
-        ("mobile", "int8"), ("customerMobile", "int8"), ("work_fax", "int8"), ("telefax", "int8"), ("guest_of_honour_mobile_no", "int8"), ("fax2", "int8"))],
+        ("mobile", "int8"), ("customerMobile", "int8"), ("work_fax", "int8"), ("telefax", "int8"), ("guest_of_honour_mobile_no", "int8"), ("fax2", "int8"),
+        ("primary_mobile", "int8"), ("recipient_mobile", "numeric"), ("order_mobile", "int8"), ("primaryMobile", "int8"), ("main_fax", "int4"))],
     *[(name, base, None) for name, base in (
         ("phone_id", "int4"), ("account", "int4"), ("phone_count", "int4"), ("phone_verified", "int2"), ("mobile_width", "int4"), ("is_mobile", "int2"),
         ("gzip", "int4"), ("zip_size", "int8"), ("account_notional", "numeric"), ("hotel", "int4"), ("birthplace_id", "int4"), ("tax_notional", "numeric"),
         ("offname", "text"), ("reborn", "text"), ("unborn_at", "date"), ("show_on_mobile", "int2"), ("enable_mobile", "int4"), ("sort_order_mobile", "int4"),
-        ("items_per_page_mobile", "int8"), ("clicks_mobile", "int8"), ("price_mobile", "numeric"), ("columns_fax", "int4"), ("opt_in_phone", "int4"),
+        ("items_per_page_mobile", "int8"), ("clicks_mobile", "int8"), ("price_mobile", "numeric"), ("columns_fax", "int4"), ("automobile", "int8"), ("opt_in_phone", "int4"),
         ("notify_by_phone", "int2"), ("tax_number_id", "int8"), ("is_tax_number", "int2"), ("has_tax_no", "int2"), ("tax_number_valid", "int2"),
         ("tax_numbers_count", "int4"), ("tax_numbering", "text"))],
     ("postcode", "text", "postal_code"), ("fname", "text", "first_name"), ("billing_lname", "text", "last_name"), ("tax_number", "text", "hash"),

@@ -186,6 +186,11 @@ def test_what_does_not_run_is_started_at_once_and_does_not_wait_for_what_ends():
         "install web mailer@1", "autostart web True"]
 
 
+def test_what_is_still_stopping_does_not_come_back_by_the_release_before():
+    """install() writes nothing down for a program that has not ended."""
+    assert performed("resumed", [CRON], [status("cron", "stopping")], failed=[])[0] == ["install cron", "autostart cron False"]
+
+
 @pytest.mark.parametrize("now, failed", [("failed", []), ("stopped", ["mailer@1"])], ids=["it has", "it had, before an upgrade that was undone"])
 def test_what_has_failed_is_not_kept_from_coming_back_by_an_operation_that_stops_the_others(now, failed):
     before = [status("mailer@1", now, release="0")]
