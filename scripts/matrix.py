@@ -5,7 +5,7 @@
 
 What became of a cell is kept in .cache/recovery-matrix and, with the table, in docs/recovery-matrix.json; so a run goes on
 with the cells that are left, also on another machine. --anew begins again. Arguments name cells, whole or in part: rolling,
-rolling/migrate, maintenance/open/controller. --covering runs a small choice that has every mode and every fault that may strike in any step,
+rolling/migrate, maintenance/open/controller. --covering runs a small choice that has every mode and every fault that takes a real host,
 --table only writes the table. --again COMMIT also runs again what was run at that commit, as the table names it. A second run beside
 the first, with --lab another, takes cells that the first has not begun.
 """

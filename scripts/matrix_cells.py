@@ -46,7 +46,7 @@ FAULTS = {fault.name: fault for fault in (
 )}
 # What every run has without a cell: tests/integration and the demo, on hosts that are folders, and tests/registry, that a registry which
 # is gone leaves a host as it is.
-MET_ELSEWHERE = ("failing", "hanging", "registry")
+MET_ELSEWHERE = ("controller", "failing", "hanging", "registry")
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -103,7 +103,7 @@ def is_due(outcome, begun, again):
 
 
 def covering(among):
-    """A small choice: every fault that may strike in any step once, every mode, and steps that differ as far as that can be.
+    """A small choice: every fault that takes a real host once, every mode, and steps that differ as far as that can be.
 
     Faults that can strike in few fields choose first; each takes the field whose mode and step were taken least so far.
     """

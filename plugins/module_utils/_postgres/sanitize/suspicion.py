@@ -23,8 +23,8 @@ ENTRIES = 1600  # counts of one query; PostgreSQL takes 1664
 SHARE = 0.2  # of its values that are not empty, from which on a column is taken to hold what has their form; of a sure form one value is enough
 DIALLED = tuple(base for base in NUMBERS if base != "int2")  # what is too small for a number of a phone is a flag or a counter
 # A word with which a number is none of a phone or fax, but counts or sets something for those who come by one.
-COUNTED = (r"(.*_)?(clicks?|visits?|views?|hits|counts?|sum|total|prices?|costs?|width|height|size|columns?|rows?|items|per|sort|position|limit|max|min|avg|rate"
-           r"|show|hide|enabled?|disabled?|allow|use|notify)_")
+COUNTED = (r"(.*_)?(clicks?|visits?|views?|hits|counts?|sum|total|prices?|costs?|width|height|size|columns?|rows?|items|per|sort|position|limit|max|min|avg"
+           r"|rate|show|hide|enabled?|disabled?|allow|use|notify)_")
 
 # (what a name has in it, the bases it is looked at with (empty: all), the rule that is proposed)
 NAMES = (
