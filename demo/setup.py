@@ -57,5 +57,8 @@ def _only_one(cache):
 
 
 if __name__ == "__main__":
-    wheels()
-    postgres()
+    try:
+        wheels()
+        postgres()
+    except (RuntimeError, postgres_server.ServerError) as problem:
+        sys.exit("slipway: %s" % problem)

@@ -52,7 +52,8 @@ def binaries(cache_dir, version=None, prefer="package"):
             return source()
         except ServerError as error:
             reasons.append(str(error))
-    raise ServerError("No PostgreSQL server to be had: %s" % " ".join(reasons))
+    raise ServerError("No PostgreSQL server to be had: %s On Debian or Ubuntu, apt-get install libxml2 brings the library that a bare system"
+                      " lacks, apt-get install postgresql a whole server." % " ".join(reasons))
 
 
 def _checked(bin_dir):
