@@ -119,7 +119,9 @@ def judge(statement, world):
     if kind != "VariableSetStmt" and not _is_concurrent(statement):  # behind what is CONCURRENTLY nobody waits
         yield from impatient(world)
     idle = kind in CALLS_BY_ROW and world.is_empty(table_of(statement.relation))
-    if (kind in CALLS and not idle) or getattr(statement, "partbound", None):
+    if idle and not all_of(statement, "PartitionBoundSpec"):  # which calls them at once
+        world.skip(table_of(statement.relation), _harmful(statement))
+    elif kind in CALLS or getattr(statement, "partbound", None):
         yield from _called(statement, world)
     if kind in RULES:
         yield from RULES[kind](statement, world) or ()
@@ -136,12 +138,19 @@ def impatient(world):
 
 def _called(statement, world):
     """Functions that can do anything, and setval, which does what ALTER SEQUENCE ... RESTART does."""
-    names = sorted(name for name in functions_in(statement) if name != "setval" and not is_harmless(name))
-    if names:
-        yield "unknown", "the function %s" % ", ".join(names), None
+    yield from _unknown(_harmful(statement) - {"setval"})
     for call in all_of(statement, "FuncCall"):
         if name_of(call.funcname) == "setval":
             yield from _set_sequence((call.args or (None,))[0], world)
+
+
+def _harmful(node):
+    return {name for name in functions_in(node) if not is_harmless(name)}
+
+
+def _unknown(functions):
+    if functions:
+        yield "unknown", "the function %s" % ", ".join(sorted(functions)), None
 
 
 def _set_sequence(named, world):
@@ -189,10 +198,17 @@ def create_table(statement, world):
     for parent in (base.inhRelations or ()) if base.partbound else ():
         world.lock(table_of(parent))
     _lock_referenced(statement, world)
-    if not base.if_not_exists or world.missing(table_of(base.relation)):
+    table = table_of(base.relation)
+    if not base.if_not_exists or world.missing(table):
         world.make_table(base.relation, empty=not base.inhRelations)  # others write to a partition
         for column in all_of(base.tableElts, "ColumnDef"):
-            _make_sequence(table_of(base.relation), column.colname, column, world)
+            _make_sequence(table, column.colname, column, world)
+        if not base.partbound:  # whose functions have been judged
+            world.skip(table, _harmful(base))
+        for like in all_of(base.tableElts, "TableLikeClause"):
+            world.skip(table, world.skipped.get(table_of(like.relation), ()))
+        for parent in base.inhRelations or ():
+            yield from _unknown(world.join(table, table_of(parent)))
 
 
 @rule("CreateTableAsStmt")
@@ -217,6 +233,8 @@ def alter_table(statement, world):
     for command in statement.cmds:
         if not command.missing_ok:  # else the column may be an old one
             _make_sequence(name, command.name or getattr(command.def_, "colname", None), command.def_, world)
+        if kind in ("table", "foreign table"):  # before it is asked what is new, which this may end
+            yield from _join(command, name, world)
     if world.is_new(kind, name) or (statement.missing_ok and kind == "table" and world.missing(name)):
         return
     if kind == "type":
@@ -415,10 +433,17 @@ def _all_written(names, table, world, nulls_count=False):
     return nulls_count or not any(world.column(table, name) and not world.column(table, name)["default"] for name in names)
 
 
+def _join(command, table, world):
+    kind = command.subtype.name[3:]
+    if kind == "AttachPartition":
+        yield from _unknown(world.join(table_of(command.def_.name), table))
+    elif kind == "AddInherit":
+        yield from _unknown(world.join(table, table_of(command.def_)))
+
+
 def attach_partition(command, table, world):
     part = table_of(command.def_.name)
     world.lock(part)
-    world.fill(part)
     size = None if world.is_new("table", part) else world.size(part)
     if size:
         yield "scan", part, size
@@ -629,6 +654,8 @@ def watch_table(statement, world):
     world.lock(table_of(relation))
     if not world.is_new("table", table_of(relation)):
         yield "behaviour", table_of(relation), None
+    elif type(statement).__name__ == "CreateTrigStmt":
+        world.skip(table_of(relation), {name_of(statement.funcname)})
 
 
 # Locks and maintenance

@@ -29,6 +29,9 @@ class World:
         self.made = set()  # (kind, name) of what a pending migration has made
         self.temporary = set()  # those of them that end with the session
         self.empty = set()  # the tables among them that have no rows yet, and to which nobody else writes
+        self.skipped = {}  # new table: names of the functions in it that nobody has judged, as no release that serves calls them
+        self.links = set()  # (part, parent): tables that a pending migration has made a part of another
+        self.parts = {}  # table that was new: the old tables that are parts of it, for which it is old as well
         self.columns = {}  # (table, column) that is new in an old table: {"default": bool, "required": bool}
         self.lock_timeout = None  # what it is set to where users could wait behind the migration for that long
         self.in_transaction = False  # whether there was a BEGIN without a COMMIT
@@ -41,12 +44,18 @@ class World:
 
     def make_table(self, relation, kind="table", empty=False):
         """What CREATE makes, by its RangeVar."""
-        self.fill(table_of(relation))  # which an earlier one of its name may have been
+        self._begin(table_of(relation))
         self.make(kind, table_of(relation))
         if empty:
             self.empty.add(table_of(relation))
         if relation.relpersistence == "t":
             self.temporary.add((kind, table_of(relation)))
+
+    def _begin(self, table):
+        """What is known of an earlier new table is not true of the next one of its name."""
+        self.empty.discard(table)
+        self.skipped.pop(table, None)
+        self.links = {link for link in self.links if table not in link}
 
     def make_sequence(self, name, table):
         """What numbers a column of a table: it ends where the table does."""
@@ -55,11 +64,41 @@ class World:
             self.temporary.add(("sequence", name))
 
     def fill(self, table):
-        """From now on it may have rows."""
-        self.empty.discard(table)
+        """From now on it may have rows; where it is a view, or nobody knows what it is, any new table may."""
+        known = self.is_new("table", table) or self._found(table)
+        self.empty = self.empty - {table} if known and not self.is_new("view", table) else set()
 
     def is_empty(self, table):
         return table in self.empty and self.is_new("table", table)
+
+    def skip(self, table, functions):
+        """Nobody judges these functions, unless the old release comes to use the new table in which they are."""
+        self.skipped.setdefault(table, set()).update(functions)
+
+    def join(self, part, parent):
+        """One table becomes a part of another: either may have rows now, and what is done to the parent is done to the part.
+
+        Returns the names of the functions that were skipped and that the old release may call from now on.
+        """
+        self.empty -= {part, parent}
+        self.links.add((part, parent))
+        if not self.is_new("table", part):
+            self._age(parent, self.parts.get(part, [part]))
+        functions = self.skipped.get(part, set()) | self.skipped.get(parent, set())
+        if self.is_new("table", parent):
+            self.skip(parent, functions)
+            return set()
+        return functions
+
+    def _age(self, table, parts):
+        """A new table that has old ones as parts is as old as they are, and so is what it is a part of itself."""
+        left = [table]
+        while left:
+            one = left.pop()
+            if self.is_new("table", one) or one in self.parts:
+                self.made.discard(("table", one))
+                self.parts.setdefault(one, []).extend(parts)
+                left += [parent for part, parent in self.links if part == one]
 
     def end_session(self):
         """Each migration may have a session of its own, and the old table of a temporary one's name is back then."""
@@ -73,12 +112,16 @@ class World:
         """It was dropped: what has its name from now on is another one."""
         self.made.discard((kind, name))
         if kind == "table":
+            self._begin(name)
             self.columns = {key: value for key, value in self.columns.items() if key[0] != self._full(name)}
 
     def rename(self, kind, old, new):
         self.made.discard((kind, old))
         self.made.add((kind, new))
-        self.fill(new)
+        if kind == "table":
+            self.empty -= {old, new}
+            self.skipped[new] = self.skipped.pop(old, set())
+            self.links = {tuple(new if name == old else name for name in link) for link in self.links}
 
     def column(self, table, name):
         """What is known of a new column in an old table, or None for a column that was there."""
@@ -117,13 +160,13 @@ class World:
     # What was there
 
     def _found(self, table):
-        """The tables that may be meant by a name; a name without a schema may mean one in any schema."""
-        schema, dot, name = table.rpartition(".")
-        return [one for one in self.tables or [] if one["name"] == name and (not dot or one["schema"] == schema)]
+        """The tables that may be meant by a name, or its parts; a name without a schema may mean one in any schema."""
+        names = [name.rpartition(".") for name in self.parts.get(table, [table])]
+        return [one for schema, dot, name in names for one in self.tables or [] if one["name"] == name and (not dot or one["schema"] == schema)]
 
     def missing(self, table):
         """Whether there surely is no such table."""
-        return self.tables is not None and not self._found(table)
+        return self.tables is not None and table not in self.parts and not self._found(table)
 
     def size(self, table):
         """Its size in words when it is big, or may be; else None."""
