@@ -92,10 +92,11 @@ class World:
 
     def _age(self, table, parts):
         """A new table that has old ones as parts is as old as they are, and so is what it is a part of itself."""
-        left = [table]
+        left, seen = [table], set()
         while left:
             one = left.pop()
-            if self.is_new("table", one) or one in self.parts:
+            if one not in seen and (self.is_new("table", one) or one in self.parts):
+                seen.add(one)  # nobody has tried yet whether PostgreSQL takes what is read here: it may go in a circle
                 self.made.discard(("table", one))
                 self.parts.setdefault(one, []).extend(parts)
                 left += [parent for part, parent in self.links if part == one]
