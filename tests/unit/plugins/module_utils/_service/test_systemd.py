@@ -67,6 +67,7 @@ def test_a_program_runs_as_the_owner_of_the_folder_or_is_restarted(driver, tmp_p
 
 def test_what_runs_by_what_systemd_has_not_read_anew_is_not_up_to_date(driver, tmp_path):
     """As where somebody starts a unit by hand before it was read, for whoever wrote it was killed."""
+    driver._write([CRON])
     (tmp_path / "shop-cron.timer").touch()
     assert driver.status([CRON])["cron"].up_to_date
     (tmp_path / "shop-cron.service.unread").touch()
