@@ -10,7 +10,6 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
 
 import pytest
 
@@ -20,6 +19,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.copy import Origin, copy
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
+from ansible_collections.slipway.app.tests.postgres.children import children
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, cluster
 from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child, slip_to_server
 from ansible_collections.slipway.app.tests.postgres.test_restore import as_text
@@ -301,10 +301,10 @@ def in_the_middle(monkeypatch, act):
 
 def end(program):
     """SIGKILL the pg_dump or pg_restore that this process has started."""
-    listed = subprocess.run(["pgrep", "-x", "-P", str(os.getpid()), program], capture_output=True, text=True, check=False).stdout
-    for pid in listed.split():
-        os.kill(int(pid), signal.SIGKILL)
-    assert listed
+    started = children(program + "$")
+    for pid in started:
+        os.kill(pid, signal.SIGKILL)
+    assert started
 
 
 def whole_and_free(other):
@@ -318,7 +318,7 @@ def test_the_death_of_either_end_is_that_of_both(wide, other, monkeypatch, progr
     in_the_middle(monkeypatch, lambda: end(program))
     with pytest.raises(SlipwayError, match=match):
         copied(other, origin(wide, local=False), database="shop")
-    assert not subprocess.run(["pgrep", "-P", str(os.getpid()), "^pg_"], capture_output=True, check=False).stdout
+    assert not children("pg_")
     whole_and_free(other)
 
 
@@ -461,8 +461,8 @@ def test_no_password_is_in_an_argument(wide, other, monkeypatch):
     seen = {}
 
     def look():
-        for pid in subprocess.run(["pgrep", "-P", str(os.getpid()), "^pg_"], capture_output=True, text=True, check=False).stdout.split():
-            argv = pathlib.Path("/proc", pid, "cmdline").read_bytes()
+        for pid in children("pg_"):
+            argv = pathlib.Path("/proc", str(pid), "cmdline").read_bytes()
             seen[os.path.basename(argv.split(b"\0")[0])] = argv
         end("pg_dump")
 

@@ -23,6 +23,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore, open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.tests.postgres.children import has_ended
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY, cluster, postgres_server
 from ansible_collections.slipway.app.tests.postgres.dumps import restored
 from ansible_collections.slipway.app.tests.selection import long_but
@@ -409,7 +410,7 @@ def test_killed_while_pg_dump_writes(postgres, store, wrapper, tmp_path):
     assert dump(postgres.connection(), store, Wish("uat"), check=True)["leftovers"] == left
     result = dump(postgres.connection(), store, Wish("uat"))
     assert result["leftovers"] == left and parts(store) == [] and store.list() == [store.newest()]
-    wait_until(lambda: not os.path.exists("/proc/%s" % pid_file.read_text().strip()))  # and pg_dump died with it
+    wait_until(lambda: has_ended(pid_file.read_text().strip()))  # and pg_dump died with it
 
 
 def wait_until(condition):

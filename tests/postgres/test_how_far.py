@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 
 import pytest
@@ -17,6 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.copy import 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.tests.postgres.children import children
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 from ansible_collections.slipway.app.tests.selection import long_but
 
@@ -76,7 +76,7 @@ def test_a_table_that_was_never_analyzed_is_not_done_at_once(postgres, monkeypat
         def __call__(self, line):
             super().__call__(line)
             if line.endswith('dumping contents of table "public.wide"'):
-                (program,) = map(int, subprocess.check_output(["pgrep", "-x", "-P", str(os.getpid()), "pg_dump"]).split())
+                (program,) = children("pg_dump$")
                 os.kill(program, signal.SIGSTOP)
                 while not server.query("SELECT FROM pg_stat_progress_copy WHERE bytes_processed > 0"):  # it says so before it asks for the rows
                     os.kill(program, signal.SIGCONT)
