@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
@@ -76,7 +77,7 @@ def pytest(name, python, arguments, scratch):
         print(title, flush=True)
     done = subprocess.run(
         [python, "-m", "pytest", "-q", "--junitxml", report, "--basetemp", os.path.join(scratch, word), *arguments],
-        cwd=workspace.ROOT, env=with_programs(workspace.environment(python, TMPDIR=scratch)), check=False, **kept)
+        cwd=workspace.ROOT, env=environment(python, scratch), check=False, **kept)
     if kept:  # one piece, not among what the others print
         print("%s\n%s" % (title, done.stdout), flush=True)
     count = {"passed": 0, "failed": 0, "skipped": 0}
@@ -90,13 +91,20 @@ def pytest(name, python, arguments, scratch):
     return count, time.monotonic() - started
 
 
-def with_programs(environment):
-    """The environment, where PATH also has what this machine lacks and can be brought; tests tell what is still missing."""
+def environment(python, scratch):
+    """What tests run in: behind PATH comes what this machine lacks and can be brought."""
+    ours = workspace.environment(python, TMPDIR=scratch)
+    return dict(ours, PATH=os.pathsep.join([ours["PATH"], *brought()]))
+
+
+@functools.lru_cache(maxsize=None)  # for all suites, which run beside each other: without a network each asking takes a while
+def brought():
+    """The folders of those of BROUGHT that can be; tests tell what is still missing."""
     found = []
     for name in BROUGHT:
-        with contextlib.suppress(registry_server.ServerError, OSError):
+        with contextlib.suppress(registry_server.ServerError, OSError, subprocess.SubprocessError, SystemExit):
             found.append(os.path.dirname(registry_server.program(name, name, str(workspace.CACHE))))
-    return dict(environment, PATH=os.pathsep.join([environment["PATH"], *found]))
+    return found
 
 
 def lacks(folder):

@@ -16,7 +16,7 @@ def children(pattern):
     found = []
     for entry in pathlib.Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            name, parent = re.match(r"\d+ \((.*)\) \S (\d+) ", (entry / "stat").read_text(), re.DOTALL).groups()
+            name, parent = re.match(r"\d+ \((.*)\) \S (\d+) ", (entry / "stat").read_text(errors="replace"), re.DOTALL).groups()
             if int(parent) == os.getpid() and re.match(pattern, name):
                 found.append(int(entry.name))
     return found
@@ -25,7 +25,7 @@ def children(pattern):
 def has_ended(pid):
     """Whether a program has, though nobody may have asked how: in a container the first process may be none that does."""
     try:
-        stat = pathlib.Path("/proc", str(pid), "stat").read_text(encoding="utf-8")
-    except FileNotFoundError:
+        stat = pathlib.Path("/proc", str(pid), "stat").read_text(errors="replace")  # a name is cut within a letter, too
+    except (FileNotFoundError, ProcessLookupError):  # the latter between open and read
         return True
     return stat.rpartition(")")[2].split()[0] == "Z"
