@@ -6,7 +6,8 @@
 
     facts = {"migrations": [{"name": "shop.0002_x", "sql": "ALTER TABLE ...", "code": [], "problem": None, "compatible": False}],
              "problem": None,
-             "tables": [{"schema": "public", "name": "shop_order", "bytes": 8192, "columns": {"id": "bigint"}}] or None,
+             "tables": [{"schema": "public", "name": "shop_order", "bytes": 8192, "partitioned": False, "default_bytes": None,
+                         "columns": {"id": "bigint"}}] or None,
              "server_version": 150004}
     advise(facts)["rolling"] -> [{"rule": "not-null", "migration": "shop.0002_x", "statement": "ALTER TABLE ...",
                                   "why": "the old release may leave out ...", "instead": "let it have a default ..."}]

@@ -113,3 +113,9 @@ OF_EXTENSIONS = frozenset("""
 def is_harmless(name):
     """Whether nobody minds a call of a function, by its name as a statement has it."""
     return name in HARMLESS or name.rpartition(".")[2] in OF_EXTENSIONS
+
+
+def unknown(functions):
+    """The reason against functions that can do anything, by their names."""
+    if functions:
+        yield "unknown", "the function %s" % ", ".join(sorted(functions)), None

@@ -9,7 +9,8 @@ How many rows a condition names cannot be told from its form, unless it is by a 
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.plugin_utils._advice_world import all_of, name_of, table_of, walk
+from ansible_collections.slipway.app.plugins.plugin_utils._advice_functions import unknown
+from ansible_collections.slipway.app.plugins.plugin_utils._advice_world import NOT_KNOWN, all_of, name_of, table_of, walk
 
 KEYS = ("id", "pk", "uuid", "ctid")  # columns of which each value is in one row
 BATCH = 10000  # rows that may be locked together: about what is changed in a second
@@ -33,6 +34,7 @@ def change_rows(statement, world):
 
 def truncate(statement, world):
     for relation in statement.relations:
+        yield from unknown(world.write(table_of(relation)))
         world.lock(table_of(relation))
         if not world.is_new("table", table_of(relation)):
             yield "emptied", table_of(relation), None
@@ -41,8 +43,8 @@ def truncate(statement, world):
 def copy(statement, world):
     if statement.is_program or not statement.is_from:
         yield "unknown", "COPY to or from the outside", None
-    if statement.relation is not None:
-        world.fill(table_of(statement.relation))
+    if statement.relation is not None and statement.is_from:
+        yield from unknown(world.write(table_of(statement.relation)))
 
 
 def held(what, world):
@@ -58,8 +60,8 @@ def _inside(statement, world):
         yield from held(big[0], world)
     for node in walk(statement):
         kind = type(node).__name__
-        if kind in ("InsertStmt", "MergeStmt"):
-            world.fill(table_of(node.relation))
+        if kind in ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt"):
+            yield from unknown(world.write(table_of(node.relation)))
         if kind in ("UpdateStmt", "DeleteStmt", "MergeStmt") and node is not statement:
             yield from _changed(node, world)
         elif kind == "InsertStmt" and node.onConflictClause is not None:
@@ -103,7 +105,7 @@ def _changed_instead(statement, whole, world):
     yield from _other_values(statement.onConflictClause, table, world)
     if statement.onConflictClause.action.name != "ONCONFLICT_UPDATE" or source is None or source.valuesLists or _is_few(source):
         return
-    size = None if world.is_new("table", table) else world.size(table)
+    size = world.size(table)
     if size and (all_of(source, "RangeFunction") or any(_read(whole, world, new_too=True))):
         world.lock(table)
         yield "all-rows", table, size
@@ -145,7 +147,7 @@ def _read(statement, world, new_too=False):
             if table in parts or table.startswith(("pg_", "information_schema.")):
                 continue
             new = any(world.is_new(kind, table) for kind in ("table", "view", "materialized view"))
-            size = world.size(table) if not new else "its size is not known" if new_too else None
+            size = world.size(table) if not new else NOT_KNOWN if new_too else None
             if size and not _bounded(getattr(node, "whereClause", None), relation, alone):
                 yield table, size
 

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.slipway.app.plugins.plugin_utils._advice_functions import STABLE, is_harmless
+from ansible_collections.slipway.app.plugins.plugin_utils._advice_functions import STABLE, is_harmless, unknown
+from ansible_collections.slipway.app.plugins.plugin_utils._advice_parts import attach_partition, check_default, link, note_keys
 from ansible_collections.slipway.app.plugins.plugin_utils._advice_rows import (
     change_rows, copy, held, insert, select, truncate)
+from ansible_collections.slipway.app.plugins.plugin_utils._advice_sequences import SERIAL, alter_sequence, make_sequence, set_sequence
 from ansible_collections.slipway.app.plugins.plugin_utils._advice_world import (
-    all_of, functions_in, kind_of, name_of, table_of, type_words)
+    all_of, functions_in, kind_of, name_of, table_of, type_words, uncast)
 
 # reason: (why it is unsafe beside the old release, what is safe instead). %(what)s and %(size)s are filled in.
 REASONS = {
@@ -35,6 +37,9 @@ REASONS = {
     "index": ("nobody can write to %(what)s (%(size)s) while the index is built",
               "CREATE INDEX CONCURRENTLY, outside of a transaction (Django: AddIndexConcurrently and atomic = False), between SET lock_timeout"
               " = '10min' and RESET lock_timeout: it waits for every transaction that is older"),
+    "partitioned-index": ("nobody can write to %(what)s%(of_size)s while the indexes of all partitions are built, and CONCURRENTLY PostgreSQL refuses it",
+                          "CREATE INDEX ON ONLY the partitioned table, CREATE INDEX CONCURRENTLY on each partition, then ALTER INDEX ... ATTACH"
+                          " PARTITION for each"),
     "scan": ("nobody can write to %(what)s (%(size)s) while all its rows are checked",
              "add the constraint NOT VALID, and VALIDATE CONSTRAINT in a migration after that"),
     "constraint": ("the old release does not know the rule, so its writes to %(what)s may be refused",
@@ -71,7 +76,6 @@ PLAIN = set("""bool boolean bit varbit bytea char bpchar varchar text name uuid 
     point line lseg box path polygon circle int4range int8range numrange tsrange tstzrange daterange int4multirange int8multirange
     nummultirange tsmultirange tstzmultirange datemultirange xid xid8 cid tid pg_lsn pg_snapshot txid_snapshot regclass regcollation
     regconfig regdictionary regnamespace regoper regoperator regproc regprocedure regrole regtype citext hstore ltree geometry geography vector""".split())
-SERIAL = ("serial", "serial2", "serial4", "serial8", "smallserial", "bigserial")
 SHARE_LOCK = 5  # from this mode of LOCK TABLE on, writers wait
 PATIENCE = 60000  # milliseconds that a migration may let itself wait for a lock, with users behind it
 UNITS = {"us": 0.001, "ms": 1, "s": 1000, "min": 60000, "h": 3600000, "d": 86400000}  # of time, in milliseconds
@@ -89,7 +93,7 @@ for _name in ("CommentStmt", "ConstraintsSetStmt", "CreateCastStmt", "CreateConv
               "CreateStatsStmt", "CheckPointStmt", "DeallocateStmt", "ListenStmt", "NotifyStmt",
               "UnlistenStmt", "VariableShowStmt", "CreateOpClassStmt", "CreateOpFamilyStmt"):
     RULES[_name] = lambda statement, world: ()
-RULES.update(SelectStmt=select, InsertStmt=insert, TruncateStmt=truncate, CopyStmt=copy, **dict.fromkeys(
+RULES.update(SelectStmt=select, InsertStmt=insert, TruncateStmt=truncate, CopyStmt=copy, AlterSeqStmt=alter_sequence, **dict.fromkeys(
     ("UpdateStmt", "DeleteStmt", "MergeStmt"), change_rows))
 # The kinds of objects that CREATE makes, and where the statement holds the name.
 for _name, _kind, _place in (
@@ -120,7 +124,7 @@ def judge(statement, world):
         yield from impatient(world)
     idle = kind in CALLS_BY_ROW and world.is_empty(table_of(statement.relation))
     if idle and not all_of(statement, "PartitionBoundSpec"):  # which calls them at once
-        world.skip(table_of(statement.relation), _harmful(statement))
+        world.skip(table_of(statement.relation), _harmful(statement, world))
     elif kind in CALLS or getattr(statement, "partbound", None):
         yield from _called(statement, world)
     if kind in RULES:
@@ -138,41 +142,16 @@ def impatient(world):
 
 def _called(statement, world):
     """Functions that can do anything, and setval, which does what ALTER SEQUENCE ... RESTART does."""
-    yield from _unknown(_harmful(statement) - {"setval"})
+    yield from unknown(_harmful(statement, world) - {"setval"})
     for call in all_of(statement, "FuncCall"):
         if name_of(call.funcname) == "setval":
-            yield from _set_sequence((call.args or (None,))[0], world)
+            yield from set_sequence((call.args or (None,))[0], world)
 
 
-def _harmful(node):
-    return {name for name in functions_in(node) if not is_harmless(name)}
-
-
-def _unknown(functions):
-    if functions:
-        yield "unknown", "the function %s" % ", ".join(sorted(functions)), None
-
-
-def _set_sequence(named, world):
-    """A sequence is named by a text, or by the two of pg_get_serial_sequence: the table and the column that it numbers."""
-    named = _uncast(named)
-    by_column = type(named).__name__ == "FuncCall" and name_of(named.funcname) == "pg_get_serial_sequence"
-    words = [getattr(getattr(_uncast(word), "val", None), "sval", None) for word in (named.args or () if by_column else [named])]
-    if None in words or len(words) != 1 + by_column:
-        yield "behaviour", "the sequence meant", None
-        return
-    name = words[0].replace('"', "")
-    if not by_column:
-        if not _is_new_sequence(name, world):
-            yield "behaviour", "the sequence " + name, None
-    elif not (world.is_new("table", name) or world.column(name, words[1]) or _is_new_sequence("%s_%s_seq" % (name, words[1]), world)):
-        yield "behaviour", "the sequence of %s.%s" % (name, words[1]), None
-
-
-def _is_new_sequence(name, world):
-    """Tools write CREATE TABLE without a schema and setval() with public, or the other way round."""
-    short = name[len("public."):] if name.startswith("public.") else name
-    return any(world.is_new("sequence", one) for one in ({name} if "." in short else {short, "public." + short}))
+def _harmful(node, world):
+    """The functions that a node calls, also by way of new views."""
+    viewed = [world.views.get(table_of(relation), ()) for relation in all_of(node, "RangeVar")]
+    return {name for name in functions_in(node) if not is_harmless(name)}.union(*viewed)
 
 
 def _is_concurrent(statement):
@@ -197,18 +176,20 @@ def create_table(statement, world):
     base = getattr(statement, "base", None) or statement
     for parent in (base.inhRelations or ()) if base.partbound else ():
         world.lock(table_of(parent))
+        yield from check_default(base.partbound, table_of(base.relation), table_of(parent), world)
     _lock_referenced(statement, world)
     table = table_of(base.relation)
     if not base.if_not_exists or world.missing(table):
         world.make_table(base.relation, empty=not base.inhRelations)  # others write to a partition
         for column in all_of(base.tableElts, "ColumnDef"):
-            _make_sequence(table, column.colname, column, world)
+            make_sequence(table, column.colname, column, world)
+        note_keys(base, table, world)
         if not base.partbound:  # whose functions have been judged
-            world.skip(table, _harmful(base))
+            world.skip(table, _harmful(base, world))
         for like in all_of(base.tableElts, "TableLikeClause"):
             world.skip(table, world.skipped.get(table_of(like.relation), ()))
         for parent in base.inhRelations or ():
-            yield from _unknown(world.join(table, table_of(parent)))
+            yield from unknown(world.join(table, table_of(parent)))
 
 
 @rule("CreateTableAsStmt")
@@ -230,11 +211,12 @@ def create_schema(statement, world):
 def alter_table(statement, world):
     kind, name = kind_of(statement.objtype), table_of(statement.relation)
     _lock_referenced(statement, world)
+    note_keys(statement, name, world)
     for command in statement.cmds:
         if not command.missing_ok:  # else the column may be an old one
-            _make_sequence(name, command.name or getattr(command.def_, "colname", None), command.def_, world)
+            make_sequence(name, command.name or getattr(command.def_, "colname", None), command.def_, world)
         if kind in ("table", "foreign table"):  # before it is asked what is new, which this may end
-            yield from _join(command, name, world)
+            yield from link(command, name, world)
     if world.is_new(kind, name) or (statement.missing_ok and kind == "table" and world.missing(name)):
         return
     if kind == "type":
@@ -248,15 +230,6 @@ def alter_table(statement, world):
             yield "unknown", "this change of %s (%s)" % (name, command.subtype.name[3:]), None
         else:
             yield from judged(command, name, world) or ()
-
-
-def _make_sequence(table, column, definition, world):
-    """What is serial or an identity has a sequence of its own."""
-    identity = [item for item in all_of(definition, "Constraint") if kind_of(item.contype) == "identity"]
-    types = [item.typeName for item in all_of(definition, "ColumnDef") if item.typeName is not None]
-    if identity or any(type_words(item)[0] in SERIAL for item in types):
-        named = [name_of(option.arg) for item in identity for option in item.options or () if option.defname == "sequence_name"]
-        world.make_sequence(named[0] if named else "%s_%s_seq" % (table, column), table)
 
 
 def _lock_referenced(statement, world):
@@ -318,13 +291,7 @@ def _may_be_domain(type_name, world):
 
 
 def _is_null(expression):
-    return bool(getattr(_uncast(expression), "isnull", False))
-
-
-def _uncast(expression):
-    while type(expression).__name__ == "TypeCast":
-        expression = expression.arg
-    return expression
+    return bool(getattr(uncast(expression), "isnull", False))
 
 
 def _stored(generated, world):
@@ -433,27 +400,6 @@ def _all_written(names, table, world, nulls_count=False):
     return nulls_count or not any(world.column(table, name) and not world.column(table, name)["default"] for name in names)
 
 
-def _join(command, table, world):
-    kind = command.subtype.name[3:]
-    if kind == "AttachPartition":
-        yield from _unknown(world.join(table_of(command.def_.name), table))
-    elif kind == "AddInherit":
-        yield from _unknown(world.join(table, table_of(command.def_)))
-
-
-def attach_partition(command, table, world):
-    part = table_of(command.def_.name)
-    world.lock(part)
-    size = None if world.is_new("table", part) else world.size(part)
-    if size:
-        yield "scan", part, size
-
-
-def detach_partition(command, table, world):
-    if not world.is_new("table", table_of(command.def_.name)):
-        yield "partition", table, None
-
-
 def validate_constraint(command, table, world):
     size = world.size(table)
     if size:  # it lets others write, if nothing before it in the transaction keeps them from that
@@ -474,7 +420,7 @@ def replica_identity(command, table, world):
 ALTERATIONS = {
     "AddColumn": add_column, "ReplicaIdentity": replica_identity, "ColumnDefault": column_default, "SetNotNull": set_not_null, "DropColumn": drop_column,
     "AlterColumnType": column_type, "AddConstraint": add_constraint, "AttachPartition": attach_partition,
-    "DetachPartition": detach_partition, "ValidateConstraint": validate_constraint, "DetachPartitionFinalize": detach_partition, "AddIdentity": add_identity,
+    "ValidateConstraint": validate_constraint, "AddIdentity": add_identity,
     "DropConstraint": lambda command, table, world: [("drop-constraint", "the constraint %s of %s" % (command.name, table), None)],
     "DropIdentity": lambda command, table, world: [("no-default", "%s.%s" % (table, command.name), None)],
     "DropExpression": lambda command, table, world: [("behaviour", "%s.%s" % (table, command.name), None)],
@@ -483,7 +429,7 @@ ALTERATIONS = {
     "ForceRowSecurity": always("access"), "DisableTrig": always("behaviour"), "DisableTrigAll": always("behaviour"),
     "DisableTrigUser": always("behaviour"), "DisableRule": always("behaviour"), "EnableTrig": always("behaviour"),
     "EnableAlwaysTrig": always("behaviour"), "EnableTrigAll": always("behaviour"), "EnableTrigUser": always("behaviour"),
-    "EnableRule": always("behaviour"), "AddInherit": always("behaviour"), "DropInherit": always("partition"),
+    "EnableRule": always("behaviour"),
     "SetTableSpace": only_if_big("rewrite"), "SetLogged": only_if_big("rewrite"), "SetUnLogged": only_if_big("rewrite"),
     "SetAccessMethod": only_if_big("rewrite"),
 }
@@ -492,7 +438,8 @@ BESIDE_WRITERS = {"ValidateConstraint", "SetStatistics", "SetOptions", "ResetOpt
                   "DropCluster", "AttachPartition"}
 ALTERATIONS.update(dict.fromkeys(
     ("DropNotNull", "SetStatistics", "SetOptions", "ResetOptions", "SetStorage", "SetCompression", "ClusterOn",
-     "DropCluster", "SetRelOptions", "ResetRelOptions", "NoForceRowSecurity", "DisableRowSecurity"), nothing))
+     "DropCluster", "SetRelOptions", "ResetRelOptions", "NoForceRowSecurity", "DisableRowSecurity",
+     "AddInherit", "DropInherit", "DetachPartition", "DetachPartitionFinalize"), nothing))  # the last four link() has judged
 
 
 @rule("IndexStmt")
@@ -500,13 +447,16 @@ def create_index(statement, world):
     table = table_of(statement.relation)
     if statement.idxname and not statement.if_not_exists:
         world.make("index", statement.idxname)
+    note_keys(statement, table, world)
     if world.is_new("table", table) or world.is_new("materialized view", table):
         return
-    size = world.size(table)
+    size, partitioned = world.size(table), world.is_partitioned(table)
     if not statement.concurrent:
         world.lock(table)
-        if size:
-            yield "index", table, size
+    if partitioned and (statement.concurrent or size and statement.relation.inh):
+        yield "partitioned-index", table, size
+    elif size and not statement.concurrent and not partitioned:  # ON ONLY a partitioned one nothing is built
+        yield "index", table, size
     names = [item.name for item in statement.indexParams]
     if statement.unique and _all_written(names, table, world, statement.nulls_not_distinct):
         yield "constraint", table, None
@@ -540,14 +490,14 @@ def rename(statement, world):
         table, holder = table_of(statement.relation), kind_of(statement.relationType)
         if kind in ("column", "tabconstraint", "trigger", "policy", "rule", "attribute"):
             yield from _rename_inside(statement, kind, table, holder, world)
-        elif world.is_new(kind, table):
+        elif world.is_made(kind, table):
             schema, dot, _name = table.rpartition(".")
             world.rename(kind, table, schema + dot + statement.newname)
         elif kind != "index":
             yield "rename", "the %s %s" % (kind, table), None
         return
     name = name_of(statement.object) if statement.object is not None else statement.subname
-    if world.is_new(kind, name):
+    if world.is_made(kind, name):
         world.rename(kind, name, statement.newname)
     elif kind not in ("domconstraint", "statistic ext"):
         yield "rename", "the %s %s" % (kind, name), None
@@ -570,7 +520,7 @@ def _rename_inside(statement, kind, table, holder, world):
 def moved(statement, world):
     kind = kind_of(statement.objectType)
     name = table_of(statement.relation) if statement.relation is not None else name_of(statement.object)
-    if not world.is_new(kind, name):
+    if not world.is_made(kind, name):
         owner = type(statement).__name__ == "AlterOwnerStmt"
         yield ("access" if owner else "rename"), "the %s %s" % (kind, name), None
     elif hasattr(statement, "newschema"):
@@ -610,15 +560,6 @@ def alter_domain(statement, world):
     yield {"T": default, "O": "not-null", "X": "drop-constraint"}.get(statement.subtype, "constraint"), "the domain " + name, None
 
 
-@rule("AlterSeqStmt")
-def alter_sequence(statement, world):
-    name = table_of(statement.sequence)
-    world.lock(name, "sequence")
-    wide = {"owned_by", "maxvalue", "as", "cache", "cycle"}
-    if not world.is_new("sequence", name) and {item.defname for item in statement.options or ()} - wide:
-        yield "behaviour", "the sequence " + name, None
-
-
 @rule("CreateFunctionStmt")
 def create_function(statement, world):
     kind, name = "procedure" if statement.is_procedure else "function", name_of(statement.funcname)
@@ -636,7 +577,7 @@ def create_view(statement, world):
     if statement.replace and not world.is_new("view", name):
         yield "behaviour", "the view " + name, None
     else:
-        world.make("view", name)
+        world.make_view(name, _harmful(statement.query, world))
 
 
 @rule("DefineStmt")
@@ -654,6 +595,8 @@ def watch_table(statement, world):
     world.lock(table_of(relation))
     if not world.is_new("table", table_of(relation)):
         yield "behaviour", table_of(relation), None
+    elif type(statement).__name__ == "RuleStmt":  # it may do anything when the table is written to
+        yield "unknown", "the rule " + statement.rulename, None
     elif type(statement).__name__ == "CreateTrigStmt":
         world.skip(table_of(relation), {name_of(statement.funcname)})
 
@@ -701,7 +644,7 @@ def _locked(relations, world):
     for relation in relations:
         table = table_of(relation)
         world.lock(table)
-        size = None if world.is_new("table", table) else world.size(table)
+        size = world.size(table)
         if size:
             yield "lock", table, size
 

@@ -4,7 +4,8 @@
 
 """What the rules of the mode advisor know of the database: what the release that serves can see, and what is new.
 
-What a pending migration has made itself, no release that serves can know of, so nothing done to it can hurt one.
+What a pending migration has made itself, no release that serves can know of, so nothing done to it can hurt one; unless
+it is a part of a table that was there, or has one as a part: then the release before uses it under that one's name.
 Names are taken as they are written: "orders" and "public.orders" may be two tables.
 """
 
@@ -13,12 +14,61 @@ from __future__ import annotations
 from enum import Enum
 
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+NOT_KNOWN = "its size is not known"
+
+
+class Links:
+    """Which table pending migrations have made a part of which other.
+
+    Nobody has tried yet whether PostgreSQL takes what is read here: they may go in a circle.
+    """
+
+    def __init__(self):
+        self.parts = {}  # table: its parts
+        self.parents = {}  # table: those that it is a part of
+
+    def add(self, part, parent):
+        self.parts.setdefault(parent, set()).add(part)
+        self.parents.setdefault(part, set()).add(parent)
+
+    def discard(self, part, parent):
+        self.parts.get(parent, set()).discard(part)
+        self.parents.get(part, set()).discard(parent)
+
+    def forget(self, table):
+        """Returns the links that it had."""
+        links = [(part, table) for part in self.parts.get(table, ())] + [(table, parent) for parent in self.parents.get(table, ())]
+        for link in links:
+            self.discard(*link)
+        return links
+
+    def rename(self, old, new):
+        for link in self.forget(old):
+            self.add(*(new if one == old else one for one in link))
+
+    def below(self, table):
+        """The table and all its parts."""
+        return _reached(table, self.parts)
+
+    def above(self, table):
+        """The table and all that it is a part of."""
+        return _reached(table, self.parents)
+
+
+def _reached(table, ways):
+    left, reached = [table], set()
+    while left:
+        one = left.pop()
+        if one not in reached:
+            reached.add(one)
+            left += ways.get(one, ())
+    return reached
 
 
 class World:
     """The database while the statements of all pending migrations pass, one after the other.
 
-    tables: a list of {schema, name, bytes, columns {name: type}} of those that are there, or None where nobody has
+    tables: those that are there, as mentioned() of module_utils/_postgres/tables.py has them, or None where nobody has
     looked; big: bytes from which on a table is big; server_version: server_version_num, such as 150004.
     """
 
@@ -29,9 +79,10 @@ class World:
         self.made = set()  # (kind, name) of what a pending migration has made
         self.temporary = set()  # those of them that end with the session
         self.empty = set()  # the tables among them that have no rows yet, and to which nobody else writes
-        self.skipped = {}  # new table: names of the functions in it that nobody has judged, as no release that serves calls them
-        self.links = set()  # (part, parent): tables that a pending migration has made a part of another
-        self.parts = {}  # table that was new: the old tables that are parts of it, for which it is old as well
+        self.skipped = {}  # new table: names of the functions in it that nobody has judged, as nobody calls them yet
+        self.views = {}  # new view: names of the functions that are called where it is read
+        self.keyed = set()  # the new tables that have a unique or a foreign key, which their parts get
+        self.links = Links()
         self.columns = {}  # (table, column) that is new in an old table: {"default": bool, "required": bool}
         self.lock_timeout = None  # what it is set to where users could wait behind the migration for that long
         self.in_transaction = False  # whether there was a BEGIN without a COMMIT
@@ -54,8 +105,13 @@ class World:
     def _begin(self, table):
         """What is known of an earlier new table is not true of the next one of its name."""
         self.empty.discard(table)
+        self.keyed.discard(table)
         self.skipped.pop(table, None)
-        self.links = {link for link in self.links if table not in link}
+        self.links.forget(table)
+
+    def make_view(self, name, functions):
+        self.make("view", name)
+        self.views[name] = functions
 
     def make_sequence(self, name, table):
         """What numbers a column of a table: it ends where the table does."""
@@ -63,17 +119,28 @@ class World:
         if ("table", table) in self.temporary:
             self.temporary.add(("sequence", name))
 
-    def fill(self, table):
-        """From now on it may have rows; where it is a view, or nobody knows what it is, any new table may."""
-        known = self.is_new("table", table) or self._found(table)
-        self.empty = self.empty - {table} if known and not self.is_new("view", table) else set()
+    def write(self, table):
+        """From now on it may have rows; where it is a view, or nobody knows what it is, any new table may.
+
+        Returns the names of the functions that were skipped and that are called for these rows.
+        """
+        if not self.is_new("view", table) and (self.is_made("table", table) or self._named(table)):
+            self.empty.discard(table)
+            return self._take(self._related(table))
+        self.empty = set()
+        return self._take(set(self.skipped))
 
     def is_empty(self, table):
         return table in self.empty and self.is_new("table", table)
 
     def skip(self, table, functions):
-        """Nobody judges these functions, unless the old release comes to use the new table in which they are."""
-        self.skipped.setdefault(table, set()).update(functions)
+        """Nobody judges these functions, unless somebody comes to use the new table in which they are."""
+        if functions:
+            self.skipped.setdefault(table, set()).update(functions)
+
+    def _take(self, tables):
+        """What was skipped in them, which is said once."""
+        return set().union(*(self.skipped.pop(table, ()) for table in tables))
 
     def join(self, part, parent):
         """One table becomes a part of another: either may have rows now, and what is done to the parent is done to the part.
@@ -81,37 +148,50 @@ class World:
         Returns the names of the functions that were skipped and that the old release may call from now on.
         """
         self.empty -= {part, parent}
-        self.links.add((part, parent))
-        if not self.is_new("table", part):
-            self._age(parent, self.parts.get(part, [part]))
-        functions = self.skipped.get(part, set()) | self.skipped.get(parent, set())
-        if self.is_new("table", parent):
-            self.skip(parent, functions)
-            return set()
-        return functions
+        self.links.add(part, parent)
+        return self._take({table for table in self.skipped.keys() & self._related(part) if not self.is_new("table", table)})
 
-    def _age(self, table, parts):
-        """A new table that has old ones as parts is as old as they are, and so is what it is a part of itself."""
-        left, seen = [table], set()
-        while left:
-            one = left.pop()
-            if one not in seen and (self.is_new("table", one) or one in self.parts):
-                seen.add(one)  # nobody has tried yet whether PostgreSQL takes what is read here: it may go in a circle
-                self.made.discard(("table", one))
-                self.parts.setdefault(one, []).extend(parts)
-                left += [parent for part, parent in self.links if part == one]
+    def leave(self, part, parent):
+        """No longer a part: it keeps what it got from the parent."""
+        self.skip(part, set().union(*(self.skipped.get(table, ()) for table in self.links.above(parent))))
+        if self.may_give_keys(parent):
+            self.keyed.add(part)
+        self.links.discard(part, parent)
+
+    def _related(self, table):
+        return self.links.above(table) | self.links.below(table)
+
+    def may_give_keys(self, table):
+        """Whether what becomes a part of it may get a unique or a foreign key that it lacks; those of an old table nobody knows."""
+        return any(one in self.keyed or not self.is_made("table", one) for one in self.links.above(table))
+
+    def has_old_part(self, table):
+        """Whether a table, or a part of it, was there before."""
+        return bool(self._old(self.links.below(table)))
+
+    def _old(self, tables):
+        return [table for table in tables if not self.is_made("table", table)]
 
     def end_session(self):
         """Each migration may have a session of its own, and the old table of a temporary one's name is back then."""
         self.made -= self.temporary
+        for _kind, name in self.temporary:
+            self._begin(name)
         self.temporary = set()
 
-    def is_new(self, kind, name):
+    def is_made(self, kind, name):
+        """Whether a pending migration has made it: the old release does not know its name."""
         return (kind, name) in self.made
+
+    def is_new(self, kind, name):
+        """Whether the old release does not use it under the name of another one, either."""
+        return self.is_made(kind, name) and not (kind == "table" and self._old(self._related(name)))
 
     def forget(self, kind, name):
         """It was dropped: what has its name from now on is another one."""
         self.made.discard((kind, name))
+        if kind == "view":
+            self.views.pop(name, None)
         if kind == "table":
             self._begin(name)
             self.columns = {key: value for key, value in self.columns.items() if key[0] != self._full(name)}
@@ -119,10 +199,13 @@ class World:
     def rename(self, kind, old, new):
         self.made.discard((kind, old))
         self.made.add((kind, new))
+        if kind == "view":
+            self.views[new] = self.views.pop(old, set())
         if kind == "table":
             self.empty -= {old, new}
-            self.skipped[new] = self.skipped.pop(old, set())
-            self.links = {tuple(new if name == old else name for name in link) for link in self.links}
+            self.skip(new, self.skipped.pop(old, ()))
+            self.keyed = {new if name == old else name for name in self.keyed}
+            self.links.rename(old, new)
 
     def column(self, table, name):
         """What is known of a new column in an old table, or None for a column that was there."""
@@ -137,8 +220,8 @@ class World:
 
     def _full(self, table):
         """The name of an old table with its schema, where only one can be meant."""
-        found = self._found(table)
-        return "%(schema)s.%(name)s" % found[0] if len(found) == 1 and not self.is_new("table", table) else table
+        found = self._named(table)
+        return "%(schema)s.%(name)s" % found[0] if len(found) == 1 and not self.is_made("table", table) else table
 
     # What is locked
 
@@ -160,26 +243,40 @@ class World:
 
     # What was there
 
-    def _found(self, table):
-        """The tables that may be meant by a name, or its parts; a name without a schema may mean one in any schema."""
-        names = [name.rpartition(".") for name in self.parts.get(table, [table])]
-        return [one for schema, dot, name in names for one in self.tables or [] if one["name"] == name and (not dot or one["schema"] == schema)]
+    def _named(self, table):
+        """The tables that may be meant by a name: one without a schema may mean one in any schema."""
+        schema, dot, name = table.rpartition(".")
+        return [one for one in self.tables or [] if one["name"] == name and (not dot or one["schema"] == schema)]
 
     def missing(self, table):
         """Whether there surely is no such table."""
-        return self.tables is not None and table not in self.parts and not self._found(table)
+        return self.tables is not None and not self.is_made("table", table) and not self._named(table)
+
+    def is_partitioned(self, table):
+        """Whether that is known of an old table."""
+        found = [] if self.is_made("table", table) else self._named(table)
+        return bool(found) and all(one.get("partitioned") for one in found)
 
     def size(self, table):
-        """Its size in words when it is big, or may be; else None."""
-        found = self._found(table)
-        if not found:
-            return "its size is not known"
-        largest = max(one["bytes"] for one in found)
-        return readable(largest) if largest >= self.limit else None
+        """Its size in words when it is big, or may be; else None. What is new in it does not count."""
+        return self._largest("bytes", self._old(self.links.below(table)))
+
+    def default_size(self, table, part):
+        """As size(), of its default partition where another part comes; what migrations have made a part of it may be the default as well."""
+        others = self.links.below(table) - self.links.below(part) - {table}
+        return self._largest("default_bytes", self._old([table])) or self._largest("bytes", self._old(others))
+
+    def _largest(self, fact, tables):
+        found = [self._named(table) for table in tables]
+        if not all(found):
+            return NOT_KNOWN
+        sizes = [one.get(fact) for alike in found for one in alike]
+        largest = max((size for size in sizes if size is not None), default=None)
+        return readable(largest) if largest is not None and largest >= self.limit else None
 
     def type_of(self, table, column):
         """The type of an old column as PostgreSQL writes it, or None where that is not known."""
-        types = {one["columns"].get(column) for one in self._found(table)}
+        types = {one["columns"].get(column) for name in self._old(self.links.below(table)) for one in self._named(name)}
         return types.pop() if len(types) == 1 else None
 
 
@@ -233,6 +330,12 @@ def all_of(node, kind):
 def functions_in(node):
     """The names of the functions that are called in a node."""
     return {name_of(call.funcname) for call in all_of(node, "FuncCall")}
+
+
+def uncast(expression):
+    while type(expression).__name__ == "TypeCast":
+        expression = expression.arg
+    return expression
 
 
 def type_words(type_name):

@@ -14,7 +14,9 @@ SETUP = """
     ALTER TABLE audit.orders DROP COLUMN gone;
     CREATE TABLE public.parts (id int) PARTITION BY LIST (id);
     CREATE TABLE public.one PARTITION OF public.parts FOR VALUES IN (1);
-    INSERT INTO public.parts SELECT 1 FROM generate_series(1, 10000);
+    CREATE TABLE public.others PARTITION OF public.parts DEFAULT PARTITION BY LIST (id);
+    CREATE TABLE public.two PARTITION OF public.others FOR VALUES IN (2);
+    INSERT INTO public.parts SELECT 1 + g % 3 / 2 FROM generate_series(1, 15000) AS g;
     CREATE MATERIALIZED VIEW public."Top Ten" AS SELECT * FROM public.orders;
     CREATE VIEW public.seen AS SELECT 1 AS x;
     REVOKE ALL ON audit.orders FROM shop;
@@ -30,7 +32,9 @@ def test_tables_that_the_sql_speaks_of(postgres):
     assert tables["audit.orders"]["columns"] == {
         "name": "character varying(20)", "code": "character varying", "price": "numeric(10,2)"}
     assert tables["audit.orders"]["bytes"] == 8192 or tables["audit.orders"]["bytes"] == 0
-    assert tables["public.parts"]["bytes"] > 300000  # those of its partition
+    assert tables["public.parts"]["bytes"] > 300000  # those of its partitions
+    assert tables["public.parts"]["partitioned"] and 100000 < tables["public.parts"]["default_bytes"] < 300000  # and those of its default one
+    assert not tables["public.orders"]["partitioned"] and tables["public.orders"]["default_bytes"] is None
     assert tables["public.orders"]["bytes"] > 50000 and tables["public.Top Ten"]["bytes"] > 40000
     assert found["server_version"] >= 140000
     assert mentioned(postgres.connection(), "shop", "")["tables"] == []

@@ -20,6 +20,9 @@ SIZES = """
 SELECT c.oid::bigint,
        CASE WHEN c.relkind = 'p' THEN (SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM pg_partition_tree(c.oid))
             ELSE pg_total_relation_size(c.oid) END::bigint AS bytes,
+       c.relkind = 'p' AS partitioned,
+       (SELECT sum(pg_total_relation_size(tree.relid)) FROM pg_partitioned_table p, pg_partition_tree(p.partdefid) tree
+        WHERE p.partrelid = c.oid AND p.partdefid <> 0)::bigint AS default_bytes,
        (SELECT coalesce(json_object_agg(attname, format_type(atttypid, atttypmod)), '{}') FROM pg_attribute
         WHERE attrelid = c.oid AND attnum > 0 AND atttypid IN ('varchar'::regtype, 'numeric'::regtype)) AS columns
 FROM pg_class c WHERE c.oid IN (%s)"""
@@ -38,7 +41,8 @@ ORDER BY 1"""
 def mentioned(connection, database, text):
     """The tables and materialized views whose names occur in a text of SQL, and the server's version.
 
-    {"tables": [{schema, name, bytes (indexes and partitions included), columns {name: type}}], "server_version": 150004}
+    {"tables": [{schema, name, bytes (indexes and partitions included), partitioned, default_bytes (those of its default partition, or None),
+                 columns {name: type}}], "server_version": 150004}
     """
     text = text.lower()
     with connection.session(database) as session:
@@ -46,7 +50,7 @@ def mentioned(connection, database, text):
         tables = {row.pop("oid"): row for row in session.query(NAMES) if row["name"].lower() in text}
         for row in session.query(SIZES % ", ".join(map(str, tables))) if tables else ():
             if row["bytes"] is not None:  # else it is gone meanwhile
-                tables[row["oid"]].update(bytes=row["bytes"], columns=row["columns"])
+                tables[row.pop("oid")].update(row)
     return {"tables": [table for table in tables.values() if "bytes" in table], "server_version": version}
 
 

@@ -14,9 +14,11 @@ from ansible.errors import AnsibleError
 
 from ansible_collections.slipway.app.plugins.plugin_utils._advice import advise, safe_modes, sentence, unaccepted
 from ansible_collections.slipway.app.plugins.plugin_utils._advice_rules import CANNOT_JUDGE, REASONS
+from ansible_collections.slipway.app.plugins.plugin_utils._advice_world import World
 
 GIB = 1024**3
-# The database of all cases: a big table, a small one, one name in two schemas, and a big materialized view.
+# The database of all cases: a big table, a small one, one name in two schemas, a big materialized view, and partitioned tables, one of which
+# has a big default partition.
 TABLES = (
     {"schema": "public", "name": "big", "bytes": 5 * GIB, "columns": {
         "name": "character varying(100)", "code": "character varying", "note": "text", "price": "numeric(10,2)", "n": "integer"}},
@@ -24,6 +26,8 @@ TABLES = (
     {"schema": "audit", "name": "log", "bytes": 2 * GIB, "columns": {}},
     {"schema": "public", "name": "log", "bytes": 8192, "columns": {}},
     {"schema": "public", "name": "top", "bytes": GIB, "columns": {}},
+    {"schema": "public", "name": "events", "bytes": 6 * GIB, "columns": {}, "partitioned": True, "default_bytes": 5 * GIB},
+    {"schema": "public", "name": "visits", "bytes": 8192, "columns": {}, "partitioned": True, "default_bytes": 8192},
 )
 
 SAFE = """
@@ -41,7 +45,6 @@ SAFE = """
     CREATE SCHEMA s CREATE TABLE t (a int); DROP TABLE s.x
     CREATE TABLE part PARTITION OF big FOR VALUES IN (1)
     CREATE TABLE part (a int); ALTER TABLE big ATTACH PARTITION part FOR VALUES IN (1)
-    ALTER TABLE big ATTACH PARTITION small FOR VALUES IN (1)
     CREATE TABLE part (a int); ALTER TABLE big DETACH PARTITION part
     DROP TABLE IF EXISTS nowhere
     ALTER TABLE IF EXISTS nowhere DROP COLUMN a
@@ -191,7 +194,7 @@ SAFE = """
     ALTER TABLE small ADD a text; MERGE INTO small USING log ON log.name = small.name WHEN MATCHED THEN UPDATE SET a = lower(log.name)
     ALTER TABLE small ADD a text GENERATED ALWAYS AS (lower(name)) STORED CHECK (length(a) > 2); CREATE INDEX ON small (upper(a), date_trunc('day', b))
     CREATE TABLE fresh (id uuid DEFAULT app_uuid()); CREATE VIEW v AS SELECT seen(n) FROM big; CREATE STATISTICS st ON (f(n)), price FROM big
-    CREATE TABLE fresh (a text); CREATE INDEX ON fresh (slug(a)); ALTER TABLE fresh ADD CONSTRAINT c CHECK (is_slug(a)); INSERT INTO fresh VALUES ('x')
+    CREATE TABLE fresh (a text); CREATE INDEX ON fresh (slug(a)); ALTER TABLE fresh ADD CONSTRAINT c CHECK (is_slug(a)); SELECT * FROM fresh
     COPY small (name) FROM STDIN WHERE lower(name) LIKE 'a%' ESCAPE '!'
     SELECT pg_advisory_xact_lock(5), pg_advisory_lock_shared(5), pg_try_advisory_xact_lock_shared(5), pg_advisory_unlock_all()
     ALTER TABLE small ADD c geometry; UPDATE small SET c = ST_Multi(ST_GeomFromEWKB('\\x00'::bytea)) WHERE ST_IsValid(c)
@@ -205,6 +208,20 @@ SAFE = """
     CREATE TABLE p () PARTITION BY LIST (n); CREATE TABLE q PARTITION OF p DEFAULT; CREATE INDEX ON p (n); ALTER TABLE p ADD x int NOT NULL
     CREATE TABLE p () PARTITION BY LIST (n); ALTER TABLE p ATTACH PARTITION small DEFAULT; CREATE INDEX ON p (lower(name))
     CREATE TABLE q (n int); INSERT INTO log VALUES (1); CREATE INDEX ON q (slug(n)); DROP TABLE q; CREATE TABLE q (); ALTER TABLE big ATTACH PARTITION q DEFAULT
+    CREATE TABLE q (n int); ALTER TABLE q ADD CHECK (n > 0); CREATE UNIQUE INDEX ON q (n); ALTER TABLE big ATTACH PARTITION q FOR VALUES IN (1)
+    CREATE TABLE q (LIKE big INCLUDING ALL); INSERT INTO q SELECT * FROM big WHERE id = 5; ALTER TABLE big ATTACH PARTITION q FOR VALUES IN (1)
+    BEGIN; CREATE TABLE q PARTITION OF visits FOR VALUES IN (1); CREATE INDEX ON q (n); CREATE INDEX ON q (lower(name)); COMMIT; INSERT INTO q SELECT 1
+    CREATE TABLE q PARTITION OF big FOR VALUES IN (1); ALTER TABLE q RENAME TO r; ALTER TABLE r SET SCHEMA audit; ALTER TABLE r SET (fillfactor = 90)
+    CREATE TABLE p (id int PRIMARY KEY, n int REFERENCES big (id)) PARTITION BY LIST (id); CREATE TABLE q PARTITION OF p DEFAULT; DROP TABLE q; DROP TABLE p
+    CREATE TABLE q (n int); CREATE TRIGGER t BEFORE INSERT ON q EXECUTE FUNCTION wipe(); INSERT INTO log VALUES (1); INSERT INTO small SELECT n FROM q
+    CREATE TABLE q (n int DEFAULT wipe()); CREATE VIEW v AS SELECT n FROM q; INSERT INTO small SELECT n FROM v
+    CREATE VIEW v AS SELECT wipe(n) AS name FROM small; DROP VIEW v; CREATE VIEW v AS SELECT 1 AS name; INSERT INTO small SELECT name FROM v
+    CREATE TABLE q (n int); ALTER TABLE q INHERIT big
+    CREATE TABLE q (n int); ALTER TABLE q ATTACH PARTITION small DEFAULT; ALTER TABLE q RENAME TO r
+    CREATE TABLE part PARTITION OF visits FOR VALUES IN (1); CREATE TABLE other PARTITION OF events DEFAULT
+    CREATE INDEX i ON ONLY events (n); CREATE INDEX CONCURRENTLY part_i ON big (n); ALTER INDEX i ATTACH PARTITION part_i
+    ALTER INDEX old_i ATTACH PARTITION part_i
+    CREATE INDEX i ON visits (n)
 """
 
 # SQL, then after => the rules that speak against it, in order.
@@ -302,7 +319,7 @@ UNSAFE = """
     ALTER TABLE big ADD COLUMN a int CHECK (a > 0) => scan
     ALTER TABLE big ADD COLUMN a int DEFAULT 1 REFERENCES small (id) => scan constraint
     ALTER TABLE big ADD COLUMN a int DEFAULT 1; ALTER TABLE big ALTER a SET NOT NULL => scan
-    ALTER TABLE small ATTACH PARTITION big FOR VALUES IN (1) => scan
+    ALTER TABLE small ATTACH PARTITION big FOR VALUES IN (1) => scan constraint
     ALTER TABLE small ADD CONSTRAINT c CHECK (name <> '') => constraint
     ALTER TABLE small ADD COLUMN a int; ALTER TABLE small ADD CHECK (a > 0 OR name = 'x') => constraint
     ALTER TABLE small ADD COLUMN a int; ALTER TABLE small ADD CONSTRAINT c UNIQUE NULLS NOT DISTINCT (a) => constraint
@@ -389,7 +406,7 @@ UNSAFE = """
     BEGIN; CREATE TABLE fresh (n int REFERENCES big); INSERT INTO fresh SELECT n FROM big; COMMIT => held-lock
     BEGIN; CREATE TABLE fresh (n int); ALTER TABLE fresh ADD FOREIGN KEY (n) REFERENCES big NOT VALID; INSERT INTO fresh SELECT n FROM big; COMMIT => held-lock
     BEGIN; CREATE TABLE part PARTITION OF small FOR VALUES IN (1); INSERT INTO small SELECT * FROM big; COMMIT => held-lock
-    BEGIN; ALTER TABLE big ATTACH PARTITION small FOR VALUES IN (1); INSERT INTO archive SELECT * FROM big; COMMIT => held-lock
+    BEGIN; ALTER TABLE big ATTACH PARTITION small FOR VALUES IN (1); INSERT INTO archive SELECT * FROM big; COMMIT => constraint held-lock
     BEGIN; ALTER TABLE small ADD a int; ALTER TABLE small RENAME a TO b; SELECT * FROM big; COMMIT => held-lock
     BEGIN; ALTER TRIGGER t ON small RENAME TO u; SELECT * FROM big; COMMIT => held-lock
     BEGIN; REINDEX TABLE small; SELECT * FROM big; COMMIT => held-lock
@@ -496,16 +513,16 @@ UNSAFE = """
     CREATE TABLE fresh (a int); MERGE INTO fresh USING log ON false WHEN NOT MATCHED THEN INSERT VALUES (1); CREATE INDEX ON fresh (slug(a)) => unknown
     CREATE TABLE fresh (a int); WITH x AS (INSERT INTO fresh VALUES (1)) SELECT 1; CREATE INDEX ON fresh (slug(a)) => unknown
     CREATE TABLE a (a int); DROP TABLE a; CREATE TABLE b AS SELECT 1 AS a; ALTER TABLE b RENAME TO a; CREATE INDEX ON a (slug(a)) => unknown
-    CREATE TABLE part PARTITION OF big FOR VALUES IN (1); ALTER TABLE part ADD CHECK (is_open(n)) => unknown
+    CREATE TABLE part PARTITION OF big FOR VALUES IN (1); ALTER TABLE part ADD CHECK (is_open(n)) => unknown constraint
     CREATE TABLE part (n int); ALTER TABLE big ATTACH PARTITION part FOR VALUES IN (1); CREATE INDEX ON part (slug(n)) => unknown
-    CREATE TABLE p () PARTITION BY LIST (n); ALTER TABLE p ATTACH PARTITION big FOR VALUES IN (1) => scan
+    CREATE TABLE p () PARTITION BY LIST (n); ALTER TABLE p ATTACH PARTITION big FOR VALUES IN (1) => scan constraint
     CREATE TABLE p () PARTITION BY LIST (n); ALTER TABLE p ATTACH PARTITION big DEFAULT; ALTER TABLE p ADD CHECK (wipe(n)) => scan unknown scan constraint
     CREATE TABLE p () PARTITION BY LIST (n); ALTER TABLE p ATTACH PARTITION big DEFAULT; ALTER TABLE p ADD x int DEFAULT wipe() => scan unknown rewrite
     CREATE TABLE p (); ALTER TABLE p ATTACH PARTITION small DEFAULT; ALTER TABLE IF EXISTS p ADD CHECK (f(n)) => unknown constraint
     CREATE TABLE p (); CREATE TABLE q (); ALTER TABLE p ATTACH PARTITION q DEFAULT; INSERT INTO p VALUES (1); CREATE INDEX ON q (wipe(n)) => unknown
     CREATE TABLE p () PARTITION BY LIST (n); CREATE TABLE q PARTITION OF p DEFAULT; INSERT INTO q VALUES (1); CREATE INDEX ON p (wipe(n)) => unknown
     CREATE TABLE p (); CREATE TABLE q PARTITION OF p DEFAULT; ALTER TABLE q ATTACH PARTITION big DEFAULT; CREATE INDEX ON p (n) => scan index
-    CREATE TABLE p (); ALTER TABLE p ATTACH PARTITION small DEFAULT; ALTER TABLE p DETACH PARTITION small; DROP TABLE IF EXISTS p => partition drop
+    CREATE TABLE p (); ALTER TABLE p ATTACH PARTITION small DEFAULT; ALTER TABLE p DETACH PARTITION small; DROP TABLE IF EXISTS p => partition
     CREATE TABLE p () PARTITION BY LIST (n); CREATE TABLE q (n int); ALTER TABLE p ATTACH PARTITION q FOR VALUES IN (wipe()) => unknown
     CREATE TABLE p () PARTITION BY LIST (n); CREATE INDEX ON p (wipe(n)); ALTER TABLE p ATTACH PARTITION small DEFAULT => unknown
     CREATE TABLE p (); CREATE TABLE q (); ALTER TABLE p INHERIT q; ALTER TABLE q INHERIT p; ALTER TABLE small INHERIT p => behaviour
@@ -562,6 +579,51 @@ UNSAFE = """
     foo; DROP TABLE small => unparsable drop
     \\connect other => unparsable
     ALTER TABLE {table} DROP n => unparsable
+    ALTER TABLE big ATTACH PARTITION small FOR VALUES IN (1) => constraint
+    ALTER TABLE big ATTACH PARTITION small DEFAULT => constraint
+    CREATE TABLE q (n int); ALTER TABLE big ATTACH PARTITION q DEFAULT; CREATE TRIGGER t BEFORE INSERT ON q EXECUTE FUNCTION wipe() => behaviour
+    CREATE TABLE q PARTITION OF big DEFAULT; CREATE TRIGGER t BEFORE INSERT ON q EXECUTE FUNCTION wipe() => behaviour
+    CREATE TABLE p (); CREATE TABLE q PARTITION OF p DEFAULT; ALTER TABLE big ATTACH PARTITION p DEFAULT; ALTER TABLE q ADD UNIQUE (n) => constraint
+    CREATE TABLE part PARTITION OF big FOR VALUES IN (1); ALTER TABLE part ADD CONSTRAINT u UNIQUE (n); CREATE INDEX ON part (n) => constraint
+    CREATE TABLE part PARTITION OF big FOR VALUES IN (1); CREATE UNIQUE INDEX ON part (n) => constraint
+    CREATE TABLE part PARTITION OF big FOR VALUES IN (1); CREATE TABLE IF NOT EXISTS part (n int); CREATE UNIQUE INDEX ON part (n) => constraint
+    CREATE TABLE part PARTITION OF big FOR VALUES IN (1); ALTER TABLE part ADD FOREIGN KEY (n) REFERENCES small (id) => constraint
+    CREATE TABLE q (n int); ALTER TABLE big ATTACH PARTITION q DEFAULT; ALTER TABLE q ADD CHECK (n > 0) => constraint
+    CREATE TABLE q PARTITION OF big DEFAULT; DELETE FROM q; TRUNCATE q; LOCK TABLE q; DROP TABLE q => emptied emptied lock drop
+    CREATE TABLE q PARTITION OF big DEFAULT; ALTER TABLE q RENAME TO r; DROP TABLE r => drop
+    CREATE TABLE q PARTITION OF big DEFAULT; ALTER TABLE big DETACH PARTITION q; CREATE UNIQUE INDEX ON q (n) => partition
+    BEGIN; CREATE TABLE q (n int); ALTER TABLE events ATTACH PARTITION q DEFAULT; SELECT n FROM big; COMMIT => held-lock
+    CREATE TABLE p (n int) PARTITION BY LIST (n); CREATE UNIQUE INDEX ON p (n); ALTER TABLE p ATTACH PARTITION small DEFAULT => constraint
+    CREATE TABLE p (n int, UNIQUE (n)) PARTITION BY LIST (n); ALTER TABLE p ATTACH PARTITION small DEFAULT => constraint
+    CREATE TABLE p (n int REFERENCES log (id)) PARTITION BY LIST (n); ALTER TABLE p ATTACH PARTITION small DEFAULT => constraint
+    CREATE TABLE p (n int); ALTER TABLE p ADD EXCLUDE (n WITH =); ALTER TABLE p RENAME TO q; ALTER TABLE q ATTACH PARTITION small DEFAULT => constraint
+    CREATE TABLE p (LIKE big INCLUDING ALL) PARTITION BY LIST (n); ALTER TABLE p ATTACH PARTITION small DEFAULT => constraint
+    CREATE TABLE p () PARTITION BY LIST (n); ALTER TABLE p ATTACH PARTITION small FOR VALUES IN (1) => constraint
+    CREATE TABLE o (n int UNIQUE) PARTITION BY LIST (n); CREATE TABLE p PARTITION OF o DEFAULT; ALTER TABLE p ATTACH PARTITION small DEFAULT => constraint
+    CREATE TABLE o (n int UNIQUE); CREATE TABLE p (); ALTER TABLE p ATTACH PARTITION small DEFAULT; ALTER TABLE o ATTACH PARTITION p DEFAULT => constraint
+    CREATE TABLE q PARTITION OF big DEFAULT; ALTER TABLE big DETACH PARTITION q; ALTER TABLE q ATTACH PARTITION small DEFAULT => partition constraint
+    CREATE TABLE q (n int); CREATE TRIGGER t AFTER INSERT ON q FOR EACH ROW EXECUTE FUNCTION f(); INSERT INTO q SELECT 1; INSERT INTO q SELECT 2 => unknown
+    CREATE TABLE q (n int DEFAULT wipe()); INSERT INTO q DEFAULT VALUES => unknown
+    CREATE TABLE q (n int); CREATE INDEX ON q (wipe(n)); COPY q FROM STDIN => unknown
+    CREATE TABLE q (n int); CREATE TRIGGER t BEFORE UPDATE ON q EXECUTE FUNCTION f(); UPDATE q SET n = 1 => unknown
+    CREATE TABLE q (n int); CREATE TRIGGER t BEFORE DELETE ON q EXECUTE FUNCTION f(); WITH x AS (DELETE FROM q) SELECT 1 => unknown
+    CREATE TABLE q (n int); CREATE TRIGGER t BEFORE TRUNCATE ON q EXECUTE FUNCTION f(); TRUNCATE q => unknown
+    CREATE TABLE q (n int DEFAULT wipe()); MERGE INTO q USING log ON false WHEN NOT MATCHED THEN INSERT DEFAULT VALUES => unknown
+    CREATE TABLE p (); CREATE TABLE q (n int CHECK (wipe(n))); ALTER TABLE p ATTACH PARTITION q DEFAULT; INSERT INTO p VALUES (1) => unknown
+    CREATE TABLE p (CHECK (wipe(n))) PARTITION BY LIST (n); CREATE TABLE q PARTITION OF p DEFAULT; INSERT INTO q VALUES (1) => unknown
+    CREATE TABLE q (n int DEFAULT wipe()); CREATE VIEW v AS SELECT n FROM q; INSERT INTO v VALUES (DEFAULT) => unknown
+    CREATE TABLE q (n int); CREATE RULE r AS ON INSERT TO q DO ALSO DELETE FROM big; INSERT INTO q SELECT 1 => unknown
+    CREATE VIEW v AS SELECT wipe(n) AS name FROM small; INSERT INTO small SELECT name FROM v => unknown
+    CREATE VIEW v AS SELECT wipe(n) AS name FROM small; CREATE VIEW w AS SELECT * FROM v; ALTER VIEW w RENAME TO x; SELECT * FROM x => unknown
+    CREATE TABLE part PARTITION OF events FOR VALUES IN (1) => scan
+    CREATE TABLE part (n int); ALTER TABLE events ATTACH PARTITION part FOR VALUES IN (1) => scan
+    CREATE TABLE p () PARTITION BY LIST (n); ALTER TABLE p ATTACH PARTITION big DEFAULT; CREATE TABLE q PARTITION OF p FOR VALUES IN (1) => scan scan
+    CREATE TABLE part PARTITION OF unheard_of FOR VALUES IN (1) => scan
+    ALTER TABLE small ATTACH PARTITION public.top FOR VALUES IN (1); CREATE INDEX ON small (name) => scan constraint index
+    CREATE INDEX i ON events (n) => partitioned-index
+    CREATE INDEX CONCURRENTLY i ON events (n) => partitioned-index
+    CREATE INDEX CONCURRENTLY i ON ONLY visits (n) => partitioned-index
+    CREATE UNIQUE INDEX i ON ONLY events (n) => constraint
 """
 
 
@@ -613,6 +675,36 @@ def test_a_transaction_may_go_on_in_the_next_migration():
     """Some tools print one around all of them."""
     assert rules("BEGIN; ALTER TABLE small ADD a int", "SELECT * FROM big", "COMMIT; SELECT * FROM big") == ["held-lock"]
     assert rules("BEGIN; ALTER TABLE small ADD a int; COMMIT", "BEGIN; SELECT * FROM big; COMMIT") == []
+
+
+def test_a_part_of_an_old_table_is_old_for_the_next_migration():
+    part = "CREATE TABLE q (n int); ALTER TABLE big ATTACH PARTITION q DEFAULT"
+    assert rules(part, "CREATE TRIGGER t AFTER INSERT ON q FOR EACH ROW EXECUTE FUNCTION audit.track()", "DROP TABLE q") == ["behaviour", "drop"]
+
+
+def test_a_part_that_leaves_keeps_what_it_got():
+    there_and_back = "CREATE TABLE o (n int UNIQUE, CHECK (wipe(n))); CREATE TABLE p PARTITION OF o DEFAULT; ALTER TABLE o DETACH PARTITION p"
+    assert rules(there_and_back, "ALTER TABLE p ATTACH PARTITION small DEFAULT") == ["unknown", "constraint"]
+    assert rules(there_and_back, "INSERT INTO p VALUES (1)") == ["unknown"]
+    assert rules(there_and_back, "CREATE UNIQUE INDEX ON p (n); DROP TABLE p") == []
+
+
+def test_the_default_partition_that_a_new_one_has_checked_is_told():
+    [reason] = advise(facts("CREATE TABLE part PARTITION OF events FOR VALUES IN (1)"))["rolling"]
+    assert reason["why"] == "nobody can write to the default partition of events (5.0 GiB) while all its rows are checked"
+    assert rules("CREATE TABLE part PARTITION OF visits FOR VALUES IN (1)", tables=None) == ["scan"]
+
+
+def test_tables_that_go_in_a_circle_are_parts_of_each_other_once():
+    world = World(TABLES, 150004, GIB)
+    for one in "pq":
+        world.make("table", one)
+    for part, parent in (("p", "q"), ("q", "p"), ("small", "p")) * 40:
+        world.join(part, parent)
+    assert world.links.below("p") == world.links.below("q") == {"p", "q", "small"}
+    assert not world.is_new("table", "p") and not world.is_new("table", "q")
+    world.leave("small", "p")
+    assert world.is_new("table", "p") and world.is_new("table", "q")
 
 
 def test_a_lock_that_is_held_is_told_with_what_is_read_meanwhile():
