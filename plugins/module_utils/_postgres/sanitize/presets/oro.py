@@ -69,7 +69,13 @@ ORO = {"tables": {
     "oro_notification_mass_notif": "truncate",
     "oro_notification_alert": "truncate",
     # Secrets of the application, and what others let it do.
-    "oro_config_value": "truncate",  # system configuration goes back to its defaults: a value that is NULL would not
+    # System configuration goes back to its defaults, which a value that is NULL would not do. But without the first of these rows Oro takes itself
+    # for not installed, and the addresses have no default that would do: whoever adopts the database gives them other values.
+    "oro_config_value": {
+        "where": "(section, name) IN (('oro_distribution', 'is_installed'), ('oro_ui', 'application_url'), ('oro_website', 'url'),"
+                 " ('oro_website', 'secure_url'))",
+        "columns": dict.fromkeys(("id", "config_id", "name", "section", "text_value", "object_value", "array_value", "type", "created_at", "updated_at"),
+                                 "keep")},
     "oro_integration_transport": {"columns": {"api_key": "null", "api_user": "null", "password": "null", "client_id": "null", "client_secret": "null"}},
     "oro_oauth2_access_token": "truncate",
     "oro_oauth2_refresh_token": "truncate",
