@@ -70,6 +70,21 @@ def test_fields_of_a_serialized_one():
     assert tables == {} and "none of the forms" in left[0]["why"]
 
 
+ADDS = "UPDATE t SET d = d || jsonb_build_object(%s)"
+
+
+@pytest.mark.parametrize("statements, rule", [
+    # Each adds to what is there.
+    ([ADDS % "'ssn', MD5(d->>'ssn')", ADDS % "'hobby', NULL"], {"rule": "json", "paths": {"ssn": "hash", "hobby": "null"}, "rest": "keep"}),
+    ([ADDS % "'a', MD5(d->>'a')", ADDS % "'a', NULL"], {"rule": "json", "paths": {"a": "null"}, "rest": "keep"}),
+    # What is gone as a whole has no fields of its own any more.
+    (["UPDATE t SET d = NULL", ADDS % "'x', NULL"], "null"), (["UPDATE t SET d = '{}'", ADDS % "'x', NULL"], {"rule": "fixed", "value": "{}"}),
+    ([ADDS % "'x', NULL", "UPDATE t SET d = NULL"], "null"),
+])
+def test_what_is_said_of_an_object_is_an_addition(statements, rule):
+    assert read("; ".join(statements), keep_rest=True) == ({"*": "keep", "t": {"columns": {"d": rule}}}, [])
+
+
 def test_tables_and_rows():
     tables, left = read("""TRUNCATE "oro_session", audit.log; TRUNCATE queue CASCADE; DELETE FROM "Cart"; DELETE FROM lead WHERE status = 'lost';
         DELETE FROM lead WHERE created < now() - interval '1 year'; UPDATE public.lead SET note = NULL; UPDATE queue SET body = NULL""")
@@ -101,7 +116,9 @@ NOT_UNDERSTOOD = [
     ("UPDATE t SET c = 'a' WHERE id IN (SELECT id FROM u)", "may not name SELECT"), ("DELETE FROM t WHERE id IN (SELECT id FROM u)", "may not name SELECT"),
     ("INSERT INTO t VALUES (1)", "no UPDATE, DELETE or TRUNCATE"), ("DO 'x'", "no UPDATE"), ("UPDATE t SET d = d || 'x'", "adds what is no object"),
     ("UPDATE t SET c = to_char(1, 'x')", "none of the forms"), ("UPDATE t SET c = CASE WHEN c IS NOT NULL THEN to_char(random(), 'FM999') END", "another form"),
-    ("UPDATE t SET d = d || jsonb_build_object('a.b', NULL)", "no path"), ("UPDATE t SET c = ''name''", "parser does not understand"),
+    ("UPDATE t SET d = d || jsonb_build_object('a.b', NULL)", "no path"),
+    ("UPDATE first SET d = '{}' WHERE id = 1; UPDATE first SET d = d || jsonb_build_object('a', NULL)", "for some rows"),
+    ("UPDATE t SET c = ''name''", "parser does not understand"),
 ]
 
 
