@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 
 import pytest
 
@@ -167,3 +168,68 @@ def test_a_host_without_the_parser_is_told_what_to_install(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(SlipwayError, match="this host needs the package pglast"):
         Reader()
+
+
+# What the rules mask and empty that the platform, CRM, Commerce and the customer portal ship: tables, each with its columns.
+ADDRESS = "street street2 city postal_code label organization last_name"
+SHIPPED_MASKS = """
+    oro_activity_list: description
+    oro_address: %(address)s
+    oro_business_unit: email name phone
+    oro_comment: message
+    oro_customer: name
+    oro_customer_address: %(address)s phone
+    oro_customer_user: username email email_lowercase last_name password
+    oro_customer_user_address: %(address)s phone
+    oro_email: subject from_name
+    oro_email_address: email
+    oro_email_attachment: file_name
+    oro_email_attachment_content: content
+    oro_email_body: body text_body
+    oro_email_origin: imap_host imap_user
+    oro_email_recipient: name
+    oro_integration_transport: fedex_client_id fedex_client_secret fedex_account_number fedex_access_token ups_api_user ups_api_password ups_api_key
+        ups_client_id ups_client_secret ups_shipping_account_number ups_shipping_account_name
+    oro_note: message
+    oro_notification_mass_notif: email sender
+    oro_notification_recip_list: email entity_emails
+    oro_order_address: %(address)s phone
+    oro_payment_method_config: options
+    oro_quote_address: %(address)s phone
+    oro_rfp_request: last_name email phone
+    oro_tax_value: address
+    oro_user: username username_lowercase last_name email email_lowercase phone birthday salt password
+    oro_user_email: email
+    oro_user_impersonation: token ip_address
+    orocrm_account: name
+    orocrm_contact: email last_name birthday fax skype twitter facebook linkedin
+    orocrm_contact_address: %(address)s
+    orocrm_contact_email: email
+    orocrm_contact_phone: phone
+    orocrm_contactus_request: email_address last_name phone
+    orocrm_sales_b2bcustomer_email: email
+    orocrm_sales_b2bcustomer_phone: phone
+    orocrm_sales_lead: name last_name twitter linkedin
+    orocrm_sales_lead_address: %(address)s
+    orocrm_sales_lead_email: email
+    orocrm_sales_lead_phone: phone
+    orocrm_sales_opportunity: budget_amount_value close_revenue_value""" % {"address": ADDRESS}
+SHIPPED_EMPTY = """akeneo_batch_job_execution akeneo_batch_job_instance akeneo_batch_step_execution akeneo_batch_warning oro_audit oro_cus_navigation_history
+    oro_cus_pagestate oro_integration_channel_status oro_integration_fields_changes oro_logger_log_entry oro_message_queue oro_message_queue_job
+    oro_message_queue_job_unique oro_navigation_history oro_navigation_pagestate oro_search_index_decimal oro_search_index_integer oro_search_index_text
+    oro_search_item oro_session rememberme_token"""
+
+
+def test_the_preset_covers_what_the_shipped_rules_do():
+    entries = Rules({"presets": ["oro"]}).entries
+
+    def missing(table, columns=()):
+        """What of a table is neither emptied nor, if it is a column, masked."""
+        meant = [entry for entry in entries if entry.matcher.matches("public", table)]
+        rules = [(matcher, rule) for entry in meant for matcher, rule in entry.columns if rule.name != "keep"]
+        return [] if any(entry.rows == "none" for entry in meant) else [
+            (table, column) for column in columns or [None] if not any(matcher.matches("", column or "") for matcher, _rule in rules)]
+
+    masks = [(table, columns.split()) for table, columns in re.findall(r"(\w+): ([^:]*)(?= \w+:|$)", " ".join(SHIPPED_MASKS.split()))]
+    assert len(masks) == 40
+    assert [one for table, columns in masks + [(table, ()) for table in SHIPPED_EMPTY.split()] for one in missing(table, columns)] == []
