@@ -13,7 +13,10 @@ CREATE TABLE acme_pickup (id serial PRIMARY KEY, place text);
 CREATE TABLE oro_email_body (id serial PRIMARY KEY, body text NOT NULL, body_is_text boolean NOT NULL, text_body text);
 CREATE TABLE oro_email_address (id serial PRIMARY KEY, email varchar(255) NOT NULL UNIQUE, has_owner boolean NOT NULL);
 CREATE TABLE oro_email_attachment_content (id serial PRIMARY KEY, content text NOT NULL, content_transfer_encoding varchar(20) NOT NULL);
-CREATE TABLE oro_config_value (id serial PRIMARY KEY, name varchar(255) NOT NULL, text_value text, object_value text, array_value text, type varchar(20) NOT NULL);
+CREATE TABLE oro_config (id serial PRIMARY KEY, entity varchar(255), record_id int);
+CREATE TABLE oro_config_value (id serial PRIMARY KEY, config_id int REFERENCES oro_config ON DELETE CASCADE, name varchar(255) NOT NULL, section varchar(50),
+    text_value text, object_value text, array_value text, type varchar(20) NOT NULL, created_at timestamp(0) NOT NULL, updated_at timestamp(0) NOT NULL,
+    UNIQUE (name, section, config_id));
 CREATE TABLE oro_audit (id serial PRIMARY KEY, object_name varchar(255));
 CREATE TABLE oro_audit_field (id serial PRIMARY KEY, audit_id int NOT NULL REFERENCES oro_audit, old_text text);
 CREATE TABLE oro_oauth2_client (id serial PRIMARY KEY, name varchar(255) NOT NULL, identifier varchar(32) NOT NULL UNIQUE, secret varchar(128), salt varchar(50) NOT NULL);
@@ -27,7 +30,12 @@ VALUES ('rawlabel', 'Rawstreet 1', 'rawfloor', 'Rawcity', 'raw123', 'Raworg', 'R
 INSERT INTO oro_email_body (body, body_is_text, text_body) VALUES ('<p>rawmail to Rawann1</p>', false, 'rawmail to Rawann1');
 INSERT INTO oro_email_address (email, has_owner) SELECT email, true FROM oro_user;
 INSERT INTO oro_email_attachment_content (content, content_transfer_encoding) VALUES ('cmF3 rawcontent', 'base64');
-INSERT INTO oro_config_value (name, text_value, type) VALUES ('api_key', 'rawapikey', 'scalar');
+INSERT INTO oro_config (entity, record_id) VALUES ('user', 7), ('app', 0), ('website', 1), ('website', 2);
+INSERT INTO oro_config_value (config_id, section, name, text_value, object_value, array_value, type, created_at, updated_at)
+SELECT c.id, section, name, value, 'Tjs=', 'Tjs=', 'scalar', now(), now() FROM oro_config c, (VALUES ('app', 'oro_google', 'api_key', 'rawapikey'),
+    ('user', 'oro_email', 'signature', 'Rawann1'), ('app', 'oro_distribution', 'is_installed', '1'), ('app', 'oro_ui', 'application_url', 'https://shop.example'),
+    ('app', 'oro_website', 'url', 'https://shop.example'), ('website', 'oro_website', 'secure_url', 'https://shop.example')) v (scope, section, name, value)
+WHERE c.entity = v.scope;
 INSERT INTO oro_audit (object_name) VALUES ('Rawann1 Rawson1'); INSERT INTO oro_audit_field (audit_id, old_text) VALUES (1, 'Rawann1');
 INSERT INTO oro_oauth2_client (name, identifier, secret, salt) VALUES ('ERP', 'rawclient', 'rawsecret', 'rawsalt');
 INSERT INTO oro_payment_transaction (access_identifier, access_token, reference, amount, response) VALUES ('rawid', 'rawtoken', 'rawref', '10', 'rawresponse');

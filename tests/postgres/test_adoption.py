@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 
 import pytest
 
@@ -16,9 +17,7 @@ from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.da
 HOSTILE = "uat.example'\"\\$do$; DROP TABLE orders; -- {x}"
 SITES = """CREATE TABLE public.django_site (id serial PRIMARY KEY, domain varchar(100) UNIQUE, name varchar(50));
 INSERT INTO public.django_site (domain, name) VALUES ('shop.example', 'Shop')"""
-ORO = """CREATE TABLE public.oro_config_value (section text, name text, text_value text); INSERT INTO public.oro_config_value VALUES
-('oro_ui', 'application_url', 'https://shop.example'), ('oro_website', 'url', 'x'), ('oro_website', 'url', 'y'), ('oro_website', 'secure_url', 'z'),
-('oro_ui', 'other', 'stays')"""
+ORO = pathlib.Path(__file__).with_name("oro.sql").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -50,14 +49,21 @@ def test_the_site_of_django_gets_its_domain_here(postgres, adopt):
 
 def test_the_addresses_of_oro_lead_here(postgres, adopt):
     shop = postgres.connection()
-    shop.execute(ORO)
+    shop.run_texts([ORO], "shop", "shop")
     oro = {"profile": "oro", "profile_version": "6.0"}
     with pytest.raises(SlipwayError, match="application_url"):
         adopt({}, **oro)
-    adopt.run(adopt({"application_url": "https://uat.example/" + HOSTILE}, **oro))
-    assert shop.query("SELECT DISTINCT text_value AS url FROM public.oro_config_value WHERE name LIKE '%url' OR name = 'application_url'") == [
-        {"url": "https://uat.example/" + HOSTILE}]
-    assert shop.query("SELECT text_value AS url FROM public.oro_config_value WHERE name = 'other'") == [{"url": "stays"}]
+    there = "https://uat.example/" + HOSTILE
+    for _again in range(2):
+        adopt.run(adopt({"application_url": there}, **oro))
+        assert shop.query("SELECT count(*) AS n, min(text_value) AS least, max(text_value) AS most FROM public.oro_config_value"
+                          " WHERE name LIKE '%url' OR name = 'application_url'") == [{"n": 4, "least": there, "most": there}]
+        # Where system configuration says none, as in a dump that empties it, it is the application's: Oro would have http://localhost.
+        shop.execute("DELETE FROM public.oro_config_value WHERE name = 'application_url'")
+    adopt.run(adopt({"application_url": there}, **oro))
+    assert shop.query("SELECT entity, type, object_value FROM public.oro_config_value v JOIN public.oro_config c ON c.id = config_id"
+                      " WHERE name = 'application_url' AND text_value LIKE 'https://uat%'") == [{"entity": "app", "type": "scalar", "object_value": "Tjs="}]
+    assert shop.query("SELECT text_value AS key FROM public.oro_config_value WHERE name = 'api_key'") == [{"key": "rawapikey"}]
 
 
 def test_sql_of_the_application_with_braces_and_values(postgres, adopt):

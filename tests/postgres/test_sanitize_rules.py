@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._operation.adoption import adoption_by
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import Column
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
@@ -26,6 +27,7 @@ from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD
 from ansible_collections.slipway.app.tests.postgres.dumps import restored
 from ansible_collections.slipway.app.tests.postgres.sanitizing import SECRET, changed, newest, shop, small, store, text_of
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application
 
 __all__ = ["shop", "small", "store"]  # fixtures
 RAW = re.compile(r"\braw\w*", re.IGNORECASE)
@@ -69,18 +71,29 @@ def test_the_preset_of_django_decides_all_of_its_tables(postgres, small, store):
         dumped(small, store, {"presets": ["django"]})
 
 
-def test_the_preset_of_oro_masks_what_the_shipped_rules_leave(postgres, small, store):
+def test_the_preset_of_oro_masks_what_the_shipped_rules_leave(postgres, small, store, tmp_path):
     filled(postgres, small, "oro.sql")
     result = dumped(small, store, {"presets": ["oro"], "policy": "scan"})
     whole = newest(store)
     assert RAW.findall(text_of(postgres, whole)) == []
     masked = {"%(name)s.%(column)s" % entry: entry["rule"] for entry in result["sanitized"]["masked"]}
     assert masked["oro_user.first_name"] == masked["oro_customer_user_address.first_name"] == "first_name"
-    assert {table["name"] for table in result["sanitized"]["emptied"]} == {"oro_audit", "oro_audit_field", "oro_config_value"}
+    assert {table["name"] for table in result["sanitized"]["emptied"]} == {"oro_audit", "oro_audit_field"}
     there = restored(postgres, whole)
     # One person has one address wherever it stands, and in lower case, too.
     assert there.query("SELECT count(*) AS n FROM public.oro_user u JOIN public.oro_email_address a ON a.email = u.email"
                        " WHERE u.email_lowercase = u.email AND u.username = u.email AND u.password = '!'") == [{"n": 30}]
+    # Of system configuration what an installed application is known by, and the addresses, which adopt makes this environment's.
+    application = Application(tmp_path / "application")
+    application.release({}, profile="oro", profile_version="6.0")
+    there.run_texts(adoption_by({"root": application.root, "variables": {"application_url": "https://uat.example"}, "python": None}, "uat").sql, "copy", "shop")
+    assert there.query("SELECT name, text_value FROM public.oro_config_value ORDER BY name, id") == [
+        {"name": "application_url", "text_value": "https://uat.example"}, {"name": "is_installed", "text_value": "1"}] + [
+        {"name": name, "text_value": "https://uat.example"} for name in ("secure_url", "secure_url", "url")]
+    # Whoever says its rows means those, all of them too.
+    for said, rows in (({}, "some"), ({"rows": "all"}, "all"), ({"rows": "none"}, "none")):
+        tables = looked(small, "rules", document={"presets": ["oro"], "policy": "scan", "tables": {"oro_config_value": said}})["rules"]
+        assert [table["rows"] for table in tables if table["name"] == "oro_config_value"] == [rows], said
     # What is not of Oro, and what it says nothing of, is for the application's own rules.
     with pytest.raises(SlipwayError, match="acme_pickup.place"):
         dumped(small, store, {"presets": ["oro"], "policy": "strict"})

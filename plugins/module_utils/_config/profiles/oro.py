@@ -197,10 +197,16 @@ ORO = {
         "expected_seconds": 600,
     },
     "database": {"migrations_table": "oro_migrations", "current": CURRENT},
-    # Of all websites and organizations: none is to lead to where the database comes from.
+    # Of all websites and organizations: none is to lead to where the database comes from. Where the configuration of the application says none,
+    # as in a dump without it, Oro's default is http://localhost; what is no value is written as the platform writes it (null, serialized).
     "adopt": {
-        "sql": ["UPDATE oro_config_value SET text_value = {application_url} WHERE (section, name) IN (('oro_ui', 'application_url'),"
-                " ('oro_website', 'url'), ('oro_website', 'secure_url'))"],
+        "sql": [
+            "UPDATE oro_config_value SET text_value = {application_url} WHERE (section, name) IN (('oro_ui', 'application_url'),"
+            " ('oro_website', 'url'), ('oro_website', 'secure_url'))",
+            "INSERT INTO oro_config_value (config_id, section, name, text_value, object_value, array_value, type, created_at, updated_at)"
+            " SELECT id, 'oro_ui', 'application_url', {application_url}, 'Tjs=', 'Tjs=', 'scalar', now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC'"
+            " FROM oro_config c WHERE entity = 'app' AND NOT EXISTS"
+            " (SELECT FROM oro_config_value WHERE config_id = c.id AND section = 'oro_ui' AND name = 'application_url')"],
         "commands": [CONSOLE + "cache:clear", CONSOLE + "oro:search:reindex --scheduled"],
     },
     "migrations": {

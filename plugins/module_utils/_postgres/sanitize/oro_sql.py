@@ -186,8 +186,11 @@ class Reader:
             parse(rule, "")
         except SlipwayError as error:
             raise _NotUnderstood(error.message) from None
-        self._of(table).columns[_name(column)] = rule
-        self._of(table).sometimes.pop(_name(column), None)
+        known, name = self._of(table), _name(column)
+        if _is_object(rule) and name in known.sometimes:
+            raise _NotUnderstood("fields of a column that has a value for some rows")
+        known.columns[name] = _added(known.columns.get(name), rule) if _is_object(rule) else rule
+        known.sometimes.pop(name, None)
 
     def _sometimes(self, table, column, where, value):
         """A value for some rows, the others stay as they are: not where they may be somebody's."""
@@ -285,6 +288,11 @@ class _Place:
 
 def _is_object(rule):
     return isinstance(rule, dict) and rule["rule"] == "json"
+
+
+def _added(before, rule):
+    """The rule for a column whose object gets fields, after another statement has masked some, or all of it."""
+    return dict(rule, paths=dict(before["paths"], **rule["paths"])) if _is_object(before) else before or rule
 
 
 def _table(relation):

@@ -195,8 +195,8 @@ class Plan:
             if any(entry.matcher.matches(relation["schema"], relation["name"]) for relation in lineage):
                 entries.append((entry.matcher.exact, order, entry))
         table.rows, table.rows_source = _rows(entries)
-        # Each condition holds: what one document leaves out no other one shows.
-        table.where = [entry.where for _exact, _order, entry in entries if entry.where]
+        # Each condition holds: what one document leaves out no other one shows. That of a preset does as long as nobody else says the rows.
+        table.where = [entry.where for _exact, _order, entry in entries if entry.where and not (entry.preset and entry.told != table.rows_source)]
         table.sample, table.orphans = (_last_said(entries, option) for option in ("sample", "orphans"))
         for relation in lineage if table.sample else ():
             if any(entry.sample is table.sample and entry.matcher.matches(relation["schema"], relation["name"]) for _exact, _order, entry in entries):

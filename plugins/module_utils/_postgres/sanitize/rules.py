@@ -31,6 +31,7 @@ WITH_THE_CALL = "sanitize"  # what a document is called that comes with the call
 # What a document has, and what each value may be; None: looked at by itself.
 OPTIONS = {"policy": (STRICT, SCAN), "large_objects": (REFUSE, DROP), "presets": None, "tables": None, "residue": None, "after_restore": None}
 TABLE_OPTIONS = {"rows": (ALL, NONE), "columns": None, "where": None, "sample": None, "orphans": (ORPHANS_DROPPED, ORPHANS_NULL)}
+NOBODYS = re.compile(r"(^|\.)(invalid|test|example|example\.(com|net|org))\Z")  # domains that no mail can be delivered to (RFC 2606)
 SHORT = {"keep": {"columns": {"*": "keep"}}, "truncate": {"rows": NONE}}  # what a table may have in a word
 
 
@@ -101,7 +102,8 @@ class Rules:
 
     document is the one that comes with the call, below those that it goes before, each a Document, the last the
     highest. Lowest are the presets that any of them names. accepted are the names, schema.table.column, of columns that may have
-    raw values of others, after_restore texts of SQL to be run on what is restored. warnings are sentences on what is passed over.
+    raw values of others, after_restore texts of SQL to be run on what is restored. warnings are sentences on what is passed over, and
+    on what may reach somebody.
     """
 
     def __init__(self, document, below=()):
@@ -112,7 +114,7 @@ class Rules:
         self.entries = [Entry(text, said, "preset %s" % name, 0) for name in presets for text, said in PRESETS[name]["tables"].items()]
         self.entries += [Entry(text, said, source, level, of_package) for level, (source, whole, of_package) in enumerate(written, 1)
                          for text, said in (whole.get("tables") or {}).items()]
-        self.warnings = list(filter(None, map(_passed_over, written)))
+        self.warnings = list(filter(None, [*map(_passed_over, written), self._reaching()]))
         documents = [_as_heard(one) for one in written]
         self.policy = _highest(documents, "policy")
         self.large_objects = _highest(documents, "large_objects") or REFUSE
@@ -124,11 +126,25 @@ class Rules:
         everything = [_in_order(said) for said in [PRESETS[name] for name in presets] + documents]
         self.digest = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode("utf-8")).hexdigest()
 
+    def _reaching(self):
+        """A sentence on addresses that mail may be delivered to, or None."""
+        rules = [rule.told() for entry in self.entries for _matcher, rule in entry.columns]
+        domains = sorted(domain for domain in set().union(*map(_domains, rules)) if not NOBODYS.search(domain))
+        return "Mail to addresses at %s can be delivered, if there is such a domain: what is restored may send some. None can to example.invalid," \
+               " which the rule email has without at." % ", ".join(domains) if domains else None
+
     def salted(self, salt):
         """Give all rules what they work out by the key on our side."""
         for entry in self.entries:
             for _matcher, rule in entry.columns:
                 rule.salted(salt)
+
+
+def _domains(told):
+    """The domains of the addresses that a rule makes, as it is told, also inside of an object or an array."""
+    if not isinstance(told, dict):
+        return set()
+    return {told["at"]} if "at" in told else set().union(*map(_domains, [*told.get("paths", {}).values(), told.get("of")]))
 
 
 def _place(source):

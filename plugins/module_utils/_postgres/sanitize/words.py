@@ -75,7 +75,7 @@ WORDS = {
             Marktstraße Mittelstraße Mozartstraße Mühlenweg Neue_Straße Parkstraße Poststraße Ringstraße Rosenweg Schillerstraße
             Schlossstraße Schulstraße Sonnenstraße Südstraße Talstraße Tannenweg Uferstraße Ulmenweg Waldstraße Wiesenweg Ziegelweg"""),
         "company": _words("GmbH AG KG & Söhne Handel Technik Werke".replace("& Söhne", "&_Söhne")),
-        "phone": ("+49 30 XXXXXXXX",),
+        "phone": ("+49 30 23125 XXX",),  # kept free for films: others of Berlin have people behind them
         "postal_code": ("XXXXX",),
         "country": ("DE",),
     },

@@ -20,6 +20,7 @@ _PERSON = {
     "ip_address": "inet", "user_agent": "text",
 }
 _ADDRESS = {"columns": {"label": "null"}}
+_SUM = {"rule": "fixed", "value": "1000"}
 _LOGIN = {  # nobody logs in with a hash that no hasher makes
     "username": "email", "username_lowercase": "email", "password": {"rule": "fixed", "value": "!"}, "salt": {"rule": "fixed", "value": ""},
     "confirmation_token": "null", "google_id": "null", "title": "null",
@@ -49,10 +50,15 @@ ORO = {"tables": {
     "orocrm_contactus_request": {"columns": {"organization_name": "company", "comment": "text", "feedback": "text"}},
     "orocrm_sales_lead": {"columns": {"name": "name", "company_name": "company", "website": "null", "notes": "text"}},
     "orocrm_sales_b2bcustomer": {"columns": {"name": "company"}},
-    "orocrm_sales_opportunity": {"columns": {"name": "company", "notes": "text", "proposed_solution": "text", "customer_need": "text"}},
+    "orocrm_sales_opportunity": {"columns": {"name": "company", "notes": "text", "proposed_solution": "text", "customer_need": "text",
+                                             "budget_amount_value": _SUM, "base_budget_amount_value": _SUM, "close_revenue_value": _SUM,
+                                             "base_close_revenue_value": _SUM}},
     "oro_rfp_request": {"columns": {"company": "company", "note": "text", "role": "null"}},
     "oro_rfp_request_add_note": {"columns": {"author": "name", "text": "text"}},
     "oro_order": {"columns": {"customer_notes": "text"}},
+    "oro_tax_value": {"columns": {"address": "text"}},
+    "oro_business_unit": {"columns": {"name": "company"}},
+    "oro_activity_list": {"columns": {"subject": "text", "description": "text"}},  # what mails, calls and notes say, once more
     "oro_note": {"columns": {"message": "text"}},
     "oro_comment": {"columns": {"message": "text"}},
     # Mail. What was attached stays as rows, for what refers to them, and is empty.
@@ -68,9 +74,20 @@ ORO = {"tables": {
     "oro_notification_email_spool": "truncate",
     "oro_notification_mass_notif": "truncate",
     "oro_notification_alert": "truncate",
+    "oro_notification_recip_list": {"columns": {"entity_emails": "null"}},
     # Secrets of the application, and what others let it do.
-    "oro_config_value": "truncate",  # system configuration goes back to its defaults: a value that is NULL would not
-    "oro_integration_transport": {"columns": {"api_key": "null", "api_user": "null", "password": "null", "client_id": "null", "client_secret": "null"}},
+    # System configuration goes back to its defaults, which a value that is NULL would not do. But without the first of these rows Oro takes itself
+    # for not installed, and the addresses have no default that would do: whoever adopts the database gives them other values.
+    "oro_config_value": {
+        "where": "(section, name) IN (('oro_distribution', 'is_installed'), ('oro_ui', 'application_url'), ('oro_website', 'url'),"
+                 " ('oro_website', 'secure_url'))",
+        "columns": dict.fromkeys(("id", "config_id", "name", "section", "text_value", "object_value", "array_value", "type", "created_at", "updated_at"),
+                                 "keep")},
+    "oro_integration_transport": {"columns": dict.fromkeys((
+        "api_key", "api_user", "password", "client_id", "client_secret",
+        "fedex_key", "fedex_password", "fedex_client_id", "fedex_client_secret", "fedex_access_token", "fedex_account_number", "fedex_account_number_rest",
+        "fedex_meter_number", "ups_api_user", "ups_api_password", "ups_api_key", "ups_client_id", "ups_client_secret", "ups_access_token",
+        "ups_shipping_account_number", "ups_shipping_account_name"), "null")},
     "oro_oauth2_access_token": "truncate",
     "oro_oauth2_refresh_token": "truncate",
     "oro_oauth2_auth_code": "truncate",
@@ -85,10 +102,15 @@ ORO = {"tables": {
     "oro_audit_field": "truncate",
     "oro_logger_log_entry": "truncate",
     "oro_session": "truncate",
+    "rememberme_token": "truncate",
     "oro_message_queue": "truncate",
     "oro_message_queue_job": "truncate",
     "oro_message_queue_job_unique": "truncate",
     "oro_message_queue_state": "truncate",
+    "akeneo_batch_job_instance": "truncate",
+    "akeneo_batch_job_execution": "truncate",
+    "akeneo_batch_step_execution": "truncate",
+    "akeneo_batch_warning": "truncate",
     "oro_search_item": "truncate",
     "oro_search_index_text": "truncate",
     "oro_search_index_integer": "truncate",

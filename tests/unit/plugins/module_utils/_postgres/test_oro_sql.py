@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 
 import pytest
 
@@ -70,6 +71,21 @@ def test_fields_of_a_serialized_one():
     assert tables == {} and "none of the forms" in left[0]["why"]
 
 
+ADDS = "UPDATE t SET d = d || jsonb_build_object(%s)"
+
+
+@pytest.mark.parametrize("statements, rule", [
+    # Each adds to what is there.
+    ([ADDS % "'ssn', MD5(d->>'ssn')", ADDS % "'hobby', NULL"], {"rule": "json", "paths": {"ssn": "hash", "hobby": "null"}, "rest": "keep"}),
+    ([ADDS % "'a', MD5(d->>'a')", ADDS % "'a', NULL"], {"rule": "json", "paths": {"a": "null"}, "rest": "keep"}),
+    # What is gone as a whole has no fields of its own any more.
+    (["UPDATE t SET d = NULL", ADDS % "'x', NULL"], "null"), (["UPDATE t SET d = '{}'", ADDS % "'x', NULL"], {"rule": "fixed", "value": "{}"}),
+    ([ADDS % "'x', NULL", "UPDATE t SET d = NULL"], "null"),
+])
+def test_what_is_said_of_an_object_is_an_addition(statements, rule):
+    assert read("; ".join(statements), keep_rest=True) == ({"*": "keep", "t": {"columns": {"d": rule}}}, [])
+
+
 def test_tables_and_rows():
     tables, left = read("""TRUNCATE "oro_session", audit.log; TRUNCATE queue CASCADE; DELETE FROM "Cart"; DELETE FROM lead WHERE status = 'lost';
         DELETE FROM lead WHERE created < now() - interval '1 year'; UPDATE public.lead SET note = NULL; UPDATE queue SET body = NULL""")
@@ -101,7 +117,9 @@ NOT_UNDERSTOOD = [
     ("UPDATE t SET c = 'a' WHERE id IN (SELECT id FROM u)", "may not name SELECT"), ("DELETE FROM t WHERE id IN (SELECT id FROM u)", "may not name SELECT"),
     ("INSERT INTO t VALUES (1)", "no UPDATE, DELETE or TRUNCATE"), ("DO 'x'", "no UPDATE"), ("UPDATE t SET d = d || 'x'", "adds what is no object"),
     ("UPDATE t SET c = to_char(1, 'x')", "none of the forms"), ("UPDATE t SET c = CASE WHEN c IS NOT NULL THEN to_char(random(), 'FM999') END", "another form"),
-    ("UPDATE t SET d = d || jsonb_build_object('a.b', NULL)", "no path"), ("UPDATE t SET c = ''name''", "parser does not understand"),
+    ("UPDATE t SET d = d || jsonb_build_object('a.b', NULL)", "no path"),
+    ("UPDATE first SET d = '{}' WHERE id = 1; UPDATE first SET d = d || jsonb_build_object('a', NULL)", "for some rows"),
+    ("UPDATE t SET c = ''name''", "parser does not understand"),
 ]
 
 
@@ -150,3 +168,68 @@ def test_a_host_without_the_parser_is_told_what_to_install(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(SlipwayError, match="this host needs the package pglast"):
         Reader()
+
+
+# What the rules mask and empty that the platform, CRM, Commerce and the customer portal ship: tables, each with its columns.
+ADDRESS = "street street2 city postal_code label organization last_name"
+SHIPPED_MASKS = """
+    oro_activity_list: description
+    oro_address: %(address)s
+    oro_business_unit: email name phone
+    oro_comment: message
+    oro_customer: name
+    oro_customer_address: %(address)s phone
+    oro_customer_user: username email email_lowercase last_name password
+    oro_customer_user_address: %(address)s phone
+    oro_email: subject from_name
+    oro_email_address: email
+    oro_email_attachment: file_name
+    oro_email_attachment_content: content
+    oro_email_body: body text_body
+    oro_email_origin: imap_host imap_user
+    oro_email_recipient: name
+    oro_integration_transport: fedex_client_id fedex_client_secret fedex_account_number fedex_access_token ups_api_user ups_api_password ups_api_key
+        ups_client_id ups_client_secret ups_shipping_account_number ups_shipping_account_name
+    oro_note: message
+    oro_notification_mass_notif: email sender
+    oro_notification_recip_list: email entity_emails
+    oro_order_address: %(address)s phone
+    oro_payment_method_config: options
+    oro_quote_address: %(address)s phone
+    oro_rfp_request: last_name email phone
+    oro_tax_value: address
+    oro_user: username username_lowercase last_name email email_lowercase phone birthday salt password
+    oro_user_email: email
+    oro_user_impersonation: token ip_address
+    orocrm_account: name
+    orocrm_contact: email last_name birthday fax skype twitter facebook linkedin
+    orocrm_contact_address: %(address)s
+    orocrm_contact_email: email
+    orocrm_contact_phone: phone
+    orocrm_contactus_request: email_address last_name phone
+    orocrm_sales_b2bcustomer_email: email
+    orocrm_sales_b2bcustomer_phone: phone
+    orocrm_sales_lead: name last_name twitter linkedin
+    orocrm_sales_lead_address: %(address)s
+    orocrm_sales_lead_email: email
+    orocrm_sales_lead_phone: phone
+    orocrm_sales_opportunity: budget_amount_value close_revenue_value""" % {"address": ADDRESS}
+SHIPPED_EMPTY = """akeneo_batch_job_execution akeneo_batch_job_instance akeneo_batch_step_execution akeneo_batch_warning oro_audit oro_cus_navigation_history
+    oro_cus_pagestate oro_integration_channel_status oro_integration_fields_changes oro_logger_log_entry oro_message_queue oro_message_queue_job
+    oro_message_queue_job_unique oro_navigation_history oro_navigation_pagestate oro_search_index_decimal oro_search_index_integer oro_search_index_text
+    oro_search_item oro_session rememberme_token"""
+
+
+def test_the_preset_covers_what_the_shipped_rules_do():
+    entries = Rules({"presets": ["oro"]}).entries
+
+    def missing(table, columns=()):
+        """What of a table is neither emptied nor, if it is a column, masked."""
+        meant = [entry for entry in entries if entry.matcher.matches("public", table)]
+        rules = [(matcher, rule) for entry in meant for matcher, rule in entry.columns if rule.name != "keep"]
+        return [] if any(entry.rows == "none" for entry in meant) else [
+            (table, column) for column in columns or [None] if not any(matcher.matches("", column or "") for matcher, _rule in rules)]
+
+    masks = [(table, columns.split()) for table, columns in re.findall(r"(\w+): ([^:]*)(?= \w+:|$)", " ".join(SHIPPED_MASKS.split()))]
+    assert len(masks) == 40
+    assert [one for table, columns in masks + [(table, ()) for table in SHIPPED_EMPTY.split()] for one in missing(table, columns)] == []

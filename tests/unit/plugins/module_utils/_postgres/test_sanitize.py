@@ -115,6 +115,22 @@ def test_a_table_of_an_extension_is_kept_when_all_of_it_is(tables, kept):
     assert Sanitizing({"tables": tables}, SECRET, below=[("slipway.yml", {"tables": {"ref": "keep"}}, True)])._kept_whole(table) is kept
 
 
+@pytest.mark.parametrize("rule, told", [
+    ("email", False), ({"rule": "email", "at": "a.test"}, False), ({"rule": "email", "at": "mail.example.org"}, False),
+    ({"rule": "email", "at": "shop.com"}, True), ({"rule": "email", "at": "myexample.com"}, True),
+    ({"rule": "json", "paths": {"a": "hash", "b": {"rule": "email", "at": "shop.com"}}}, True),
+    ({"rule": "array", "of": {"rule": "email", "at": "shop.com"}}, True),
+])
+def test_of_a_domain_that_somebody_has_there_is_a_warning(rule, told):
+    warnings = Rules(column(rule)).warnings
+    assert len(warnings) == told and all("com" in warning and "delivered" in warning for warning in warnings)
+
+
+def test_telephone_numbers_are_nobodys():
+    """Those of the area 555, and those that are kept free for films in Berlin."""
+    assert {locale: words["phone"] for locale, words in WORDS.items()} == {"en": ("+1 555 XXX XXXX",), "de": ("+49 30 23125 XXX",)}
+
+
 def test_lists_of_words_are_plausible():
     for locale in WORDS.values():
         assert set(locale) == set(WORDS["en"])
