@@ -21,36 +21,49 @@ TEXTS = MASKED_TEXTS + ("name",)  # no mask is for the server's type of names, b
 SAMPLE = 1000  # rows of a table
 ENTRIES = 1600  # counts of one query; PostgreSQL takes 1664
 SHARE = 0.2  # of its values that are not empty, from which on a column is taken to hold what has their form; of a sure form one value is enough
-DIALLED = tuple(base for base in NUMBERS if base != "int2")  # what is too small for a number of a phone is a flag or a counter
-# A word with which a number is none of a phone or fax, but counts or sets something for those who come by one.
-COUNTED = (r"(.*_)?(clicks?|visits?|views?|hits|counts?|sum|total|prices?|costs?|width|height|size|columns?|rows?|items|per|sort|position|limit|max|min|avg"
-           r"|rate|show|hide|enabled?|disabled?|allow|use|notify)_")
+# The last words of a name that say which of several it is and not what it is, as in address_2_old, phone_work and tax_number_de. So do one or two
+# letters, but for those of keys, sizes and programs.
+WHICH = (r"(old|new|alt|raw|full|complete|text|main|primary|secondary|other|home|work|office|private|business|personal|billing|shipping|delivery|invoice"
+         r"|(?!id|pk|fk|os|ui|ok|kb|mb|ms|px|[hwxy]$)[a-z]{1,2})")
+# What a number of a phone or fax is called: by its last word, as what counts phones, or says of which kind they are, is of nobody.
+NUMBERED = r"(_?(no|nr|num|number|nummer))?"
+DIALLED = r"(.*(phone|telefon|(?<!auto)mobile?|fax|whats_?app|contact(?=_?n(o|r|um)))|(.*_)?tel)s?%ss?$" % NUMBERED
+# Words with which it is none, but counts something for those who come by one; and those with which one of four bytes sets or counts something,
+# but a longer one may be whom to notify.
+COUNTED = (r"is_|has_|opt_in_|(.*_)?(clicks|visits|views|hits|counts?|sum|total|prices?|costs?|width|height|size|columns?|rows?|items|sort|position|avg"
+           r"|rate|number_of)_")
+SETTING = r".*s$|(.*_)?(num|nb|click|visit|view|per|limit|max|min|show|hide|enabled?|disabled?|allow|use|notify)_"
 
-# (what a name has in it, the bases it is looked at with (empty: all), the rule that is proposed)
+# (what a name has in it, as _names() has it; the bases it is looked at with (empty: all); the rule that is proposed)
 NAMES = (
-    (r"e[_-]?mail|(^|_)mails?(_?addr(ess)?)?[0-9]*$", TEXTS, "email"),
-    (r"first_?name|given_?name|vorname|(^|_)fname$", TEXTS, "first_name"),
-    (r"last_?name|sur_?name|family_?name|middle_?name|nachname|(^|_)lname$", TEXTS, "last_name"),
-    (r"full_?name|display_?name|user_?name|login|(contact|customer)_?name|recipient|nick", TEXTS, "hash"),
-    (r"phone|mobile|fax|telefon", TEXTS, "phone"),
-    (r"street|address_?line|strasse", TEXTS, "street"),
-    (r"^(city|town|ort)$", TEXTS, "city"),
-    (r"postal|postcode|zip|plz", TEXTS, "postal_code"),
-    (r"company|organi[sz]ation_?name|firma", TEXTS, "company"),
-    (r"iban|account_?n", TEXTS, "iban"),
-    (r"passw|secret|token|api_?key|salt|credential|hash$", (), "hash"),
+    (r"e_?mail|(^|_)mails?(_?addr(ess)?)?$", TEXTS, "email"),
+    (r"first_?name|given_?name|vorname|(^|_)vor_name|(^|_)f_?name$", TEXTS, "first_name"),
+    (r"last_?name|sur_?name|family_?name|middle_?name|nach_?name|(^|_)l_?name$", TEXTS, "last_name"),
+    (r"full_?name|display_?name|user_?name|user_?nice|login|(contact|customer)_?name|recipient|nick"
+     r"|(^|_)((card)?holder|(card|cc)_owner)(_?name)?$", TEXTS, "hash"),
+    (r"phone|mobile|mobil_?n|fax|telefon|whats_?app|contact_?(no|nr|num|number)$", TEXTS, "phone"),
+    (r"street|address_?line|stra(ss|ß)e", TEXTS, "street"),
+    (r"(^|_)(city|(home)?town|(wohn)?ort)(_?name)?$", TEXTS, "city"),
+    (r"postal|post_?code|zip|plz", TEXTS, "postal_code"),
+    (r"company|organi[sz]ation_?name|(^|_)organi[sz]ation$|firma", TEXTS, "company"),
+    (r"iban|account_?n|(^|_)acc_?n(o|r|um(ber)?)$", TEXTS, "iban"),
+    (r"passw|pass_wor[dt]|secret|token|(api|activation)_?key|salt|credential|hash$", (), "hash"),
     (r"sess(ion)?_?(id|key|data)", TEXTS + ("uuid", "bytea"), "hash"),  # a number is one that rows are told apart by
     (r"birth|dob$|geburt|(^|_)born(_?(on|at|date))?$", MOMENTS + TEXTS, "date"),
-    # A number is one of those by its last word: what counts phones, or says of which kind they are, is of nobody.
-    (r"^(?!is_|has_|opt_in_|%s)(.*(phone|telefon|(?<!auto)mobile|fax)|(.*_)?tel)(_?(no|nr|number))?[0-9]*$" % COUNTED, DIALLED, "null"),
-    (r"^(?!is_|has_)(.*account_?n(o|r|umber)|(.*_)?(iban|birth(_?(day|date|year))?|dob|(post(al)?|zip)_?code|zip|plz))"
-     r"(_?(no|nr|number))?[0-9]*$", NUMBERS, "null"),
-    (r"ssn|tax_?id|(?<!\bis_)(?<!\bhas_)tax_?(no|numbers?)[0-9]*$|vat_?(id|n)|passport|national_?id|card_?n|(^|_)cv[cv]2?$|bic$|swift", (), "hash"),
-    (r"(^|_)ip($|_)|ip_?addr|remote_?addr|user_?agent", (), "inet"),
-    # A word for itself, or the last or first of several: more would mean anything.
-    (r"(^|_)(address|addr|anschrift|adresse)([0-9]*$|_(text|full|raw)$)", TEXTS, "street"),
-    (r"(^|_)(tel|cell|handy)(_?(no|number))?[0-9]*$", TEXTS, "phone"),
-    (r"^(gender|sex|nationality|religion|marital_?status|salary|income|maiden_?name|geschlecht|gehalt|house_?n(o|r|umber)|hausnummer)$", (), "null"),
+    # Two bytes are too few for one of a phone.
+    (r"^(?!%s)%s" % (COUNTED, DIALLED), tuple(base for base in NUMBERS if base not in ("int2", "int4")), "null"),
+    (r"^(?!%s|%s)%s" % (COUNTED, SETTING, DIALLED), ("int4",), "null"),
+    (r"^(?!is_|has_)(.*account_?(?=n(o|r|um))|(.*_)?(iban|birth(_?(day|date|month|year))?|dob|(post(al)?|zip)_?code|zip|plz))%s$" % NUMBERED, NUMBERS, "null"),
+    (r"ssn|tax_?id|vat_?(id|n)|pass_?port|national_?id|card_?n|(^|_)cc_?n(o|r|um(ber)?)(_|$)|(card|cc)_last$|(^|_)cv[cv]$"
+     r"|(?<!ara)(?<!cu)bic$|swift", (), "hash"),
+    (r"(?<!\bis_)(?<!\bhas_)tax_?(no|nr|numbers?)(?!.*_(id|valid|verified|checked|count|required|type|status)(_|$))(_|$)", (), "hash"),
+    (r"(^|_)(tax_?)?vat$|(^|_)pass$", TEXTS, "hash"),  # a number is an amount, or how many have passed
+    (r"(^|_)ipv?($|_)|ip_?addr|remote_?addr|forwarded_?for|user_?agent", (), "inet"),
+    # A word for itself, or the last of several: more would mean anything.
+    (r"(^|_)(address(es)?|addr|anschrift|adresse)$", TEXTS, "street"),
+    (r"(^|_)(tel|cell|handy)%s$" % NUMBERED, TEXTS, "phone"),
+    (r"(^|_)(gender|sex|nationality|religion|marital(_?status)?|salary|maiden_?name|geschlecht|gehalt|house_?n(o|r|umber)|haus_?nummer)$"
+     r"|(^|(monthly|yearly|annual|household|family)_)income$", (), "null"),
     (r"note|comment|message|body|remark|description_of|biograph|signature", TEXTS, "text"),
     (r"latitude|longitude|(^|_)(lat|lon|lng)$", (), "null"),
 )
@@ -90,10 +103,21 @@ def by_name_and_type(column):
     """(why a column is suspicious, the rule that is proposed), or None."""
     if column.base in ("bool",):
         return None
+    names = list(_names(column.name))
     for words, bases, rule in NAMES:
-        if re.search(words, column.name, re.IGNORECASE) and (not bases or column.base in bases):
+        if (not bases or column.base in bases) and any(re.search(words, name) for name in names):
             return "its name", rule
     return ("its type %s" % column.type, TYPES[column.base]) if column.base in TYPES else None
+
+
+def _names(name):
+    """A name in words of small letters with _ between them, without numbers; and without each of the last ones that only say which of several it is."""
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    words = re.findall(r"[^\W\d_]+", parted.lower())
+    yield "_".join(words)
+    while len(words) > 1 and re.fullmatch(WHICH, words[-1]):
+        del words[-1]
+        yield "_".join(words)
 
 
 def by_content(session, table, columns, estimate, forms=FORMS):
