@@ -88,7 +88,7 @@ FORMS = (
     (r"^\+?[\d][\d ()/.-]{7,18}\d$", "phone numbers", "phone"),
     (r"^\d{3}-\d{2}-\d{4}$", "social security numbers", "hash"),
     (r"^\d(?:[ -]?\d){12,18}$", "card numbers", "hash"),
-    (r"^[$][0-9a-z-]+[$]\S{8}|^(pbkdf2|argon2|bcrypt)\w*[$:]", "hashes of passwords", "hash"),
+    (r"^[$][0-9A-Za-z-]+[$]\S{8}|^(pbkdf2|argon2|bcrypt)\w*[$:]", "hashes of passwords", "hash"),
     (_MAIL, "texts with e-mail addresses", "text"),
 )
 # Those that no column of anything else is full of, as one of numbers of goods is of what looks like phone numbers.

@@ -19,7 +19,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.col
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import parse
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.presets import PRESETS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import Rules
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.suspicion import SURE, by_name_and_type, fitting
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.suspicion import FORMS, SURE, by_name_and_type, fitting
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.slipway.app.plugins.modules import package_build, postgres_dump
 from ansible_collections.slipway.app.plugins.plugin_utils._here import with_rules
@@ -229,3 +229,8 @@ def test_a_code_in_capitals_is_surely_nothing(letters):
     draw = random.Random(20)
     codes = ("".join(draw.choices(letters, k=size)) for size in range(15, 33) for _number in range(2000))
     assert [code for code in codes if any(re.search(form, code) for form, _what, _rule in SURE)] == []
+
+
+@pytest.mark.parametrize("value", ["$P$B12345678901234567890", "$S$DQ12345678901234567890", "$2y$10$abcdefghijklm", "$argon2id$v=19$m=1", "pbkdf2_sha256$600000$x"])
+def test_hashes_of_passwords_have_a_form(value):
+    assert [why for form, why, unused in FORMS if re.search(form, value)] == ["hashes of passwords"]
