@@ -231,6 +231,7 @@ def test_a_code_in_capitals_is_surely_nothing(letters):
     assert [code for code in codes if any(re.search(form, code) for form, _what, _rule in SURE)] == []
 
 
-@pytest.mark.parametrize("value", ["$P$B12345678901234567890", "$S$DQ12345678901234567890", "$2y$10$abcdefghijklm", "$argon2id$v=19$m=1", "pbkdf2_sha256$600000$x"])
+@pytest.mark.parametrize("value", [
+    "$P$B12345678901234567890", "$S$DQ12345678901234567890", "$2y$10$abcdefghijklm", "$argon2id$v=19$m=1", "pbkdf2_sha256$600000$x"])
 def test_hashes_of_passwords_have_a_form(value):
     assert [why for form, why, unused in FORMS if re.search(form, value)] == ["hashes of passwords"]
