@@ -540,6 +540,19 @@ def test_a_database_that_is_there_keeps_its_encoding_and_locale(role):
         assert {key: str(value) for key, value in found.items()} == {**always, **more}
 
 
+@pytest.mark.parametrize(("user", "found", "right"), [("postgres", 1, [False, False]), ("backups", 1, [True, False]), ("shop", 0, [True, True])])
+def test_the_role_of_an_administrator_does_not_become_the_applications(role, user, found, right):
+    """PostgreSQL 15 lets postgres lose what nobody could give it back."""
+    server = role("postgres_server", slipway_database={"login_user": user}, inventory_hostname="db1")
+    tasks = [task["name"] for task in unfolded(server.yaml("tasks/main.yml"))]
+    looks = ["Look that the application has a role of its own", "Leave the role of an administrator alone"]
+    assert tasks[0] == looks[0] and tasks.index(looks[1]) < tasks.index("Make the role")
+    given = [server.task(name)["ansible.builtin.assert"] for name in looks]
+    known = {server.task("Ask whether the role is an administrator's")["register"]: {"rowcount": found}}
+    assert [server.value("{{ %s }}" % each["that"], **known) for each in given] == right
+    assert user in server.value(given[1]["fail_msg"])
+
+
 def test_who_becomes_another_user_than_root_has_what_hands_a_task_over(role):
     """Without acl, only root can."""
     assert "acl" in role("postgres_server").task("Install the server")["ansible.builtin.apt"]["name"]
