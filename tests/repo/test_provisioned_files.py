@@ -547,6 +547,27 @@ def test_a_database_that_is_there_keeps_its_encoding_and_locale(role):
         assert {key: str(value) for key, value in found.items()} == {**always, **more}
 
 
+@pytest.mark.parametrize(("clusters", "port", "other"), [
+    ("15 main 5432 online postgres /data /log\n17 main 5433 online postgres /data /log\n", 5432, "Cluster 15/main has port 5432"),
+    ("15 main 5432 down postgres /data /log\n", 5432, "Cluster 15/main has port 5432"),
+    ("17 main 5432 online postgres /data /log\n17 other 5433 online postgres /data /log\n", 5432, None),
+    ("15 main 5433 down postgres /data /log\n17 main 5432 online postgres /data /log\n", 5432, None),
+    ("15 main 5432 online postgres /data /log\n", 5433, None), ("", 5432, None), (None, 5432, None)])
+def test_no_second_cluster_is_put_at_the_port_of_the_one_with_the_data(role, tmp_path, clusters, port, other):
+    """Both would start at boot, and the empty one might be the first."""
+    if clusters is not None:
+        (tmp_path / "pg_lsclusters").write_text('#!/bin/sh\n[ "$*" = -h ] && printf %s\n' % shlex.quote(clusters))
+        (tmp_path / "pg_lsclusters").chmod(0o755)
+    server = role("postgres_server", slipway_database={"login_port": port}, postgres_server_version="17")
+    task = server.task("Look that no other cluster has its port")
+    environment = {name: str(value) for name, value in server.value(task["environment"]).items()}
+    done = subprocess.run(["/bin/sh", "-c", task["ansible.builtin.shell"]], env=dict(environment, PATH=str(tmp_path)),
+                          capture_output=True, text=True, check=False)
+    assert done.stdout == "" and (done.returncode, done.stderr == "") == ((1, False) if other else (0, True))
+    assert other is None or "Nothing was changed. " + other in done.stderr
+    assert task["check_mode"] is False and task["changed_when"] is False
+
+
 @pytest.mark.parametrize(("user", "found", "right"), [("postgres", 1, [False, False]), ("backups", 1, [True, False]), ("shop", 0, [True, True])])
 def test_the_role_of_an_administrator_does_not_become_the_applications(role, user, found, right):
     """PostgreSQL 15 lets postgres lose what nobody could give it back."""
