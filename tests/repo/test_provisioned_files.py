@@ -655,12 +655,34 @@ def test_settings_of_php_are_read_by_the_service_of_this_application(role, tmp_p
             ("shop-prod-0a1b2c-web", root, "web"), ("shop-prod-0a1b2c-cron-web", root, "cron-web"), ("shop-web", "/srv/other/shop", "web"),
             ("shop-prod-web", str(root) + "2", "web")):
         (units / (name + ".service")).write_text("[X-Slipway]\nRoot=%s\nProgram=%s\n" % (of, program))
-    (programs / "systemctl").write_text('#!/bin/sh\necho "$@" >> "%s/asked"\n' % tmp_path)
+    (programs / "systemctl").write_text(
+        '#!/bin/sh\n[ $1 != show ] || exec date -ud "@$(cat "%s/since")" "+%%a %%F %%T UTC"\necho "$@" >> "%s/asked"\n' % (tmp_path, tmp_path))
     (programs / "systemctl").chmod(0o755)
     host = role("host", **dict(SHOP, slipway_profile="oro", slipway_root=str(tmp_path / "shop")))
-    handler = host.task("Let the running application read its runtime's settings", "handlers/main.yml")
-    script = handler["ansible.builtin.shell"].replace("/etc/systemd/system", str(units))
-    environment = dict(host.value(handler["environment"]), PATH="%s:%s" % (programs, os.environ["PATH"]))
-    subprocess.run(["/bin/sh", "-c", script], env=environment, check=True)
-    assert (tmp_path / "asked").read_text().splitlines() == [
-        "--quiet is-active shop-prod-0a1b2c-web.service", "kill --kill-who=main --signal=USR2 shop-prod-0a1b2c-web.service"]
+    task = host.task("Web | Let the running application read its runtime's settings", "tasks/web.yml")
+    files = {"php_fpm.conf.j2": str(root / "php-fpm.conf"), "php.ini.j2": str(tmp_path / "90-slipway.ini")}
+    script = host.value(task["ansible.builtin.shell"], __host_files=files)
+    script = script.replace("/etc/systemd/system", str(units)).replace("/run/", "%s/" % tmp_path)
+    unit = "shop-prod-0a1b2c-web.service"
+
+    def provision(changed=False):
+        """Whether it is told to read; it is, or is not, after whatever runs before have left."""
+        environment = host.value(task["environment"], __host_runtime_files={"changed": changed})
+        done = subprocess.run(["/bin/sh", "-c", script], env=dict(environment, PATH="%s:%s" % (programs, os.environ["PATH"])),
+                              capture_output=True, text=True, check=True)
+        asked = (tmp_path / "asked").read_text().splitlines()
+        (tmp_path / "asked").unlink()
+        assert asked == ["--quiet is-active " + unit, *(["kill --kill-who=main --signal=USR2 " + unit] if done.stdout else [])]
+        return done.stdout == unit + "\n"
+
+    for path in files.values():
+        Path(path).touch()
+    (tmp_path / "since").write_text("%d" % (time.time() + 2))  # when it was started
+    assert not provision() and provision(changed=True)
+    (tmp_path / "since").write_text("%d" % (time.time() - 9))
+    assert not provision(), "it has read them since"
+    for path in files.values():
+        put(Path(path))  # by a run that was cut off before this task
+        assert provision() and not provision()
+    next(tmp_path.glob("slipway-*.read")).unlink()
+    assert provision() and not provision()
