@@ -14,6 +14,14 @@ import pytest
 from ansible_collections.slipway.app.tests.postgres.conftest import REPOSITORY
 
 
+WRITTEN = (REPOSITORY / "roles" / "postgres_server" / "tasks" / "main.yml").read_text(encoding="utf-8")
+
+
+def asks(begins):
+    """The query of the role that begins so."""
+    return re.search(r'__postgres_server_query }} "(%s.*?)"\n' % re.escape(begins), WRITTEN, re.DOTALL).group(1)
+
+
 @pytest.fixture
 def settings(server):
     """settings(what stands in slipway.conf, what stands below it in postgresql.conf); they wait for a restart, and are gone afterwards."""
@@ -36,8 +44,7 @@ def settings(server):
 
 
 def test_a_restart_is_asked_for_by_what_waits_of_slipways_own_settings_and_not_by_what_another_file_says(server, settings):
-    written = (REPOSITORY / "roles" / "postgres_server" / "tasks" / "main.yml").read_text(encoding="utf-8")
-    waits = re.search(r'-d postgres -c "(.*?)"\n', written, re.DOTALL).group(1)
+    waits = asks("SELECT name FROM pg_settings")
 
     def asked():
         return set(server.sql(waits).split())
@@ -52,3 +59,37 @@ def test_a_restart_is_asked_for_by_what_waits_of_slipways_own_settings_and_not_b
     assert asked() == {"track_activity_query_size"}
     settings(own, "track_activity_query_size = 4096\n")
     assert asked() == set()
+
+
+def test_settings_count_as_read_once_the_server_has_read_them_whole(server, settings):
+    amiss = asks("SELECT 'pg_hba.conf")
+    rules = Path(server.data_dir, "pg_hba.conf")
+    before = rules.read_text(encoding="utf-8")
+
+    def wait_for(begun, words):
+        deadline = time.monotonic() + 10
+        while words not in (found := server.sql(amiss.replace("$begun", str(begun)))) or bool(words) != bool(found.strip()):
+            assert time.monotonic() < deadline, found
+            time.sleep(0.05)
+
+    begun = time.time()
+    settings("max_worker_processes = 9\n")  # which waits for a restart
+    wait_for(begun, "")
+    begun = time.time()
+    settings("max_wroker_processes = 9\n")
+    wait_for(begun, "error in postgresql.conf")
+    rules.write_text(before + "local all shop\n", encoding="utf-8")
+    try:
+        wait_for(begun, "pg_hba.conf, line %d: end-of-line" % (before.count("\n") + 1))
+    finally:
+        rules.write_text(before, encoding="utf-8")
+
+
+def test_roles_of_administrators_are_known_by_what_they_may(server):
+    asked = re.search(r"query: (SELECT 1 FROM pg_roles WHERE .*)", WRITTEN).group(1)
+    server.sql("CREATE ROLE backups SUPERUSER; CREATE ROLE personnel CREATEROLE")
+    try:
+        found = {name: server.sql(asked.replace("%s", "'%s'" % name)).split() for name in ("backups", "personnel", "shop", "nobody")}
+        assert found == {"backups": ["1"], "personnel": ["1"], "shop": [], "nobody": []}
+    finally:
+        server.sql("DROP ROLE backups, personnel")

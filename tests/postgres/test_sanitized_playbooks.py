@@ -78,12 +78,14 @@ def test_made_listed_restored_refreshed_and_removed(postgres, prod, playbooks, t
 
 REFUSED = [
     (["sanitized_create"], {}, "No rules say how the dump is sanitized"),
+    (["sanitized_create"], {"config": "people", "slipway_allow_dump": True, "media": "/nowhere", "media_archive": "/nowhere.tar.gz"},
+     "There is no folder /nowhere of media"),
     (["sanitized_restore"], {"source": "uat/shop/people", "slipway_environment": "prod", "confirm": "shop", "adopt": False}, "prod has real rows"),
     (["environment_refresh"], {"server": "prod", "slipway_environment": "prod", "config": "people", "slipway_allow_dump": True}, "its rows are real"),
     (["environment_refresh"], {"server": "prod", "config": "people", "slipway_allow_dump": True, "slipway_variables": {}}, "nobody says it for uat")]
 
 
-@pytest.mark.parametrize("names, more, words", long_but(REFUSED, REFUSED[1]))
+@pytest.mark.parametrize("names, more, words", long_but(REFUSED, REFUSED[2]))
 def test_what_is_refused(playbooks, prod, names, more, words, tmp_path):
     Application(tmp_path / "shop").release({}, adopt=ADOPT, variables={"site_url": "https://shop.example"})
     done = playbooks(names, slipway_copy_servers=prod, **more)

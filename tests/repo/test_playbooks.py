@@ -185,3 +185,18 @@ def test_where_limit_has_left_out_who_builds_there_is_no_package(repository, eva
     asked = play["tasks"][-1]["vars"]
     assert said["built"] == {} and [evaluate(asked["operation_" + name], said, "error") for name in ("package", "digest")] == ["", ""]
     assert evaluate("{{ %s }}" % play["tasks"][0]["when"], dict(said, ansible_check_mode=True), "error") is False
+
+
+GROUPS = {"app": ["web1", "web3"], "consumer": ["jobs1"], "database": ["db1"], "build": ["build1"], "balancer": ["lb1"]}
+
+
+@pytest.mark.parametrize(("groups", "limit", "left"), [
+    (GROUPS, ["web1", "web3", "jobs1", "db1", "build1", "lb1"], None), (GROUPS, ["db1"], None), (GROUPS, ["web3"], "build1, db1, lb1"),
+    (GROUPS, ["jobs1", "db1", "build1"], "lb1"), ({"app": ["web1"]}, ["web1"], None)])
+def test_provision_says_who_does_not_get_to_know_a_host_by_limit(repository, evaluate, groups, limit, left):
+    task = repository.yaml("playbooks/provision.yml")[0]["tasks"][-1]
+    known = {"groups": groups, "ansible_play_hosts_all": limit}
+    known["left_out"] = evaluate(task["vars"]["left_out"], known)
+    said = all(evaluate("{{ %s }}" % each, known) for each in task["when"])
+    assert said is (left is not None)
+    assert not said or ": " + left + "." in evaluate(task["ansible.builtin.debug"]["msg"], known)

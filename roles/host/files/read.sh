@@ -3,20 +3,48 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Let a server read what it has not read yet; say how, where there was something. Decided by when each file came there and when the server
 # last read, too, and not only by what this run has changed: one before may have been cut off in between, or its reload may have failed.
-# UNIT  PID_FILE (written when it starts, touched when it was reloaded)  ASK, or ""  FILES...
+# UNIT  PID_FILE (written when it starts, touched when it has taken what it read)  AMISS, or ""  ASK, or ""  FILES...
+# To systemd a reload is done once the server was told to read. It may then go on with what it had, as where a port is taken.
+# AMISS is a command that says why it has not taken its settings yet; it knows since when, as begun. "" is for a server that starts new
+# workers once it has.
 # ASK is for a server whose restart is dear: a command that says something where the server itself has settings that wait for one.
 # Clocks, and files that a backup or a restore has touched, cost no more than a reload.
 # Environment: changed, where this run has changed a file; looks, where it is only to say what it would do.
 set -e
-unit=$1 pid=$2 ask=$3
-shift 3
-begun=$(date +%s.%N) unread='' waits=''
+unit=$1 pid=$2 amiss=$3 ask=$4
+shift 4
+export begun=$(date +%s.%N)
+unread='' waits='' why='' before=''
+await() { for _turn in $(seq 100); do ! "$@" || return 0; sleep 0.1; done; return 1; }
+workers() { grep -lsx "PPid:[[:blank:]]*$main" /proc/[0-9]*/status || :; }
+# Both block signals while they read. What they were told to read before this must not pass for it.
+idle() { [ "$(grep -cxE '(ShdPnd|SigBlk):[[:blank:]]*0+' "/proc/$main/status")" = 2 ]; }
+taken() {
+    if [ -n "$amiss" ]; then
+        why=$(/bin/sh -ec "$amiss" 2>&1) && [ -z "$why" ]
+    else
+        workers | grep -qvxF "$before"
+    fi
+}
+reload() {
+    if [ -z "$amiss" ]; then
+        main=$(systemctl show --property=MainPID --value "$unit")
+        await idle || :
+        before=$(workers)
+    fi
+    systemctl reload "$unit"
+    await taken || {
+        echo "$unit was told to read its settings, and has not taken them within 10 seconds. It goes on with those that it had, and may not" \
+            "start with the new ones. Mend what keeps it from them, and run this again.${why:+ $why}" >&2
+        # nginx has a log of its own.
+        { journalctl -qn 5 -o cat -u "$unit"; tail -n 5 "/var/log/$unit/error.log"; } >&2 2> /dev/null || :
+        return 1
+    }
+    touch -cd "@$begun" "$pid"
+}
 if [ -n "$changed" ] || [ ! -e "$pid" ] || [ -n "$(find "$@" -cnewer "$pid" 2> /dev/null)" ]; then
     unread=1
-    if [ -z "$looks" ]; then
-        systemctl reload "$unit"
-        touch -cd "@$begun" "$pid"
-    fi
+    [ -n "$looks" ] || reload
 fi
 # Where it only looks, there may be no server yet.
 [ -z "$ask" ] || waits=$(/bin/sh -ec "$ask") || [ -n "$looks" ]
