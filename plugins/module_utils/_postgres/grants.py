@@ -107,14 +107,15 @@ class Grants:
         environment = connection.environment()
         argv = [clients.pg_dump, "--format=custom", "--schema-only", "--no-password", "--lock-wait-timeout=%ds" % connection.lock_timeout,
                 "--file=" + self._archive, "--dbname=" + connection.conninfo(self._source)]
-        until = time.monotonic() + self._patience
+        until, gone = time.monotonic() + self._patience, False
         while True:
             dumped = run(argv, env=environment, dies_with_us=True)
             if dumped.ok:
                 break
             why = in_the_way(connection, self._source)
-            if not why or time.monotonic() > until:
+            if gone or time.monotonic() > until:
                 raise _lost(dumped, connection, why)
+            gone = not why  # who was in the way may have ended as pg_dump did, so one more time tells
             # Not one long wait: others would wait behind the locks that pg_dump has already.
             time.sleep(PAUSE)
         listed = run([clients.pg_restore, "--list", self._archive], env=environment)
