@@ -88,6 +88,7 @@ class Restore:
             leftovers = self.place.leftovers(found)
             result = {"changed": True, "restored": source.name, "leftovers": leftovers, "left_out": source.left_out,
                       "kept": self.place.pre if self.wishes.swap and self.wishes.reversible and self.database in found else None}
+            source.ready(self)
             if check:
                 return dict(result, seconds={}, ignored=None, dropped=None, checked=None, warnings=list(source.warnings))
             for leftover in leftovers:
@@ -98,6 +99,7 @@ class Restore:
                 warnings = self._prepare(session, source, facts)
                 # What fails or is killed from here on leaves it under the name of what is worth something.
                 self.place.set_ready(session, self.place.ready, reversible=self.wishes.reversible)
+                source.used()
             dropped, undropped = self._swap(session) if self.wishes.swap else ([], [])
             return dict(result, seconds=self.seconds, ignored=source.ignored, dropped=dropped, warnings=warnings + undropped + source.warnings,
                         checked=source.checked)

@@ -89,9 +89,16 @@ class DumpSource:
     def owner(self, _session):
         return self.manifest["owner"]
 
-    def close(self):
-        """The dump is no longer needed on this host."""
-        self.dump.close()
+    @contextlib.contextmanager
+    def brought(self):
+        """For as long as the block runs the dump may be on this host; an error says what stays of it."""
+        try:
+            yield self
+        except SlipwayError as error:
+            hint = " ".join(filter(None, [error.hint, self.dump.stays()]))
+            raise SlipwayError(error.message, untouched=error.untouched, hint=hint or None, **error.facts) from error
+        finally:
+            self.dump.close()
 
     # Looking
 
@@ -99,8 +106,8 @@ class DumpSource:
         """What speaks against restoring this dump there, as sentences."""
         found = []
         try:
-            self.removed = self.dump.bring(restore.watch, self._only_look)
             self._clients = for_restore(self.manifest["server_version"], self.manifest["client_version"], _version(session), self.bin_dir)
+            self.dump.bring(restore.watch, True)
             self._choose(_is_superuser(session, _maker(restore, facts)))
             self.warnings = self.warnings + self._doubtful_amounts(session)
             found += self._tablespaces(restore, session, facts)
@@ -109,6 +116,15 @@ class DumpSource:
         if self.takes_privileges and restore.wishes.properties == "target" and facts["open"] and not facts["superuser"]:
             found += _unreadable(restore)
         return found + self._roles(restore, session) + self._extensions(session, _maker(restore, facts)) + self._encoding(restore, facts)
+
+    def ready(self, restore):
+        """Have all of it here and compared, now that nothing speaks against it; where it is only looked at, what is here anyway."""
+        if self.dump.at_hand or not self._only_look:
+            self.removed = self.dump.bring(restore.watch)
+
+    def used(self):
+        """What was restored of it is worth something: no other call needs the dump on this host."""
+        self.dump.used()
 
     def _choose(self, superuser):
         listing = self._run("--list")
@@ -304,6 +320,12 @@ class CopySource:
             except SlipwayError as error:
                 found.append("The privileges inside the database, which the copy is to have, cannot be read: %s" % error)
         return found
+
+    def ready(self, restore):
+        """It is where it has to be."""
+
+    def used(self):
+        """Nothing was fetched of it."""
 
     def fill(self, restore, session, facts):
         new = restore.place.new
