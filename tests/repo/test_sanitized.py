@@ -64,11 +64,18 @@ def test_nothing_is_fetched_that_could_not_be_restored(repository, condition, mo
     assert all(condition(text)(**variables) for task in block if "ansible.builtin.assert" in task for text in task["ansible.builtin.assert"]["that"]) is goes
 
 
-@pytest.mark.parametrize("put, only_put, only_sanitized", [(":ready", False, False), (":ready", True, True), ("prod/shop/sanitized", False, True)])
-def test_only_what_this_run_has_restored_is_put_in_its_place_without_being_sanitized(repository, condition, put, only_put, only_sanitized):
+@pytest.mark.parametrize("put, only_put, asked", [(":ready", False, False), (":ready", True, True), ("prod/shop/sanitized", False, True)])
+@pytest.mark.parametrize("option", ["only_sanitized", "remove_leftovers"])
+def test_only_what_this_run_has_made_ready_is_put_in_its_place_without_a_second_look(repository, condition, option, put, only_put, asked):
+    """Where somebody goes on with what another run has made ready, leftovers of that run may be in the way."""
     task = yaml.safe_load((repository.root / "roles" / "database" / "tasks" / "put.yml").read_text(encoding="utf-8"))[0]
-    text = re.fullmatch(r"\{\{ (.*) \}\}", task["slipway.app.postgres_restore"]["only_sanitized"]).group(1)
-    assert condition(text)(database_only_sanitized=True, database_put=put, database_only_put=only_put) is only_sanitized
+
+    def said(text, **variables):
+        return condition(re.fullmatch(r"\{\{ (.*) \}\}", text).group(1))(**variables)
+
+    known = {"database_put": put, "database_only_put": only_put, "database_" + option: True}
+    known.update({name: said(text, **known) for name, text in task.get("vars", {}).items()})
+    assert said(task["slipway.app.postgres_restore"][option], **known) is asked
 
 
 @pytest.mark.parametrize("variables, said", [
