@@ -595,7 +595,7 @@ def run(module):
     params = module.params
     if params["state"] == "absent":
         return removed(params, module.check_mode)
-    require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump (slipway_allow_dump in an inventory)")
+    require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump")
     chosen = configs.effective(params, params["configs"], params["config"], configs.DUMP, configs.ALL)
     connection = connection_from(params)
     require_target(params, connection)

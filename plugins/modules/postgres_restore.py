@@ -568,7 +568,7 @@ def from_database(params, restore, check):
     database = params["source"][1:]
     if not database:
         raise SlipwayError("The source has no name behind its colon.", untouched="Nothing was changed.")
-    require_allowed("copy", params["source_environment"], params["allow_copy"], "allow_copy")
+    require_allowed("copy", params["source_environment"], params["allow_copy"], "allow_copy", "source_environment")
     origin = Origin(connection_from(dict(params, login_db=database)), True, params["source_environment"], params["allow_block"])
     result = copy(restore, origin, "auto", params["bin_dir"], check)
     return {name: value for name, value in result.items() if name not in ("way", "because", "strategy", "diff")}

@@ -429,10 +429,11 @@ def test_what_the_guards_refuse(postgres, module):
     refusals = [
         ({"environment": "prod"}, "prod, and nothing is copied there without its name said once more. Nothing was changed. confirm=test says it"),
         ({"environment": "prod", "confirm": "shop"}, "is not its name"),
-        ({"environment": None}, "counts as prod"),
-        ({"source_environment": "prod"}, "A copy of a database of environment prod is not allowed. Nothing was changed. allow_copy allows it"),
+        ({"environment": None}, "confirm=test says it; environment (target_environment of database_copy) says which it is"),
+        ({"source_environment": "prod"},
+         "A copy of a database of environment prod is not allowed. Nothing was changed. allow_copy (slipway_allow_copy in an inventory) allows it"),
         ({"source_environment": None}, "not named, which counts as prod"),
-        ({"allow_copy": False}, "allow_copy forbids it"),
+        ({"allow_copy": False}, "allow_copy (slipway_allow_copy in an inventory) forbids it"),
         ({"config": "odd", "configs": {"odd": {"way": "sideways"}}}, "'sideways' as way"),
     ]
     for options, message in refusals:
