@@ -379,7 +379,7 @@ def test_a_second_restore_is_refused_and_says_who_is_at_it(postgres, dump):
         Place("shop").take(session)
         refused(postgres, DumpSource(dump), "being restored already, by process [0-9]+ of the server: role shop")
         with pytest.raises(SlipwayError, match="being restored already"):
-            Restore(postgres.connection(), Wishes()).require_possible()
+            Restore(postgres.connection(), Wishes()).require_possible(170011)
     restore(postgres, DumpSource(dump))
 
 

@@ -16,8 +16,9 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
+from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, for_restore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import drop
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import drop, version_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY, MayBeClosed, Place
@@ -73,9 +74,10 @@ class Restore:
         self.database = connection.login_db
         self.seconds = {}
 
-    def require_possible(self):
-        """Refuse what would be refused whatever the source is, before anybody has made one for this."""
+    def require_possible(self, source_version, bin_dir=None):
+        """Refuse what would be refused of any dump of a server of this version, before anybody has made one for this."""
         with self._session(check=False) as session:  # what a restore that is at work has made is no leftover
+            for_restore(source_version, for_dump(source_version, bin_dir).version, version_of(session), bin_dir)
             found = self._found(session, check=True)
             wrong = problems(session, self.database, look(session, self.database), may_lack=True)
             self._raise_findings(wrong + self._in_the_way(self.place.leftovers(found), found))

@@ -17,7 +17,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import money
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import tablespaces
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, for_restore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying, in_time
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying, in_time, version_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import codec, encoded
 from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import Grants, compared, copy_grants
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import NOTHING, carry_over, give, keep_out
@@ -106,7 +106,7 @@ class DumpSource:
         """What speaks against restoring this dump there, as sentences."""
         found = []
         try:
-            self._clients = for_restore(self.manifest["server_version"], self.manifest["client_version"], _version(session), self.bin_dir)
+            self._clients = for_restore(self.manifest["server_version"], self.manifest["client_version"], version_of(session), self.bin_dir)
             self.dump.bring(restore.watch, True)
             self._choose(_is_superuser(session, _maker(restore, facts)))
             self.warnings = self.warnings + self._doubtful_amounts(session)
@@ -316,7 +316,7 @@ class CopySource:
         found = not_itself(restore, self.database) or problems(session, self.database, self._facts)
         if restore.wishes.properties == "target" and facts["oid"]:
             try:
-                self._clients = for_dump(_version(session), self.bin_dir)
+                self._clients = for_dump(version_of(session), self.bin_dir)
             except SlipwayError as error:
                 found.append("The privileges inside the database, which the copy is to have, cannot be read: %s" % error)
         return found
@@ -482,10 +482,6 @@ def _there(session, roles):
         if error.sqlstate != UNTRANSLATABLE:
             raise
     return set().union(*(_there(session, [role]) for role in roles)) if len(roles) > 1 else set()
-
-
-def _version(session):
-    return session.query("SELECT current_setting('server_version_num')::int AS n")[0]["n"]
 
 
 def _is_superuser(session, role):
