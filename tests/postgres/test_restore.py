@@ -278,7 +278,7 @@ def test_a_hook_that_fails_ends_the_restore(postgres, dump, wish, match):
 
 
 def test_a_failed_restore_can_be_kept(postgres, dump):
-    with pytest.raises(SlipwayError, match="remove_leftovers=true drops it"):
+    with pytest.raises(SlipwayError, match='What was restored is kept as database "shop__new" .keep_failed.; remove_leftovers=true drops it'):
         restore(postgres, DumpSource(dump), sql=["SELECT 1/0"], keep_failed=True)
     assert postgres.databases() == {"shop", "shop__new"}
     assert orders(postgres) == 10
@@ -340,7 +340,7 @@ def test_code_in_a_dump_may_do_no_more_than_the_owner_of_the_database(postgres, 
         BEGIN COPY (SELECT 1) TO PROGRAM 'touch %s'; END$$;
         CREATE OR REPLACE FUNCTION public.trap(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
         BEGIN PERFORM public.spring(); RETURN $1; END$$""" % mark, "shop")
-    refused(postgres, DumpSource(dumped(postgres, tmp_path / "hostile")), "permission denied to COPY to or from an external program", "postgres")
+    refused(postgres, DumpSource(dumped(postgres, tmp_path / "hostile")), "permission denied to COPY to or from an external program.* may do this[.]$", "postgres")
     assert not mark.exists()
 
 

@@ -265,8 +265,10 @@ class Restore:
             yield
         except SlipwayError as error:
             kept = [self.place.new] if self.wishes.keep_failed else []
-            left = kept + self._undropped(session, [name for name in self._made() if name not in kept])
-            raise SlipwayError(error.message, untouched=self._untouched(error), hint=self._naming(error.hint, left), **error.facts) from None
+            left = self._undropped(session, [name for name in self._made() if name not in kept])
+            hint = " ".join(filter(None, [error.hint] + ["What was restored is kept as database %s (keep_failed); remove_leftovers=true drops it."
+                                                         % quote_ident(name) for name in kept])) or None
+            raise SlipwayError(error.message, untouched=self._untouched(error), hint=self._naming(hint, left), **error.facts) from None
         except BaseException:
             self._undropped(session, self._made())
             raise

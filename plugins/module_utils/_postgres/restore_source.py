@@ -12,7 +12,7 @@ import tempfile
 import uuid
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, one_line
-from ansible_collections.slipway.app.plugins.module_utils._core.process import follow, redact, run, tail
+from ansible_collections.slipway.app.plugins.module_utils._core.process import follow, killed, redact, run, tail
 from ansible_collections.slipway.app.plugins.module_utils._postgres import money
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import tablespaces
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, for_restore
@@ -228,13 +228,13 @@ class DumpSource:
         with contextlib.ExitStack() as beside:
             # A thread, so it begins when the programs have.
             reader = _Reader(facts["major"], self.manifest, self._asked_for, restore.watch, jobs == 1, lambda seen: beside.enter_context(
-                Watching(restore.connection, new, environment["PGAPPNAME"], seen)))
+                Watching(restore.connection, new, environment["PGAPPNAME"], seen)), restore.wishes.properties == "dump")
             rc = self._pour(argv, environment, reader)
         reader.end()
         self.ignored = reader.ignored
         if not reader.fine(rc):
             said = redact(reader.last, [restore.connection.login_password])
-            raise SlipwayError("pg_restore ended with %d: %s" % (rc, said or "it said nothing."))
+            raise SlipwayError("pg_restore %s: %s" % (killed(-rc) if rc < 0 else "ended with %d" % rc, said or "it said nothing."))
 
     def _pour(self, argv, environment, reader):
         """Run pg_restore as argv and environment say, with reader listening; its exit status."""
@@ -377,12 +377,13 @@ class _Reader:
     Watching knows how far they are; begun(seen) is to let it begin, once pg_restore is at work.
     """
 
-    def __init__(self, major, manifest, listed, watch, alone, begun):
+    def __init__(self, major, manifest, listed, watch, alone, begun, as_dumped):
         self._errors = ErrorReader()
         self._major = major
         self._watch = watch
         self._alone = alone
         self._begun = begun
+        self._as_dumped = as_dumped
         without = places(manifest["excluded_data"])
         self._tables = {_place(table): table for table in manifest["tables"] if _place(table) not in without}
         self._sizes = {}  # of those that are not done
@@ -453,7 +454,7 @@ class _Reader:
             return
         reason = error.benign_for(self._major)
         if reason is None:
-            raise SlipwayError("pg_restore cannot restore %s" % error, hint=hint_for(error, self._left_out))
+            raise SlipwayError("pg_restore cannot restore %s" % error, hint=hint_for(error, self._left_out, self._as_dumped))
         if error.text not in self._known:  # each job says it once more
             self._known.add(error.text)
             self.ignored.append({"error": str(error), "reason": reason})
