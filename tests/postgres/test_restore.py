@@ -407,7 +407,7 @@ def test_what_was_restored_can_wait_to_be_put_in_place(postgres, dump):
     result = restorer.run(DumpSource(dump))
     assert (result["kept"], result["dropped"], orders(postgres)) == (None, [], 10)
     assert postgres.databases() == {"shop", "shop__ready"}
-    refused(postgres, DumpSource(dump), '"shop__ready" is left of an earlier restore .restored, and never put')
+    refused(postgres, DumpSource(dump), '"shop__ready" is left of an earlier restore .restored, and never put .* source=:ready and login_db=shop')
     postgres.connection().execute("DELETE FROM public.orders WHERE id > 9")
     # Who puts it in place after a call that failed has not said again what that one was to keep.
     assert Restore(postgres.connection(), Wishes(reversible=False)).put_in_place(check=True)["kept"] is None

@@ -168,8 +168,8 @@ class Restore:
                 return self.place.swap(session, self.place.ready, self.wishes.reversible)
         except SlipwayError as error:
             raise SlipwayError(error.message, untouched=error.untouched, **dict(error.facts, hint=error.hint or (
-                "What was restored waits as database %s: source=:ready puts it in its place, with adopt=true again where that was said."
-                % quote_ident(self.place.ready)))) from None
+                "What was restored waits as database %s: a restore with source=:ready and login_db=%s puts it in its place, with adopt=true again "
+                "where that was said." % (quote_ident(self.place.ready), self.database)))) from None
 
     # Looking
 
