@@ -78,6 +78,18 @@ def test_only_what_this_run_has_made_ready_is_put_in_its_place_without_a_second_
     assert said(task["slipway.app.postgres_restore"][option], **known) is asked
 
 
+@pytest.mark.parametrize("put, variables, goes", [
+    (True, {}, True), (True, {"database_pre_swap_hooks": []}, True), (True, {"database_pre_swap_hooks": ["true"]}, False),
+    (True, {"database_pre_swap_sql": ["SELECT 1"]}, False), (True, {"database_after_restore": True}, False),
+    (True, {"database_after_restore": False}, True), (False, {"database_pre_swap_hooks": ["true"], "database_after_restore": True}, True)])
+def test_what_cannot_be_done_with_what_is_ready_is_not_passed_over(repository, condition, put, variables, goes):
+    block = yaml.safe_load((repository.root / "roles" / "database" / "tasks" / "restore.yml").read_text(encoding="utf-8"))[1]["block"]
+    known = {"database_pre_swap_hooks": "", "database_pre_swap_sql": "", "database_after_restore": "", "database_only_put": put, **variables}
+    texts = [text for task in block if "ansible.builtin.assert" in task for text in task["ansible.builtin.assert"]["that"]]
+    assert all(condition(text)(**known) for text in texts) is goes
+    assert "ansible.builtin.assert" in block[0]
+
+
 @pytest.mark.parametrize("variables, said", [
     ({}, ""), ({"database_adopt": True}, " -e adopt=true"), ({"database_reversible": True}, " -e reversible=true"),
     ({"database_reversible": "no"}, " -e reversible=no"), ({"database_config": "safe"}, " -e config=safe"),
