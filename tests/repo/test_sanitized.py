@@ -44,6 +44,12 @@ def test_what_is_on_the_server_is_not_taken_for_sanitized(allowed, source, goes)
     assert allowed("sanitized_restore", source=source) is goes and not allowed("sanitized_restore")
 
 
+def test_what_is_restored_is_said_with_the_call(allowed, first_play):
+    assert allowed("database_restore", config="refresh") and allowed("database_restore", source="uat/shop")
+    assert not allowed("database_restore", slipway_postgres_config="refresh")
+    assert "slipway_postgres_config" in first_play("database_restore")["ansible.builtin.assert"]["fail_msg"]
+
+
 @pytest.mark.parametrize("variables, goes", [
     ({}, True), ({"media": "/a", "media_archive": "/b"}, True), ({"media": "/a"}, False), ({"media_archive": "/b"}, False),
     ({"media": "", "media_archive": ""}, True), ({"media": "/a", "media_archive": ""}, False)])
