@@ -342,7 +342,8 @@ class CopySource:
         except PostgresError as error:
             if error.sqlstate != IN_USE:
                 raise
-            raise SlipwayError("Database %s is in use, so it cannot be copied: %s" % (quote_ident(self.database), error.message)) from error
+            raise SlipwayError("Database %s is in use, so it cannot be copied: %s" % (quote_ident(self.database), error.message),
+                               hint="Call it again: unless way=template is said, it is streamed as it is used.") from error
 
     def check(self, restore, new):
         """A copy by the server itself has all rows."""
