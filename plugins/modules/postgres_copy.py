@@ -356,8 +356,10 @@ def origin_from(params):
 
 def run(module):
     params = module.params
-    require_allowed("copy", params["source_environment"], params["allow_copy"], "allow_copy")
-    require_confirmed(params["environment"], True, params["confirm"], params["login_db"], "copied")
+    require_allowed("copy", params["source_environment"], params["allow_copy"], "allow_copy",
+                    "source_environment%s" % (" (environment in slipway_copy_servers)" if params["source_server"] else ""))
+    require_confirmed(params["environment"], True, params["confirm"], params["login_db"], "copied",
+                      "environment (target_environment of database_copy)")
     chosen = configs.effective(params, params["configs"], params["config"], configs.COPY, configs.ALL)
     with part_of(None if module.check_mode else params["operation"]) as objections, Progress(params["progress"]) as progress:
         restore = Restore(connection_from(params), wishes_from(params, chosen, module.check_mode), progress, objections)

@@ -524,7 +524,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.adoption im
 from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION, migration_by
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs, dump_choice
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
-from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import system_of
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import system_of, version_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_removal import Removal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed
@@ -578,7 +578,7 @@ def require_target(params, source):
         migration_by(application, application["environment"], params["target"]["login_db"], check=True)
     if params["target"]:
         target = connection_from(params["target"])
-        Restore(target, Wishes(remove_leftovers=params["remove_leftovers"])).require_possible()
+        Restore(target, Wishes(remove_leftovers=params["remove_leftovers"])).require_possible(version_of(source), params["bin_dir"])
         dump_choice.require_elsewhere(system_of(source), source.login_db, target, params["confirm"])
 
 
@@ -595,7 +595,7 @@ def run(module):
     params = module.params
     if params["state"] == "absent":
         return removed(params, module.check_mode)
-    require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump (slipway_allow_dump in an inventory)")
+    require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump")
     chosen = configs.effective(params, params["configs"], params["config"], configs.DUMP, configs.ALL)
     connection = connection_from(params)
     require_target(params, connection)

@@ -480,8 +480,6 @@ seconds:
   sample: {restore: 17.25, check: 0.61, hooks: 0.0, analyze: 1.3, swap: 0.04}
 """
 
-import contextlib
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
@@ -555,9 +553,9 @@ def from_dump(params, restore, check):
         source = PartSource(dump, params["bin_dir"], params["tables"], params["schemas"], check)
     else:
         source = DumpSource(dump, params["bin_dir"], check)
-    with contextlib.closing(source):
+    with source.brought():
         result = restore.run(source, check)
-    result["warnings"] += warnings + ["Removed %s, which a killed call had left." % folder for folder in source.removed]
+    result["warnings"] += warnings + ["Removed %s, which an earlier call had left." % folder for folder in source.removed]
     result["after_restore"] = restore.wishes.after_restore
     if some:
         return dict(result, warnings=dump_choice.masked(dump.manifest) + result["warnings"])
@@ -570,7 +568,7 @@ def from_database(params, restore, check):
     database = params["source"][1:]
     if not database:
         raise SlipwayError("The source has no name behind its colon.", untouched="Nothing was changed.")
-    require_allowed("copy", params["source_environment"], params["allow_copy"], "allow_copy")
+    require_allowed("copy", params["source_environment"], params["allow_copy"], "allow_copy", "source_environment")
     origin = Origin(connection_from(dict(params, login_db=database)), True, params["source_environment"], params["allow_block"])
     result = copy(restore, origin, "auto", params["bin_dir"], check)
     return {name: value for name, value in result.items() if name not in ("way", "because", "strategy", "diff")}

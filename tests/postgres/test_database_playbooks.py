@@ -12,19 +12,27 @@ import pytest
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application, running_daemon, script, until
 
 
-def notes(postgres):
-    return {row["note"] for row in postgres.connection().query("SELECT note FROM public.orders")}
+def notes(postgres, database="shop"):
+    return {row["note"] for row in postgres.connection(database=database).query("SELECT note FROM public.orders")}
 
 
-def test_jobs_and_hooks_are_said_with_the_playbook(postgres, playbooks):
-    done = playbooks(["database_dump", "database_list", "database_restore"], "-vvv", source="uat/shop", jobs=3, verify=True,
+def test_there_and_back_and_a_copy_as_it_is_said_with_the_playbook(postgres, playbooks, tmp_path):
+    """What is said comes before the config, be it an empty list."""
+    postgres.sql("CREATE DATABASE shop__new OWNER shop")
+    config = {"config": "small", "slipway_postgres_configs": {"small": {"source": "uat/shop", "exclude_table_data": ["orders"]}}}
+    done = playbooks(["database_list", "database_dump", "database_restore", "database_reverse", "database_copy"], "-vvv", jobs=3, verify=True,
+                     reversible=True, target="shop_clean", target_environment="uat", exclude_table_data=[], remove_leftovers=True, **config,
                      pre_dump_hooks="psql -Xqc \"UPDATE public.orders SET note = 'dumped, here'\"",
                      pre_swap_hooks=[["psql", "-Xqc", "INSERT INTO public.orders (id, note) VALUES (1001, 'hook')"]],
                      pre_swap_sql=["UPDATE public.orders SET note = 'sql' WHERE id = 1", "UPDATE public.orders SET note = 'more' WHERE id = 2"])
     assert done.returncode == 0, done.stdout + done.stderr
-    assert notes(postgres) == {"dumped, here", "hook", "sql", "more"}
+    assert "no dump in %s/dumps" % tmp_path in done.stdout and "left of an earlier restore, dropped: shop__new" in done.stdout
+    assert postgres.databases() == {"shop", "shop__post", "shop_clean"}
+    postgres.sql("ALTER DATABASE shop__post ALLOW_CONNECTIONS true")
+    assert notes(postgres, "shop__post") == {"dumped, here", "hook", "sql", "more"}
+    assert notes(postgres) == notes(postgres, "shop_clean") == {"dumped, here"}
     asked = [line.split()[1].rstrip(",") for line in done.stdout.splitlines() if line.strip().startswith(('"jobs": ', '"verify": '))]
-    assert set(asked) == {"3", "true"}, asked
+    assert set(asked) == {"3", "true", "null"} and asked.count("null") == 2, asked  # going back looks and goes, with no jobs
     # What it does, it does only as long as it holds the lock.
     assert re.search(r'"operation": \{\s+"id": "\S+-restore-\d+",\s+"root": "', done.stdout)
 

@@ -311,6 +311,11 @@ def test_an_older_client_is_refused_before_anything_is_done(run, wrapper, tmp_pa
     assert not (tmp_path / "dumps").exists() and not (tmp_path / "hook").exists()
 
 
+def test_a_newer_source_than_the_target_is_refused_before_it_is_dumped(postgres, wrapper):
+    with pytest.raises(SlipwayError, match="The dump is of PostgreSQL 99.1 and the server is 1.*older server"):
+        Restore(postgres.connection(), Wishes()).require_possible(990001, wrapper("echo 'pg_dump (PostgreSQL) 99.1'"))
+
+
 def test_a_config_says_it_for_all_calls_and_its_hooks_run_on_the_database(postgres, run, run_module, tmp_path):
     small = {"pre_dump_hooks": [["psql", "-qc", "DELETE FROM orders WHERE id > 10"]], "exclude_table_data": ["django_migrations"],
              "store": str(tmp_path / "dumps"), "source": "uat/shop/small", "prefix": "uat/shop/small"}

@@ -108,11 +108,8 @@ def on_disk(tmp_path):
 
 
 def restore(postgres, whole, **wishes):
-    source = DumpSource(whole, postgres.bin_dir)
-    try:
+    with DumpSource(whole, postgres.bin_dir).brought() as source:
         return Restore(postgres.connection(), Wishes(jobs=2, **wishes)).run(source)
-    finally:
-        source.close()
 
 
 def orders(postgres):
@@ -260,7 +257,7 @@ def test_who_only_looks_fetches_the_table_of_contents_alone(postgres, store, tmp
     name, size = next(("%s/archive/%s" % (whole.key, item["name"]), item["size"]) for item in whole.manifest["files"] if item["name"] != "toc.dat")
 
     def look():
-        with contextlib.closing(DumpSource(whole, postgres.bin_dir, only_look=True)) as source:
+        with DumpSource(whole, postgres.bin_dir, only_look=True).brought() as source:
             result = Restore(postgres.connection(), Wishes()).run(source, check=True)
             assert sorted(path.name for path in spooled(tmp_path)) == ["lock", "toc.dat"]
         return result
@@ -272,6 +269,23 @@ def test_who_only_looks_fetches_the_table_of_contents_alone(postgres, store, tmp
     store.bucket.write(name, b"x")
     with pytest.raises(SlipwayError, match="has 1 bytes instead of %d" % size):
         look()
+
+
+def test_rows_are_fetched_when_nothing_speaks_against_the_restore_and_only_once(postgres, store, monkeypatch, tmp_path):
+    whole = store.open(Key.parse(dump(postgres.connection(), store, Wish("uat"))["key"]))
+    asked, chunks = [], store.bucket.chunks
+    monkeypatch.setattr(store.bucket, "chunks", lambda name, *more: (asked.append(os.path.basename(name)), chunks(name, *more))[1])
+    postgres.sql("CREATE DATABASE shop__new OWNER shop")
+    with pytest.raises(SlipwayError, match="is left of an earlier restore"):
+        restore(postgres, whole)
+    assert asked == ["toc.dat"] and spooled(tmp_path) == []
+    asked.clear()
+    with pytest.raises(SlipwayError, match="^The command false ended with 1: .*What was fetched stays in .* is not fetched again"):
+        restore(postgres, whole, commands=[["false"]], remove_leftovers=True)
+    assert "toc.dat" in asked and len(set(asked)) > 1
+    asked.clear()
+    assert restore(postgres, whole)["changed"]
+    assert asked == ["toc.dat"] and spooled_folders(store) == []
 
 
 def test_what_was_taken_out_of_a_bucket_is_missed(postgres, store):
@@ -427,8 +441,8 @@ def fetched_half(key, store, act):
         if more["bytes"] > 2 * MB:
             act()
 
-    with contextlib.closing(store.open(key)) as whole:
-        whole.bring(watch)
+    with DumpSource(store.open(key)).brought() as source:
+        source.dump.bring(watch)
 
 
 @pytest.mark.parametrize("how, harm", long_but([("killed", False), ("lost the store", False), ("killed", True)], ("lost the store", False)))
@@ -440,7 +454,7 @@ def test_what_was_fetched_is_not_fetched_again_unless_it_is_damaged(postgres, st
         assert in_child(lambda: fetched_half(key, again, lambda: os.kill(os.getpid(), signal.SIGKILL))) == signal.SIGKILL
     else:
         proxy.faults.append(Fault("cut answer", "GET", ".dat"))  # in its middle, so that it has to be asked for once more
-        with pytest.raises(SlipwayError, match="cannot be read: .*What was fetched stays in .* goes on"):
+        with pytest.raises(SlipwayError, match="cannot be read: .*What was fetched stays in .* is not fetched again"):
             fetched_half(key, bad, proxy.stop)
     (left,) = store.spool.leftovers()
     (path,) = [path for path in pathlib.Path(left).rglob("*.dat") if path.stat().st_size > MB]
@@ -448,7 +462,7 @@ def test_what_was_fetched_is_not_fetched_again_unless_it_is_damaged(postgres, st
     if harm:
         with open(path, "r+b") as stream:
             stream.write(b"\0\0")
-    with contextlib.closing(DumpSource(store.open(key), postgres.bin_dir, only_look=True)) as source:  # who only looks leaves it alone
+    with DumpSource(store.open(key), postgres.bin_dir, only_look=True).brought() as source:  # who only looks leaves it alone
         Restore(postgres.connection(), Wishes()).run(source, check=True)
     monkeypatch.setattr(store.bucket, "chunks", lambda name, start=0: (asked.append((os.path.basename(name), start)), chunks(name, start))[1])
     postgres.connection().execute("DELETE FROM public.orders")
@@ -463,9 +477,8 @@ def test_what_a_killed_restore_left_here_of_another_dump_is_removed_by_the_next(
     again = open_store(store.location, options, os.path.dirname(store.spool.location))
     assert in_child(lambda: again.open(former).bring(lambda *_phase, **_more: os.kill(os.getpid(), signal.SIGKILL))) == signal.SIGKILL
     (left,) = store.spool.leftovers()
-    source = DumpSource(store.open(key), postgres.bin_dir)
-    Restore(postgres.connection(), Wishes()).run(source)
-    source.close()
+    with DumpSource(store.open(key), postgres.bin_dir).brought() as source:
+        Restore(postgres.connection(), Wishes()).run(source)
     assert source.removed == [left] and spooled_folders(store) == []
 
 

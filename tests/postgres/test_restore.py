@@ -278,7 +278,7 @@ def test_a_hook_that_fails_ends_the_restore(postgres, dump, wish, match):
 
 
 def test_a_failed_restore_can_be_kept(postgres, dump):
-    with pytest.raises(SlipwayError, match="remove_leftovers=true drops it"):
+    with pytest.raises(SlipwayError, match='What was restored is kept as database "shop__new" .keep_failed.; remove_leftovers=true drops it'):
         restore(postgres, DumpSource(dump), sql=["SELECT 1/0"], keep_failed=True)
     assert postgres.databases() == {"shop", "shop__new"}
     assert orders(postgres) == 10
@@ -340,7 +340,7 @@ def test_code_in_a_dump_may_do_no_more_than_the_owner_of_the_database(postgres, 
         BEGIN COPY (SELECT 1) TO PROGRAM 'touch %s'; END$$;
         CREATE OR REPLACE FUNCTION public.trap(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
         BEGIN PERFORM public.spring(); RETURN $1; END$$""" % mark, "shop")
-    refused(postgres, DumpSource(dumped(postgres, tmp_path / "hostile")), "permission denied to COPY to or from an external program", "postgres")
+    refused(postgres, DumpSource(dumped(postgres, tmp_path / "hostile")), "permission denied to COPY to or from an external program.* may do this[.]$", "postgres")
     assert not mark.exists()
 
 
@@ -360,7 +360,7 @@ def test_a_local_copy(postgres, dump):
     refused(postgres, CopySource("shop"), "from itself")
     refused(postgres, CopySource("nowhere"), 'no database "nowhere"')
     with postgres.connection().session("Copy 1"):
-        refused(postgres, CopySource("Copy 1"), "in use")
+        refused(postgres, CopySource("Copy 1"), "in use.*unless way=template is said, it is streamed as it is used")
 
 
 @pytest.mark.parametrize("name", ['Shop "one" 日本 of it\'s', pytest.param("d" * 63, marks=pytest.mark.long)])
@@ -379,7 +379,7 @@ def test_a_second_restore_is_refused_and_says_who_is_at_it(postgres, dump):
         Place("shop").take(session)
         refused(postgres, DumpSource(dump), "being restored already, by process [0-9]+ of the server: role shop")
         with pytest.raises(SlipwayError, match="being restored already"):
-            Restore(postgres.connection(), Wishes()).require_possible()
+            Restore(postgres.connection(), Wishes()).require_possible(170011)
     restore(postgres, DumpSource(dump))
 
 
@@ -407,7 +407,7 @@ def test_what_was_restored_can_wait_to_be_put_in_place(postgres, dump):
     result = restorer.run(DumpSource(dump))
     assert (result["kept"], result["dropped"], orders(postgres)) == (None, [], 10)
     assert postgres.databases() == {"shop", "shop__ready"}
-    refused(postgres, DumpSource(dump), '"shop__ready" is left of an earlier restore .restored, and never put')
+    refused(postgres, DumpSource(dump), '"shop__ready" is left of an earlier restore .restored, and never put .* source=:ready and login_db=shop')
     postgres.connection().execute("DELETE FROM public.orders WHERE id > 9")
     # Who puts it in place after a call that failed has not said again what that one was to keep.
     assert Restore(postgres.connection(), Wishes(reversible=False)).put_in_place(check=True)["kept"] is None

@@ -117,7 +117,8 @@ def test_killed_while_going_back(postgres, dump, kill_at, monkeypatch, step, sen
 
 def test_a_swap_that_loses_its_session_leaves_an_open_database_and_what_is_ready(postgres, dump, monkeypatch):
     cut_at(monkeypatch, postgres, 'RENAME TO "shop__pre"', False)
-    with pytest.raises(SlipwayError, match='"shop" is as it was and accepts connections.*waits as database "shop__ready": source=:ready'):
+    waits = 'waits as database "shop__ready": a restore with source=:ready and login_db=shop puts'
+    with pytest.raises(SlipwayError, match='"shop" is as it was and accepts connections.*' + waits):
         restorer(postgres).run(DumpSource(dump))
     assert orders(postgres) == OLD and postgres.databases() == {"shop", "shop__pre", "shop__ready"}
     restorer(postgres).put_in_place()

@@ -67,8 +67,9 @@ REFUSED = [
     ({"source": ""}, "The source is empty"),
     ({"source": "/"}, "The source is empty"),
     ({"source": ":"}, "no name behind its colon"),
-    ({"source": ":another"}, "A copy of a database of an environment that is not named, which counts as prod, is not allowed"),
-    ({"source": ":another", "source_environment": "prod"}, "allow_copy allows it"),
+    ({"source": ":another"}, "A copy of a database of an environment that is not named, which counts as prod, is not allowed. "
+     "Nothing was changed. source_environment says which it is; allow_copy (slipway_allow_copy in an inventory) allows it in prod"),
+    ({"source": ":another", "source_environment": "prod"}, "Nothing was changed. allow_copy (slipway_allow_copy in an inventory) allows it"),
     ({"source": ":ready", "swap": False}, "swap=false has no meaning"),
     ({"source": ":pre", "swap": False}, "swap=false has no meaning"),
     ({"source": "here/shop/none/20260101T000000.000000Z"}, "There is no dump here/shop/none/20260101T000000.000000Z"),

@@ -92,7 +92,7 @@ def test_it_is_not_said_of_a_database_that_may_be_closed_that_it_was_not_touched
     monkeypatch.setattr(Place, "copy_live", closed)
     with pytest.raises(SlipwayError, match="may refuse connections") as caught:
         part(postgres, dump, "customers", reversible=True, keep_failed=True)
-    assert caught.value.untouched is None and '"shop__new" may be left (half restored' in caught.value.hint
+    assert caught.value.untouched is None and 'kept as database "shop__new" (keep_failed)' in caught.value.hint
 
 
 @pytest.mark.parametrize("lost", long_but([True, False], True))

@@ -17,7 +17,8 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_point
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import close
-from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
+from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import find
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump, failure
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
@@ -48,11 +49,15 @@ def test_where_clients_may_be_refused_nobody_waits_long(postgres, said, in_ours,
 def test_a_dump_does_not_wait_for_ever_for_a_table(postgres, tmp_path):
     postgres.connection().execute("CREATE TABLE public.busy (n int)")
     begun = time.monotonic()
-    with holding(postgres, "LOCK TABLE public.busy") as somebody, pytest.raises(SlipwayError) as refused:
+    with holding(postgres, "LOCK TABLE public.busy") as somebody:
         pid = somebody.info.backend_pid
-        dump(postgres.connection(lock_timeout=1), FolderStore(str(tmp_path)), Wish("here", jobs=1, bin_dir=postgres.bin_dir))
-    assert time.monotonic() - begun < BRIEF
-    assert 'Table public.busy is locked by process %d (user "%s", application "")' % (pid, postgres.superuser) in str(refused.value)
+        with pytest.raises(SlipwayError) as refused:
+            dump(postgres.connection(lock_timeout=1), FolderStore(str(tmp_path)), Wish("here", jobs=1, bin_dir=postgres.bin_dir))
+        assert time.monotonic() - begun < BRIEF
+        assert 'Table public.busy is locked by process %d (user "%s", application "")' % (pid, postgres.superuser) in str(refused.value)
+        (clients,) = find(postgres.bin_dir)
+        for said in ("could not write to file: No space left on device", "query failed: ERROR: permission denied for table x; Query was: LOCK TABLE public.x"):
+            assert "is locked by" not in str(failure(postgres.connection(), clients, 1, said))  # nobody is in the way of that
     assert [name for _folder, _folders, names in os.walk(tmp_path) for name in names if name == "manifest.json"] == []
 
 

@@ -44,6 +44,12 @@ def test_what_is_on_the_server_is_not_taken_for_sanitized(allowed, source, goes)
     assert allowed("sanitized_restore", source=source) is goes and not allowed("sanitized_restore")
 
 
+def test_what_is_restored_is_said_with_the_call(allowed, first_play):
+    assert allowed("database_restore", config="refresh") and allowed("database_restore", source="uat/shop")
+    assert not allowed("database_restore", slipway_postgres_config="refresh")
+    assert "slipway_postgres_config" in first_play("database_restore")["ansible.builtin.assert"]["fail_msg"]
+
+
 @pytest.mark.parametrize("variables, goes", [
     ({}, True), ({"media": "/a", "media_archive": "/b"}, True), ({"media": "/a"}, False), ({"media_archive": "/b"}, False),
     ({"media": "", "media_archive": ""}, True), ({"media": "/a", "media_archive": ""}, False)])
@@ -64,11 +70,30 @@ def test_nothing_is_fetched_that_could_not_be_restored(repository, condition, mo
     assert all(condition(text)(**variables) for task in block if "ansible.builtin.assert" in task for text in task["ansible.builtin.assert"]["that"]) is goes
 
 
-@pytest.mark.parametrize("put, only_put, only_sanitized", [(":ready", False, False), (":ready", True, True), ("prod/shop/sanitized", False, True)])
-def test_only_what_this_run_has_restored_is_put_in_its_place_without_being_sanitized(repository, condition, put, only_put, only_sanitized):
+@pytest.mark.parametrize("put, only_put, asked", [(":ready", False, False), (":ready", True, True), ("prod/shop/sanitized", False, True)])
+@pytest.mark.parametrize("option", ["only_sanitized", "remove_leftovers"])
+def test_only_what_this_run_has_made_ready_is_put_in_its_place_without_a_second_look(repository, condition, option, put, only_put, asked):
+    """Where somebody goes on with what another run has made ready, leftovers of that run may be in the way."""
     task = yaml.safe_load((repository.root / "roles" / "database" / "tasks" / "put.yml").read_text(encoding="utf-8"))[0]
-    text = re.fullmatch(r"\{\{ (.*) \}\}", task["slipway.app.postgres_restore"]["only_sanitized"]).group(1)
-    assert condition(text)(database_only_sanitized=True, database_put=put, database_only_put=only_put) is only_sanitized
+
+    def said(text, **variables):
+        return condition(re.fullmatch(r"\{\{ (.*) \}\}", text).group(1))(**variables)
+
+    known = {"database_put": put, "database_only_put": only_put, "database_" + option: True}
+    known.update({name: said(text, **known) for name, text in task.get("vars", {}).items()})
+    assert said(task["slipway.app.postgres_restore"][option], **known) is asked
+
+
+@pytest.mark.parametrize("put, variables, goes", [
+    (True, {}, True), (True, {"database_pre_swap_hooks": []}, True), (True, {"database_pre_swap_hooks": ["true"]}, False),
+    (True, {"database_pre_swap_sql": ["SELECT 1"]}, False), (True, {"database_after_restore": True}, False),
+    (True, {"database_after_restore": False}, True), (False, {"database_pre_swap_hooks": ["true"], "database_after_restore": True}, True)])
+def test_what_cannot_be_done_with_what_is_ready_is_not_passed_over(repository, condition, put, variables, goes):
+    block = yaml.safe_load((repository.root / "roles" / "database" / "tasks" / "restore.yml").read_text(encoding="utf-8"))[1]["block"]
+    known = {"database_pre_swap_hooks": "", "database_pre_swap_sql": "", "database_after_restore": "", "database_only_put": put, **variables}
+    texts = [text for task in block if "ansible.builtin.assert" in task for text in task["ansible.builtin.assert"]["that"]]
+    assert all(condition(text)(**known) for text in texts) is goes
+    assert "ansible.builtin.assert" in block[0]
 
 
 @pytest.mark.parametrize("variables, said", [

@@ -124,6 +124,11 @@ def follow(argv, heard, env=None, begun=None):
         return process.wait()
 
 
+def killed(number):
+    """What is said of a program that the signal of a number has ended."""
+    return "was killed by signal %d%s" % (number, ", as the kernel does when memory is short" if number == signal.SIGKILL else "")
+
+
 def hear(stream, heard):
     """Let heard(line) have each line that comes from a program, as text and without its end."""
     for line in stream:

@@ -85,6 +85,11 @@ def naming_who_is_in_the_way(connection):
                             untouched=error.untouched, hint=error.hint) from error
 
 
+def version_of(session):
+    """The version of the server that a session or a Connection leads to, as server_version_num."""
+    return session.query("SELECT current_setting('server_version_num')::int AS n")[0]["n"]
+
+
 def system_of(connection, database=None):
     """The identifier that a server and its standbys have in common, as a text, asked for in a database; None where it is not told."""
     try:

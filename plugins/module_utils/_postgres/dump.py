@@ -14,7 +14,7 @@ import uuid
 
 from ansible_collections.slipway.app.plugins.module_utils._core.account import user
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import follow, redact, run, tail
+from ansible_collections.slipway.app.plugins.module_utils._core.process import follow, killed, redact, run, tail
 from ansible_collections.slipway.app.plugins.module_utils._postgres import clients as programs
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
@@ -138,8 +138,8 @@ def _run_hooks(connection, hooks):
         done = run(hook, env=environment, dies_with_us=True)
         if not done.ok:
             said = redact(tail(done.stderr + done.stdout, 10), [connection.login_password])
-            raise SlipwayError("The pre-dump hook %s failed with exit status %d. It printed: %s" % (hook[0], done.rc, said),  # its arguments may be secrets
-                               untouched="No dump was made.")
+            raise SlipwayError("The pre-dump hook %s failed with exit status %d. It printed%s" % (
+                hook[0], done.rc, ": " + said if said else " nothing."), untouched="No dump was made.")  # its arguments may be secrets
 
 
 def _written(connection, part, wish, clients, settled, report):
@@ -210,10 +210,12 @@ def _run_pg_dump(connection, clients, argv, encoding, selection, counting, repor
 
 
 def failure(connection, clients, rc, said, untouched=None):
-    """The error of a pg_dump that has failed; who is in its way is named, since it waits for many tables at a time and names them all."""
-    return SlipwayError("pg_dump %s failed (exit status %d) on %s: %s.%s" % (
-        programs.spoken(clients.version), rc, connection.describe(connection.login_db),
-        redact(said or "no reason given", [connection.login_password]).rstrip("."), in_the_way(connection, connection.login_db)), untouched=untouched)
+    """The error of a pg_dump that has failed; where it has waited for locks, as many at a time, whoever has them is named."""
+    waited = "LOCK TABLE" in said and "permission denied" not in said  # that it was in vain is said in any language
+    return SlipwayError("pg_dump %s %s on %s: %s.%s" % (
+        programs.spoken(clients.version), killed(-rc) if rc < 0 else "failed (exit status %d)" % rc, connection.describe(connection.login_db),
+        redact(said or "no reason given", [connection.login_password]).rstrip("."),
+        in_the_way(connection, connection.login_db) if waited else ""), untouched=untouched)
 
 
 class Heard:

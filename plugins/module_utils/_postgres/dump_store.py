@@ -22,7 +22,7 @@ import uuid
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, exclusive, fsync_dir, fsync_file, make_dirs
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
-from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import check_names
+from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import check_names, contents
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store_s3 import SCHEME, S3Store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
 from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import LOCK, PART, hold
@@ -48,6 +48,8 @@ def open_store(location, options=None, spool_dir=None):
 class Dump:
     """A whole dump: key, folder, archive (the folder that pg_dump wrote) and manifest."""
 
+    at_hand = True  # all of it can be read without being fetched
+
     def __init__(self, key, folder, manifest):
         self.key = key
         self.folder = folder
@@ -58,11 +60,17 @@ class Dump:
         """Read all of the archive and compare it with the manifest; a difference is an error."""
         manifests.verify(self.archive, self.manifest)
 
-    def bring(self, _watch, _contents_only=False):
+    def bring(self, _watch, contents_only=False):
         """It is on this host already: only compare it with the manifest; return that nothing was removed for it."""
-        self.verify()
+        manifests.verify(self.archive, self.manifest, contents(self.manifest) if contents_only else None)
         check_names(self.archive, self.manifest)
         return []
+
+    def used(self):
+        """No other call needs what was brought."""
+
+    def stays(self):
+        """What was brought and stays here, as a sentence: nothing."""
 
     def close(self):
         """What was brought is no longer needed."""

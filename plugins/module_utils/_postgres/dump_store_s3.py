@@ -244,13 +244,15 @@ class S3Part:
 class S3Dump:
     """A whole dump: key, folder (where it is), manifest, and archive, a folder of this host, once it was brought there."""
 
+    at_hand = False
+
     def __init__(self, store, key, manifest):
         self.key = key
         self.folder = store.path(key)
         self.manifest = manifest
         self.archive = None
         self._store = store
-        self._spooled, self._half = None, False
+        self._spooled, self._wanted = None, False
 
     def verify(self):
         """Read all of the archive and compare it with the manifest; a difference is an error."""
@@ -259,40 +261,50 @@ class S3Dump:
     def bring(self, watch, contents_only=False):
         """Have the archive on this host, compared with the manifest, until close(); return the folders of killed calls that were removed.
 
-        What a call that was killed, or lost the store, had fetched of this very dump is not fetched again. watch is told how far it
-        is, as a Progress is. With contents_only only its table of contents is fetched, which tells what there is, and of the others
-        the sizes are compared.
+        What another call has fetched of this very dump, and could not use, is not fetched again. watch is told how far it is, as a
+        Progress is. With contents_only only its table of contents is fetched, which tells what there is, and of the others the sizes
+        are compared.
         """
+        self.close()  # what was brought to look at
         spool = self._store.spool
         self._spooled = spool.make() if contents_only else spool.take_up(self._mark())
         self.archive = os.path.join(self._spooled[0], ARCHIVE)
         with spool.told(), contextlib.suppress(FileExistsError):
             os.mkdir(self.archive, 0o700)
-        there = sum(manifests.sizes(self.archive).values())
+        # Who only looks leaves alone what others have left, which the restore goes on with, or removes.
+        there = sum(map(_fetched, spool.leftovers() if contents_only else [self._spooled[0]]))
         removed = [] if contents_only else spool.remove_leftovers()
+        self._wanted = there > 0 and not contents_only
         self._require_room(there)
-        try:
-            with spool.told():
-                self._fetch(watch, contents_only)
-        except StoreError as error:
-            self._half = not contents_only
-            raise SlipwayError(error.message, untouched=error.untouched, hint=error.hint or (
-                "What was fetched stays in %s for a while: restored again from there, it goes on." % self._spooled[0])) from error
+        self._wanted = False  # what is damaged is of no use
+        with spool.told():
+            self._fetch(watch, contents_only)
         check_names(self.archive, self.manifest)
+        self._wanted = not contents_only
         return removed
 
     def _fetch(self, watch, contents_only):
         try:
             self._read(lambda name: os.path.join(self.archive, name), watch, contents(self.manifest) if contents_only else None)
-        except OSError as error:
-            self._half = not contents_only and error.errno not in FULL  # others need the disk, too
+        except (StoreError, OSError) as error:
+            self._wanted = not contents_only and getattr(error, "errno", None) not in FULL  # others need the disk, too
             raise
 
+    def used(self):
+        """No other call needs what was brought."""
+        self._wanted = False
+
+    def stays(self):
+        """What was brought and stays here for another call, as a sentence, or None."""
+        if self._wanted:
+            return "What was fetched stays in %s for a while: restored again from there, it is not fetched again." % self._spooled[0]
+        return None
+
     def close(self):
-        """What was brought is no longer needed, unless it is half of what another call will need."""
+        """What was brought is no longer needed, unless another call will need it."""
         if self._spooled:
-            (self._store.spool.leave if self._half else self._store.spool.remove)(*self._spooled)
-            self._spooled = None
+            (self._store.spool.leave if self._wanted else self._store.spool.remove)(*self._spooled)
+            self._spooled, self._wanted = None, False
 
     def _mark(self):
         """What tells this dump from every other one."""
@@ -304,7 +316,6 @@ class S3Dump:
         size, spool = sum(item["size"] for item in self.manifest["files"]), self._store.spool
         free = spool.free() + there
         if size + MARGIN > free:
-            self._half = there > 0
             raise SlipwayError("%s has room for %d bytes, and the archive of %s has %d." % (spool.location, max(0, free - MARGIN), self.key, size),
                                untouched="Nothing was changed.", hint="Name a directory with more room as spool_dir.")
 
@@ -351,6 +362,13 @@ class S3Dump:
                 stream.write(piece)
                 passed(len(piece))
         return digest.hexdigest()
+
+
+def _fetched(folder):
+    """How many bytes of an archive there are in a folder of a spool, which may be of something else."""
+    with contextlib.suppress(SlipwayError):
+        return sum(manifests.sizes(os.path.join(folder, ARCHIVE)).values())
+    return 0
 
 
 @contextlib.contextmanager

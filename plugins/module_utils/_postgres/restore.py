@@ -16,8 +16,9 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, tail
+from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, for_restore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import drop
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import drop, version_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY, MayBeClosed, Place
@@ -73,9 +74,10 @@ class Restore:
         self.database = connection.login_db
         self.seconds = {}
 
-    def require_possible(self):
-        """Refuse what would be refused whatever the source is, before anybody has made one for this."""
+    def require_possible(self, source_version, bin_dir=None):
+        """Refuse what would be refused of any dump of a server of this version, before anybody has made one for this."""
         with self._session(check=False) as session:  # what a restore that is at work has made is no leftover
+            for_restore(source_version, for_dump(source_version, bin_dir).version, version_of(session), bin_dir)
             found = self._found(session, check=True)
             wrong = problems(session, self.database, look(session, self.database), may_lack=True)
             self._raise_findings(wrong + self._in_the_way(self.place.leftovers(found), found))
@@ -88,6 +90,7 @@ class Restore:
             leftovers = self.place.leftovers(found)
             result = {"changed": True, "restored": source.name, "leftovers": leftovers, "left_out": source.left_out,
                       "kept": self.place.pre if self.wishes.swap and self.wishes.reversible and self.database in found else None}
+            source.ready(self)
             if check:
                 return dict(result, seconds={}, ignored=None, dropped=None, checked=None, warnings=list(source.warnings))
             for leftover in leftovers:
@@ -98,6 +101,7 @@ class Restore:
                 warnings = self._prepare(session, source, facts)
                 # What fails or is killed from here on leaves it under the name of what is worth something.
                 self.place.set_ready(session, self.place.ready, reversible=self.wishes.reversible)
+                source.used()
             dropped, undropped = self._swap(session) if self.wishes.swap else ([], [])
             return dict(result, seconds=self.seconds, ignored=source.ignored, dropped=dropped, warnings=warnings + undropped + source.warnings,
                         checked=source.checked)
@@ -164,8 +168,8 @@ class Restore:
                 return self.place.swap(session, self.place.ready, self.wishes.reversible)
         except SlipwayError as error:
             raise SlipwayError(error.message, untouched=error.untouched, **dict(error.facts, hint=error.hint or (
-                "What was restored waits as database %s: source=:ready puts it in its place, with adopt=true again where that was said."
-                % quote_ident(self.place.ready)))) from None
+                "What was restored waits as database %s: a restore with source=:ready and login_db=%s puts it in its place, with adopt=true again "
+                "where that was said." % (quote_ident(self.place.ready), self.database)))) from None
 
     # Looking
 
@@ -261,8 +265,10 @@ class Restore:
             yield
         except SlipwayError as error:
             kept = [self.place.new] if self.wishes.keep_failed else []
-            left = kept + self._undropped(session, [name for name in self._made() if name not in kept])
-            raise SlipwayError(error.message, untouched=self._untouched(error), hint=self._naming(error.hint, left), **error.facts) from None
+            left = self._undropped(session, [name for name in self._made() if name not in kept])
+            hint = " ".join(filter(None, [error.hint] + ["What was restored is kept as database %s (keep_failed); remove_leftovers=true drops it."
+                                                         % quote_ident(name) for name in kept])) or None
+            raise SlipwayError(error.message, untouched=self._untouched(error), hint=self._naming(hint, left), **error.facts) from None
         except BaseException:
             self._undropped(session, self._made())
             raise

@@ -51,13 +51,14 @@ BENIGN = (
 )
 
 # What to do about errors that matter.
+NO_RIGHT = "Restore as a role that may do this%s."
 HINTS = (
     (r'role "[^"]*" does not exist', "Roles belong to the server, not to a database: make it there first."),
     (r'extension "[^"]*" is not available', "Install the extension's package on the server's machine."),
     (r"must be able to SET ROLE|must be member of role|must be owner of|permission denied",
-     "Restore as a role that may do this, or with properties=target, which gives everything to the owner of the database."),
+     NO_RIGHT),
     (r"could not load library", "The server's package was upgraded while it ran: restart the server."),
-    (r"No space left on device|could not extend file", "The disk of the server is full; what was restored is dropped again."),
+    (r"No space left on device|could not extend file", "The disk of the server is full."),
     (r"unsupported version", "The archive was written by a newer pg_dump: install the client of that version on this host."),
 )
 
@@ -164,8 +165,14 @@ def _why_not(entry, superuser):
     return None
 
 
-def hint_for(error, left_out=()):
-    """What to do about an error, or None; left_out are tables that a dump lacks, or lacks the rows of."""
+def hint_for(error, left_out=(), as_dumped=False):
+    """What to do about an error, or None.
+
+    left_out are tables that a dump lacks, or lacks the rows of; as_dumped: things are to belong to whom they belonged to.
+    """
     if left_out and _LACKING.search(error.text):
         return "The dump was made without these tables, or their rows, which something in it may refer to: %s." % listed(left_out)
-    return next((hint for text, hint in HINTS if re.search(text, error.text)), None)
+    hint = next((hint for text, hint in HINTS if re.search(text, error.text)), None)
+    if hint is NO_RIGHT:
+        return hint % (", or with properties=target, which gives everything to the owner of the database" if as_dumped else "")
+    return hint

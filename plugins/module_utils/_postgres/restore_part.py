@@ -118,6 +118,7 @@ class PartRestore(Restore):
             facts = self._facts(session, source, found)
             tables = source.manifest["tables"]
             result = self._result(tables, source.name, leftovers=self.place.leftovers(found), made=names(source.lacking), warnings=list(source.warnings))
+            source.ready(self)
             if check:
                 return result
             for leftover in result["leftovers"]:
@@ -136,6 +137,8 @@ class PartRestore(Restore):
                     self.place.set_ready(session, self.place.part, json.dumps(dict(
                         self._note_making(making), tables=tables, source=source.name, whole=names(source.dump.manifest["tables"]),
                         reversible=bool(self.wishes.reversible))))
+            if not put[1]:
+                source.used()
             result = dict(result, ignored=source.ignored, checked=source.checked)
             return self._finished(session, result, self.place.new, tables, source.warnings + put[0], put[1])
 

@@ -12,12 +12,12 @@ import tempfile
 import uuid
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, one_line
-from ansible_collections.slipway.app.plugins.module_utils._core.process import follow, redact, run, tail
+from ansible_collections.slipway.app.plugins.module_utils._core.process import follow, killed, redact, run, tail
 from ansible_collections.slipway.app.plugins.module_utils._postgres import money
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import tablespaces
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, for_restore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying, in_time
+from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying, in_time, version_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import codec, encoded
 from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import Grants, compared, copy_grants
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import NOTHING, carry_over, give, keep_out
@@ -89,9 +89,16 @@ class DumpSource:
     def owner(self, _session):
         return self.manifest["owner"]
 
-    def close(self):
-        """The dump is no longer needed on this host."""
-        self.dump.close()
+    @contextlib.contextmanager
+    def brought(self):
+        """For as long as the block runs the dump may be on this host; an error says what stays of it."""
+        try:
+            yield self
+        except SlipwayError as error:
+            hint = " ".join(filter(None, [error.hint, self.dump.stays()]))
+            raise SlipwayError(error.message, untouched=error.untouched, hint=hint or None, **error.facts) from error
+        finally:
+            self.dump.close()
 
     # Looking
 
@@ -99,8 +106,8 @@ class DumpSource:
         """What speaks against restoring this dump there, as sentences."""
         found = []
         try:
-            self.removed = self.dump.bring(restore.watch, self._only_look)
-            self._clients = for_restore(self.manifest["server_version"], self.manifest["client_version"], _version(session), self.bin_dir)
+            self._clients = for_restore(self.manifest["server_version"], self.manifest["client_version"], version_of(session), self.bin_dir)
+            self.dump.bring(restore.watch, True)
             self._choose(_is_superuser(session, _maker(restore, facts)))
             self.warnings = self.warnings + self._doubtful_amounts(session)
             found += self._tablespaces(restore, session, facts)
@@ -109,6 +116,15 @@ class DumpSource:
         if self.takes_privileges and restore.wishes.properties == "target" and facts["open"] and not facts["superuser"]:
             found += _unreadable(restore)
         return found + self._roles(restore, session) + self._extensions(session, _maker(restore, facts)) + self._encoding(restore, facts)
+
+    def ready(self, restore):
+        """Have all of it here and compared, now that nothing speaks against it; where it is only looked at, what is here anyway."""
+        if self.dump.at_hand or not self._only_look:
+            self.removed = self.dump.bring(restore.watch)
+
+    def used(self):
+        """What was restored of it is worth something: no other call needs the dump on this host."""
+        self.dump.used()
 
     def _choose(self, superuser):
         listing = self._run("--list")
@@ -212,13 +228,13 @@ class DumpSource:
         with contextlib.ExitStack() as beside:
             # A thread, so it begins when the programs have.
             reader = _Reader(facts["major"], self.manifest, self._asked_for, restore.watch, jobs == 1, lambda seen: beside.enter_context(
-                Watching(restore.connection, new, environment["PGAPPNAME"], seen)))
+                Watching(restore.connection, new, environment["PGAPPNAME"], seen)), restore.wishes.properties == "dump")
             rc = self._pour(argv, environment, reader)
         reader.end()
         self.ignored = reader.ignored
         if not reader.fine(rc):
             said = redact(reader.last, [restore.connection.login_password])
-            raise SlipwayError("pg_restore ended with %d: %s" % (rc, said or "it said nothing."))
+            raise SlipwayError("pg_restore %s: %s" % (killed(-rc) if rc < 0 else "ended with %d" % rc, said or "it said nothing."))
 
     def _pour(self, argv, environment, reader):
         """Run pg_restore as argv and environment say, with reader listening; its exit status."""
@@ -300,10 +316,16 @@ class CopySource:
         found = not_itself(restore, self.database) or problems(session, self.database, self._facts)
         if restore.wishes.properties == "target" and facts["oid"]:
             try:
-                self._clients = for_dump(_version(session), self.bin_dir)
+                self._clients = for_dump(version_of(session), self.bin_dir)
             except SlipwayError as error:
                 found.append("The privileges inside the database, which the copy is to have, cannot be read: %s" % error)
         return found
+
+    def ready(self, restore):
+        """It is where it has to be."""
+
+    def used(self):
+        """Nothing was fetched of it."""
 
     def fill(self, restore, session, facts):
         new = restore.place.new
@@ -320,7 +342,8 @@ class CopySource:
         except PostgresError as error:
             if error.sqlstate != IN_USE:
                 raise
-            raise SlipwayError("Database %s is in use, so it cannot be copied: %s" % (quote_ident(self.database), error.message)) from error
+            raise SlipwayError("Database %s is in use, so it cannot be copied: %s" % (quote_ident(self.database), error.message),
+                               hint="Call it again: unless way=template is said, it is streamed as it is used.") from error
 
     def check(self, restore, new):
         """A copy by the server itself has all rows."""
@@ -355,12 +378,13 @@ class _Reader:
     Watching knows how far they are; begun(seen) is to let it begin, once pg_restore is at work.
     """
 
-    def __init__(self, major, manifest, listed, watch, alone, begun):
+    def __init__(self, major, manifest, listed, watch, alone, begun, as_dumped):
         self._errors = ErrorReader()
         self._major = major
         self._watch = watch
         self._alone = alone
         self._begun = begun
+        self._as_dumped = as_dumped
         without = places(manifest["excluded_data"])
         self._tables = {_place(table): table for table in manifest["tables"] if _place(table) not in without}
         self._sizes = {}  # of those that are not done
@@ -431,7 +455,7 @@ class _Reader:
             return
         reason = error.benign_for(self._major)
         if reason is None:
-            raise SlipwayError("pg_restore cannot restore %s" % error, hint=hint_for(error, self._left_out))
+            raise SlipwayError("pg_restore cannot restore %s" % error, hint=hint_for(error, self._left_out, self._as_dumped))
         if error.text not in self._known:  # each job says it once more
             self._known.add(error.text)
             self.ignored.append({"error": str(error), "reason": reason})
@@ -460,10 +484,6 @@ def _there(session, roles):
         if error.sqlstate != UNTRANSLATABLE:
             raise
     return set().union(*(_there(session, [role]) for role in roles)) if len(roles) > 1 else set()
-
-
-def _version(session):
-    return session.query("SELECT current_setting('server_version_num')::int AS n")[0]["n"]
 
 
 def _is_superuser(session, role):

@@ -66,6 +66,12 @@ class StreamSource(DumpSource):
             self.dump.archive = os.path.join(folder, "schema")
             return found + super().problems(restore, session, facts)
 
+    def ready(self, restore):
+        """It is read when it is restored."""
+
+    def used(self):
+        """Nothing was fetched of it."""
+
     def _choose(self, superuser):
         self._superuser = superuser
         super()._choose(superuser)

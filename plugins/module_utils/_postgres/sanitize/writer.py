@@ -22,7 +22,7 @@ import sys
 import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.process import hear, started
+from ansible_collections.slipway.app.plugins.module_utils._core.process import hear, killed, started
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import (
     BEGIN, WRITTEN, Connection, PostgresError, quote_literal)
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.compressor import File
@@ -37,7 +37,6 @@ SETTINGS = (*WRITTEN, "SET timezone = 'UTC'", "SET synchronize_seqscans = off",
             # One backend for each of our jobs, and rows in the order they stand in.
             "SET max_parallel_workers_per_gather = 0")
 BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from %s import main; main()" % __name__
-KILLED = "a process that does it was killed by signal %d%s."
 END = b"\\.\n\n\n"  # what pg_dump writes behind the rows
 
 
@@ -91,7 +90,7 @@ def _told(error):
 
 
 def _killed(number):
-    return KILLED % (number, ", as the kernel does when memory is short" if number == signal.SIGKILL else "")
+    return "a process that does it %s." % killed(number)
 
 
 def _environment():
