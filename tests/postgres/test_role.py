@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What playbooks and the role alone decide, before any module reaches the database: its hosts are this machine, and there is no server."""
+"""What playbooks and the role alone decide, mostly before any module reaches the database: its hosts are this machine."""
 
 from __future__ import annotations
 
@@ -40,14 +40,20 @@ def play(tmp_path):
     return run
 
 
-def test_nothing_is_put_in_its_place_unless_all_hosts_have_stopped_their_services(play, postgres):
-    """Ansible alone would go on with the first host."""
+@pytest.fixture
+def back(postgres):
+    """Variables of a way back that there is, on a server."""
     postgres.sql("CREATE DATABASE shop__pre OWNER shop ALLOW_CONNECTIONS false")
     postgres.sql("COMMENT ON DATABASE shop__pre IS '[closed by Slipway]'")
     server = {"login_host": "127.0.0.1", "login_port": postgres.port, "login_user": "shop", "login_password": "no secret", "login_db": "shop"}
+    return {"database_configs": {"back": {"source": ":pre"}}, "database_config": "back", "database_migrate": False, "slipway_database": server}
+
+
+def test_nothing_is_put_in_its_place_unless_all_hosts_have_stopped_their_services(play, postgres, back):
+    """Ansible alone would go on with the first host."""
     with running_daemon() as daemon:
-        output = play("restore", database_configs={"back": {"source": ":pre"}}, database_config="back", database_migrate=False, slipway_database=server,
-                      slipway_service_driver="supervisor", slipway_supervisor_socket=daemon.socket, slipway_supervisor_conf_dir=daemon.conf_dir)
+        output = play("restore", **back, slipway_service_driver="supervisor", slipway_supervisor_socket=daemon.socket,
+                      slipway_supervisor_conf_dir=daemon.conf_dir)
     assert "Services may run on second, so what was restored is not put in its place" in output, output
     assert postgres.databases() == {"shop", "shop__pre"}
     left_out = [task.partition("]")[0].rpartition(" : ")[2] for task in output.split("TASK [") if "skipping: [third]" in task]
@@ -75,9 +81,9 @@ def test_a_host_that_knows_nothing_of_a_restore_is_left_alone_while_the_leader_h
 
 
 @pytest.mark.long
-def test_no_service_is_stopped_anywhere_where_one_host_is_not_free(play, tmp_path):
+def test_no_service_is_stopped_anywhere_where_one_host_is_not_free(play, back, tmp_path):
     Lock(str(tmp_path / "second")).acquire("20261127-upgrade-1", {"user": "eve", "controller": "desk", "pid": 1, "ticks": None})
-    output = play("restore", database_configs={"back": {"source": ":ready"}}, database_config="back", database_migrate=False)
+    output = play("restore", **back)
     assert "Operation 20261127-upgrade-1 holds the lock" in output and "no service was stopped, because of second." in output, output
     assert "Stop the services that run" not in output and "was not recorded" not in output
 
