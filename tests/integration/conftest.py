@@ -151,3 +151,10 @@ def _packages(store):
     index = json.loads((store / "index.json").read_text(encoding="utf-8"))
     return {"index": index["manifests"], "blobs": _names(store / "blobs" / "sha256"),
             "builds": [path.name for path in (store / ".slipway").glob("work-*")]}
+
+
+@pytest.fixture
+def shelf():
+    """For tests of what is faster where hosts keep the library: a system without sessions of users, such as a bare container, has no place for it."""
+    if os.geteuid() and not os.path.isdir("/run/user/%d" % os.geteuid()):
+        pytest.skip("this system has no /run/user/%d, in which the library would be left" % os.geteuid())

@@ -95,7 +95,7 @@ def test_recover_with_nothing_to_recover_says_so(play):
     assert changed_hosts(output) == []
 
 
-@pytest.mark.usefixtures("unchanged")
+@pytest.mark.usefixtures("unchanged", "shelf")
 def test_an_upgrade_to_what_is_live_costs_one_round_and_does_nothing(play):
     output = play("upgrade", package="shop:1.0.0", slipway_environment_variables={"SECRET_KEY": "another"})
     assert "shop:1.0.0 is live on every host already; nothing was changed." in output

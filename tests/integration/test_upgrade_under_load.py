@@ -65,6 +65,7 @@ def test_an_upgrade_under_load_loses_nothing(upgraded):
         assert client.accepted(windows[0].ended) != []
 
 
+@pytest.mark.usefixtures("shelf")
 def test_an_upgrade_needs_no_module_where_a_deployment_was(upgraded):
     """Its first step has left the library on the hosts; a module would bring it along each time."""
     assert [line for line in upgraded.result.output.splitlines() if "Using module file" in line and "operation_step.py" in line] == []
