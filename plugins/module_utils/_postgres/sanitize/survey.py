@@ -91,7 +91,7 @@ def _decision(table, column):
 def _whole(table):
     """Whether there is a query for a table: each of its columns has a rule, and one that fits."""
     return table.rows != NONE and all(
-        column.name in table.decisions and not table.decisions[column.name].rule.problem(column) for column in table.columns)
+        column.name in table.decisions and not table.decisions[column.name].rule.misfit(column) for column in table.columns)
 
 
 def _coverage(plan):
