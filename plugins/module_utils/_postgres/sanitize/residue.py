@@ -238,8 +238,8 @@ def _sample(rows, values, harmless):
 
 
 def _whole(data):
-    """What _spaced() made of a value as a field is looked at that has it and nothing else."""
-    return data.replace(_QUOTE, b" ").strip()
+    """What _spaced() made of a value, or of a field, less what makes no difference between the two."""
+    return data.replace(_QUOTE, b" ").strip().rstrip(b" .")
 
 
 class _Seen:
@@ -314,7 +314,10 @@ class Residue:
         if len(value) > LONGEST:  # where it was cut the last word is none, and the whole is none
             whole, parts = b"", parts[:-1]
         if len(whole) >= SHORTEST_VALUE and any(part not in self._harmless and not part.isdigit() for part in parts):
-            self._add(number, whole, self._words if len(parts) == 1 else self._wholes, max((part for part in parts if part not in self._harmless), key=len))
+            if len(parts) > 1:
+                self._add(number, whole, self._wholes, max((part for part in parts if part not in self._harmless), key=len))
+            else:
+                self._add(number, parts[0], self._words)
             if _LETTERS_ONLY.fullmatch(whole):
                 self._learn_plain(whole)
         for part in parts:
@@ -340,11 +343,14 @@ class Residue:
         self._plain |= {_Print(hash(word)), _Print(hash(word + b"."))}
 
     def _add(self, number, data, prints, clue=None):
-        self._prints.setdefault(_Print(hash(data)), number)
         self._columns = None  # what was looked at was not looked at for this
-        for end in b"", b".":  # which ends a sentence
-            prints.add(_Print(hash(data + end)))
-            self._clues.add(_Print(hash((clue or data) + end)))
+        fingerprint = _Print(hash(data))
+        self._prints.setdefault(fingerprint, number)
+        prints.add(fingerprint)
+        words = {_Print(hash(word)) for word in (clue or data, (clue or data) + b".")}  # which ends a sentence
+        self._clues |= words
+        if prints is self._words:
+            prints |= words
         self._impossible -= {name for name in self._impossible if FORMS[name].fullmatch(data)}
 
     def forget(self):
@@ -384,10 +390,8 @@ class Residue:
         parts = joined.split()
         if self._clues.isdisjoint(parts):
             return ()
-        # In JSON, arrays and rows a text has its own quotes.
-        whole = b"\t".join(fields)
-        wholes = [text for quote in (b" ", b"\t") for text in whole.replace(_QUOTE, quote).split(b"\t")] if _QUOTE in whole else fields
-        return self._words.intersection(parts) | self._wholes.intersection(map(bytes.strip, wholes))
+        quoted = b"\t".join(fields).replace(_QUOTE, b"\t").split(b"\t")  # in JSON, arrays and rows a text has its own quotes
+        return self._words.intersection(parts) | self._wholes.intersection(map(_whole, [*fields, *quoted]))
 
     def look_at_schema(self, data):
         """Look at the definitions of a table of contents; plain words of people are those of tables and comments, too."""

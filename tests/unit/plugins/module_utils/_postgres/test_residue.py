@@ -25,7 +25,7 @@ PIECES = ["Rawson", "raw-12345", "raw1234567", "Ann.Rawwoman@mail.example", "471
 NUMBERS = ["12345678", "-12345678", "1.5e+300", "NaN", "-3.25000001", "Infinity", None]
 MOMENTS = ["2020-01-01", "2020-01-01 10:20:30.123456+00", "2020-01-01 10:20:30+05:30", "0044-03-15 BC", "infinity", None]
 TEXTS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join)
-KNOWN = st.tuples(TEXTS | st.sampled_from([value for value in NUMBERS + MOMENTS if value]), st.booleans())
+KNOWN = st.tuples(TEXTS.map(lambda text: text[:residue.LONGEST]) | st.sampled_from([value for value in NUMBERS + MOMENTS if value]), st.booleans())
 ROW = st.tuples(TEXTS | st.none(), st.sampled_from(NUMBERS), st.sampled_from(["raw-12345", "ab", "", None]), st.sampled_from(MOMENTS), TEXTS | st.none())
 COLUMNS = [["text", None], ["number", "float"], ["word", None], ["moment", "moment"], ["last", None]]
 
@@ -39,7 +39,8 @@ def parts(text):
 
 
 def spaced(text):
-    return re.sub(r"[^0-9a-z@._+\-\u0080-\U0010ffff]", " ", lower(text)).strip(" ")
+    text = re.sub(r"[^0-9a-z@._+\-\u0080-\U0010ffff]", " ", lower(text)).strip(" ")
+    return text.rstrip(" .") if " " in text else text
 
 
 def copied(value):
@@ -68,7 +69,7 @@ def slow(known, rows, alike):
                 words.add(part)
     one_word = {whole for whole in wholes if parts(whole) == [whole]}
     return {name for row in rows for (name, _form), value in zip(COLUMNS, row) if value is not None and (
-        any(whole in wholes or whole.endswith(".") and whole[:-1] in wholes for whole in map(alike, [value, *value.split('"')])) or (words | one_word).intersection(
+        wholes.intersection(map(alike, [value, *value.split('"')])) or (words | one_word).intersection(
             word for part in parts(value) for word in (part, part[:-1] if part.endswith(".") else part)))}
 
 
@@ -86,7 +87,10 @@ def test_it_finds_what_a_slow_search_finds(known, rows):
     data = "".join("\t".join(map(copied, row)) + "\n" for row in rows).encode()
     looked_for.look(data, COLUMNS)
     found = {where for _source, where in looked_for.found}
-    assert slow(known, rows, lower) <= found == slow(known, rows, spaced)
+    assert slow(known, rows, lower) <= found <= slow(known, rows, spaced)
+    # A backslash before the end of a line may as well be JSON's, and the letter that COPY writes for that end a word.
+    if not any(re.search(r"\\[\n\t]", text or "") for text in [value for value, _name in known] + [text for row in rows for text in row]):
+        assert found == slow(known, rows, spaced)
     looked_for.forget()
     looked_for.look(data[:-1], [["whole", None]])  # however it is cut, nothing is passed over
     looked_for.look(data, COLUMNS[:3])
