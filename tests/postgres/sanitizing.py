@@ -125,7 +125,7 @@ def refused(connection, store, rules, *words):
     with pytest.raises(SlipwayError) as error:
         sanitized(connection, store, rules, check=True)
     for word in words:
-        assert word in str(error.value), word
+        assert word in str(error.value), str(error.value)
 
 
 def standby_of(primary, folder, bin_dir):

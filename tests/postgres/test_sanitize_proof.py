@@ -32,7 +32,11 @@ __all__ = ["shop", "small", "store"]  # fixtures
 
 def test_a_raw_value_that_is_left_somewhere_stops_it(shop, store):
     everybody = " ".join("Raw%d@mail.example" % number for number in range(1, 3001))
-    leaks = [("UPDATE app.customer SET address = jsonb_set(address, '{plan}', to_jsonb('call ' || split_part(email::text, '@', 1)))",
+    leaks = [("UPDATE app.\"Bestellung Ü\" SET \"order\" = (SELECT json_build_object('to', address ->> 'street') FROM app.customer c WHERE c.id = customer)",
+              "app.Bestellung Ü.order"),
+             ("""UPDATE app.customer SET address = jsonb_build_object('door', 'the raw door ' || id);
+              UPDATE app."Bestellung Ü" SET "order" = '(1,"the raw door ' || customer || '")'""", "app.Bestellung Ü.order"),
+             ("UPDATE app.customer SET address = jsonb_set(address, '{plan}', to_jsonb('call ' || split_part(email::text, '@', 1)))",
               "app.customer.address"),
              ("UPDATE app.\"Bestellung Ü\" SET \"order\" = (SELECT note FROM app.customer c WHERE c.id = customer)", "app.Bestellung Ü.order"),
              ("COMMENT ON TABLE app.hen IS 'ask %s'" % everybody, "the schema")]

@@ -302,6 +302,13 @@ def test_a_proposal_adds_to_what_is_written_and_follows_foreign_keys(small):
     some = {"tables": {"account": {"where": "colour = 'red'"}}}
     tables = looked(small, "rules", document=some, below=[("rules.yml", result["proposal"])])["rules"]
     assert {table["name"]: table["rows"] for table in tables} == {"account": "some", "session": "some", "visit": "some", "place": "all"}
+    # So is every row, as a dump does, where nothing else speaks against it.
+    small.execute("""DROP TABLE public.place; CREATE TABLE public.late (id int, note text, CHECK (id < 2000 OR note !~ 'Lorem'));
+        INSERT INTO public.late SELECT g, 'said so' FROM generate_series(1, 3000) g; ANALYZE public.late""")
+    late = ["public.late: the check late_check would refuse 1001 of 3000 masked rows, by note."]
+    assert looked(small, "scan")["proposal_problems"] == late
+    assert looked(small, "coverage", document={"tables": {"account": "keep", "session": "keep", "visit": "keep", "late": {
+        "columns": {"id": "keep", "note": "text"}}}})["problems"] == late
 
 
 def played(folder, playbook, *more, **variables):

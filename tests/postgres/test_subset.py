@@ -270,8 +270,8 @@ def test_what_cannot_be_a_subset_is_said_before(small, store):
             sanitized(small, store, shop_rules(**said), check=True)
         assert words in str(error.value), words
         assert not re.search(r"raw\d", str(error.value))
-    small.execute("CREATE UNIQUE INDEX one_each ON public.login (who) WHERE session IS NULL")
-    refused(small, store, shop_rules(session="truncate", login=", orphans: null"), "the index one_each, in which one NULL may meet another, would refuse")
+    small.execute("CREATE UNIQUE INDEX one_each ON public.login ((who % 4)) WHERE session IS NULL")
+    refused(small, store, shop_rules(session="truncate", login=", orphans: null"), "the index one_each would refuse 1 of 3 masked rows, which meet others")
     small.execute("DROP INDEX public.one_each")
     # A check that the row without its reference does not pass is found, too.
     small.execute("INSERT INTO public.login VALUES (3, 1)")

@@ -70,6 +70,11 @@ class Calls:
         named = {oid for oid, how in called if how not in CASTS}
         self.functions = session.query(FUNCTIONS % (listed(named), listed({oid for oid, _how in called}), listed(operators)))
 
+    @property
+    def drawing(self):
+        """Whether it may come to something else each time."""
+        return any(one["volatility"] == "v" for one in self.functions)
+
 
 def _tree(session, query):
     session.execute(*LISTEN)

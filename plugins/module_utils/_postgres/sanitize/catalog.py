@@ -28,15 +28,21 @@ _TRIABLE = """concat(i.indexprs, i.indpred) !~ ':varattno 0 ' AND NOT EXISTS (
     SELECT FROM pg_depend f JOIN pg_proc p ON p.oid = f.refobjid WHERE f.classid = 'pg_class'::regclass AND f.objid = i.indexrelid
         AND f.refclassid = 'pg_proc'::regclass AND NOT (has_function_privilege(p.oid, 'EXECUTE') AND has_schema_privilege(p.pronamespace, 'USAGE')))"""
 
-# What indexes keep rows apart by: columns, and those that more is worked out from, in an expression, the predicate or a generated column. What they
-# INCLUDE keeps nothing apart; the predicate may name it all the same, and of both there is one dependency.
+# Of them those whose rows meet where all keys are equal, which can be counted: not every exclusion constraint is one.
+_COUNTABLE = "(" + _TRIABLE + """ AND NOT EXISTS (
+    SELECT FROM pg_constraint x, unnest(x.conexclop) e (oid) JOIN pg_operator o ON o.oid = e.oid WHERE x.conindid = i.indexrelid AND NOT o.oprcanmerge))"""
+
+_NULLS_MEET = "coalesce(to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', false)"  # of 15 on
+
+# What indexes keep rows apart by: columns, and those that more is worked out from, in an expression, the predicate or a generated column (some are
+# both). What they INCLUDE keeps nothing apart; the predicate may name it all the same, and of both there is one dependency.
 _APART = """
 WITH kept (oid, index, number, worked_out) AS (
     SELECT i.indrelid, i.indexrelid, k.number, k.worked_out
     FROM pg_index i, LATERAL (SELECT ARRAY(SELECT unnest(i.indkey::int[]) LIMIT i.indnkeyatts) AS numbers) keys, LATERAL (
         SELECT unnest(keys.numbers) AS number, false AS worked_out
         UNION SELECT d.refobjsubid, true FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid <> ALL (keys.numbers)
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
             AND concat(i.indexprs, i.indpred) ~ concat(':varattno ', d.refobjsubid, ' ')) k
     WHERE i.indrelid IN (%s) AND (i.indisunique OR i.indisexclusion) AND k.number > 0),
 apart (oid, index, number, worked_out) AS (
@@ -48,21 +54,26 @@ apart (oid, index, number, worked_out) AS (
         d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid  -- from 15 on
         OR d.classid = 'pg_class'::regclass AND d.objid = k.oid AND d.objsubid = k.number))"""
 
-# Columns that an index keeps apart from others. NULLS NOT DISTINCT is of 15 on.
-UNIQUE = _APART + """
-SELECT a.oid::bigint, a.number, bool_or(coalesce(to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', false)
-    OR a.worked_out AND NOT (""" + _TRIABLE + """)) AS nulls_meet
-FROM apart a JOIN pg_index i ON i.indexrelid = a.index GROUP BY 1, 2"""
+# Columns that an index keeps apart from others.
+UNIQUE = "".join((_APART, """
+SELECT a.oid::bigint, a.number, bool_or(""", _NULLS_MEET, " OR a.worked_out AND NOT ", _COUNTABLE, """) AS nulls_meet,
+       bool_or(NOT """, _COUNTABLE, """) AS uncounted
+FROM apart a JOIN pg_index i ON i.indexrelid = a.index GROUP BY 1, 2"""))
 
-# Of others, what NULL may come to a value in: a row is kept apart by it where the predicate is true and no key is NULL.
-WORKED_OUT = _APART + """
-SELECT i.indrelid::bigint AS oid, c.relname AS name, coalesce(pg_get_expr(i.indpred, i.indrelid), 'true') AS predicate,
-       (SELECT string_agg(pg_get_indexdef(i.indexrelid, n, false), ', ') FROM generate_series(1, i.indnkeyatts) n) AS keys, u.columns, u.worked_out
+# Indexes that keep rows apart. Two rows meet where the predicate is true and the keys are equal, and none is NULL unless nulls_meet. Keys are told as
+# a list of them, as ROW takes it, with the collations that say what is equal: C says the same as any that is deterministic, and sorts fastest.
+APART = "".join((_APART, """
+SELECT i.indrelid::bigint AS oid, c.relname AS name, coalesce(pg_get_expr(i.indpred, i.indrelid), 'true') AS predicate, """, _NULLS_MEET, """ AS nulls_meet, (
+           SELECT string_agg(concat('(', pg_get_indexdef(i.indexrelid, n, false), ')', CASE WHEN l.collisdeterministic THEN ' COLLATE pg_catalog."C"'
+               WHEN NOT l.collisdeterministic THEN format(' COLLATE %%s.%%I', l.collnamespace::regnamespace, l.collname) END), ', ' ORDER BY n)
+           FROM generate_series(1, i.indnkeyatts) n LEFT JOIN pg_collation l ON l.oid = i.indcollation[n - 1]) AS keys,
+       u.columns, u.keyed, u.worked_out
 FROM (
-    SELECT a.index, json_agg(t.attname) AS columns, json_agg(t.attname) FILTER (WHERE a.worked_out) AS worked_out
-    FROM apart a JOIN pg_attribute t ON t.attrelid = a.oid AND t.attnum = a.number GROUP BY 1 HAVING bool_or(a.worked_out)) u
+    SELECT a.index, json_agg(DISTINCT t.attname) AS columns, coalesce(json_agg(t.attname) FILTER (WHERE NOT a.worked_out), '[]') AS keyed,
+           coalesce(json_agg(t.attname) FILTER (WHERE a.worked_out), '[]') AS worked_out
+    FROM apart a JOIN pg_attribute t ON t.attrelid = a.oid AND t.attnum = a.number GROUP BY 1) u
 JOIN pg_index i ON i.indexrelid = u.index JOIN pg_class c ON c.oid = u.index
-WHERE i.indisvalid AND """ + _TRIABLE + " ORDER BY 1, 2"
+WHERE i.indisvalid AND """, _COUNTABLE, " ORDER BY 1, 2"))
 
 # What generated columns come to.
 GENERATED = """
@@ -152,7 +163,8 @@ def _column(row, types, unique, encoding):
         limits["precision"], scale = (typmod - 4) >> 16, (typmod - 4) & 0x7ff
         limits["scale"] = (scale ^ 1024) - 1024
     return Column(row["name"], row["type"], base["name"], array=array, element_type=element["type"] if element else None,
-                  not_null=not_null, unique=bool(unique), nulls_meet=bool(unique and unique["nulls_meet"]), encoding=encoding, **limits)
+                  not_null=not_null, unique=bool(unique), nulls_meet=bool(unique and unique["nulls_meet"]),
+                  uncounted=bool(unique and unique["uncounted"]), encoding=encoding, **limits)
 
 
 def _base(types, oid, typmod, not_null):

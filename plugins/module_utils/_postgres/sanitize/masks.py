@@ -37,6 +37,7 @@ DIGEST = 32  # hexadecimal digits of a hash, where the column has room
 DRAWN = 40  # of 64 hexadecimal digits of what other pseudonyms are made of
 FEWEST = 8  # of them that make a mask at all
 KNOWN_PASSWORD = "slipway"  # that of everybody, where the rule says no other
+NOT_APART = "cannot keep the values apart that an index says are unique"
 DOMAIN = "example.invalid"  # mail to it can never be delivered (RFC 2606)
 
 
@@ -205,15 +206,16 @@ class Rule:
         return dict(options, rule=self.name) if options else self.name
 
     def problem(self, column):
-        """What keeps the rule from being one for a column, as the end of a sentence, or None."""
+        """What keeps the rule from being one for a column whose rows nobody looks at, as the end of a sentence, or None."""
+        return self.misfit(column) or (NOT_APART if column.unique and not self.distinct(column) else None)
+
+    def misfit(self, column):
+        """What keeps the rule from being one for a column, whatever rows there are, as the end of a sentence, or None."""
         if column.array and not self.arrays:
             return "is not for arrays; array is"
         if self.fits and column.base not in self.fits:
             return "is not for columns of type %s" % column.type
-        problem = self.unfit(column)
-        if not problem and column.unique and not self.distinct(column):
-            return "cannot keep the values apart that an index says are unique"
-        return problem
+        return self.unfit(column)
 
     def unfit(self, _column):
         return None

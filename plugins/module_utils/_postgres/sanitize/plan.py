@@ -17,7 +17,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, suspicion
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.calls import Calls
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import RULES, Row, Within
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import NOT_APART, RULES, Row, Within
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import ALL, DROP, NONE, STRICT
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.subset import Subset, cleared
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
@@ -130,7 +130,8 @@ class Plan:
             table.rows = NONE
         self._left_out = {relation["oid"]: relation for relation in selection.excluded}
         self._leaves_of = {}
-        self._passed = {}  # of Tables that are tried out: (checks that their rows have to pass, generated columns, indexes that work something out)
+        # Of Tables that are tried out: (checks that their rows have to pass, generated columns, indexes that work something out, those to count in).
+        self._passed = {}
         self._require_known()
         for table in self.tables:
             self._decide(table)
@@ -205,7 +206,9 @@ class Plan:
             # A column that is named goes before one that a pattern means, and of patterns a mask before keep: no "*": keep undoes a mask.
             meant = [((matcher.exact, matcher.exact or rule.name != "keep", exact, order, number), rule, entry) for exact, order, entry in entries
                      for number, (matcher, rule) in enumerate(entry.columns) if matcher.matches("", column.name)]
-            table.passed_over[column.name] = [(entry, rule) for _rank, rule, entry in meant if entry.preset and _unfit(rule, table, column)]
+            # A preset was written for no table in particular: it is not tried where an index keeps values apart.
+            table.passed_over[column.name] = [(entry, rule) for _rank, rule, entry in meant if entry.preset and (
+                rule.problem(column) or _unfit(rule, table, column))]
             masked_by = max((entry.level for _rank, rule, entry in meant if not rule.shows), default=0)
             # What a document masks, by whichever pattern, an earlier one does not show.
             candidates = [(rank, rule, entry) for rank, rule, entry in meant if (entry, rule) not in table.passed_over[column.name] and not (
@@ -362,8 +365,8 @@ class Plan:
                 problem = _unfit(decision.rule, table, column)
                 if not problem and any((oid, column.name) in keys for oid in ancestors):
                     problem = "would move rows to other partitions"
-                if not problem and column.unique and decision.rule.folds(column) and self._differ_in_case(table, column):
-                    problem = "takes values for one that differ in upper and lower case only, and an index says are unique; fold: false does not"
+                if not problem and column.uncounted and not self._distinct(table, column):
+                    problem = "%s, and nobody can count those that would meet there" % NOT_APART
                 if not problem and decision.rule.name == "array" and self._has_dimensions(table, column):
                     problem = "would make one dimension of several, which some of its values have"
                 if problem:
@@ -375,12 +378,20 @@ class Plan:
             for column in table.masked() if table.rows != NONE else ():
                 for rule, source in table.decisions[column.name].rule.written(column, "ONLY " + table.sql):
                     try:
-                        problem = rule.refused(Calls(self._session, "(%s)" % rule["expression"], source))
+                        calls = Calls(self._session, "(%s)" % rule["expression"], source)
+                        problem = rule.refused(calls)
                     except PostgresError as error:
                         self.problems.append(NOT_WORKED_OUT % (spoken(table.relation), error.sqlstate, column.name))
                         continue
+                    if not problem and column.unique and calls.drawing:
+                        problem = "draws something else each time, and an index keeps the values apart: what was counted would not be what is dumped"
                     if problem:
                         self.problems.append("%s.%s: the rule sql %s." % (spoken(table.relation), column.name, problem))
+
+    def _distinct(self, table, column):
+        """Whether the mask of a column keeps all of its values apart."""
+        rule = table.decisions[column.name].rule
+        return rule.distinct(column) and not (rule.folds(column) and self._differ_in_case(table, column))
 
     def _differ_in_case(self, table, column):
         name = column.text()
@@ -400,22 +411,29 @@ class Plan:
         self._session.execute("SAVEPOINT trial")
         masked = [table for table in self.tables if table.rows != NONE and (table.masked() or table.part and table.part.lost)]
         oids = catalog.listed(table.relation["oid"] for table in masked)
-        checks, generated, indexes, unique = (self._session.query(query % oids) for query in (
-            catalog.CHECKS, catalog.GENERATED, catalog.INDEXES, catalog.WORKED_OUT))
+        checks, generated, indexes, apart = (self._session.query(query % oids) for query in (
+            catalog.CHECKS, catalog.GENERATED, catalog.INDEXES, catalog.APART))
         for table in masked:
             changed = _changed(table) | table.generated
-            passed = [dict(check, told="the check %s" % check["name"]) for check in _of(table, checks, changed)] + _apart(table, _of(table, unique, changed))
-            self._passed[table] = (passed, _of(table, generated), _of(table, indexes, changed))
+            counted = [index for index in _of(table, apart, changed) if self._may_meet(table, index)]
+            self._passed[table] = (_of(table, checks, changed), _of(table, generated), _of(table, indexes, changed), counted)
             self._try(table, table.trial(), table.masked(), table.masked(), FEW)
+
+    def _may_meet(self, table, index):
+        """Whether masked rows may meet in an index that keeps rows apart; else to count them would tell nothing."""
+        masked = [column for column in table.masked() if column.name in index["keyed"]]
+        if not index["nulls_meet"] and any(table.decisions[column.name].rule.name == "null" for column in masked):
+            return False
+        return bool(_changed(table) & set(index["worked_out"])) or not all(self._distinct(table, column) for column in masked)
 
     def try_all(self):
         """Look at every row for what a few may break: a check or an index of the table, and NOT NULL where somebody's SQL makes the value.
 
         Other masks are not worked out for it: they come to nothing that the first rows do not, or to an error while they are dumped.
         """
-        for table, (checks, generated, indexes) in self._passed.items():
+        for table, (checks, generated, indexes, counted) in self._passed.items():
             own = [column for column in table.masked() if column.not_null and table.decisions[column.name].rule.written(column, "")]
-            names = {column.name for column in own}.union(*(one["columns"] for one in checks + indexes))
+            names = {column.name for column in own}.union(*(one["columns"] for one in checks + indexes + counted))
             if generated:  # whatever they are worked out from
                 names = {column.name for column in table.columns}
             if names:
@@ -423,19 +441,30 @@ class Plan:
 
     def _try(self, table, query, columns, masked, limit=""):
         """Have masks of a table worked out, those of masked; say what does not pass: checks, indexes, and NOT NULL of some columns and of generated ones."""
-        checks, generated, indexes = self._passed[table]
+        checks, generated, indexes, counted = self._passed[table]
+        tried = [(index, _indexed(index)) for index in indexes] + [(index, "%s AS u%d" % (_met(index), number)) for number, index in enumerate(counted)]
         parts = ["count(*) FILTER (WHERE NOT (%s)) AS c%d" % (check["expression"], number) for number, check in enumerate(checks)]
         parts += ["count(%s) AS g%d" % (quote_ident(column["name"]), number) for number, column in enumerate(generated)]
         try:
-            row = self._session.query(_counted(query, columns, parts + [_indexed(index) for index in indexes], generated))[0]
+            row = self._session.query(_counted(query, columns, parts + [part for _index, part in tried], generated))[0]
         except PostgresError as error:
             guilty = self._guilty(table, masked, limit)
-            index = None if guilty else self._guilty_index(query, generated, indexes)
-            self.problems.append(NOT_INDEXED % (
-                spoken(table.relation), index["name"], error.sqlstate, ", ".join(sorted((_changed(table) | table.generated) & set(index["columns"])))
-            ) if index else NOT_WORKED_OUT % (spoken(table.relation), error.sqlstate, ", ".join(column.name for column in guilty or masked)))
+            index = None if guilty else self._guilty_index(query, generated, tried)
+            self.problems.append(NOT_INDEXED % (spoken(table.relation), index["name"], error.sqlstate, _by(table, index)) if index else NOT_WORKED_OUT % (
+                spoken(table.relation), error.sqlstate, ", ".join(column.name for column in guilty or masked)))
             self._session.execute("ROLLBACK TO SAVEPOINT trial")
             return
+        self._say_what_is_null(table, columns, generated, row)
+        for number, check in enumerate(checks):
+            if row["c%d" % number]:
+                self.problems.append("%s: the check %s would refuse %d of %d masked rows, by %s." % (
+                    spoken(table.relation), check["name"], row["c%d" % number], row["n"], _by(table, check)))
+        for number, index in enumerate(counted):
+            if row["u%d" % number]:
+                self.problems.append("%s: the index %s would refuse %d of %d masked rows, which meet others, by %s.%s" % (
+                    spoken(table.relation), index["name"], row["u%d" % number], row["n"], _by(table, index), _folded(table, index)))
+
+    def _say_what_is_null(self, table, columns, generated, row):
         for number, column in enumerate(columns):
             if column.not_null and row["m%d" % number] != row["n"]:
                 self.problems.append("%s.%s: the rule %s gives NULL in %d of %d rows, and the column is NOT NULL." % (
@@ -444,11 +473,6 @@ class Plan:
             if column["not_null"] and row["g%d" % number] != row["n"]:
                 self.problems.append("%s.%s: it is generated and NOT NULL, and would be NULL in %d of %d masked rows." % (
                     spoken(table.relation), column["name"], row["n"] - row["g%d" % number], row["n"]))
-        for number, check in enumerate(checks):
-            if row["c%d" % number]:
-                self.problems.append("%s: %s would refuse %d of %d masked rows, by %s." % (
-                    spoken(table.relation), check["told"], row["c%d" % number], row["n"],
-                    ", ".join(sorted((_changed(table) | table.generated) & set(check["columns"])))))
 
     def _guilty(self, table, masked, limit):
         """The columns whose masks cannot be worked out, each by itself."""
@@ -461,12 +485,12 @@ class Plan:
                 found.append(column)
         return found
 
-    def _guilty_index(self, query, generated, indexes):
-        """The first index that cannot be made of masked rows, or None."""
-        for index in indexes:
+    def _guilty_index(self, query, generated, tried):
+        """The first index that cannot be made of masked rows, or None; tried has [(index, SQL that works it out)]."""
+        for index, part in tried:
             self._session.execute("ROLLBACK TO SAVEPOINT trial")
             try:
-                self._session.query(_counted(query, [], [_indexed(index)], generated))
+                self._session.query(_counted(query, [], [part], generated))
             except PostgresError:
                 return index
         return None
@@ -482,21 +506,28 @@ def _of(table, found, changed=None):
     return [one for one in found if one["oid"] == table.relation["oid"] and (changed is None or changed & set(one["columns"] or ()))]
 
 
-def _apart(table, found):
-    """Indexes that keep rows of a table apart as checks that no row passes in which NULL of a mask, or of a lost reference, comes to a value."""
-    nulled = {column.name for column in table.masked() if table.decisions[column.name].rule.name == "null"} | set(table.part.lost if table.part else ())
-    checks = []
-    for index in found:
-        names = sorted(nulled & set(index["worked_out"]))
-        if names:
-            checks.append(dict(index, told="the index %s, in which one NULL may meet another," % index["name"], expression=(
-                "NOT ((%s) AND num_nulls(%s) = 0 AND num_nulls(%s) > 0)" % (index["predicate"], index["keys"], ", ".join(map(quote_ident, names))))))
-    return checks
+def _by(table, found):
+    """The names of the columns that were found and have other values in the dump, told."""
+    return ", ".join(sorted((_changed(table) | table.generated) & set(found["columns"])))
+
+
+def _folded(table, index):
+    """What keeps values apart in an index that differ in upper and lower case only, as a sentence, or nothing where none does."""
+    folded = [column.name for column in table.masked() if column.name in index["columns"] and table.decisions[column.name].rule.folds(column)]
+    return " With fold: false, %s keeps apart what differs in upper and lower case only." % ", ".join(folded) if folded else ""
 
 
 def _indexed(index):
     """SQL that works out what an index does, for the rows that it is of."""
     return "count(ROW(%s)) FILTER (WHERE %s)" % (index["expressions"], index["predicate"])
+
+
+def _met(index):
+    """SQL that counts the rows that an index which keeps them apart has no room for."""
+    rows = index["predicate"] if index["nulls_meet"] else "(%s) AND num_nulls(%s) = 0" % (index["predicate"], index["keys"])
+    # Of one key as it is, which sorts faster than a row of it; but what is DISTINCT passes NULL over.
+    keys = "%s(%s)" % ("ROW" if index["nulls_meet"] else "", index["keys"])
+    return "count(*) FILTER (WHERE %s) - count(DISTINCT %s) FILTER (WHERE %s)" % (rows, keys, rows)
 
 
 def _rows(entries):
@@ -508,7 +539,7 @@ def _rows(entries):
 
 def _unfit(rule, table, column):
     """What keeps a rule from being one for a column of a table, as the end of a sentence, or None."""
-    problem, entity = rule.problem(column), rule.said.get("entity")
+    problem, entity = rule.misfit(column), rule.said.get("entity")
     if not problem and entity and not table.column(entity):
         problem = "has %s as its entity, which is no column. %s" % (entity, nearest(entity, [one.name for one in table.columns]))
     return problem

@@ -27,6 +27,7 @@ FIRST = 100  # rows that are looked at whatever is drawn
 MOST = 200000  # fingerprints, which take some 50 MB
 SHORTEST_WORD, SHORTEST_VALUE, SHORTEST_CODE = 6, 8, 8  # characters; shorter ones meet by chance
 LONGEST = 300  # characters of a value that are looked at
+DROPPED = 10  # texts of a document of JSON that are looked for, of those that its rule drops
 ROOM = 256 * 1024  # bytes for the values of a column that are not looked at again: so few that they stay in the caches of a processor, too
 ROOMS = 8 * 1024 * 1024  # bytes for those of all columns of a table
 OBJECT = 100  # bytes that a value takes beside its own
@@ -58,8 +59,9 @@ _FORM_OF = {base: form for form, bases in (
     ("uuid", ("uuid",))) for base in bases}
 
 _WORD = re.compile(rb"[0-9a-z@._+\-\x80-\xff]")
-# What stands in words in lower case, all else a space; but fields stay apart, and what is left of NULL is a word that is none.
-_SPACED = bytes(0x09 if byte in b"\t\n" else 0x5f if byte == 0x5c else byte if _WORD.match(bytes([byte])) else 0x20
+_QUOTE = b"\v"  # a space as others to whoever wants words, and none that COPY writes
+# What stands in words in lower case, all else a space; but fields stay apart, quotes can be told, and what is left of NULL is a word that is none.
+_SPACED = bytes(0x09 if byte in b"\t\n" else 0x5f if byte == 0x5c else 0x0b if byte == 0x22 else byte if _WORD.match(bytes([byte])) else 0x20
                 for byte in bytes(range(256)).lower())
 _DIGIT, _NO_NUMBER, _JOINT = re.compile(rb"[0-9]"), re.compile(rb"[^0-9._+-]"), re.compile(rb"[._+-]")
 _ESCAPE = re.compile(rb"\\[^N]", re.DOTALL)  # as COPY writes them, less NULL
@@ -71,7 +73,7 @@ _LETTERS_ONLY = re.compile(rb"[a-z\x80-\xff]+")
 
 
 def _spaced(data, codec="ascii"):
-    """Some bytes, as COPY writes them, in lower case and with nothing but spaces between words, and tabs between fields.
+    """Some bytes, as COPY writes them, in lower case and with nothing but spaces (_QUOTE for quotes) between words, and tabs between fields.
 
     Of a word behind what may be the end of a line in JSON, or else the beginning of the word, both are there.
     """
@@ -158,7 +160,7 @@ def sources(session, tables):
             rule = table.decisions[column.name].rule
             name = "%s.%s.%s" % (table.relation["schema"], table.relation["name"], column.name)
             constants += rule.constants()
-            if rule.name in ALIKE or column.base in PLAIN or rule.name == "fixed" and column.array:
+            if _says_nothing(column, rule):
                 left_out.append(name)
             else:
                 rows = rows or _rows(session, table)
@@ -166,16 +168,33 @@ def sources(session, tables):
     return found, left_out, constants
 
 
+def _says_nothing(column, rule):
+    """Whether nothing is looked for of what a rule masks in a column."""
+    nowhere = rule.name == "json" and rule["rest"] == "keep" and all(inner.name in ALIKE for inner in rule.paths.values())
+    return rule.name in ALIKE or column.base in PLAIN or rule.name == "fixed" and column.array or nowhere
+
+
 def _values(column, rule):
     """SQL for the texts in a column that a rule masks, several where it is an array or an object, each with whether it says somebody however often it comes."""
     if column.array:
         return "unnest(%s)::text, true" % column.value
     if rule.name == "json":
-        parts = [(Column(path[-1], "text", "text", value="((%s)::jsonb #>> ARRAY[%s])" % (column.value, ", ".join(map(quote_literal, path)))), inner)
+        document = "(%s)::jsonb" % column.value
+        places = {path: "ARRAY[%s]" % ", ".join(map(quote_literal, path)) for path in rule.paths}
+        parts = [(Column(path[-1], "text", "text", value="(%s #>> %s)" % (document, places[path])), inner)
                  for path, inner in rule.paths.items() if inner.name not in ALIKE]
         texts, surely = zip(*(_telling(part, inner) for part, inner in parts)) if parts else ((), ())
-        return "unnest(ARRAY[%s]::text[]), unnest(ARRAY[%s]::bool[])" % (", ".join(texts), ", ".join(surely))
+        dropped = _texts(document, places.values()) if rule["rest"] == "drop" else "'{}'"
+        # Of what is dropped there is no word on whether it says somebody: what comes again and again, as states, does not.
+        return "unnest(ARRAY[%s]::text[] || %s), unnest(ARRAY[%s]::bool[])" % (", ".join(texts), dropped, ", ".join(surely))
     return "%s, %s" % _telling(column, rule)
+
+
+def _texts(document, places):
+    """SQL for some texts of a document of JSON, in an array, less those that stand at places that rules name."""
+    texts = "SELECT t #>> '{}' FROM %s jsonb_path_query(%s, 'strict $.** ? (@.type() == \"string\")') t"
+    named = texts % ("unnest(ARRAY[%s]) named (v)," % ", ".join("%s #> %s" % (document, place) for place in places), "named.v")
+    return "ARRAY(%s EXCEPT %s LIMIT %d)" % (texts % ("", document), named, DROPPED)
 
 
 def _telling(column, rule):
@@ -215,7 +234,12 @@ def _sample(rows, values, harmless):
     found = " UNION ALL ".join("(SELECT %s FROM %s)" % (values, some) for some in rows)
     # A row may be in each of the samples.
     return "SELECT %s AS v FROM (%s) s (v, surely) WHERE v IS NOT NULL%s GROUP BY 1 HAVING bool_or(surely) OR count(*) <= %d" % (
-        "left(%s, %d)" % (suspicion.as_it_stands("v"), LONGEST), found, " AND v <> %s" % quote_literal(harmless) if harmless else "", max(AGAIN, len(rows)))
+        "left(%s, %d)" % (suspicion.as_it_stands("v"), LONGEST + 1), found, " AND v <> %s" % quote_literal(harmless) if harmless else "", max(AGAIN, len(rows)))
+
+
+def _whole(data):
+    """What _spaced() made of a value, or of a field, less what makes no difference between the two."""
+    return data.replace(_QUOTE, b" ").strip().rstrip(b" .")
 
 
 class _Seen:
@@ -258,6 +282,7 @@ class Residue:
         self._accepted = set(accepted)
         self._prints = {}  # fingerprint: number of its source
         self._words, self._wholes = set(), set()  # those of one word, with and without a full stop, and of values with more than a word in them
+        self._clues = set()  # those of words without which nothing is there: all of _words, and one of each of _wholes
         self._plain = set()  # those of words of plain letters
         self._impossible = set(FORMS)  # names of forms that nothing has that is looked for
         self._columns, self._seen = None, {}  # of the table that is looked at, and {place of a column: _Seen} of those with more than a word in a field
@@ -285,11 +310,16 @@ class Residue:
     def _learn(self, number, value, name):
         copied = _copied(value).encode(self._codec, "replace")
         data = _spaced(copied, self._codec)  # letters beyond ASCII stay as they are, as those of rows do
-        parts = data.split()
-        if len(copied) >= SHORTEST_VALUE and any(part not in self._harmless and not part.isdigit() for part in parts):
-            self._add(number, data, self._words if data == parts[0] else self._wholes)
-            if _LETTERS_ONLY.fullmatch(data):
-                self._learn_plain(data)
+        whole, parts = _whole(data), data.split()
+        if len(value) > LONGEST:  # where it was cut the last word is none, and the whole is none
+            whole, parts = b"", parts[:-1]
+        if len(whole) >= SHORTEST_VALUE and any(part not in self._harmless and not part.isdigit() for part in parts):
+            if len(parts) > 1:
+                self._add(number, whole, self._wholes, max((part for part in parts if part not in self._harmless), key=len))
+            else:
+                self._add(number, parts[0], self._words)
+            if _LETTERS_ONLY.fullmatch(whole):
+                self._learn_plain(whole)
         for part in parts:
             if not name and part.isalpha():  # a word as any other
                 continue
@@ -312,13 +342,15 @@ class Residue:
     def _learn_plain(self, word):
         self._plain |= {_Print(hash(word)), _Print(hash(word + b"."))}
 
-    def _add(self, number, data, prints):
+    def _add(self, number, data, prints, clue=None):
+        self._columns = None  # what was looked at was not looked at for this
         fingerprint = _Print(hash(data))
         self._prints.setdefault(fingerprint, number)
         prints.add(fingerprint)
-        self._columns = None  # what was looked at was not looked at for this
+        words = {_Print(hash(word)) for word in (clue or data, (clue or data) + b".")}  # which ends a sentence
+        self._clues |= words
         if prints is self._words:
-            prints.add(_Print(hash(data + b".")))  # which ends a sentence
+            prints |= words
         self._impossible -= {name for name in self._impossible if FORMS[name].fullmatch(data)}
 
     def forget(self):
@@ -346,7 +378,8 @@ class Residue:
     def _met(self, place, fields):
         """Those of the fields of a column, and of the words in them, that are looked for."""
         if place not in self._seen:
-            if b" " not in b"\t".join(fields):  # each is a word
+            joined = b"\t".join(fields)
+            if b" " not in joined and _QUOTE not in joined:  # each is a word
                 return () if self._words.isdisjoint(fields) else self._words.intersection(fields)
             self._seen[place] = _Seen(min(ROOM, ROOMS // len(self._columns)))
         fields = self._seen[place].fresh(fields)
@@ -355,9 +388,10 @@ class Residue:
             while saying in joined:
                 joined = joined.replace(saying, b"\t")
         parts = joined.split()
-        if self._words.isdisjoint(parts) and self._wholes.isdisjoint(fields):
+        if self._clues.isdisjoint(parts):
             return ()
-        return self._words.intersection(parts) | self._wholes.intersection(fields)
+        quoted = b"\t".join(fields).replace(_QUOTE, b"\t").split(b"\t")  # in JSON, arrays and rows a text has its own quotes
+        return self._words.intersection(parts) | self._wholes.intersection(map(_whole, [*fields, *quoted]))
 
     def look_at_schema(self, data):
         """Look at the definitions of a table of contents; plain words of people are those of tables and comments, too."""

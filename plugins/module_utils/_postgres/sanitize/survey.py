@@ -41,7 +41,7 @@ def survey(connection, document, below, environment, gather, exclude_tables=(), 
         facts = session.query(dumps.LOOK)[0]
         selection = Selection(session, exclude_tables, exclude_table_data, by_rules=True)
         plan = Plan(session, sanitizing.rules, sanitizing.policy, selection, facts)
-        result = {"policy": sanitizing.policy, "problems": plan.problems}
+        result = {"policy": sanitizing.policy, "problems": _problems(plan)}
         if RULES in gather:
             result[RULES] = [_decided(table) for table in plan.tables]
         if QUERIES in gather:
@@ -53,8 +53,15 @@ def survey(connection, document, below, environment, gather, exclude_tables=(), 
             result[SCAN] = [line for table, found in suspects.items() for line in _scanned(table, found)]
             result["proposal"] = _Proposal(plan, suspects).document(written or {})
             proposed = Rules(document, [*below, ("proposal", result["proposal"])])
-            result["proposal_problems"] = Plan(session, proposed, sanitizing.policy, selection, facts).problems
+            result["proposal_problems"] = _problems(Plan(session, proposed, sanitizing.policy, selection, facts))
     return result, selection.warnings + sanitizing.rules.warnings
+
+
+def _problems(plan):
+    """All that speaks against a dump by a Plan, as the dump itself would find it."""
+    if not plan.problems:
+        plan.try_all()
+    return plan.problems
 
 
 def _dumped(plan):
@@ -91,7 +98,7 @@ def _decision(table, column):
 def _whole(table):
     """Whether there is a query for a table: each of its columns has a rule, and one that fits."""
     return table.rows != NONE and all(
-        column.name in table.decisions and not table.decisions[column.name].rule.problem(column) for column in table.columns)
+        column.name in table.decisions and not table.decisions[column.name].rule.misfit(column) for column in table.columns)
 
 
 def _coverage(plan):
