@@ -32,7 +32,7 @@ from ansible_collections.slipway.app.tests.postgres.conftest import REPOSITORY
 from ansible_collections.slipway.app.tests.postgres.faults import Fault, Proxy
 from ansible_collections.slipway.app.tests.postgres.test_dump import in_child, wait_until
 from ansible_collections.slipway.app.tests.selection import long_but
-from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.test_dumps import CONTENT
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.stored import CONTENT
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 

@@ -13,15 +13,9 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_removal import Removal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import PART, hold
 from ansible_collections.slipway.app.tests.postgres.test_dump import dies_at
-from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.test_dumps import MOMENT, SANITIZED, write
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_store(str(tmp_path / "dumps"))
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.stored import MOMENT, SANITIZED, write
 
 
 def files(store):
