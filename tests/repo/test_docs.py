@@ -66,6 +66,6 @@ def test_links_of_the_readme_lead_to_what_an_installed_collection_has(repository
 
 def test_the_readme_says_what_applications_with_php_share(repository, read):
     """The rest is in the pool of each, which is its own."""
-    assert "With PHP, several applications on one host share `php.ini`" in read("README.md")
+    assert "Several applications on one host share `php.ini` with PHP" in read("README.md")
     assert {"host_user", "host_php_children", "host_request_seconds", "host_upload_limit_megabytes"} <= set(
         re.findall(r"host_\w+", (repository.root / "roles/host/templates/php_fpm.conf.j2").read_text(encoding="utf-8")))
