@@ -21,6 +21,8 @@ TEXTS = MASKED_TEXTS + ("name",)  # no mask is for the server's type of names, b
 SAMPLE = 1000  # rows of a table
 ENTRIES = 1600  # counts of one query; PostgreSQL takes 1664
 SHARE = 0.2  # of its values that are not empty, from which on a column is taken to hold what has their form; of a sure form one value is enough
+# Where a name has words by its capitals: IPAddress is ip_address, but IPaddress is ipaddress, and logIn is login. Each way of reading it counts.
+SPLITS = (r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", r"(?<=[a-z])(?=[A-Z])", r"(?!)")
 # The last words of a name that say which of several it is and not what it is, as in address_2_old, phone_work and tax_number_de. So do one or two
 # letters, but for those of keys, sizes and programs.
 WHICH = (r"(old|new|alt|raw|full|complete|text|main|primary|secondary|other|home|work|office|private|business|personal|billing|shipping|delivery|invoice"
@@ -32,7 +34,7 @@ DIALLED = r"(.*(phone|telefon|(?<!auto)mobile?|fax|whats_?app|contact(?=_?n(o|r|
 # but a longer one may be whom to notify.
 COUNTED = (r"is_|has_|opt_in_|(.*_)?(clicks|visits|views|hits|counts?|sum|total|prices?|costs?|width|height|size|columns?|rows?|items|sort|position|avg"
            r"|rate|number_of)_")
-SETTING = r".*s$|(.*_)?(num|nb|click|visit|view|per|limit|max|min|show|hide|enabled?|disabled?|allow|use|notify)_"
+SETTING = r".*s$|(.*_)?(click|visit|view|per|limit|max|min|show|hide|enabled?|disabled?|allow|use|notify)_"
 
 # (what a name has in it, as _names() has it; the bases it is looked at with (empty: all); the rule that is proposed)
 NAMES = (
@@ -103,21 +105,22 @@ def by_name_and_type(column):
     """(why a column is suspicious, the rule that is proposed), or None."""
     if column.base in ("bool",):
         return None
-    names = list(_names(column.name))
+    # Of a number the first word is to be told: isMobile is a flag.
+    names = list(_names(column.name, SPLITS[:-1] if column.base in NUMBERS else SPLITS))
     for words, bases, rule in NAMES:
         if (not bases or column.base in bases) and any(re.search(words, name) for name in names):
             return "its name", rule
     return ("its type %s" % column.type, TYPES[column.base]) if column.base in TYPES else None
 
 
-def _names(name):
+def _names(name, splits):
     """A name in words of small letters with _ between them, without numbers; and without each of the last ones that only say which of several it is."""
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
-    words = re.findall(r"[^\W\d_]+", parted.lower())
-    yield "_".join(words)
-    while len(words) > 1 and re.fullmatch(WHICH, words[-1]):
-        del words[-1]
+    for split in splits:
+        words = re.findall(r"[^\W\d_]+", re.sub(split, "_", name).lower())
         yield "_".join(words)
+        while len(words) > 1 and re.fullmatch(WHICH, words[-1]):
+            del words[-1]
+            yield "_".join(words)
 
 
 def by_content(session, table, columns, estimate, forms=FORMS):

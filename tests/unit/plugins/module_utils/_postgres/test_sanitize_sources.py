@@ -193,6 +193,12 @@ def test_what_is_proposed_fits(column, rule, fits):
     *[(name, "text", "hash") for name in ("tax_number_2", "tax_number_eu", "tax_number_de", "taxnumber_old", "taxNumberDE", "tax_number_foreign", "taxvat",
                                           "vat", "pass_word", "user_pass", "cc_number_enc", "cc_last_4", "card_holder", "bic_2")],
     *[(name, "text", "phone") for name in ("tel_2", "cell_2", "tel_a")],
+    # Capitals before a small word, and within one.
+    *[(name, "text", rule) for rule, names in (
+        ("email", "EMAILadresse EMAILaddress eMAIL"), ("inet", "IPaddress IPaddr IPv6 clientIPv4"), ("phone", "PHONEnumber FAXnr FAXnummer teleFon"),
+        ("iban", "IBANno IBANnummer iBAN"), ("hash", "TOKENvalue APIkey USERname VATid VATnr TAXid TAXno TAXnumber logIn LogIn userLogIn PassWord"),
+        ("first_name", "FIRSTname"), ("last_name", "LASTname"), ("postal_code", "PLZort"), ("street", "USAddress")) for name in names.split()],
+    *[(name, "int8", "null") for name in ("TELnr", "PHONEnumber", "FAXnummer", "IBANno", "workTELNo", "num_phone")], ("num_phone", "int4", "null"),
     ("mail_2", "text", "email"), ("lname_2", "text", "last_name"), ("lName", "text", "last_name"), ("post_code", "text", "postal_code"),
     ("organization", "text", "company"), ("acc_number", "text", "iban"), ("ipv6", "text", "inet"), ("x_forwarded_for", "text", "inet"),
     ("dob_old", "date", "date"), ("cvv_2", "int2", "hash"), ("tax_no_2", "int8", "hash"),
@@ -205,7 +211,8 @@ def test_what_is_proposed_fits(column, rule, fits):
         ("notify_by_phone", "int2"), ("tax_number_id", "int8"), ("is_tax_number", "int2"), ("has_tax_no", "int2"), ("tax_number_valid", "int2"),
         ("tax_numbers_count", "int4"), ("tax_numbering", "text"),
         ("phone_id_2", "int4"), ("phone_2_count", "int4"), ("zip_size_2", "int8"), ("clicks_mobile_2", "int8"), ("notify_phone", "int4"), ("phones", "int4"),
-        ("number_of_phones", "int8"), ("isMobile", "int4"), ("is_phone_verified", "int4"), ("mobile_os", "int4"), ("mobile_width_2", "int4"),
+        ("number_of_phones", "int8"), ("isMobile", "int4"), ("is_phone_verified", "int4"), ("isPhoneVerified", "int4"), ("mobile_os", "int4"), ("mobile_width_2", "int4"),
+        ("hasFAX", "int8"), ("DNSPort", "text"), ("addressNo", "int4"),
         ("tax_number_2_id", "int8"), ("taxNumberVerified", "text"), ("email_count", "int4"), ("address_id_2", "int4"), ("address_type", "text"),
         ("billing_country", "text"), ("city_id", "int4"), ("capacity_2", "text"), ("velocity", "text"), ("transport_de", "text"), ("hotel_2", "text"),
         ("cells", "text"), ("line_2", "text"), ("name_old", "text"), ("home", "text"), ("2", "text"), ("arabic", "text"), ("cubic_2", "text"),
