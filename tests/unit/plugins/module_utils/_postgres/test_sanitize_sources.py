@@ -212,6 +212,8 @@ def test_what_is_proposed_fits(column, rule, fits):
         ("tax_numbers_count", "int4"), ("tax_numbering", "text"),
         ("phone_id_2", "int4"), ("phone_2_count", "int4"), ("zip_size_2", "int8"), ("clicks_mobile_2", "int8"), ("notify_phone", "int4"), ("phones", "int4"),
         ("number_of_phones", "int8"), ("isMobile", "int4"), ("is_phone_verified", "int4"), ("isPhoneVerified", "int4"), ("mobile_os", "int4"), ("mobile_width_2", "int4"),
+        ("place_holder", "text"), ("placeHolder", "text"), ("min_salary", "int4"), ("max_salary", "numeric"), ("tel_cc", "text"), ("tel_cc", "int4"),
+        ("mobile_lg", "int4"), ("phone_nb", "int4"), ("fax_ct", "int4"), ("mobile_md", "int8"), ("first_pass", "text"), ("secondPass", "text"),
         ("hasFAX", "int8"), ("DNSPort", "text"), ("addressNo", "int4"),
         ("tax_number_2_id", "int8"), ("taxNumberVerified", "text"), ("email_count", "int4"), ("address_id_2", "int4"), ("address_type", "text"),
         ("billing_country", "text"), ("city_id", "int4"), ("capacity_2", "text"), ("velocity", "text"), ("transport_de", "text"), ("hotel_2", "text"),
