@@ -19,6 +19,7 @@ description:
   - C(DELETE) with a condition becomes C(where), so that rows which refer to those rows are not dumped either. A constant for some rows becomes an
     expression that keeps the others, with O(keep_rest=true) and unless the name of the column looks like data of persons.
   - Of an object of which the statement changes some fields the others are dropped, or stay with O(keep_rest=true). RV(left) names the columns in question.
+    Where the object as a whole has a constant for some rows as well, the others are dropped in any case.
   - What makes no rule is returned as RV(not_understood). It is never run, and the columns that it speaks of want a rule of yours.
   - No database is asked anything, and nothing is run. Whether the rules fit the database, the dump says in check mode.
 extends_documentation_fragment:

@@ -87,7 +87,7 @@ STABLE = frozenset("""
     xmlvalidate xpath xpath_exists
 """.split())
 # Those that differ from call to call, count on, wait for who asks for the same lock, are there as operators as well (a PHP driver takes
-# a "?" for a parameter of its own), or are a cast to a type.
+# a "?" for a parameter of its own), are a cast to a type, or those of triggers that change the row at hand only.
 HARMLESS = STABLE.union("""
     clock_timestamp timeofday random random_normal gen_random_uuid uuidv4 uuidv7 array_sample array_shuffle nextval currval lastval
     pg_notify pg_advisory_lock pg_advisory_lock_shared pg_advisory_xact_lock pg_advisory_xact_lock_shared pg_try_advisory_lock
@@ -96,6 +96,7 @@ HARMLESS = STABLE.union("""
     pg_relation_size pg_table_size pg_indexes_size pg_total_relation_size pg_database_size array_cat starts_with
     jsonb_exists jsonb_exists_any jsonb_exists_all jsonb_contains jsonb_contained jsonb_concat jsonb_delete jsonb_delete_path
     arraycontains arraycontained arrayoverlap inet
+    tsvector_update_trigger tsvector_update_trigger_column suppress_redundant_updates_trigger
 """.split())
 # Those of well-known extensions, which are in whatever schema the extension was put into; without names that an application's own
 # may have as well, such as delete() of hstore.

@@ -184,8 +184,11 @@ class World:
         return (kind, name) in self.made
 
     def is_new(self, kind, name):
-        """Whether the old release does not use it under the name of another one, either."""
-        return self.is_made(kind, name) and not (kind == "table" and self._old(self._related(name)))
+        """Whether the old release does not use it, or a table in it, under the name of another one, either."""
+        tables = [name] if kind == "table" else []
+        if kind == "schema":
+            tables = [table for made, table in self.made if made == "table" and table.rpartition(".")[0] == name]
+        return self.is_made(kind, name) and not any(self._old(self._related(table)) for table in tables)
 
     def forget(self, kind, name):
         """It was dropped: what has its name from now on is another one."""

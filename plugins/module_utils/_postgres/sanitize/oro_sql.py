@@ -34,7 +34,10 @@ class _NotUnderstood(Exception):
 
 
 class _Table:
-    """What is known of a table: whether it is emptied, rules of columns, values of columns under conditions [(condition, value)], and which rows stay."""
+    """What is known of a table: whether it is emptied, rules of columns, values of columns under conditions [(condition, value)], and which rows stay.
+
+    A column that has both has fields that all rows lose, and more that only some do: no rule of ours says that, so nothing of it is left.
+    """
 
     def __init__(self):
         self.emptied = False
@@ -46,17 +49,18 @@ class _Table:
         """As people write it under tables; with keep_rest what the rules leave of a column stays as it is."""
         if self.emptied:
             return "truncate"
-        columns = {name: dict(rule, rest="keep") if keep_rest and _is_object(rule) else rule for name, rule in self.columns.items()}
+        columns = {name: dict(rule, rest="keep") if keep_rest and _is_object(rule) and name not in self.sometimes else rule
+                   for name, rule in self.columns.items()}
         for column, cases in self.sometimes.items() if keep_rest else ():  # what comes later is what stays
-            columns[column] = {"rule": "sql", "expression": "CASE %s ELSE %s END" % (
-                " ".join("WHEN %s THEN %s" % case for case in reversed(cases)), column)}
+            columns.setdefault(column, {"rule": "sql", "expression": "CASE %s ELSE %s END" % (
+                " ".join("WHEN %s THEN %s" % case for case in reversed(cases)), column)})
         said = {"columns": columns} if columns else {}
         return dict(said, where=" AND ".join(self.stays)) if self.stays else said
 
     def left(self):
         """[(name of a column, what of it the rules leave)]."""
-        found = [(name, "fields that no rule names") for name, rule in self.columns.items() if _is_object(rule)]
-        return [] if self.emptied else found + [(name, "values of other rows") for name in self.sometimes]
+        found = [(name, "fields that no rule names") for name, rule in self.columns.items() if _is_object(rule) and name not in self.sometimes]
+        return [] if self.emptied else found + [(name, "values of other rows") for name in self.sometimes if name not in self.columns]
 
 
 class Reader:
@@ -187,23 +191,28 @@ class Reader:
         except SlipwayError as error:
             raise _NotUnderstood(error.message) from None
         known, name = self._of(table), _name(column)
-        if _is_object(rule) and name in known.sometimes:
-            raise _NotUnderstood("fields of a column that has a value for some rows")
         known.columns[name] = _added(known.columns.get(name), rule) if _is_object(rule) else rule
-        known.sometimes.pop(name, None)
+        if not _is_object(rule):
+            known.sometimes.pop(name, None)
+        elif name in known.sometimes:
+            raise _NotUnderstood("fields of a column that has a value for some rows; of all rows what is not among the fields is dropped")
 
     def _sometimes(self, table, column, where, value):
         """A value for some rows, the others stay as they are: not where they may be somebody's."""
         if suspicion.by_name_and_type(Column(column, "text", "text")):
             raise _NotUnderstood("a value for some rows, and by its name the others may hold data of persons")
-        if _name(column) in self._of(table).columns:
+        known, name = self._of(table), _name(column)
+        rule = known.columns.get(name)
+        if rule and not _is_object(rule):
             raise _NotUnderstood("a value for some rows of a column with another rule")
         case = (where, self._text(value))
         try:
             require_expression("CASE WHEN %s THEN %s END" % case, "it")
         except SlipwayError as error:
             raise _NotUnderstood(error.message) from None
-        self._of(table).sometimes.setdefault(_name(column), []).append(case)
+        known.sometimes.setdefault(name, []).append(case)
+        if rule:
+            raise _NotUnderstood("a value for some rows of a column with rules for its fields; of all rows what is not among the fields is dropped")
 
     def _text(self, tree):
         from pglast.stream import RawStream

@@ -196,8 +196,10 @@ class Plan:
             if any(entry.matcher.matches(relation["schema"], relation["name"]) for relation in lineage):
                 entries.append((entry.matcher.exact, order, entry))
         table.rows, table.rows_source = _rows(entries)
-        # Each condition holds: what one document leaves out no other one shows. That of a preset does as long as nobody else says the rows.
-        table.where = [entry.where for _exact, _order, entry in entries if entry.where and not (entry.preset and entry.told != table.rows_source)]
+        # What a preset says of some rows, and what of those it shows, counts as long as nobody else says the rows.
+        others = [entry for _exact, _order, entry in entries if entry.preset and entry.where and entry.told != table.rows_source]
+        # Each condition holds: what one document leaves out no other one shows.
+        table.where = [entry.where for _exact, _order, entry in entries if entry.where and entry not in others]
         table.sample, table.orphans = (_last_said(entries, option) for option in ("sample", "orphans"))
         for relation in lineage if table.sample else ():
             if any(entry.sample is table.sample and entry.matcher.matches(relation["schema"], relation["name"]) for _exact, _order, entry in entries):
@@ -205,7 +207,8 @@ class Plan:
         for column in table.columns:
             # A column that is named goes before one that a pattern means, and of patterns a mask before keep: no "*": keep undoes a mask.
             meant = [((matcher.exact, matcher.exact or rule.name != "keep", exact, order, number), rule, entry) for exact, order, entry in entries
-                     for number, (matcher, rule) in enumerate(entry.columns) if matcher.matches("", column.name)]
+                     for number, (matcher, rule) in enumerate(entry.columns)
+                     if matcher.matches("", column.name) and not (rule.shows and entry in others)]
             # A preset was written for no table in particular: it is not tried where an index keeps values apart.
             table.passed_over[column.name] = [(entry, rule) for _rank, rule, entry in meant if entry.preset and (
                 rule.problem(column) or _unfit(rule, table, column))]

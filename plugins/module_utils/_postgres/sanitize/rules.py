@@ -31,7 +31,7 @@ WITH_THE_CALL = "sanitize"  # what a document is called that comes with the call
 # What a document has, and what each value may be; None: looked at by itself.
 OPTIONS = {"policy": (STRICT, SCAN), "large_objects": (REFUSE, DROP), "presets": None, "tables": None, "residue": None, "after_restore": None}
 TABLE_OPTIONS = {"rows": (ALL, NONE), "columns": None, "where": None, "sample": None, "orphans": (ORPHANS_DROPPED, ORPHANS_NULL)}
-NOBODYS = re.compile(r"(^|\.)(invalid|test|example|example\.(com|net|org))\Z")  # domains that no mail can be delivered to (RFC 2606)
+NOBODYS = re.compile(r"(^|\.)(invalid|test|localhost|example|example\.(com|net|org))\Z")  # domains of nobody, to which no mail leaves a host (RFC 2606)
 SHORT = {"keep": {"columns": {"*": "keep"}}, "truncate": {"rows": NONE}}  # what a table may have in a word
 
 

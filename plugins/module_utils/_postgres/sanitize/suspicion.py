@@ -21,10 +21,12 @@ TEXTS = MASKED_TEXTS + ("name",)  # no mask is for the server's type of names, b
 SAMPLE = 1000  # rows of a table
 ENTRIES = 1600  # counts of one query; PostgreSQL takes 1664
 SHARE = 0.2  # of its values that are not empty, from which on a column is taken to hold what has their form; of a sure form one value is enough
+# Where a name has words by its capitals: IPAddress is ip_address, but IPaddress is ipaddress, and logIn is login. Each way of reading it counts.
+SPLITS = (r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", r"(?<=[a-z])(?=[A-Z])", r"(?!)")
 # The last words of a name that say which of several it is and not what it is, as in address_2_old, phone_work and tax_number_de. So do one or two
-# letters, but for those of keys, sizes and programs.
+# letters, but for those of keys, sizes, counts, codes of countries and programs.
 WHICH = (r"(old|new|alt|raw|full|complete|text|main|primary|secondary|other|home|work|office|private|business|personal|billing|shipping|delivery|invoice"
-         r"|(?!id|pk|fk|os|ui|ok|kb|mb|ms|px|[hwxy]$)[a-z]{1,2})")
+         r"|(?!id|pk|fk|nb|ct|cc|os|ui|ok|kb|mb|ms|px|sm|md|lg|xl|[hwxy]$)[a-z]{1,2})")
 # What a number of a phone or fax is called: by its last word, as what counts phones, or says of which kind they are, is of nobody.
 NUMBERED = r"(_?(no|nr|num|number|nummer))?"
 DIALLED = r"(.*(phone|telefon|(?<!auto)mobile?|fax|whats_?app|contact(?=_?n(o|r|um)))|(.*_)?tel)s?%ss?$" % NUMBERED
@@ -32,7 +34,7 @@ DIALLED = r"(.*(phone|telefon|(?<!auto)mobile?|fax|whats_?app|contact(?=_?n(o|r|
 # but a longer one may be whom to notify.
 COUNTED = (r"is_|has_|opt_in_|(.*_)?(clicks|visits|views|hits|counts?|sum|total|prices?|costs?|width|height|size|columns?|rows?|items|sort|position|avg"
            r"|rate|number_of)_")
-SETTING = r".*s$|(.*_)?(num|nb|click|visit|view|per|limit|max|min|show|hide|enabled?|disabled?|allow|use|notify)_"
+SETTING = r".*s$|(.*_)?(click|visit|view|per|limit|max|min|show|hide|enabled?|disabled?|allow|use|notify)_"
 
 # (what a name has in it, as _names() has it; the bases it is looked at with (empty: all); the rule that is proposed)
 NAMES = (
@@ -40,7 +42,7 @@ NAMES = (
     (r"first_?name|given_?name|vorname|(^|_)vor_name|(^|_)f_?name$", TEXTS, "first_name"),
     (r"last_?name|sur_?name|family_?name|middle_?name|nach_?name|(^|_)l_?name$", TEXTS, "last_name"),
     (r"full_?name|display_?name|user_?name|user_?nice|login|(contact|customer)_?name|recipient|nick"
-     r"|(^|_)((card)?holder|(card|cc)_owner)(_?name)?$", TEXTS, "hash"),
+     r"|(^|_)((card|(?<!place_))holder|(card|cc)_owner)(_?name)?$", TEXTS, "hash"),
     (r"phone|mobile|mobil_?n|fax|telefon|whats_?app|contact_?(no|nr|num|number)$", TEXTS, "phone"),
     (r"street|address_?line|stra(ss|ß)e", TEXTS, "street"),
     (r"(^|_)(city|(home)?town|(wohn)?ort)(_?name)?$", TEXTS, "city"),
@@ -57,12 +59,12 @@ NAMES = (
     (r"ssn|tax_?id|vat_?(id|n)|pass_?port|national_?id|card_?n|(^|_)cc_?n(o|r|um(ber)?)(_|$)|(card|cc)_last$|(^|_)cv[cv]$"
      r"|(?<!ara)(?<!cu)bic$|swift", (), "hash"),
     (r"(?<!\bis_)(?<!\bhas_)tax_?(no|nr|numbers?)(?!.*_(id|valid|verified|checked|count|required|type|status)(_|$))(_|$)", (), "hash"),
-    (r"(^|_)(tax_?)?vat$|(^|_)pass$", TEXTS, "hash"),  # a number is an amount, or how many have passed
+    (r"(^|_)(tax_?)?vat$|(^|_)(?<!first_)(?<!second_)pass$", TEXTS, "hash"),  # a number is an amount, or how many have passed
     (r"(^|_)ipv?($|_)|ip_?addr|remote_?addr|forwarded_?for|user_?agent", (), "inet"),
     # A word for itself, or the last of several: more would mean anything.
     (r"(^|_)(address(es)?|addr|anschrift|adresse)$", TEXTS, "street"),
     (r"(^|_)(tel|cell|handy)%s$" % NUMBERED, TEXTS, "phone"),
-    (r"(^|_)(gender|sex|nationality|religion|marital(_?status)?|salary|maiden_?name|geschlecht|gehalt|house_?n(o|r|umber)|haus_?nummer)$"
+    (r"(^|_)(gender|sex|nationality|religion|marital(_?status)?|(?<!min_)(?<!max_)salary|maiden_?name|geschlecht|gehalt|house_?n(o|r|umber)|haus_?nummer)$"
      r"|(^|(monthly|yearly|annual|household|family)_)income$", (), "null"),
     (r"note|comment|message|body|remark|description_of|biograph|signature", TEXTS, "text"),
     (r"latitude|longitude|(^|_)(lat|lon|lng)$", (), "null"),
@@ -103,21 +105,22 @@ def by_name_and_type(column):
     """(why a column is suspicious, the rule that is proposed), or None."""
     if column.base in ("bool",):
         return None
-    names = list(_names(column.name))
+    # Of a number the first word is to be told: isMobile is a flag.
+    names = list(_names(column.name, SPLITS[:-1] if column.base in NUMBERS else SPLITS))
     for words, bases, rule in NAMES:
         if (not bases or column.base in bases) and any(re.search(words, name) for name in names):
             return "its name", rule
     return ("its type %s" % column.type, TYPES[column.base]) if column.base in TYPES else None
 
 
-def _names(name):
+def _names(name, splits):
     """A name in words of small letters with _ between them, without numbers; and without each of the last ones that only say which of several it is."""
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
-    words = re.findall(r"[^\W\d_]+", parted.lower())
-    yield "_".join(words)
-    while len(words) > 1 and re.fullmatch(WHICH, words[-1]):
-        del words[-1]
+    for split in splits:
+        words = re.findall(r"[^\W\d_]+", re.sub(split, "_", name).lower())
         yield "_".join(words)
+        while len(words) > 1 and re.fullmatch(WHICH, words[-1]):
+            del words[-1]
+            yield "_".join(words)
 
 
 def by_content(session, table, columns, estimate, forms=FORMS):

@@ -109,6 +109,16 @@ def test_values_for_some_rows():
     assert read("UPDATE c SET v = 'a' WHERE k = 1; UPDATE c SET v = NULL")[0] == {"c": {"columns": {"v": "null"}}}
 
 
+@pytest.mark.parametrize("statements", [["UPDATE t SET d = '{}' WHERE id = 1", ADDS % "'a', NULL"], [ADDS % "'a', NULL", "UPDATE t SET d = '{}' WHERE id = 1"]])
+def test_of_a_value_for_some_rows_and_fields_for_all_nothing_is_left(statements):
+    for keep_rest in (True, False):
+        tables, left = read("; ".join(statements), keep_rest=keep_rest)
+        assert tables["t"] == {"columns": {"d": {"rule": "json", "paths": {"a": "null"}}}} and len(left) == 1
+        assert "for some rows" in left[0]["why"]
+    # What is gone as a whole has neither.
+    assert read("; ".join([*statements, "UPDATE t SET d = NULL"]))[0] == {"t": {"columns": {"d": "null"}}}
+
+
 NOT_UNDERSTOOD = [
     ("UPDATE t SET c = u.c FROM u", "other tables"), ("DELETE FROM t USING u WHERE t.id = u.id", "other tables"),
     ("UPDATE t SET c = (SELECT 1)", "none of the forms"), ("UPDATE t SET c = concat(first_name, id)", "none of the forms"),
@@ -118,7 +128,6 @@ NOT_UNDERSTOOD = [
     ("INSERT INTO t VALUES (1)", "no UPDATE, DELETE or TRUNCATE"), ("DO 'x'", "no UPDATE"), ("UPDATE t SET d = d || 'x'", "adds what is no object"),
     ("UPDATE t SET c = to_char(1, 'x')", "none of the forms"), ("UPDATE t SET c = CASE WHEN c IS NOT NULL THEN to_char(random(), 'FM999') END", "another form"),
     ("UPDATE t SET d = d || jsonb_build_object('a.b', NULL)", "no path"),
-    ("UPDATE first SET d = '{}' WHERE id = 1; UPDATE first SET d = d || jsonb_build_object('a', NULL)", "for some rows"),
     ("UPDATE t SET c = ''name''", "parser does not understand"),
 ]
 

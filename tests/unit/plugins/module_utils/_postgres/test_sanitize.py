@@ -117,7 +117,8 @@ def test_a_table_of_an_extension_is_kept_when_all_of_it_is(tables, kept):
 
 @pytest.mark.parametrize("rule, told", [
     ("email", False), ({"rule": "email", "at": "a.test"}, False), ({"rule": "email", "at": "mail.example.org"}, False),
-    ({"rule": "email", "at": "shop.com"}, True), ({"rule": "email", "at": "myexample.com"}, True),
+    ({"rule": "email", "at": "localhost"}, False), ({"rule": "email", "at": "dev.localhost"}, False),
+    ({"rule": "email", "at": "shop.com"}, True), ({"rule": "email", "at": "myexample.com"}, True), ({"rule": "email", "at": "localhost.com"}, True),
     ({"rule": "json", "paths": {"a": "hash", "b": {"rule": "email", "at": "shop.com"}}}, True),
     ({"rule": "array", "of": {"rule": "email", "at": "shop.com"}}, True),
 ])
