@@ -547,24 +547,37 @@ def test_a_database_that_is_there_keeps_its_encoding_and_locale(role):
         assert {key: str(value) for key, value in found.items()} == {**always, **more}
 
 
-@pytest.mark.parametrize(("clusters", "port", "other"), [
-    ("15 main 5432 online postgres /data /log\n17 main 5433 online postgres /data /log\n", 5432, "Cluster 15/main has port 5432"),
-    ("15 main 5432 down postgres /data /log\n", 5432, "Cluster 15/main has port 5432"),
-    ("17 main 5432 online postgres /data /log\n17 other 5433 online postgres /data /log\n", 5432, None),
-    ("15 main 5433 down postgres /data /log\n17 main 5432 online postgres /data /log\n", 5432, None),
-    ("15 main 5432 online postgres /data /log\n", 5433, None), ("", 5432, None), (None, 5432, None)])
-def test_no_second_cluster_is_put_at_the_port_of_the_one_with_the_data(role, tmp_path, clusters, port, other):
-    """Both would start at boot, and the empty one might be the first."""
+OTHER = "Cluster 15/main has port 5432 here, where 17/main is to listen. "
+
+
+@pytest.mark.parametrize(("clusters", "port", "start", "said"), [
+    ("15 main 5432 online\n17 main 5433 online\n", 5432, None, OTHER + "Look which of them"),
+    ("15 main 5432 down\n17 main 5432 online\n", 5432, None, OTHER + "Look which of them"),
+    ("15 main 5432 down\n17 main 5432 online\n", 5432, "# by hand\nauto\n", OTHER + "Look which of them"),
+    ("15 main 5432 down\n17 main 5432 online\n", 5432, "# not auto\ndisabled\n", None),
+    ("15 main 5432 online,recovery\n17 main 5432 down\n", 5432, "manual\n", OTHER + "Look which of them"),
+    ("15 main 5432 down\n", 5432, None, OTHER + "To move its data"),
+    ("17 crm  5432 online\n", 5432, None, "Cluster 17/crm has port 5432 here, where 17/main is to listen. Look which of them"),
+    ("17 main 5432 online\n17 other 5433 online\n", 5432, None, None),
+    ("15 main 5433 down\n17 main 5432 online\n", 5432, None, None),
+    ("15 main 5432 online\n", 5433, None, None), ("", 5432, None, None), (None, 5432, None, None)])
+def test_no_second_cluster_is_put_at_the_port_of_the_one_with_the_data(role, tmp_path, clusters, port, start, said):
+    """Both would start at boot, and the empty one might be the first. Which one is empty, only an administrator knows where both are there."""
+    (tmp_path / "grep").symlink_to(shutil.which("grep"))
     if clusters is not None:
         (tmp_path / "pg_lsclusters").write_text('#!/bin/sh\n[ "$*" = -h ] && printf %s\n' % shlex.quote(clusters))
         (tmp_path / "pg_lsclusters").chmod(0o755)
+    if start is not None:
+        (tmp_path / "15" / "main").mkdir(parents=True)
+        (tmp_path / "15" / "main" / "start.conf").write_text(start)
     server = role("postgres_server", slipway_database={"login_port": port}, postgres_server_version="17")
     task = server.task("Look that no other cluster has its port")
     environment = {name: str(value) for name, value in server.value(task["environment"]).items()}
-    done = subprocess.run(["/bin/sh", "-c", task["ansible.builtin.shell"]], env=dict(environment, PATH=str(tmp_path)),
-                          capture_output=True, text=True, check=False)
-    assert done.stdout == "" and (done.returncode, done.stderr == "") == ((1, False) if other else (0, True))
-    assert other is None or "Nothing was changed. " + other in done.stderr
+    done = subprocess.run(["/bin/sh", "-c", task["ansible.builtin.shell"].replace("/etc/postgresql/", "%s/" % tmp_path)],
+                          env=dict(environment, PATH=str(tmp_path)), capture_output=True, text=True, check=False)
+    assert done.stdout == "" and (done.returncode, done.stderr == "") == ((1, False) if said else (0, True))
+    assert said is None or "Nothing was changed. " + said in done.stderr
+    assert ("pg_dropcluster" in done.stderr) == (said == OTHER + "To move its data") == ("pg_upgradecluster" in done.stderr)
     assert task["check_mode"] is False and task["changed_when"] is False
 
 
