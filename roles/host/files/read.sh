@@ -9,7 +9,8 @@
 # workers once it has.
 # ASK is for a server whose restart is dear: a command that says something where the server itself has settings that wait for one.
 # Clocks, and files that a backup or a restore has touched, cost no more than a reload.
-# Environment: changed, where this run has changed a file; looks, where it is only to say what it would do.
+# Environment: changed, where this run has changed a file; looks, where it is only to say what it would do; tell, a command that tells the
+# server to read, where that need not be one of systemd's.
 set -e
 unit=$1 pid=$2 amiss=$3 ask=$4
 shift 4
@@ -27,12 +28,17 @@ taken() {
     fi
 }
 reload() {
-    if [ -z "$amiss" ]; then
+    if [ -n "$tell" ]; then
+        # Where its pid file is elsewhere, it is not known whether it has taken them.
+        main=$(cat "$pid") || { $tell; return; }
+    elif [ -z "$amiss" ]; then
         main=$(systemctl show --property=MainPID --value "$unit")
+    fi
+    if [ -z "$amiss" ]; then
         await idle || :
         before=$(workers)
     fi
-    systemctl reload "$unit"
+    ${tell:-systemctl reload $unit}
     await taken || {
         echo "$unit was told to read its settings, and has not taken them within 10 seconds. It goes on with those that it had, and may not" \
             "start with the new ones. Mend what keeps it from them, and run this again.${why:+ $why}" >&2
@@ -40,7 +46,7 @@ reload() {
         { journalctl -qn 5 -o cat -u "$unit"; tail -n 5 "/var/log/$unit/error.log"; } >&2 2> /dev/null || :
         return 1
     }
-    touch -cd "@$begun" "$pid"
+    touch -cd "@$begun" "$pid" || :
 }
 if [ -n "$changed" ] || [ ! -e "$pid" ] || [ -n "$(find "$@" -cnewer "$pid" 2> /dev/null)" ]; then
     unread=1
