@@ -368,6 +368,7 @@ def reader(request, role, tmp_path):
     words = written.value(task["ansible.builtin.command"]["argv"], **task.get("vars", {}))
     assert words[5].startswith("/run/") and words[5].endswith(".pid") and words[4] == unit
     words[2] = words[2].replace("seq 100", "seq 20")  # what a server does not take here, it never does
+    words[2] = words[2].replace("/var/log/", "%s/log/" % tmp_path)
     words = [*words[:5], "pid", *words[6:8], *(Path(word).name for word in words[8:])]
 
     def provision(changed=False, looks=False):
@@ -485,6 +486,29 @@ def without_systemd(role, tmp_path, nginx, settings, port):
     said = role("maintenance").value(show, maintenance_bypass_result={"link": "/link", "until": "then"}, ansible_play_hosts=list(hosts),
                                      hostvars={name: {"maintenance_bypass_reloaded": each} for name, each in hosts.items()})
     assert "/link (app1 " in said and "It goes on with those that it had" in said and not re.search("app2|app3|fine", said)
+
+
+JOURNALCTL = """\
+#!/bin/sh
+case "$*" in *_TRANSPORT=stdout*) ;; *) echo "GET /reset?token=from-journal" ;; esac
+case "$*" in *"--since @"[0-9]*) echo "cannot bind socket" ;; *) echo "of yesterday" ;; esac
+"""
+ERROR_LOG = """\
+[emerg] bind() to 0.0.0.0:80 failed
+[error] open() failed, client: 192.0.2.1, request: "GET /reset?token=from-log"
+"""
+
+
+@pytest.mark.parametrize("reader", READERS[:1], indirect=True)
+def test_why_a_reload_failed_is_said_without_what_users_asked_for(reader, tmp_path):
+    (tmp_path / "journalctl").write_text(JOURNALCTL)
+    (tmp_path / "journalctl").chmod(0o755)
+    (tmp_path / "systemctl").write_text(SYSTEMCTL.replace("kill -HUP $(cat main)", "printf '%s' >> log/nginx/error.log" % ERROR_LOG))
+    (tmp_path / "log" / "nginx").mkdir(parents=True)
+    assert reader(changed=True)[1] == (1, "") and "token" not in reader.amiss and "of yesterday" not in reader.amiss
+    assert "cannot bind socket\n[emerg] bind() to 0.0.0.0:80 failed\n" in reader.amiss
+    (tmp_path / "systemctl").write_text(SYSTEMCTL.replace("kill -HUP $(cat main)", ":"))
+    assert reader(changed=True)[1] == (1, "") and "[emerg]" not in reader.amiss  # it is of the call before
 
 
 @pytest.mark.parametrize("reader", READERS[2:], indirect=True)

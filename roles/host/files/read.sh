@@ -42,8 +42,11 @@ reload() {
     await taken || {
         echo "$unit was told to read its settings, and has not taken them within 10 seconds. It goes on with those that it had, and may not" \
             "start with the new ones. Mend what keeps it from them, and run this again.${why:+ $why}" >&2
-        # nginx has a log of its own.
-        { journalctl -qn 5 -o cat -u "$unit"; tail -n 5 "/var/log/$unit/error.log"; } >&2 2> /dev/null || :
+        # What it says itself: users' requests, which are in its syslog and in nginx' log of errors, are for nobody who provisions.
+        {
+            journalctl -qn 5 -o cat -u "$unit" _TRANSPORT=stdout --since "@${begun%.*}"
+            find "/var/log/$unit/error.log" -newermt "@$begun" -exec grep -F '[emerg]' {} + | tail -n 5
+        } >&2 2> /dev/null || :
         return 1
     }
     touch -cd "@$begun" "$pid" || :
