@@ -52,6 +52,12 @@ options:
       - How many files are looked at at the same time; as many as the host has cores, at most 4, when not set.
       - Each may take some 130 MB of memory when somebody has uploaded what is made for it.
     type: int
+  only_look:
+    description:
+      - Only finds out whether there are O(src), Pillow and a place to write to, and makes no archive, such as before a dump that goes with it
+        and takes hours.
+    type: bool
+    default: false
 notes:
   - Files are opened as the user the module runs as. What cannot be read is left out and named in a warning.
 requirements:
@@ -78,27 +84,27 @@ RETURN = r"""
 archive:
   description: Path of the archive.
   type: str
-  returned: success
+  returned: when O(only_look=false)
   sample: /srv/dumps/media.tar.gz
 size:
   description: Its bytes.
   type: int
-  returned: success
+  returned: when O(only_look=false)
   sample: 1834000
 images:
   description: How many placeholders of images it has.
   type: int
-  returned: success
+  returned: when O(only_look=false)
   sample: 18211
 emptied:
   description: How many empty files it has in the place of what is no image.
   type: int
-  returned: success
+  returned: when O(only_look=false)
   sample: 0
 left_out:
   description: How many files, links and other things are not in it.
   type: int
-  returned: success
+  returned: when O(only_look=false)
   sample: 314
 """
 
@@ -111,6 +117,9 @@ from ansible_collections.slipway.app.plugins.module_utils._media.archive import 
 def run(module):
     params = module.params
     archive = MediaArchive(params["src"], params["dest"], params["others"], params["jobs"])
+    if params["only_look"]:
+        archive.look(module.check_mode)
+        return {"changed": False}
     changed, size = archive.write(module.check_mode)
     unread = archive.unread
     warnings = ["%d files and folders could not be read, and are left out: %s." % (len(unread), ", ".join(unread[:TOLD]))] if unread else []
@@ -124,6 +133,7 @@ def main():
             dest={"type": "path", "required": True},
             others={"type": "str", "choices": list(OTHERS), "default": "omit"},
             jobs={"type": "int"},
+            only_look={"type": "bool", "default": False},
         ),
         supports_check_mode=True,
     )

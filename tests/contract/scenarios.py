@@ -323,6 +323,11 @@ def media_archive_of_two_files(world):
     return {"src": media, "dest": world.root + "/media.tar.gz", "others": "empty"}
 
 
+@of("media_archive", changes=False)
+def media_archive_that_could_be_made(world):
+    return dict(media_archive_of_two_files(world), only_look=True)
+
+
 @of("inventory_check", changes=False)
 def inventory_check_complete(world):
     return {"variables": ["ansible_connection"]}

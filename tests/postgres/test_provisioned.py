@@ -78,8 +78,12 @@ def test_settings_count_as_read_once_the_server_has_read_them_whole(server, sett
     begun = time.time()
     settings("max_wroker_processes = 9\n")
     wait_for(begun, "error in postgresql.conf")
-    rules.write_text(before + "local all shop\n", encoding="utf-8")
     try:
+        rules.write_text(before + "hostssl all shop 10.0.0.1/32 scram-sha-256\n", encoding="utf-8")  # a warning without SSL: all is read
+        begun = time.time()
+        settings("max_worker_processes = 9\n")
+        wait_for(begun, "")
+        rules.write_text(before + "local all shop\n", encoding="utf-8")
         wait_for(begun, "pg_hba.conf, line %d: end-of-line" % (before.count("\n") + 1))
     finally:
         rules.write_text(before, encoding="utf-8")

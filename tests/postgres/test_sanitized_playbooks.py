@@ -77,7 +77,7 @@ def test_made_listed_restored_refreshed_and_removed(postgres, prod, playbooks, t
 
 
 REFUSED = [
-    (["sanitized_create"], {}, "No rules say how the dump is sanitized"),
+    (["sanitized_create"], {"media": "{}/media", "media_archive": "{}/media.tar.gz"}, "No rules say how the dump is sanitized"),
     (["sanitized_create"], {"config": "people", "slipway_allow_dump": True, "media": "/nowhere", "media_archive": "/nowhere.tar.gz"},
      "There is no folder /nowhere of media"),
     (["sanitized_restore"], {"source": "uat/shop/people", "slipway_environment": "prod", "confirm": "shop", "adopt": False}, "prod has real rows"),
@@ -88,9 +88,11 @@ REFUSED = [
 @pytest.mark.parametrize("names, more, words", long_but(REFUSED, REFUSED[2]))
 def test_what_is_refused(playbooks, prod, names, more, words, tmp_path):
     Application(tmp_path / "shop").release({}, adopt=ADOPT, variables={"site_url": "https://shop.example"})
+    (tmp_path / "media").mkdir()
+    more = {name: value.format(tmp_path) if name.startswith("media") else value for name, value in more.items()}
     done = playbooks(names, slipway_copy_servers=prod, **more)
     assert done.returncode and words in done.stdout, done.stdout
-    assert list((tmp_path).rglob("manifest.json")) == []
+    assert list((tmp_path).rglob("manifest.json")) == [] == list(tmp_path.glob("media.tar.gz"))
 
 
 def test_a_release_that_could_not_migrate_what_is_restored_is_refused_before_anything_is_dumped(playbooks, prod, tmp_path):

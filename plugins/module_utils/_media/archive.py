@@ -59,6 +59,13 @@ class MediaArchive:
                 sink.keep()
         return changed, sink.size
 
+    def look(self, check=False):
+        """Refuse what write() would refuse, but look at none of the media; with check, not at whether a file can be written there either."""
+        self._require()
+        Placeholders()
+        with _Sink(None if check else self._dest):
+            pass
+
     def _require(self):
         """Refuse what cannot be meant; nothing is changed yet."""
         if not os.path.isdir(self._src):

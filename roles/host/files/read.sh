@@ -9,16 +9,17 @@
 # workers once it has.
 # ASK is for a server whose restart is dear: a command that says something where the server itself has settings that wait for one.
 # Clocks, and files that a backup or a restore has touched, cost no more than a reload.
-# Environment: changed, where this run has changed a file; looks, where it is only to say what it would do.
+# Environment: changed, where this run has changed a file; looks, where it is only to say what it would do; tell, a command that tells the
+# server to read, where that need not be one of systemd's.
 set -e
 unit=$1 pid=$2 amiss=$3 ask=$4
 shift 4
 export begun=$(date +%s.%N)
 unread='' waits='' why='' before=''
-await() { for _turn in $(seq 100); do ! "$@" || return 0; sleep 0.1; done; return 1; }
+await() { for _turn in $(seq "$1"); do ! "$2" || return 0; sleep 0.1; done; return 1; } # tenths of a second, what for
 workers() { grep -lsx "PPid:[[:blank:]]*$main" /proc/[0-9]*/status || :; }
-# Both block signals while they read. What they were told to read before this must not pass for it.
-idle() { [ "$(grep -cxE '(ShdPnd|SigBlk):[[:blank:]]*0+' "/proc/$main/status")" = 2 ]; }
+# Both block signals while they read, which may take a while, as where another site has a name that nobody knows.
+idle() { ! grep -qsE '^(ShdPnd|SigBlk):.*[1-9a-f]' "/proc/$main/status"; }
 taken() {
     if [ -n "$amiss" ]; then
         why=$(/bin/sh -ec "$amiss" 2>&1) && [ -z "$why" ]
@@ -27,20 +28,29 @@ taken() {
     fi
 }
 reload() {
-    if [ -z "$amiss" ]; then
+    if [ -n "$tell" ]; then
+        # Where its pid file is elsewhere, it is not known whether it has taken them.
+        main=$(cat "$pid") || { $tell; return; }
+    elif [ -z "$amiss" ]; then
         main=$(systemctl show --property=MainPID --value "$unit")
-        await idle || :
+    fi
+    if [ -z "$amiss" ]; then
+        await 1200 idle || : # what it was told to read before this must not pass for it
         before=$(workers)
     fi
-    systemctl reload "$unit"
-    await taken || {
-        echo "$unit was told to read its settings, and has not taken them within 10 seconds. It goes on with those that it had, and may not" \
-            "start with the new ones. Mend what keeps it from them, and run this again.${why:+ $why}" >&2
-        # nginx has a log of its own.
-        { journalctl -qn 5 -o cat -u "$unit"; tail -n 5 "/var/log/$unit/error.log"; } >&2 2> /dev/null || :
+    ${tell:-systemctl reload $unit}
+    [ -n "$amiss" ] || await 1200 idle || :
+    await 100 taken || {
+        echo "$unit was told to read its settings, and has not taken them. It goes on with those that it had, and may not start with the" \
+            "new ones. Mend what keeps it from them, and run this again.${why:+ $why}" >&2
+        # What it says itself: users' requests, which are in its syslog and in nginx' log of errors, are for nobody who provisions.
+        {
+            journalctl -qn 5 -o cat -u "$unit" _TRANSPORT=stdout --since "@${begun%.*}"
+            find "/var/log/$unit/error.log" -newermt "@$begun" -exec grep -F '[emerg]' {} + | tail -n 5
+        } >&2 2> /dev/null || :
         return 1
     }
-    touch -cd "@$begun" "$pid"
+    touch -cd "@$begun" "$pid" || :
 }
 if [ -n "$changed" ] || [ ! -e "$pid" ] || [ -n "$(find "$@" -cnewer "$pid" 2> /dev/null)" ]; then
     unread=1

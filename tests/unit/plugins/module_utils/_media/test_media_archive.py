@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import gzip
 import io
 import os
@@ -256,6 +257,20 @@ def test_large_ones_are_made_one_after_the_other_and_kept_within_bounds(media, t
     MediaArchive(media, tmp_path / "media.tar.gz", jobs=4).write()
     assert [Image.open(io.BytesIO(made)).size for _name, made in sorted(unpacked(tmp_path / "media.tar.gz").items(), key=lambda item: int(item[0][:-4]))] == [
         (10 + number, 10) for number in range(12)]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_whether_it_can_be_made_is_looked_at_without_a_look_at_the_media(media, tmp_path, check):
+    picture(media / "own.png", "PNG", (3, 3))
+    dest = tmp_path / "media.tar.gz"
+    dest.write_bytes(b"old")
+    archive = MediaArchive(media, dest)
+    archive.look(check)
+    assert dest.read_bytes() == b"old" and set(os.listdir(tmp_path)) == {"media", dest.name} and not archive.count["images"]
+    with pytest.raises(SlipwayError, match="no folder"):
+        MediaArchive(media / "none", dest).look(check)
+    with archives._Sink(str(dest)), contextlib.nullcontext() if check else pytest.raises(SlipwayError, match="somebody else is writing it"):
+        archive.look(check)
 
 
 @pytest.mark.parametrize("dest, words", [
