@@ -300,7 +300,7 @@ class S3Dump:
         """What was brought and stays here for another call, as a sentence, or None."""
         if self._wanted:
             folder = self._spooled[0]
-            return "What was fetched stays in %s (%s of the dump): restored again from there, it is not fetched again. %s" % (
+            return "What was fetched stays in %s (%s, rows of the dump): restored again from there, it is not fetched again. %s" % (
                 folder, progress.size(_fetched(folder)), REMOVED_BY)
         return None
 

@@ -128,7 +128,10 @@ class DumpSource:
     def ready(self, restore):
         """Have all of it here and compared, now that nothing speaks against it; where it is only looked at, what is here anyway."""
         if self.dump.at_hand or not self._only_look:
-            self.removed = self.dump.bring(restore.watch)
+            try:
+                self.removed = self.dump.bring(restore.watch)
+            except SlipwayError as error:  # a store knows of no database
+                raise SlipwayError(error.message, untouched=error.untouched or "Nothing was changed.", hint=error.hint, **error.facts) from error
 
     def used(self):
         """What was restored of it is worth something: no other call needs the dump on this host."""

@@ -139,7 +139,7 @@ def test_what_was_fetched_stays_where_the_disk_has_failed_otherwise(served, monk
 @pytest.mark.parametrize("error, words, stays", [
     (SlipwayError('pg_restore cannot restore TABLE DATA a: could not extend file "base/1/2": No space left on device'), "was removed, since a disk is full", 0),
     (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "quota", 0),
-    (SlipwayError("The command false ended with 1"), "stays in .* [(]100.0 kB of the dump[)]: restored again.* after a day any dump", 1)])
+    (SlipwayError("The command false ended with 1"), "stays in .* [(]100.0 kB, rows of the dump[)]: restored again.* after a day any dump", 1)])
 def test_what_was_fetched_is_not_what_keeps_a_disk_full(served, monkeypatch, error, words, stays):
     """The database and files on their way are often on one disk, and the next try would take as much again."""
     monkeypatch.setattr(dump_store_s3, "check_names", lambda _folder, _manifest: None)  # it is no real archive
@@ -148,6 +148,14 @@ def test_what_was_fetched_is_not_what_keeps_a_disk_full(served, monkeypatch, err
         source.dump.bring(None)
         raise error
     assert len(os.listdir(store.spool.location)) == stays
+
+
+def test_a_store_that_fails_while_rows_are_fetched_has_changed_nothing(served, monkeypatch):
+    store, key = served
+    monkeypatch.setattr(store.bucket, "chunks", lambda _name, _start=0: (_ for _ in ()).throw(StoreError("s3://shop cannot be read: gone.")))
+    with pytest.raises(SlipwayError, match="cannot be read: gone. Nothing was changed. What was fetched stays in"):
+        with DumpSource(store.open(key)).brought() as source:
+            source.ready(types.SimpleNamespace(watch=None))
 
 
 def left_for(hours, spool):
