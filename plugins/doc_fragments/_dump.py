@@ -59,6 +59,8 @@ options:
       - A dump is sent while it is written. It needs room for parts of 32 MiB, two for each table that is dumped at a time and eight more,
         however large it is; where the file system cannot free a part of a file, for the largest tables, too. It has to be there, and a disk of the host.
       - A restore needs room for the whole archive.
+      - What a killed or failed call of this user has left there for a day is removed by the next dump, restore of a dump, or removal of dumps, also
+        where the store is a folder. A warning names it, as it does in check mode and in a list of dumps, which remove nothing.
     type: path
 requirements:
   - The Python library boto3 on the host, where the store is in S3.

@@ -518,7 +518,7 @@ import socket
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish, warn
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
 from ansible_collections.slipway.app.plugins.module_utils._operation.adoption import adoption_by
 from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION, migration_by
@@ -532,7 +532,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.key import N
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import CONFIG, Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.sources import SOURCE_ARGUMENTS, rules_from
-from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
+from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from, tidied
 
 
 def wish_from(params, chosen):
@@ -593,9 +593,11 @@ def removed(params, check):
 
 def run(module):
     params = module.params
+    if params["state"] == "present":
+        require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump")
+    warn(module, tidied(params, module.check_mode))
     if params["state"] == "absent":
         return removed(params, module.check_mode)
-    require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump")
     chosen = configs.effective(params, params["configs"], params["config"], configs.DUMP, configs.ALL)
     connection = connection_from(params)
     require_target(params, connection)

@@ -273,13 +273,13 @@ others:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish, warn
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list import dumps, require_whole
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
 from ansible_collections.slipway.app.plugins.module_utils._postgres.local_copies import local_copies
-from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
+from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from, tidied
 
 
 NOTHING = {"dumps": [], "newest": None, "instances": [], "databases": [], "configs": []}
@@ -304,6 +304,7 @@ def run(module):
     chosen = configs.effective(params, params["configs"], params["config"], configs.LIST, configs.ALL)
     result, warnings = NOTHING, []
     if chosen["store"] or not params["local"]:
+        warn(module, tidied(params, only_look=True))
         result, warnings = stored(params, chosen["store"], chosen["prefix"] or "")
     if params["local"]:
         result = dict(result, local=local_copies(connection_from(params)))

@@ -287,7 +287,7 @@ notes:
   - A run that was killed may leave the live database closed for the moment of the swap; the next run lets connections in again. What else it
     leaves, it leaves under other names.
   - The archive of a dump in S3 is fetched to O(spool_dir) first, by several connections, and compared with its manifest on the way;
-    it is removed in the end.
+    it is removed in the end, and where a disk is full. Where the restore fails otherwise, it stays for the next try, and the error says where.
   - While it is restored, the database takes its room on the server twice, and three times where V(:pre) is kept from an earlier restore.
   - Errors can only be judged when the server says them in English (C(lc_messages)). In another language all of them end the restore.
 seealso:
@@ -483,7 +483,7 @@ seconds:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish, warn
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
 from ansible_collections.slipway.app.plugins.module_utils._operation.adoption import adoption_by
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import PART_OF, part_of
@@ -497,7 +497,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.key import N
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
-from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import STORE_ARGUMENTS, store_from
+from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import REMOVED, STORE_ARGUMENTS, store_from, tidied
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY
 
 UNCHANGED = (":ready", *WAY)  # what is put in its place as it is
@@ -555,7 +555,7 @@ def from_dump(params, restore, check):
         source = DumpSource(dump, params["bin_dir"], check)
     with source.brought():
         result = restore.run(source, check)
-    result["warnings"] += warnings + ["Removed %s, which an earlier call had left." % folder for folder in source.removed]
+    result["warnings"] += warnings + [REMOVED % folder for folder in source.removed]
     result["after_restore"] = restore.wishes.after_restore
     if some:
         return dict(result, warnings=dump_choice.masked(dump.manifest) + result["warnings"])
@@ -609,6 +609,7 @@ def run(module):
         elif params["source"].startswith(":"):
             result = from_database(params, restore, module.check_mode)
         else:
+            warn(module, tidied(params, module.check_mode))
             result = from_dump(params, restore, module.check_mode)
         if adoption and params["swap"] and not module.check_mode:
             adoption.finish()

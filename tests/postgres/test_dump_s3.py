@@ -13,6 +13,7 @@ import pathlib
 import re
 import signal
 import sys
+import types
 
 import pytest
 
@@ -442,7 +443,7 @@ def fetched_half(key, store, act):
             act()
 
     with DumpSource(store.open(key)).brought() as source:
-        source.dump.bring(watch)
+        source.ready(types.SimpleNamespace(watch=watch))
 
 
 @pytest.mark.parametrize("how, harm", long_but([("killed", False), ("lost the store", False), ("killed", True)], ("lost the store", False)))
@@ -454,7 +455,7 @@ def test_what_was_fetched_is_not_fetched_again_unless_it_is_damaged(postgres, st
         assert in_child(lambda: fetched_half(key, again, lambda: os.kill(os.getpid(), signal.SIGKILL))) == signal.SIGKILL
     else:
         proxy.faults.append(Fault("cut answer", "GET", ".dat"))  # in its middle, so that it has to be asked for once more
-        with pytest.raises(SlipwayError, match="cannot be read: .*What was fetched stays in .* is not fetched again"):
+        with pytest.raises(SlipwayError, match="cannot be read: .*Nothing was changed. What was fetched stays in .* is not fetched again"):
             fetched_half(key, bad, proxy.stop)
     (left,) = store.spool.leftovers()
     (path,) = [path for path in pathlib.Path(left).rglob("*.dat") if path.stat().st_size > MB]

@@ -19,6 +19,7 @@ import os
 import threading
 import uuid
 
+from ansible_collections.slipway.app.plugins.module_utils._core import progress
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import check_names, contents
@@ -35,6 +36,7 @@ DEAD = 600  # seconds without one after which he is taken for dead
 AT_ONCE = 4  # files that are read at the same time
 UNLISTED = ("AccessDenied", "NotImplemented", "MethodNotAllowed", "403", "405", "501")  # why there is no list of uploads; a status where no more is said
 NO_DUMP = "No dump was made; should anything be left of it, the next one names it."
+REMOVED_BY = "The next dump to S3, or restore of another one from there, removes it, and after a day any dump, or restore of one."
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 MARGIN = 64 * 1024 * 1024  # bytes that a disk is to have left
 
@@ -297,7 +299,9 @@ class S3Dump:
     def stays(self):
         """What was brought and stays here for another call, as a sentence, or None."""
         if self._wanted:
-            return "What was fetched stays in %s for a while: restored again from there, it is not fetched again." % self._spooled[0]
+            folder = self._spooled[0]
+            return "What was fetched stays in %s (%s, rows of the dump): restored again from there, it is not fetched again. %s" % (
+                folder, progress.size(_fetched(folder)), REMOVED_BY)
         return None
 
     def close(self):

@@ -51,6 +51,7 @@ BENIGN = (
 )
 
 # What to do about errors that matter.
+DISK_FULL = r"No space left on device|Disk quota exceeded|could not extend file"  # the system and the server say so
 NO_RIGHT = "Restore as a role that may do this%s."
 HINTS = (
     (r'role "[^"]*" does not exist', "Roles belong to the server, not to a database: make it there first."),
@@ -58,7 +59,7 @@ HINTS = (
     (r"must be able to SET ROLE|must be member of role|must be owner of|permission denied",
      NO_RIGHT),
     (r"could not load library", "The server's package was upgraded while it ran: restart the server."),
-    (r"No space left on device|could not extend file", "The disk of the server is full."),
+    (DISK_FULL, "The disk of the server is full."),
     (r"unsupported version", "The archive was written by a newer pg_dump: install the client of that version on this host."),
 )
 

@@ -46,6 +46,10 @@ FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON
 WHERE a.attnum > 0 AND NOT a.attisdropped AND 'oid'::regtype IN (t.oid, t.typbasetype) AND c.relkind = 'r' AND n.nspname <> 'pg_catalog' ORDER BY 1, 2"""
 
 
+class Replaced(SlipwayError):
+    """The rows are in their place, and what was to come behind is not done."""
+
+
 class PartSource(DumpSource):
     """Some tables of a dump: those that match patterns of tables, as Pattern reads them, and all of schemas that do."""
 
@@ -137,7 +141,7 @@ class PartRestore(Restore):
                     self.place.set_ready(session, self.place.part, json.dumps(dict(
                         self._note_making(making), tables=tables, source=source.name, whole=names(source.dump.manifest["tables"]),
                         reversible=bool(self.wishes.reversible))))
-            if not put[1]:
+            if not put[1] or isinstance(put[1], Replaced):  # who restored them again would do so over what was written since
                 source.used()
             result = dict(result, ignored=source.ignored, checked=source.checked)
             return self._finished(session, result, self.place.new, tables, source.warnings + put[0], put[1])
@@ -324,8 +328,8 @@ class PartRestore(Restore):
         except SlipwayError:
             status = None
         if status == "committed":
-            return SlipwayError("%s The server had replaced the rows all the same, all of them." % error,
-                                hint="remove_leftovers=true of the next restore drops what could not be tidied up.")
+            return Replaced("%s The server had replaced the rows all the same, all of them." % error,
+                            hint="remove_leftovers=true of the next restore drops what could not be tidied up.")
         if status == "aborted":
             left = self._copies() if name == self.place.part else self._made()
             return SlipwayError(str(error), untouched="The rows are what they were.",

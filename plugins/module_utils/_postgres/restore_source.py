@@ -22,7 +22,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding imp
 from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import Grants, compared, copy_grants
 from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import NOTHING, carry_over, give, keep_out
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import collation_warnings, look, problems
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import ErrorReader, chosen, hint_for
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import DISK_FULL, ErrorReader, chosen, hint_for
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import places, spoken
 from ansible_collections.slipway.app.plugins.module_utils._postgres.watching import Watching, share
 
@@ -91,11 +91,19 @@ class DumpSource:
 
     @contextlib.contextmanager
     def brought(self):
-        """For as long as the block runs the dump may be on this host; an error says what stays of it."""
+        """For as long as the block runs the dump may be on this host; an error says what becomes of it: what may be on a full disk does not stay."""
         try:
             yield self
+        except OSError as error:
+            if re.search(DISK_FULL, str(error)):
+                self.dump.used()
+            raise
         except SlipwayError as error:
-            hint = " ".join(filter(None, [error.hint, self.dump.stays()]))
+            told = self.dump.stays()
+            if told and re.search(DISK_FULL, error.message):
+                self.dump.used()
+                told = "What was fetched was removed, since a disk is full."
+            hint = " ".join(filter(None, [error.hint, told]))
             raise SlipwayError(error.message, untouched=error.untouched, hint=hint or None, **error.facts) from error
         finally:
             self.dump.close()
@@ -120,7 +128,10 @@ class DumpSource:
     def ready(self, restore):
         """Have all of it here and compared, now that nothing speaks against it; where it is only looked at, what is here anyway."""
         if self.dump.at_hand or not self._only_look:
-            self.removed = self.dump.bring(restore.watch)
+            try:
+                self.removed = self.dump.bring(restore.watch)
+            except SlipwayError as error:  # a store knows of no database
+                raise SlipwayError(error.message, untouched=error.untouched or "Nothing was changed.", hint=error.hint, **error.facts) from error
 
     def used(self):
         """What was restored of it is worth something: no other call needs the dump on this host."""

@@ -14,6 +14,7 @@ import fcntl
 import os
 import stat
 import tempfile
+import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write
@@ -22,6 +23,7 @@ from ansible_collections.slipway.app.plugins.module_utils._release.disk import r
 PART = ".part-"
 LOCK = "lock"
 OF = "of"  # the file that says what a folder is of, where another call may go on with it
+OLD = 24 * 3600  # seconds without a write after which nobody is likely to go on with a folder, which may have all rows of a database
 USUAL = "/var/tmp"  # for large files, where /tmp may be memory
 
 
@@ -62,6 +64,8 @@ class Spool:
         for folder in self._folders():
             lock = hold(folder, make=False)
             if lock is not None and _text(os.path.join(folder, OF)) == of and os.path.exists(os.path.join(folder, LOCK)):
+                with self.told():
+                    os.utime(lock)
                 return folder, lock
             _let_go(lock)
         folder, lock = self.make()
@@ -72,6 +76,8 @@ class Spool:
     @staticmethod
     def leave(_folder, lock):
         """Let another call take it up, or remove it."""
+        with contextlib.suppress(OSError):  # it counts from when it was written, then
+            os.utime(lock)
         os.close(lock)
 
     @staticmethod
@@ -79,19 +85,20 @@ class Spool:
         os.close(lock)
         remove_tree(folder)
 
-    def leftovers(self):
-        """The folders that processes left behind which were killed."""
-        return [folder for folder in self._folders() if _let_go(hold(folder, make=False))]
+    def leftovers(self, only=lambda folder: True):
+        """The folders that processes left behind which were killed, or only those that only(folder) is true of."""
+        return [folder for folder in self._folders() if _let_go(hold(folder, make=False)) and only(folder)]
 
-    def remove_leftovers(self):
-        """Remove them, and return their paths."""
+    def remove_leftovers(self, only=lambda folder: True):
+        """Remove them, and return their paths. What cannot be removed stays, and keeps nobody from his work."""
         removed = []
         for folder in self._folders():
             lock = hold(folder, make=False)
-            if lock is not None:
-                remove_tree(folder)
-                os.close(lock)
-                removed.append(folder)
+            with contextlib.suppress(OSError):
+                if lock is not None and only(folder):
+                    remove_tree(folder)
+                    removed.append(folder)
+            _let_go(lock)
         return removed
 
     def free(self):
@@ -104,8 +111,7 @@ class Spool:
         """Rows of databases are to be here: it has to be a folder that nobody else can look into or put another in the place of."""
         with self.told(), contextlib.suppress(FileExistsError):
             os.mkdir(self.location, 0o700)
-        there = os.lstat(self.location)
-        if not stat.S_ISDIR(there.st_mode) or there.st_uid != os.geteuid() or there.st_mode & 0o077:
+        if not self._own():
             raise SlipwayError("%s is not a folder of this user alone." % self.location, untouched="Nothing was changed.",
                                hint="Name another directory as spool_dir.")
 
@@ -118,9 +124,14 @@ class Spool:
             raise SlipwayError("Files on their way cannot be kept in %s: %s." % (self._directory, error.strerror), untouched="Nothing was changed.",
                                hint="Name a directory that is there, and has room for them, as spool_dir.") from error
 
+    def _own(self):
+        there = os.lstat(self.location)
+        return stat.S_ISDIR(there.st_mode) and there.st_uid == os.geteuid() and not there.st_mode & 0o077
+
     def _folders(self):
-        with contextlib.suppress(FileNotFoundError):
-            return sorted(os.path.join(self.location, name) for name in os.listdir(self.location) if name.startswith(PART))
+        """What is there of this user; nothing where another may have put it there, or where it cannot be looked at."""
+        with contextlib.suppress(OSError):
+            return sorted(os.path.join(self.location, name) for name in os.listdir(self.location) if name.startswith(PART)) if self._own() else []
         return []
 
 
@@ -137,6 +148,14 @@ def hold(folder, make=True):
     except OSError:
         os.close(descriptor)
         return None
+
+
+def old(folder):
+    """Whether nothing was written in a folder, nor its lock let go of, for a day."""
+    with contextlib.suppress(OSError):  # somebody removes it
+        written = [os.lstat(os.path.join(place, name)).st_mtime for place, _folders, files in os.walk(folder) for name in files]
+        return bool(written) and time.time() - max(written) > OLD
+    return False
 
 
 def _text(path):

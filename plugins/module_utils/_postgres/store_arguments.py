@@ -9,6 +9,10 @@ from __future__ import annotations
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import OPTIONS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
+from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import Spool, old
+
+REMOVED = "Removed %s, which an earlier call had left."
+LEFT = "%s was left by an earlier call more than a day ago. The next dump, or restore of one, removes it."
 
 STORE_ARGUMENTS = {
     "store": {"type": "path"},
@@ -28,3 +32,9 @@ def store_from(params, location):
         raise SlipwayError("Nothing says where the store of dumps is.", untouched="Nothing was changed.",
                            hint="Say store, with the call or in its config (slipway_dump_store in an inventory).")
     return open_store(location, {name: params[name] for name in OPTIONS}, params["spool_dir"])
+
+
+def tidied(params, only_look):
+    """Remove, whatever store is opened, what calls have left on this host a day ago or earlier; a sentence for each folder."""
+    spool = Spool(params["spool_dir"])
+    return [LEFT % folder for folder in spool.leftovers(old)] if only_look else [REMOVED % folder for folder in spool.remove_leftovers(old)]

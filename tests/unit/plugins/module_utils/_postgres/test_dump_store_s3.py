@@ -17,14 +17,15 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import (
-    manifest)
+    dump_store_s3, manifest)
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumping
 from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import Bucket, StoreError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store_s3 import S3Store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.outbox import Outbox
-from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import Spool
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import Spool, hold, old
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.stored import CONTENT, MOMENT
 
 class Refusing:
@@ -133,6 +134,67 @@ def test_what_was_fetched_stays_where_the_disk_has_failed_otherwise(served, monk
     with contextlib.closing(store.open(key)) as whole, pytest.raises(SlipwayError, match="Input/output error"):
         whole.bring(None)
     assert len(os.listdir(store.spool.location)) == 1
+
+
+@pytest.mark.parametrize("error, words, stays", [
+    (SlipwayError('pg_restore cannot restore TABLE DATA a: could not extend file "base/1/2": No space left on device'), "was removed, since a disk is full", 0),
+    (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), "quota", 0),
+    (SlipwayError("The command false ended with 1"), "stays in .* [(]100.0 kB, rows of the dump[)]: restored again.* after a day any dump", 1)])
+def test_what_was_fetched_is_not_what_keeps_a_disk_full(served, monkeypatch, error, words, stays):
+    """The database and files on their way are often on one disk, and the next try would take as much again."""
+    monkeypatch.setattr(dump_store_s3, "check_names", lambda _folder, _manifest: None)  # it is no real archive
+    store, key = served
+    with pytest.raises(type(error), match=words), DumpSource(store.open(key)).brought() as source:
+        source.dump.bring(None)
+        raise error
+    assert len(os.listdir(store.spool.location)) == stays
+
+
+def test_a_store_that_fails_while_rows_are_fetched_has_changed_nothing(served, monkeypatch):
+    store, key = served
+    monkeypatch.setattr(store.bucket, "chunks", lambda _name, _start=0: (_ for _ in ()).throw(StoreError("s3://shop cannot be read: gone.")))
+    with pytest.raises(SlipwayError, match="cannot be read: gone. Nothing was changed. What was fetched stays in"):
+        with DumpSource(store.open(key)).brought() as source:
+            source.ready(types.SimpleNamespace(watch=None))
+
+
+def left_for(hours, spool):
+    """A folder that a call has left so long ago."""
+    folder, lock = spool.make()
+    spool.leave(folder, lock)
+    moment = time.time() - hours * 3600
+    os.utime(os.path.join(folder, "lock"), (moment, moment))
+    return folder
+
+
+def test_a_spool_in_which_something_was_written_today_is_left_alone(tmp_path):
+    spool = Spool(str(tmp_path))
+    last_week, written, held = (left_for(7 * 24, spool) for _number in range(3))
+    os.mkdir(os.path.join(written, "archive"))
+    with open(os.path.join(written, "archive", "1.dat"), "wb"):
+        pass
+    lock = hold(held)
+    assert spool.leftovers(old) == spool.remove_leftovers(old) == [last_week] and spool.leftovers() == [written]
+    os.close(lock)
+    assert spool.leftovers() == sorted([written, held])
+    os.chmod(spool.location, 0o755)  # another may have put them there
+    assert spool.leftovers() == spool.remove_leftovers() == Spool(str(tmp_path / "no")).remove_leftovers() == [] and not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize("module, more", [("postgres_dump_info", {}), ("postgres_restore", {"source": "a/b", "login_db": "shop", "environment": "uat"}),
+                                          ("postgres_dump", {"state": "absent", "key": "a/b/c/20250101T000000.000000Z", "environment": "uat"})])
+def test_rows_that_nobody_has_come_back_for_are_removed_whatever_store_is_opened(tmp_path, run_module, module, more):
+    """A folder of dumps has no use for a spool; what is left there of a dump in S3 is all rows of a database."""
+    (tmp_path / "spool").mkdir()
+    spool = Spool(str(tmp_path / "spool"))
+    yesterday, today = left_for(25, spool), left_for(23, spool)
+    params = dict(more, store=str(tmp_path / "dumps"), spool_dir=str(tmp_path / "spool"))
+    assert "%s was left by an earlier call" % yesterday in str(run_module(module, params, check=True)["warnings"])
+    assert spool.leftovers() == sorted([yesterday, today])
+    only_reads = module.endswith("_info")
+    said = "%s was left by an earlier call" if only_reads else "Removed %s, which an earlier call had left."
+    assert said % yesterday in str(run_module(module, params)["warnings"])
+    assert spool.leftovers() == sorted([today] + [yesterday] * only_reads)
 
 
 def test_a_spool_that_is_not_there_is_said_before_any_hook_is_run(tmp_path, monkeypatch):
