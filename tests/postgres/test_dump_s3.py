@@ -189,7 +189,7 @@ def test_a_table_of_many_parts_and_back(postgres, bad, proxy, monkeypatch, tmp_p
 @pytest.mark.long
 def test_a_program_waits_for_a_slower_network_and_the_disk_never_has_all_that_it_writes(bad, proxy, monkeypatch, tmp_path):
     monkeypatch.setattr(outbox, "PART", PART)
-    monkeypatch.setattr(outbox, "SENDERS", 1)  # so there is room for (1 + 2) parts
+    monkeypatch.setattr(outbox, "SENDERS", 1)  # so there is room for (2 + 2) parts
     network = Fault("wait", "PUT", "partNumber=", -1)
     proxy.faults.append(network)
     folder, go, most, hold_back = spool(tmp_path) / "archive", tmp_path / "go", [], outbox.Outbox._hold_back
@@ -205,7 +205,7 @@ def test_a_program_waits_for_a_slower_network_and_the_disk_never_has_all_that_it
 
     monkeypatch.setattr(outbox.Outbox, "_hold_back", watched)
     box = outbox.Outbox(bad.bucket, "x/", str(folder), 1)
-    writing = 'exec >"$1"; head -c %d /dev/urandom; until [ -e "$2" ]; do sleep 0.05; done; head -c %d /dev/urandom' % (4 * PART, 4 * PART)
+    writing = 'exec >"$1"; head -c %d /dev/urandom; until [ -e "$2" ]; do sleep 0.05; done; head -c %d /dev/urandom' % (5 * PART, 4 * PART)
     assert follow(["sh", "-c", writing, "sh", str(folder / "1.dat"), str(go)], print, dict(os.environ), box.begun) == 0
     box.ended()
     (item,) = box.finish()
@@ -213,7 +213,7 @@ def test_a_program_waits_for_a_slower_network_and_the_disk_never_has_all_that_it
     digest = hashlib.sha256()
     for piece in bad.bucket.chunks("x/1.dat"):
         digest.update(piece)
-    assert go.exists() and item["size"] == 8 * PART > max(most) and item["sha256"] == digest.hexdigest()
+    assert go.exists() and item["size"] == 9 * PART > max(most) and item["sha256"] == digest.hexdigest()
 
 
 def state(pid):
