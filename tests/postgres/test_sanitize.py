@@ -328,6 +328,42 @@ def test_an_index_that_cannot_or_need_not_be_tried(postgres, small, store):
     sanitized(small, store, rules_of("{coded: {columns: {id: keep, code: null}}}"), check=True)
 
 
+def test_functions_of_another_role_are_not_run_with_the_rights_of_the_dump(postgres, small, store):
+    """Whoever may change the schema, as the application may, is not to reach what the role of the dump may, nor the key."""
+    small.execute("""SET search_path = public; CREATE FUNCTION trap() RETURNS void LANGUAGE plpgsql AS $$
+            BEGIN IF session_user <> 'shop' THEN
+                RAISE EXCEPTION 'it has %', current_setting('slipway.sanitize_key', true); END IF; END $$;
+        CREATE FUNCTION low(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM public.trap(); RETURN lower($1); END $$;
+        CREATE FUNCTION same(text, text) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN public.low($1) = lower($2); END $$;
+        CREATE OPERATOR === (FUNCTION = same, LEFTARG = text, RIGHTARG = text);
+        CREATE DOMAIN named AS text CHECK (low(VALUE) <> 'x'); CREATE TYPE public.text AS ENUM ('good', 'bad');
+        CREATE FUNCTION told(public.text) RETURNS text LANGUAGE sql AS $$ SELECT public.low('good') $$; CREATE CAST (public.text AS text) WITH FUNCTION told(public.text);
+        CREATE TABLE u (id int, mail text, tag text, slug text, n text, CONSTRAINT short CHECK (length(low(mail)) < 99), CONSTRAINT alike CHECK (mail === lower(mail)),
+            folded text GENERATED ALWAYS AS (low(tag)) STORED CONSTRAINT folded_short CHECK (length(folded) < 99));
+        CREATE INDEX ON u (low(mail)); CREATE INDEX ON u (id) WHERE mail === 'raw'; CREATE UNIQUE INDEX ON u (low(slug)); CREATE UNIQUE INDEX ON u (folded);
+        CREATE UNIQUE INDEX ON u (lower(n)); CREATE TABLE v (name named, names named[], mood public.text, other public.text); CREATE TABLE w (kind public.text PRIMARY KEY);
+        INSERT INTO w VALUES ('good'), ('bad');
+        INSERT INTO u SELECT g, 'raw' || g || '@mail.example', 'Raw' || g, 'Raw' || g, 'Raw' || g FROM generate_series(1, 3) g;
+        INSERT INTO v VALUES ('Raw', '{Raw}', 'good', 'good')""")
+    admin = postgres.connection(postgres.superuser)
+    text = "{u: {columns: {id: keep, mail: hash, tag: %s, slug: %s, n: %s}}, v: {columns: {name: %s, mood: %s, '*': keep}}, w: {sample: 1, columns: {kind: keep}}}"
+    for rules, words in (
+            (("hash", "last_name", "hash", "keep", "keep"), "public.u.slug: the rule last_name cannot keep the values apart that an index says are unique, and nobody"),
+            (("last_name", "hash", "hash", "keep", "keep"), "public.u.tag: the rule last_name cannot keep the values apart"),
+            (("hash", "hash", "{rule: fixed, value: x}", "keep", "keep"), "public.u: the index u_lower_idx would refuse"),
+            (("hash", "hash", "hash", "hash", "keep"), "public.v.name: the rule hash would have the type public.named run a function of another role"),
+            (("hash", "hash", "hash", "keep", "null"), "public.v.mood: the rule null would have the type public.text run a function of another role")):
+        refused(admin, store, rules_of(text % rules), words)
+    told = sanitized(admin, store, rules_of(text % ("hash", "hash", "hash", "keep", "keep")))
+    said = [warning for warning in told["warnings"] if "calls a function of another role" in warning]
+    assert [warning.split(" calls ")[0] for warning in said] == [
+        "public.u: the check alike", "public.u: the check folded_short", "public.u: the check short", "public.u: the generated column folded"]
+    # Its own role runs what it has made, and finds what would not pass.
+    refused(small, store, rules_of(text % ("{rule: fixed, value: x}", "hash", "hash", "keep", "keep")),
+            "public.u: the index u_folded_idx would refuse 2 of 3 masked rows")
+    assert not any("another role" in warning for warning in sanitized(small, store, rules_of(text % ("hash", "hash", "hash", "hash", "null")))["warnings"])
+
+
 def test_a_table_that_changes_while_it_begins(monkeypatch, shop, store):
     real = sanitize_dump._lock
     for statement in ("ALTER TABLE app.customer RENAME phone TO email2", "ALTER TABLE app.customer ADD more text", "TRUNCATE app.session"):

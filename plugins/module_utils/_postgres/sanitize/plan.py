@@ -366,6 +366,8 @@ class Plan:
                 if not decision or decision.rule.name == "keep":
                     continue
                 problem = _unfit(decision.rule, table, column)
+                if not problem and column.others:
+                    problem = "would have the type %s run a function of another role, with the rights of this one; dump by the role that owns it" % column.type
                 if not problem and any((oid, column.name) in keys for oid in ancestors):
                     problem = "would move rows to other partitions"
                 if not problem and column.uncounted and not self._distinct(table, column):
@@ -419,8 +421,19 @@ class Plan:
         for table in masked:
             changed = _changed(table) | table.generated
             counted = [index for index in _of(table, apart, changed) if self._may_meet(table, index)]
-            self._passed[table] = (_of(table, checks, changed), _of(table, generated), _of(table, indexes, changed), counted)
+            own_checks = self._own(table, "check", _of(table, checks, changed))
+            own_generated = self._own(table, "generated column", _of(table, generated))
+            self._passed[table] = (own_checks, own_generated, _of(table, indexes, changed), counted)
             self._try(table, table.trial(), table.masked(), table.masked(), FEW)
+
+    def _own(self, table, kind, found):
+        """Of checks or generated columns of a table those that run no functions of others; of each of the rest there is a warning."""
+        for one in found:
+            warning = ("%s: the %s %s calls a function of another role, which is not run with the rights of this one: whether masked rows pass it, "
+                       "nobody knows before a restore." % (spoken(table.relation), kind, one["name"]))
+            if one["others"] and warning not in self.rules.warnings:
+                self.rules.warnings.append(warning)
+        return [one for one in found if not one["others"]]
 
     def _may_meet(self, table, index):
         """Whether masked rows may meet in an index that keeps rows apart; else to count them would tell nothing."""
