@@ -271,6 +271,11 @@ def _whole(data):
     return data.replace(_QUOTE, b" ").strip().rstrip(b" .")
 
 
+def _ended(words, joined):
+    """The words of some joined fields, and those that end with several full stops without them; with one they are looked for themselves."""
+    return [*words, *(word.rstrip(b".") for word in words if word.endswith(b".."))] if b".." in joined else words
+
+
 class _Seen:
     """The values of a column of which none is looked at twice: in many a column they come again and again, and those of the rule text have nothing of
     their own but their length. Where many are new there is no use in it.
@@ -342,11 +347,12 @@ class Residue:
         whole, parts = _whole(data), data.split()
         if len(value) > LONGEST:  # where it was cut the last word is none, and the whole is none
             whole, parts = b"", parts[:-1]
-        if len(whole) >= SHORTEST_VALUE and any(part not in self._harmless and not part.isdigit() for part in parts):
+        telling = [part for part in (part.rstrip(b".") for part in parts) if part and part not in self._harmless and not part.isdigit()]
+        if len(whole) >= SHORTEST_VALUE and telling:
             if len(parts) > 1:
-                self._add(number, whole, self._wholes, max((part for part in parts if part not in self._harmless), key=len))
+                self._add(number, whole, self._wholes, max(telling, key=len))
             else:
-                self._add(number, parts[0], self._words)
+                self._add(number, whole, self._words)
             if _LETTERS_ONLY.fullmatch(whole):
                 self._learn_plain(whole)
         for part in parts:
@@ -409,14 +415,15 @@ class Residue:
         if place not in self._seen:
             joined = b"\t".join(fields)
             if b" " not in joined and _QUOTE not in joined:  # each is a word
-                return () if self._words.isdisjoint(fields) else self._words.intersection(fields)
+                words = _ended(fields, joined)
+                return () if self._words.isdisjoint(words) else self._words.intersection(words)
             self._seen[place] = _Seen(min(ROOM, ROOMS // len(self._columns)))
         fields = self._seen[place].fresh(fields)
         joined = b"\t" + b"\t".join(fields)
         for saying in _SAYINGS if _SAYINGS[-1] in joined else ():
             while saying in joined:
                 joined = joined.replace(saying, b"\t")
-        parts = joined.split()
+        parts = _ended(joined.split(), joined)
         if self._clues.isdisjoint(parts):
             return ()
         quoted = b"\t".join(fields).replace(_QUOTE, b"\t").split(b"\t")  # in JSON, arrays and rows a text has its own quotes
