@@ -145,7 +145,8 @@ WHERE f.contype = 'f' AND f.conparentid = 0 AND s.attrelid = f.conrelid AND t.at
 # Those that a restore has rows pass: what is NOT VALID, or not enforced, is so in the dump. Without those of the row as a whole or of system columns:
 # what is asked about here is no row of the table.
 CHECKS = "WITH RECURSIVE " + _OTHERS + """
-SELECT c.conrelid::bigint AS oid, c.conname AS name, pg_get_expr(c.conbin, c.conrelid) AS expression, """ + _of_others("pg_constraint", "c.oid") + """ AS others,
+SELECT c.conrelid::bigint AS oid, c.conname AS name, pg_get_expr(c.conbin, c.conrelid) AS expression,
+       """ + _of_others("pg_constraint", "c.oid") + """ AS others,
        (SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)) AS columns
 FROM pg_constraint c WHERE c.contype = 'c' AND c.convalidated AND c.conrelid IN (%s) AND 0 < ALL (c.conkey) ORDER BY 1, 2"""
 
