@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import dump as sanitize_dump
@@ -280,7 +281,7 @@ def test_what_a_restore_would_stop_at_is_found_before(postgres, small, store):
     assert there.query("SELECT count(*) AS n FROM public.visit v JOIN public.person p ON p.id = v.who AND p.mail = v.mail AND p.mail !~ '@'") == [{"n": 20}]
 
 
-def test_rows_that_would_meet_in_an_index_are_counted_before_anything_is_dumped(postgres, small, store):
+def test_rows_that_would_meet_in_an_index_are_counted_before_anything_is_dumped(monkeypatch, postgres, small, store):
     """Whatever the index makes of a mask, and whatever rule it is: a dump that no restore can index is none."""
     small.execute("""SET search_path = public; CREATE EXTENSION btree_gist; CREATE TABLE tenant (id bigint PRIMARY KEY, owner text, code text, slug text, "Tag é" text,
             phone varchar(15) NOT NULL UNIQUE, room text, day daterange, EXCLUDE USING gist (room WITH =, day WITH &&), EXCLUDE USING gist (slug WITH =));
@@ -308,6 +309,21 @@ def test_rows_that_would_meet_in_an_index_are_counted_before_anything_is_dumped(
             ({"room": "last_name"}, "public.tenant.room: the rule last_name cannot keep the values apart that an index says are unique"),
             ({"id": by("(random() * 1000000000000)::bigint")}, "public.tenant.id: the rule sql draws something else each time")):
         refused(small, store, tenant(**columns), words)
+    # Whether addresses differ in case only is asked once, however many indexes have them; and of a server that has no room no mask is guilty.
+    asked, query = [], Session.query
+    monkeypatch.setattr(Session, "query", lambda session, sql: asked.append(sql) or query(session, sql))
+    small.execute("CREATE UNIQUE INDEX owned ON public.tenant (owner); CREATE UNIQUE INDEX owned_id ON public.tenant (owner, id)")
+    small.execute("DROP INDEX public.domain")
+    sanitized(small, store, tenant(owner="email"), check=True)
+    assert len([sql for sql in asked if "AS folded" in sql]) == 1
+    asked.clear()
+    postgres.sql("ALTER ROLE shop SET temp_file_limit = '64kB'; ALTER ROLE shop SET work_mem = '64kB'")
+    try:
+        refused(small, store, tenant(phone={"rule": "digits_mask", "mask": "XXXXXXXXXXXXXXX"}), "public.tenant: the server could not try out the masks of "
+                "its rows (SQLSTATE 53400), which says nothing against the masks. Nothing was dumped.", "temp_file_limit")
+    finally:
+        postgres.sql("ALTER ROLE shop RESET ALL")
+    assert len([sql for sql in asked if "count(DISTINCT" in sql and "tried" in sql]) == 2  # of a few rows, and of all
     assert store.list() == [] and store.leftovers() == []
     sanitized(small, store, tenant(id=by("id * 7 + 1"), owner=None, code={"rule": "hash", "length": 12}, phone={"rule": "digits_mask", "mask": "XXXXXXXXXXXXXXX"},
                                    slug=by("'Raw' || id * 3"), room="hash"))
@@ -326,6 +342,42 @@ def test_an_index_that_cannot_or_need_not_be_tried(postgres, small, store):
     small.execute("CREATE UNIQUE INDEX ON public.coded (public.folded(code))")
     refused(reader, store, rules_of("{coded: {columns: {id: keep, code: null}}}"), "public.coded.code: the rule null cannot keep the values apart")
     sanitized(small, store, rules_of("{coded: {columns: {id: keep, code: null}}}"), check=True)
+
+
+def test_functions_of_another_role_are_not_run_with_the_rights_of_the_dump(postgres, small, store):
+    """Whoever may change the schema, as the application may, is not to reach what the role of the dump may, nor the key."""
+    small.execute("""SET search_path = public; CREATE FUNCTION trap() RETURNS void LANGUAGE plpgsql AS $$
+            BEGIN IF session_user <> 'shop' THEN
+                RAISE EXCEPTION 'it has %', current_setting('slipway.sanitize_key', true); END IF; END $$;
+        CREATE FUNCTION low(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM public.trap(); RETURN lower($1); END $$;
+        CREATE FUNCTION same(text, text) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN public.low($1) = lower($2); END $$;
+        CREATE OPERATOR === (FUNCTION = same, LEFTARG = text, RIGHTARG = text);
+        CREATE DOMAIN named AS text CHECK (low(VALUE) <> 'x'); CREATE TYPE public.text AS ENUM ('good', 'bad');
+        CREATE FUNCTION told(public.text) RETURNS text LANGUAGE sql AS $$ SELECT public.low('good') $$; CREATE CAST (public.text AS text) WITH FUNCTION told(public.text);
+        CREATE TABLE u (id int, mail text, tag text, slug text, n text, CONSTRAINT short CHECK (length(low(mail)) < 99), CONSTRAINT alike CHECK (mail === lower(mail)),
+            folded text GENERATED ALWAYS AS (low(tag)) STORED CONSTRAINT folded_short CHECK (length(folded) < 99));
+        CREATE INDEX ON u (low(mail)); CREATE INDEX ON u (id) WHERE mail === 'raw'; CREATE UNIQUE INDEX ON u (low(slug)); CREATE UNIQUE INDEX ON u (folded);
+        CREATE UNIQUE INDEX ON u (lower(n)); CREATE TABLE v (name named, names named[], mood public.text, other public.text); CREATE TABLE w (kind public.text PRIMARY KEY);
+        INSERT INTO w VALUES ('good'), ('bad');
+        INSERT INTO u SELECT g, 'raw' || g || '@mail.example', 'Raw' || g, 'Raw' || g, 'Raw' || g FROM generate_series(1, 3) g;
+        INSERT INTO v VALUES ('Raw', '{Raw}', 'good', 'good')""")
+    admin = postgres.connection(postgres.superuser)
+    text = "{u: {columns: {id: keep, mail: hash, tag: %s, slug: %s, n: %s}}, v: {columns: {name: %s, mood: %s, '*': keep}}, w: {sample: 1, columns: {kind: keep}}}"
+    for rules, words in (
+            (("hash", "last_name", "hash", "keep", "keep"), "public.u.slug: the rule last_name cannot keep the values apart that an index says are unique, and nobody"),
+            (("last_name", "hash", "hash", "keep", "keep"), "public.u.tag: the rule last_name cannot keep the values apart"),
+            (("hash", "hash", "{rule: fixed, value: x}", "keep", "keep"), "public.u: the index u_lower_idx would refuse"),
+            (("hash", "hash", "hash", "hash", "keep"), "public.v.name: the rule hash would have the type public.named run a function of another role"),
+            (("hash", "hash", "hash", "keep", "null"), "public.v.mood: the rule null would have the type public.text run a function of another role")):
+        refused(admin, store, rules_of(text % rules), words)
+    told = sanitized(admin, store, rules_of(text % ("hash", "hash", "hash", "keep", "keep")))
+    said = [warning for warning in told["warnings"] if "calls a function of another role" in warning]
+    assert [warning.split(" calls ")[0] for warning in said] == [
+        "public.u: the check alike", "public.u: the check folded_short", "public.u: the check short", "public.u: the generated column folded"]
+    # Its own role runs what it has made, and finds what would not pass.
+    refused(small, store, rules_of(text % ("{rule: fixed, value: x}", "hash", "hash", "keep", "keep")),
+            "public.u: the index u_folded_idx would refuse 2 of 3 masked rows")
+    assert not any("another role" in warning for warning in sanitized(small, store, rules_of(text % ("hash", "hash", "hash", "hash", "null")))["warnings"])
 
 
 def test_a_table_that_changes_while_it_begins(monkeypatch, shop, store):

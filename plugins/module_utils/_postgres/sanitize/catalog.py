@@ -14,19 +14,53 @@ SELECT a.attrelid::bigint AS oid, a.attname AS name, a.attnum AS number, format_
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE a.attrelid IN (%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 3"""
 
-TYPES = """
-WITH RECURSIVE used (oid) AS (
+# Functions of others, which could do in the name of this role whatever it may, and read the key, if a session of it ran them: not its own, nor a
+# superuser's (as those of extensions are), nor of those who may become this role anyhow. With what runs them: operators, types (in the checks of
+# domains, in casts), checks, indexes, generated columns, and what is made of these. In C nobody but a superuser writes any.
+_OTHERS = """
+others (class, oid, number) AS (
+    SELECT 'pg_proc'::regclass::oid, p.oid, 0 FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+    WHERE p.oid >= 16384 AND l.lanname NOT IN ('internal', 'c') AND NOT pg_has_role(p.proowner, current_user, 'MEMBER')
+    UNION SELECT n.class, n.oid, n.number
+    FROM others o JOIN pg_depend d ON d.refclassid = o.class AND d.refobjid = o.oid AND d.refobjsubid = o.number, LATERAL (
+        SELECT d.classid, d.objid, 0 WHERE d.classid IN ('pg_operator'::regclass, 'pg_type'::regclass, 'pg_constraint'::regclass)
+        UNION ALL SELECT 'pg_type'::regclass, contypid, 0 FROM pg_constraint
+            WHERE d.classid = 'pg_constraint'::regclass AND pg_constraint.oid = d.objid AND contypid <> 0
+        UNION ALL SELECT 'pg_type'::regclass, t.oid, 0 FROM pg_cast c, unnest(ARRAY[c.castsource, c.casttarget]) t (oid)
+            WHERE d.classid = 'pg_cast'::regclass AND c.oid = d.objid AND o.class = 'pg_proc'::regclass AND t.oid >= 16384
+        UNION ALL SELECT 'pg_type'::regclass, c.reltype, 0 FROM pg_class c
+            WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND c.oid = d.objid AND c.reltype <> 0 AND o.class = 'pg_type'::regclass
+        UNION ALL SELECT d.classid, d.objid, 0 FROM pg_class c
+            WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND c.oid = d.objid AND c.relkind IN ('i', 'I')
+        UNION ALL SELECT 'pg_class'::regclass, e.adrelid, e.adnum FROM pg_attrdef e JOIN pg_attribute a ON a.attrelid = e.adrelid AND a.attnum = e.adnum
+            WHERE d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid AND a.attgenerated <> ''
+        UNION ALL SELECT d.classid, d.objid, d.objsubid FROM pg_attribute a  -- before 15
+            WHERE d.classid = 'pg_class'::regclass AND a.attrelid = d.objid AND a.attnum = d.objsubid AND a.attgenerated <> ''
+    ) n (class, oid, number))"""
+
+
+def _of_others(kind, oid, number="0"):
+    """SQL for whether something runs functions of others."""
+    return "('%s'::regclass::oid, %s, %s::int) IN (SELECT class, oid, number FROM others)" % (kind, oid, number)
+
+
+TYPES = "WITH RECURSIVE " + _OTHERS + """,
+used (oid) AS (
     SELECT atttypid FROM pg_attribute WHERE attrelid IN (%s) AND attnum > 0 AND NOT attisdropped
     UNION SELECT next.oid FROM used JOIN pg_type t USING (oid), LATERAL (VALUES (t.typbasetype), (t.typelem)) next (oid) WHERE next.oid <> 0)
-SELECT t.oid::bigint, CASE t.typtype WHEN 'c' THEN 'record' ELSE t.typname END AS name,
+SELECT t.oid::bigint, -- None but those of superusers go by their name: anybody may call an enum text.
+       CASE t.typtype WHEN 'c' THEN 'record' WHEN 'e' THEN 'enum' WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE t.typname END AS name,
        t.typbasetype::bigint AS base, t.typtypmod AS typmod, t.typnotnull AS not_null,
-       CASE WHEN t.typcategory = 'A' THEN t.typelem::bigint ELSE 0 END AS element, format_type(t.oid, NULL) AS type
+       CASE WHEN t.typcategory = 'A' THEN t.typelem::bigint ELSE 0 END AS element, format_type(t.oid, NULL) AS type,
+       """ + _of_others("pg_type", "t.oid") + """ AS others
 FROM used JOIN pg_type t USING (oid)"""
 
-# Indexes that can be worked out for a row that is none of the table: not of the row as a whole, and of functions that this role may call.
+# Indexes that can be worked out for a row that is none of the table: not of the row as a whole, and of functions that this role may call, and
+# that are not of others.
 _TRIABLE = """concat(i.indexprs, i.indpred) !~ ':varattno 0 ' AND NOT EXISTS (
     SELECT FROM pg_depend f JOIN pg_proc p ON p.oid = f.refobjid WHERE f.classid = 'pg_class'::regclass AND f.objid = i.indexrelid
-        AND f.refclassid = 'pg_proc'::regclass AND NOT (has_function_privilege(p.oid, 'EXECUTE') AND has_schema_privilege(p.pronamespace, 'USAGE')))"""
+        AND f.refclassid = 'pg_proc'::regclass AND NOT (has_function_privilege(p.oid, 'EXECUTE') AND has_schema_privilege(p.pronamespace, 'USAGE')))
+    AND NOT """ + _of_others("pg_class", "i.indexrelid")
 
 # Of them those whose rows meet where all keys are equal, which can be counted: not every exclusion constraint is one.
 _COUNTABLE = "(" + _TRIABLE + """ AND NOT EXISTS (
@@ -36,8 +70,8 @@ _NULLS_MEET = "coalesce(to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', false)" 
 
 # What indexes keep rows apart by: columns, and those that more is worked out from, in an expression, the predicate or a generated column (some are
 # both). What they INCLUDE keeps nothing apart; the predicate may name it all the same, and of both there is one dependency.
-_APART = """
-WITH kept (oid, index, number, worked_out) AS (
+_APART = "WITH RECURSIVE " + _OTHERS + """,
+kept (oid, index, number, worked_out) AS (
     SELECT i.indrelid, i.indexrelid, k.number, k.worked_out
     FROM pg_index i, LATERAL (SELECT ARRAY(SELECT unnest(i.indkey::int[]) LIMIT i.indnkeyatts) AS numbers) keys, LATERAL (
         SELECT unnest(keys.numbers) AS number, false AS worked_out
@@ -76,8 +110,9 @@ JOIN pg_index i ON i.indexrelid = u.index JOIN pg_class c ON c.oid = u.index
 WHERE i.indisvalid AND """, _COUNTABLE, " ORDER BY 1, 2"))
 
 # What generated columns come to.
-GENERATED = """
-SELECT e.adrelid::bigint AS oid, a.attname AS name, a.attnotnull AS not_null, pg_get_expr(e.adbin, e.adrelid) AS expression
+GENERATED = "WITH RECURSIVE " + _OTHERS + """
+SELECT e.adrelid::bigint AS oid, a.attname AS name, a.attnotnull AS not_null, pg_get_expr(e.adbin, e.adrelid) AS expression,
+       """ + _of_others("pg_class", "e.adrelid", "e.adnum") + """ AS others
 FROM pg_attrdef e JOIN pg_attribute a ON a.attrelid = e.adrelid AND a.attnum = e.adnum WHERE a.attgenerated <> '' AND e.adrelid IN (%s) ORDER BY 1, 2"""
 
 # What rows are told apart by into the partitions of a table.
@@ -109,14 +144,15 @@ WHERE f.contype = 'f' AND f.conparentid = 0 AND s.attrelid = f.conrelid AND t.at
 
 # Those that a restore has rows pass: what is NOT VALID, or not enforced, is so in the dump. Without those of the row as a whole or of system columns:
 # what is asked about here is no row of the table.
-CHECKS = """
+CHECKS = "WITH RECURSIVE " + _OTHERS + """
 SELECT c.conrelid::bigint AS oid, c.conname AS name, pg_get_expr(c.conbin, c.conrelid) AS expression,
+       """ + _of_others("pg_constraint", "c.oid") + """ AS others,
        (SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)) AS columns
 FROM pg_constraint c WHERE c.contype = 'c' AND c.convalidated AND c.conrelid IN (%s) AND 0 < ALL (c.conkey) ORDER BY 1, 2"""
 
 # What indexes work out, and the columns that it is worked out from. Expressions are told as a list of them, as ROW takes it. Without
 # predicates of nothing but truths and NULL, which are nothing that a mask could break.
-INDEXES = """
+INDEXES = "WITH RECURSIVE " + _OTHERS + """
 SELECT i.indrelid::bigint AS oid, c.relname AS name, coalesce(pg_get_expr(i.indexprs, i.indrelid), 'true') AS expressions,
        coalesce(pg_get_expr(i.indpred, i.indrelid), 'true') AS predicate, (
            SELECT json_agg(a.attname) FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
@@ -163,7 +199,7 @@ def _column(row, types, unique, encoding):
         limits["precision"], scale = (typmod - 4) >> 16, (typmod - 4) & 0x7ff
         limits["scale"] = (scale ^ 1024) - 1024
     return Column(row["name"], row["type"], base["name"], array=array, element_type=element["type"] if element else None,
-                  not_null=not_null, unique=bool(unique), nulls_meet=bool(unique and unique["nulls_meet"]),
+                  others=types[row["type_oid"]]["others"], not_null=not_null, unique=bool(unique), nulls_meet=bool(unique and unique["nulls_meet"]),
                   uncounted=bool(unique and unique["uncounted"]), encoding=encoding, **limits)
 
 

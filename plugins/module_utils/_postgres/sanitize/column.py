@@ -24,11 +24,11 @@ class Column:
     an array that of its elements, and array is true), length the most characters of a text and precision and scale those of a numeric
     (None: no limit). element_type is the type of an array's elements. value is SQL for what is in it. unique says that an index keeps
     its values apart, nulls_meet that it takes NULL for a value, too, or that nobody can tell what it makes of it, and uncounted that one does in
-    which nobody can count the rows that would meet.
+    which nobody can count the rows that would meet. others says that to make a value of its type runs functions of other roles.
     """
 
     def __init__(self, name, type, base, array=False, length=None, precision=None, scale=None, element_type=None,
-                 not_null=False, unique=False, nulls_meet=False, uncounted=False, encoding="UTF8", value=None):
+                 not_null=False, unique=False, nulls_meet=False, uncounted=False, others=False, encoding="UTF8", value=None):
         self.name = name
         self.type = type
         self.base = base
@@ -41,6 +41,7 @@ class Column:
         self.unique = unique
         self.nulls_meet = nulls_meet
         self.uncounted = uncounted
+        self.others = others
         self.encoding = encoding
         self.value = value or quote_ident(name)
 

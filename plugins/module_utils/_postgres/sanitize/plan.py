@@ -29,6 +29,11 @@ KEEP = RULES["keep"]({}, "")
 # What the server says can have a value in it; only its code is told.
 NOT_WORKED_OUT = "%s: a mask cannot be worked out (SQLSTATE %s), of %s."
 NOT_INDEXED = "%s: the index %s could not be made of masked rows (SQLSTATE %s), by %s."
+# Classes of codes that say nothing of a mask: no room or memory, a limit or somebody that ended it, a standby that had to go on, a disk that failed.
+NOT_OF_VALUES = ("40", "53", "57", "58")
+NOT_COUNTED = "%s: the server could not try out the masks of its rows (SQLSTATE %s), which says nothing against the masks."
+ROOM = ("What an index keeps apart is sorted for it, in temporary files beyond work_mem (the guide on sanitized dumps, What becomes of a column): look at "
+        "the server's disk, and at temp_file_limit and statement_timeout of this role.")
 ASSUMED = "policy scan"  # the source of a decision that nobody made
 
 
@@ -132,6 +137,7 @@ class Plan:
         self._leaves_of = {}
         # Of Tables that are tried out: (checks that their rows have to pass, generated columns, indexes that work something out, those to count in).
         self._passed = {}
+        self._case = {}  # {(Table, Column): whether any of its values differ in upper and lower case only}
         self._require_known()
         for table in self.tables:
             self._decide(table)
@@ -366,6 +372,8 @@ class Plan:
                 if not decision or decision.rule.name == "keep":
                     continue
                 problem = _unfit(decision.rule, table, column)
+                if not problem and column.others:
+                    problem = "would have the type %s run a function of another role, with the rights of this one; dump by the role that owns it" % column.type
                 if not problem and any((oid, column.name) in keys for oid in ancestors):
                     problem = "would move rows to other partitions"
                 if not problem and column.uncounted and not self._distinct(table, column):
@@ -397,10 +405,12 @@ class Plan:
         return rule.distinct(column) and not (rule.folds(column) and self._differ_in_case(table, column))
 
     def _differ_in_case(self, table, column):
-        name = column.text()
-        row = self._session.query_rows("SELECT count(DISTINCT %s) AS n, count(DISTINCT lower(%s)) AS folded FROM ONLY %s" % (
-            name, name, table.sql), table.sql)[0]
-        return row["n"] != row["folded"]
+        if (table, column) not in self._case:  # all rows are sorted for it, twice, and each index of the column asks
+            name = column.text()
+            row = self._session.query_rows("SELECT count(DISTINCT %s) AS n, count(DISTINCT lower(%s)) AS folded FROM ONLY %s" % (
+                name, name, table.sql), table.sql)[0]
+            self._case[table, column] = row["n"] != row["folded"]
+        return self._case[table, column]
 
     def _has_dimensions(self, table, column):
         return self._session.query_rows("SELECT EXISTS (SELECT FROM ONLY %s WHERE array_ndims(%s) > 1) AS it" % (table.sql, column.value), table.sql)[0]["it"]
@@ -419,8 +429,19 @@ class Plan:
         for table in masked:
             changed = _changed(table) | table.generated
             counted = [index for index in _of(table, apart, changed) if self._may_meet(table, index)]
-            self._passed[table] = (_of(table, checks, changed), _of(table, generated), _of(table, indexes, changed), counted)
+            own_checks = self._own(table, "check", _of(table, checks, changed))
+            own_generated = self._own(table, "generated column", _of(table, generated))
+            self._passed[table] = (own_checks, own_generated, _of(table, indexes, changed), counted)
             self._try(table, table.trial(), table.masked(), table.masked(), FEW)
+
+    def _own(self, table, kind, found):
+        """Of checks or generated columns of a table those that run no functions of others; of each of the rest there is a warning."""
+        for one in found:
+            warning = ("%s: the %s %s calls a function of another role, which is not run with the rights of this one: whether masked rows pass it, "
+                       "nobody knows before a restore." % (spoken(table.relation), kind, one["name"]))
+            if one["others"] and warning not in self.rules.warnings:
+                self.rules.warnings.append(warning)
+        return [one for one in found if not one["others"]]
 
     def _may_meet(self, table, index):
         """Whether masked rows may meet in an index that keeps rows apart; else to count them would tell nothing."""
@@ -451,6 +472,8 @@ class Plan:
         try:
             row = self._session.query(_counted(query, columns, parts + [part for _index, part in tried], generated))[0]
         except PostgresError as error:
+            if error.sqlstate[:2] in NOT_OF_VALUES:
+                raise SlipwayError(NOT_COUNTED % (spoken(table.relation), error.sqlstate), untouched="Nothing was dumped.", hint=ROOM) from None
             guilty = self._guilty(table, masked, limit)
             index = None if guilty else self._guilty_index(query, generated, tried)
             self.problems.append(NOT_INDEXED % (spoken(table.relation), index["name"], error.sqlstate, _by(table, index)) if index else NOT_WORKED_OUT % (

@@ -28,6 +28,7 @@ MOST = 200000  # fingerprints, which take some 50 MB
 SHORTEST_WORD, SHORTEST_VALUE, SHORTEST_CODE = 6, 8, 8  # characters; shorter ones meet by chance
 LONGEST = 300  # characters of a value that are looked at
 DROPPED = 10  # texts of a document of JSON that are looked for, of those that its rule drops
+KEYS = 10000  # of documents of JSON in a column whose names are looked at
 ROOM = 256 * 1024  # bytes for the values of a column that are not looked at again: so few that they stay in the caches of a processor, too
 ROOMS = 8 * 1024 * 1024  # bytes for those of all columns of a table
 OBJECT = 100  # bytes that a value takes beside its own
@@ -41,6 +42,12 @@ ALIKE = ("number", "date", "inet", "keep", "postal_code", "digits_mask", "phone"
 PLAIN = NUMBERS + MOMENTS + ADDRESSES + ("bool", "bytea")
 # What says somebody, wherever it stands: of other values under the rule fixed, as states, any table may have the same words.
 SURELY = "(%%(v)s ~ %s)" % " OR %(v)s ~ ".join(quote_literal(form).replace("%", "%%") for form, _what, _rule in suspicion.SURE)
+# What the rule json drops is data of persons where its key's name says so. Of firms, towns and messages other tables may well have the same.
+PERSONAL = ("email", "first_name", "last_name", "hash", "street", "iban")  # rules that such a name makes one think of
+OBJECTS = 'strict $.** ? (@.type() == "object")'
+BETWEEN = quote_literal(r"""[\s"'<>(),;:=|]+""")  # what addresses in a text stand between
+# Several words, and none that may be a uuid, a moment or an order number: other tables keep those rightly.
+SAYING = "%%(v)s ~ %s AND %%(v)s !~ %s" % (quote_literal(r"\S\s+\S"), quote_literal(r"(^|\s)(?=\S*[0-9])[^\s@]{%d,}" % SHORTEST_CODE))
 NAMES = ("last_name", "name")  # rules whose values have words that are looked for though they are plain letters
 
 # What columns of some types can hold at all, as _spaced has it; they are looked at only where something like it is looked for.
@@ -164,7 +171,8 @@ def sources(session, tables):
                 left_out.append(name)
             else:
                 rows = rows or _rows(session, table)
-                found.append({"name": name, "rule": rule.name, "query": _sample(rows, _values(column, rule), rule.always(column))})
+                keys = _keys(session, rows, column, name) if rule.name == "json" and rule["rest"] == "drop" else None
+                found.append({"name": name, "rule": rule.name, "query": _sample(rows, _values(column, rule, keys), rule.always(column))})
     return found, left_out, constants
 
 
@@ -174,8 +182,11 @@ def _says_nothing(column, rule):
     return rule.name in ALIKE or column.base in PLAIN or rule.name == "fixed" and column.array or nowhere
 
 
-def _values(column, rule):
-    """SQL for the texts in a column that a rule masks, several where it is an array or an object, each with whether it says somebody however often it comes."""
+def _values(column, rule, keys=None):
+    """SQL for the texts in a column that a rule masks, several where it is an array or an object, each with whether it says somebody however often it comes.
+
+    keys are as _keys() has them, where the rule drops what stands there.
+    """
     if column.array:
         return "unnest(%s)::text, true" % column.value
     if rule.name == "json":
@@ -184,17 +195,35 @@ def _values(column, rule):
         parts = [(Column(path[-1], "text", "text", value="(%s #>> %s)" % (document, places[path])), inner)
                  for path, inner in rule.paths.items() if inner.name not in ALIKE]
         texts, surely = zip(*(_telling(part, inner) for part, inner in parts)) if parts else ((), ())
-        dropped = _texts(document, places.values()) if rule["rest"] == "drop" else "'{}'"
+        dropped = "'{}'" if keys is None else _dropped(document, places.values(), keys)
         # Of what is dropped there is no word on whether it says somebody: what comes again and again, as states, does not.
         return "unnest(ARRAY[%s]::text[] || %s), unnest(ARRAY[%s]::bool[])" % (", ".join(texts), dropped, ", ".join(surely))
     return "%s, %s" % _telling(column, rule)
 
 
-def _texts(document, places):
-    """SQL for some texts of a document of JSON, in an array, less those that stand at places that rules name."""
-    texts = "SELECT t #>> '{}' FROM %s jsonb_path_query(%s, 'strict $.** ? (@.type() == \"string\")') t"
-    named = texts % ("unnest(ARRAY[%s]) named (v)," % ", ".join("%s #> %s" % (document, place) for place in places), "named.v")
-    return "ARRAY(%s EXCEPT %s LIMIT %d)" % (texts % ("", document), named, DROPPED)
+def _keys(session, rows, column, name):
+    """The keys in documents of JSON in a column below which there is data of persons, by their names."""
+    documents = " UNION ALL ".join("(SELECT (%s)::jsonb FROM %s)" % (column.value, some) for some in rows)
+    found = session.query_rows("SELECT DISTINCT k.key FROM (%s) s (v), jsonb_path_query(s.v, '%s') o, jsonb_object_keys(o) k (key) LIMIT %d" % (
+        documents, OBJECTS, KEYS), name)
+    looks = ((row["key"], suspicion.by_name_and_type(Column(row["key"], "text", "text", value="v"))) for row in found)
+    return sorted(key for key, look in looks if look and look[1] in PERSONAL)
+
+
+def _dropped(document, places, keys):
+    """SQL for some texts of a document of JSON, in an array, of those that no rule names the places of: addresses and what else says somebody by
+    itself, and sayings below some keys. Of what else is dropped, as ids, moments and names of goods, most is kept elsewhere, and rightly.
+    """
+    texts = "SELECT left(t #>> '{}', %d) FROM " % (LONGEST + 1) + "%s jsonb_path_query(%s, '%s ? (@.type() == \"string\")') t"
+    everywhere = texts % ("", document, "strict $.**")
+    named = texts % ("unnest(ARRAY[%s]) named (v)," % ", ".join("%s #> %s" % (document, place) for place in places), "named.v", "strict $.**")
+    below = texts % ("jsonb_path_query(%s, '%s') o, jsonb_each(o) e," % (document, OBJECTS), "e.value", "lax $[*]")
+    sure = ("SELECT p.v FROM (%s EXCEPT %s) d (v), LATERAL (SELECT w FROM regexp_split_to_table(d.v, %s) w WHERE strpos(w, '@') > 0 "
+            "UNION SELECT d.v WHERE strpos(d.v, '@') = 0) p (v) WHERE %s") % (
+                everywhere, named, BETWEEN, SURELY % {"v": suspicion.as_it_stands("p.v")})
+    personal = "SELECT v FROM (%s WHERE e.key = ANY (ARRAY[%s]::text[]) EXCEPT %s) d (v) WHERE %s" % (
+        below, ", ".join(map(quote_literal, keys)), named, SAYING % {"v": suspicion.as_it_stands("v")})
+    return "ARRAY(%s UNION %s LIMIT %d)" % (sure, personal, DROPPED)
 
 
 def _telling(column, rule):
@@ -240,6 +269,11 @@ def _sample(rows, values, harmless):
 def _whole(data):
     """What _spaced() made of a value, or of a field, less what makes no difference between the two."""
     return data.replace(_QUOTE, b" ").strip().rstrip(b" .")
+
+
+def _ended(words, joined):
+    """The words of some joined fields, and those that end with several full stops without them; with one they are looked for themselves."""
+    return [*words, *(word.rstrip(b".") for word in words if word.endswith(b".."))] if b".." in joined else words
 
 
 class _Seen:
@@ -313,11 +347,12 @@ class Residue:
         whole, parts = _whole(data), data.split()
         if len(value) > LONGEST:  # where it was cut the last word is none, and the whole is none
             whole, parts = b"", parts[:-1]
-        if len(whole) >= SHORTEST_VALUE and any(part not in self._harmless and not part.isdigit() for part in parts):
+        telling = [part for part in (part.rstrip(b".") for part in parts) if part and part not in self._harmless and not part.isdigit()]
+        if len(whole) >= SHORTEST_VALUE and telling:
             if len(parts) > 1:
-                self._add(number, whole, self._wholes, max((part for part in parts if part not in self._harmless), key=len))
+                self._add(number, whole, self._wholes, max(telling, key=len))
             else:
-                self._add(number, parts[0], self._words)
+                self._add(number, whole, self._words)
             if _LETTERS_ONLY.fullmatch(whole):
                 self._learn_plain(whole)
         for part in parts:
@@ -380,14 +415,15 @@ class Residue:
         if place not in self._seen:
             joined = b"\t".join(fields)
             if b" " not in joined and _QUOTE not in joined:  # each is a word
-                return () if self._words.isdisjoint(fields) else self._words.intersection(fields)
+                words = _ended(fields, joined)
+                return () if self._words.isdisjoint(words) else self._words.intersection(words)
             self._seen[place] = _Seen(min(ROOM, ROOMS // len(self._columns)))
         fields = self._seen[place].fresh(fields)
         joined = b"\t" + b"\t".join(fields)
         for saying in _SAYINGS if _SAYINGS[-1] in joined else ():
             while saying in joined:
                 joined = joined.replace(saying, b"\t")
-        parts = joined.split()
+        parts = _ended(joined.split(), joined)
         if self._clues.isdisjoint(parts):
             return ()
         quoted = b"\t".join(fields).replace(_QUOTE, b"\t").split(b"\t")  # in JSON, arrays and rows a text has its own quotes

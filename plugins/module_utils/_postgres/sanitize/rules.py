@@ -103,7 +103,7 @@ class Rules:
     document is the one that comes with the call, below those that it goes before, each a Document, the last the
     highest. Lowest are the presets that any of them names. accepted are the names, schema.table.column, of columns that may have
     raw values of others, after_restore texts of SQL to be run on what is restored. warnings are sentences on what is passed over, and
-    on what may reach somebody.
+    on what may reach somebody; a Plan adds those on what it does not try.
     """
 
     def __init__(self, document, below=()):

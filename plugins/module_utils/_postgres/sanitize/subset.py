@@ -247,7 +247,9 @@ class Subset:
             if not names:
                 self.problems.append("%s: rows are drawn by their primary key, and it has none; where can do without." % spoken(table.relation))
                 continue
-            text = "(%s)::text" % (quote_ident(names[0]) if len(names) == 1 else "ROW(%s)" % ", ".join(map(quote_ident, names)))
+            key = table.column(names[0])
+            # A row has no cast to a text that anybody could have made.
+            text = "(%s)::text" % (quote_ident(names[0]) if len(names) == 1 and not (key and key.others) else "ROW(%s)" % ", ".join(map(quote_ident, names)))
             drawn[table] = number("sample", table.columns[0], text)
             together.setdefault((id(table.sample), table.sampled_with), []).append(table)
         for group in together.values():
