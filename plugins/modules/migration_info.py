@@ -110,6 +110,12 @@ tables:
     bytes:
       description: Its size, with indexes and partitions.
       type: int
+    partitioned:
+      description: Whether it has partitions.
+      type: bool
+    default_bytes:
+      description: The size of its default partition, which a new partition has read. Null where it has none.
+      type: int
     columns:
       description: Types of those of its columns whose type may be widened without harm.
       type: dict
