@@ -340,7 +340,8 @@ def test_code_in_a_dump_may_do_no_more_than_the_owner_of_the_database(postgres, 
         BEGIN COPY (SELECT 1) TO PROGRAM 'touch %s'; END$$;
         CREATE OR REPLACE FUNCTION public.trap(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
         BEGIN PERFORM public.spring(); RETURN $1; END$$""" % mark, "shop")
-    refused(postgres, DumpSource(dumped(postgres, tmp_path / "hostile")), "permission denied to COPY to or from an external program.* may do this[.]$", "postgres")
+    refused(postgres, DumpSource(dumped(postgres, tmp_path / "hostile")),
+            "permission denied to COPY to or from an external program.* may do this[.]$", "postgres")
     assert not mark.exists()
 
 

@@ -283,10 +283,12 @@ def test_what_a_restore_would_stop_at_is_found_before(postgres, small, store):
 
 def test_rows_that_would_meet_in_an_index_are_counted_before_anything_is_dumped(monkeypatch, postgres, small, store):
     """Whatever the index makes of a mask, and whatever rule it is: a dump that no restore can index is none."""
-    small.execute("""SET search_path = public; CREATE EXTENSION btree_gist; CREATE TABLE tenant (id bigint PRIMARY KEY, owner text, code text, slug text, "Tag é" text,
-            phone varchar(15) NOT NULL UNIQUE, room text, day daterange, EXCLUDE USING gist (room WITH =, day WITH &&), EXCLUDE USING gist (slug WITH =));
+    small.execute("""SET search_path = public; CREATE EXTENSION btree_gist; CREATE TABLE tenant (id bigint PRIMARY KEY, owner text, code text, slug text,
+            "Tag é" text, phone varchar(15) NOT NULL UNIQUE, room text, day daterange, EXCLUDE USING gist (room WITH =, day WITH &&),
+            EXCLUDE USING gist (slug WITH =));
         INSERT INTO tenant SELECT g, 'Own' || g || '@own' || g || '.example', 'raw-' || g, CASE WHEN g > 2990 THEN 'Raw' || g ELSE 'gone-' || g END,
-            CASE WHEN g % 10 = 7 AND g > 2000 THEN 'gone' ELSE 'Raw' || g END, '+49 4711 ' || g, 'Raw' || g % 7, daterange('2020-01-01'::date + g, '2020-01-01'::date + g + 1)
+            CASE WHEN g % 10 = 7 AND g > 2000 THEN 'gone' ELSE 'Raw' || g END, '+49 4711 ' || g, 'Raw' || g % 7,
+            daterange('2020-01-01'::date + g, '2020-01-01'::date + g + 1)
         FROM generate_series(1, 3000) g; ANALYZE tenant;
         CREATE UNIQUE INDEX domain ON tenant (split_part(owner, '@', 2)); CREATE UNIQUE INDEX "first Ü" ON tenant (left(code, 8), "Tag é") WHERE id > 1500;
         CREATE UNIQUE INDEX live ON tenant ("Tag é" COLLATE "C") WHERE "Tag é" <> 'gone'; CREATE UNIQUE INDEX here ON tenant (code) WHERE slug LIKE 'Raw%'""")
@@ -304,7 +306,8 @@ def test_rows_that_would_meet_in_an_index_are_counted_before_anything_is_dumped(
             ({"slug": {"rule": "fixed", "value": "Raw"}}, "the index tenant_slug_excl would refuse 999 of 1000 masked rows, which meet others, by slug."),
             ({"id": by("id / 2")}, "the index tenant_pkey would refuse 499 of 1000 masked rows, which meet others, by id."),
             ({"id": by("least(id, 2999)")}, "the index tenant_pkey would refuse 1 of 3000 masked rows, which meet others, by id."),
-            ({"code": by("'x'"), '"Tag é"': by("'y' || id % 1000")}, 'the index first Ü would refuse 500 of 3000 masked rows, which meet others, by Tag é, code.'),
+            ({"code": by("'x'"), '"Tag é"': by("'y' || id % 1000")},
+             'the index first Ü would refuse 500 of 3000 masked rows, which meet others, by Tag é, code.'),
             ({"phone": {"rule": "phone", "mask": "XXX"}}, "which meet others, by phone."),
             ({"room": "last_name"}, "public.tenant.room: the rule last_name cannot keep the values apart that an index says are unique"),
             ({"id": by("(random() * 1000000000000)::bigint")}, "public.tenant.id: the rule sql draws something else each time")):
@@ -325,8 +328,8 @@ def test_rows_that_would_meet_in_an_index_are_counted_before_anything_is_dumped(
         postgres.sql("ALTER ROLE shop RESET ALL")
     assert len([sql for sql in asked if "count(DISTINCT" in sql and "tried" in sql]) == 2  # of a few rows, and of all
     assert store.list() == [] and store.leftovers() == []
-    sanitized(small, store, tenant(id=by("id * 7 + 1"), owner=None, code={"rule": "hash", "length": 12}, phone={"rule": "digits_mask", "mask": "XXXXXXXXXXXXXXX"},
-                                   slug=by("'Raw' || id * 3"), room="hash"))
+    sanitized(small, store, tenant(id=by("id * 7 + 1"), owner=None, code={"rule": "hash", "length": 12},
+                                   phone={"rule": "digits_mask", "mask": "XXXXXXXXXXXXXXX"}, slug=by("'Raw' || id * 3"), room="hash"))
     there = restored(postgres, newest(store))
     assert there.query("SELECT count(DISTINCT phone) AS phones, count(DISTINCT code) AS codes FROM public.tenant") == [{"phones": 3000, "codes": 3000}]
 
@@ -353,27 +356,36 @@ def test_functions_of_another_role_are_not_run_with_the_rights_of_the_dump(postg
         CREATE FUNCTION same(text, text) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN public.low($1) = lower($2); END $$;
         CREATE OPERATOR === (FUNCTION = same, LEFTARG = text, RIGHTARG = text);
         CREATE DOMAIN named AS text CHECK (low(VALUE) <> 'x'); CREATE TYPE public.text AS ENUM ('good', 'bad');
-        CREATE FUNCTION told(public.text) RETURNS text LANGUAGE sql AS $$ SELECT public.low('good') $$; CREATE CAST (public.text AS text) WITH FUNCTION told(public.text);
-        CREATE TABLE u (id int, mail text, tag text, slug text, n text, CONSTRAINT short CHECK (length(low(mail)) < 99), CONSTRAINT alike CHECK (mail === lower(mail)),
+        CREATE FUNCTION told(public.text) RETURNS text LANGUAGE sql AS $$ SELECT public.low('good') $$;
+        CREATE CAST (public.text AS text) WITH FUNCTION told(public.text);
+        CREATE TABLE u (id int, mail text, tag text, slug text, n text, born date, kind public.text, CONSTRAINT short CHECK (length(low(mail)) < 99),
+            CONSTRAINT alike CHECK (mail === lower(mail)),
             folded text GENERATED ALWAYS AS (low(tag)) STORED CONSTRAINT folded_short CHECK (length(folded) < 99));
         CREATE INDEX ON u (low(mail)); CREATE INDEX ON u (id) WHERE mail === 'raw'; CREATE UNIQUE INDEX ON u (low(slug)); CREATE UNIQUE INDEX ON u (folded);
-        CREATE UNIQUE INDEX ON u (lower(n)); CREATE TABLE v (name named, names named[], mood public.text, other public.text); CREATE TABLE w (kind public.text PRIMARY KEY);
+        CREATE UNIQUE INDEX ON u (lower(n)); CREATE TABLE v (name named, names named[], mood public.text, other public.text);
+        CREATE TABLE w (kind public.text PRIMARY KEY);
         INSERT INTO w VALUES ('good'), ('bad');
         INSERT INTO u SELECT g, 'raw' || g || '@mail.example', 'Raw' || g, 'Raw' || g, 'Raw' || g FROM generate_series(1, 3) g;
         INSERT INTO v VALUES ('Raw', '{Raw}', 'good', 'good')""")
     admin = postgres.connection(postgres.superuser)
-    text = "{u: {columns: {id: keep, mail: hash, tag: %s, slug: %s, n: %s}}, v: {columns: {name: %s, mood: %s, '*': keep}}, w: {sample: 1, columns: {kind: keep}}}"
+    text = ("{u: {columns: {id: keep, mail: hash, tag: %s, slug: %s, n: %s, born: keep, kind: keep}}, "
+            "v: {columns: {name: %s, mood: %s, '*': keep}}, w: {sample: 1, columns: {kind: keep}}}")
     for rules, words in (
-            (("hash", "last_name", "hash", "keep", "keep"), "public.u.slug: the rule last_name cannot keep the values apart that an index says are unique, and nobody"),
+            (("hash", "last_name", "hash", "keep", "keep"),
+             "public.u.slug: the rule last_name cannot keep the values apart that an index says are unique, and nobody"),
             (("last_name", "hash", "hash", "keep", "keep"), "public.u.tag: the rule last_name cannot keep the values apart"),
             (("hash", "hash", "{rule: fixed, value: x}", "keep", "keep"), "public.u: the index u_lower_idx would refuse"),
             (("hash", "hash", "hash", "hash", "keep"), "public.v.name: the rule hash would have the type public.named run a function of another role"),
             (("hash", "hash", "hash", "keep", "null"), "public.v.mood: the rule null would have the type public.text run a function of another role")):
         refused(admin, store, rules_of(text % rules), words)
-    told = sanitized(admin, store, rules_of(text % ("hash", "hash", "hash", "keep", "keep")))
-    said = [warning for warning in told["warnings"] if "calls a function of another role" in warning]
-    assert [warning.split(" calls ")[0] for warning in said] == [
-        "public.u: the check alike", "public.u: the check folded_short", "public.u: the check short", "public.u: the generated column folded"]
+    good = text % ("hash", "hash", "hash", "keep", "keep")
+    refused(admin, store, rules_of(good.replace("born: keep", "born: {rule: date, entity: kind, domain: person}")),
+            "public.u.born: the rule date would have the type public.text run a function of another role")
+    for connection in (admin, postgres.connection(postgres.superuser, session_role="shop")):  # which is the superuser again by one SET
+        told = sanitized(connection, store, rules_of(good))
+        said = [warning for warning in told["warnings"] if "calls a function of another role" in warning]
+        assert [warning.split(" calls ")[0] for warning in said] == [
+            "public.u: the check alike", "public.u: the check folded_short", "public.u: the check short", "public.u: the generated column folded"]
     # Its own role runs what it has made, and finds what would not pass.
     refused(small, store, rules_of(text % ("{rule: fixed, value: x}", "hash", "hash", "keep", "keep")),
             "public.u: the index u_folded_idx would refuse 2 of 3 masked rows")

@@ -97,8 +97,9 @@ def test_the_preset_of_oro_masks_what_the_shipped_rules_leave(postgres, small, s
     # What the preset keeps is of its rows only: of others nothing is shown that nobody named, and a pattern masks it.
     for said, rule in (({"rows": "all"}, None), ({"where": "section = 'oro_google'"}, None), ({"sample": 5}, None),
                        ({"rows": "all", "columns": {"*_value": "null"}}, "null"), ({"rows": "all", "columns": {"*": "hash"}}, "hash")):
-        found, _emptied = decisions(small, {"presets": ["oro"], "policy": "strict", "tables": {"oro_config_value": said}})
-        assert found["oro_config_value.text_value"][0] == rule, said
+        for policy in ("strict", "scan"):
+            found, _emptied = decisions(small, {"presets": ["oro"], "policy": policy, "tables": {"oro_config_value": said}})
+            assert found["oro_config_value.text_value"][0] == rule, (said, policy)
     # What is not of Oro, and what it says nothing of, is for the application's own rules.
     with pytest.raises(SlipwayError, match="acme_pickup.place"):
         dumped(small, store, {"presets": ["oro"], "policy": "strict"})

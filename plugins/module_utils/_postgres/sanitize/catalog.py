@@ -15,12 +15,14 @@ FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE a.attrelid IN (%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 3"""
 
 # Functions of others, which could do in the name of this role whatever it may, and read the key, if a session of it ran them: not its own, nor a
-# superuser's (as those of extensions are), nor of those who may become this role anyhow. With what runs them: operators, types (in the checks of
-# domains, in casts), checks, indexes, generated columns, and what is made of these. In C nobody but a superuser writes any.
+# superuser's (as those of extensions are), nor of those who may become this role anyhow. A role that a superuser works as makes none its own: a
+# function is the superuser again by one SET. With what runs them: operators, types (in the checks of domains, in casts), checks, indexes,
+# generated columns, and what is made of these. In C nobody but a superuser writes any.
 _OTHERS = """
 others (class, oid, number) AS (
     SELECT 'pg_proc'::regclass::oid, p.oid, 0 FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-    WHERE p.oid >= 16384 AND l.lanname NOT IN ('internal', 'c') AND NOT pg_has_role(p.proowner, current_user, 'MEMBER')
+    WHERE p.oid >= 16384 AND l.lanname NOT IN ('internal', 'c') AND (NOT pg_has_role(p.proowner, current_user, 'MEMBER')
+        OR NOT pg_has_role(p.proowner, session_user, 'MEMBER') AND (SELECT rolsuper FROM pg_roles WHERE rolname = session_user))
     UNION SELECT n.class, n.oid, n.number
     FROM others o JOIN pg_depend d ON d.refclassid = o.class AND d.refobjid = o.oid AND d.refobjsubid = o.number, LATERAL (
         SELECT d.classid, d.objid, 0 WHERE d.classid IN ('pg_operator'::regclass, 'pg_type'::regclass, 'pg_constraint'::regclass)

@@ -33,7 +33,8 @@ NOT_INDEXED = "%s: the index %s could not be made of masked rows (SQLSTATE %s), 
 NOT_OF_VALUES = ("40", "53", "57", "58")
 NOT_COUNTED = "%s: the server could not try out the masks of its rows (SQLSTATE %s), which says nothing against the masks."
 ROOM = ("What an index keeps apart is sorted for it, in temporary files beyond work_mem (the guide on sanitized dumps, What becomes of a column): look at "
-        "the server's disk, and at temp_file_limit and statement_timeout of this role.")
+        "the server's disk, and at temp_file_limit of this role.")
+ENDED = "The server's log says why it ended the query; a standby does where replay has waited max_standby_streaming_delay for it."
 ASSUMED = "policy scan"  # the source of a decision that nobody made
 
 
@@ -61,6 +62,7 @@ class Table:
         self.decisions = {}
         self.contents = {}  # name of a column: (why, rule), by what is in it
         self.passed_over = {}  # name of a column: (Entry, Rule) of presets that mean it, by rules that do not fit
+        self.withheld = set()  # names of columns that a preset keeps of the rows that it says itself, where others are dumped
         self.rows = None
         self.where = []
         self.sample = self.sampled_with = self.orphans = self.part = None
@@ -84,7 +86,8 @@ class Table:
     def suspicious(self, column):
         """(why a column looks like data of persons, the rule that is proposed), or None. What a preset would mask does, though its rule does not fit."""
         passed_over = [(entry.told, rule.told()) for entry, rule in self.passed_over.get(column.name, ())]
-        return suspicion.by_name_and_type(column) or next(iter(passed_over), None) or self.contents.get(column.name)
+        withheld = ("a preset keeps it of its own rows only", "null") if column.name in self.withheld else None
+        return suspicion.by_name_and_type(column) or next(iter(passed_over), None) or withheld or self.contents.get(column.name)
 
     def masked(self):
         decided = ((column, self.decisions.get(column.name)) for column in self.columns)
@@ -212,9 +215,11 @@ class Plan:
                 table.sampled_with = relation["oid"]
         for column in table.columns:
             # A column that is named goes before one that a pattern means, and of patterns a mask before keep: no "*": keep undoes a mask.
-            meant = [((matcher.exact, matcher.exact or rule.name != "keep", exact, order, number), rule, entry) for exact, order, entry in entries
-                     for number, (matcher, rule) in enumerate(entry.columns)
-                     if matcher.matches("", column.name) and not (rule.shows and entry in others)]
+            said = [((matcher.exact, matcher.exact or rule.name != "keep", exact, order, number), rule, entry) for exact, order, entry in entries
+                    for number, (matcher, rule) in enumerate(entry.columns) if matcher.matches("", column.name)]
+            meant = [(rank, rule, entry) for rank, rule, entry in said if not (rule.shows and entry in others)]
+            if len(meant) < len(said):
+                table.withheld.add(column.name)
             # A preset was written for no table in particular: it is not tried where an index keeps values apart.
             table.passed_over[column.name] = [(entry, rule) for _rank, rule, entry in meant if entry.preset and (
                 rule.problem(column) or _unfit(rule, table, column))]
@@ -372,8 +377,9 @@ class Plan:
                 if not decision or decision.rule.name == "keep":
                     continue
                 problem = _unfit(decision.rule, table, column)
-                if not problem and column.others:
-                    problem = "would have the type %s run a function of another role, with the rights of this one; dump by the role that owns it" % column.type
+                run = next((one for one in (column, *_entities(decision.rule, table)) if one.others), None)
+                if not problem and run:
+                    problem = "would have the type %s run a function of another role, with the rights of this one; dump by the role that owns it" % run.type
                 if not problem and any((oid, column.name) in keys for oid in ancestors):
                     problem = "would move rows to other partitions"
                 if not problem and column.uncounted and not self._distinct(table, column):
@@ -473,7 +479,8 @@ class Plan:
             row = self._session.query(_counted(query, columns, parts + [part for _index, part in tried], generated))[0]
         except PostgresError as error:
             if error.sqlstate[:2] in NOT_OF_VALUES:
-                raise SlipwayError(NOT_COUNTED % (spoken(table.relation), error.sqlstate), untouched="Nothing was dumped.", hint=ROOM) from None
+                raise SlipwayError(NOT_COUNTED % (spoken(table.relation), error.sqlstate), untouched="Nothing was dumped.",
+                                   hint=ROOM if error.sqlstate.startswith("53") else ENDED) from None
             guilty = self._guilty(table, masked, limit)
             index = None if guilty else self._guilty_index(query, generated, tried)
             self.problems.append(NOT_INDEXED % (spoken(table.relation), index["name"], error.sqlstate, _by(table, index)) if index else NOT_WORKED_OUT % (
@@ -569,6 +576,13 @@ def _unfit(rule, table, column):
     if not problem and entity and not table.column(entity):
         problem = "has %s as its entity, which is no column. %s" % (entity, nearest(entity, [one.name for one in table.columns]))
     return problem
+
+
+def _entities(rule, table):
+    """The columns of a table whose values a rule reads beside its own, also for what is in an array or at a path."""
+    inner = [*getattr(rule, "paths", {}).values(), *filter(None, [getattr(rule, "of", None)])]
+    own = table.column(rule.said.get("entity"))
+    return [*filter(None, [own]), *(column for one in inner for column in _entities(one, table))]
 
 
 def _last_said(entries, option):

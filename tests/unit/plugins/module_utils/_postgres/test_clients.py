@@ -13,6 +13,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres import (
     clients)
 
+
 def fakes(tmp_path, monkeypatch, *versions):
     """Folders with a pg_dump that says it is of these versions; nothing else is found."""
     for version in versions:

@@ -16,6 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list im
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import Rules
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.stored import SANITIZED, write
 
+
 def test_a_list_tells_what_a_sanitized_dump_lacks(store):
     some = [{"schema": "public", "name": "orders"}]
     for sanitized in (dict(SANITIZED, subset=some, after_restore=["UPDATE a SET b = 1", "DELETE FROM c"]), SANITIZED):

@@ -22,6 +22,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_list im
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.stored import CONTENT, MOMENT, write
 
+
 def test_a_dump_comes_back_as_it_was_written(store):
     key = write(store)
     dump = store.open(Key.parse(str(key)))

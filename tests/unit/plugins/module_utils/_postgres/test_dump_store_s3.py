@@ -28,6 +28,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_sour
 from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import Spool, hold, old
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.stored import CONTENT, MOMENT
 
+
 class Refusing:
     """A bucket that has nothing, and whose server has no list of uploads for us."""
 

@@ -15,6 +15,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import dump 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection, PostgresError
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.stored import CONTENT
 
+
 @pytest.mark.parametrize("said, words", [({"icu_rules": "&a < b"}, "LOCALE_PROVIDER 'icu' ICU_LOCALE 'de' ICU_RULES '&a < b'"),
                                          ({}, "LOCALE_PROVIDER 'icu' ICU_LOCALE 'de'")])
 def test_the_rules_of_a_locale_are_those_of_the_dump(said, words):

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Pattern, exactly
 
+
 @pytest.mark.parametrize("pattern, schema, name, matches", [
     ("orders", "audit", "orders", True), ("Orders", "public", "orders", True), ("Orders", "public", "Orders", False),
     ('"Orders"', "public", "Orders", True), ("public.order*", "public", "orders", True), ("audit.order*", "public", "orders", False),

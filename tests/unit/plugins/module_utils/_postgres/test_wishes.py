@@ -15,6 +15,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import (
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumping
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
 
+
 @pytest.mark.parametrize("text", ["", "zip", "zstd:0", "zstd:23", "gzip:10", "none:1", "auto:3", "zstd:3; rm", "lz4:-1"])
 def test_what_is_no_compression(text):
     with pytest.raises(SlipwayError):
