@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import functools
 import getpass
 import http.client
 import http.server
@@ -386,8 +385,7 @@ def reader(request, role, tmp_path):
     provision.files, provision.unit, provision.restarts = [tmp_path / word for word in words[8:]], unit, bool(words[7])
     (tmp_path / "pid").touch()
     # A shell cannot trap what is ignored already, as it is below nohup.
-    heard = functools.partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
-    with subprocess.Popen(["/bin/sh", "-c", SERVER], cwd=tmp_path, start_new_session=True, preexec_fn=heard) as server:
+    with subprocess.Popen(["env", "--default-signal=HUP", "/bin/sh", "-c", SERVER], cwd=tmp_path, start_new_session=True) as server:
         wait_for(lambda: (tmp_path / "main").exists() and (tmp_path / "main").read_text().endswith("\n"))
         yield provision
         os.killpg(server.pid, signal.SIGKILL)
