@@ -106,6 +106,8 @@ SCHEMA = Group({
         "interval": Number(0.2, minimum=0.05, whole=False),
     }),
     "maintenance": Group({
+        # Tells users that it comes: run by the leader, in the release that is live, while all still runs.
+        "announce": ListOf(Command()),
         # The application's own lock, beside the web server's: run on each app host, must not mind being run again. "on"
         # is run behind the page, before websocket is stopped; "off" before web is started.
         "on": ListOf(Command()),

@@ -72,10 +72,23 @@ def stage(site, operation):
             commands = config["commands"]["check"] + (
                 config["commands"]["check_upgrade"] if operation.plan["kind"] == "upgrade" else [])
             outcome["checked"] = run_commands(site, operation, release, commands, config["timeouts"]["command"])
-        if site.leads and site.releases.current() and not MODES[operation.mode].by_batch:
+        live = site.releases.current()
+        if site.leads and live and not MODES[operation.mode].by_batch:
             # The last step before any host stops anything. At the first installation there is nobody to tell.
+            outcome["warnings"] = []
+            outcome["announced"] = _announce(site, operation, live, outcome["warnings"].append)
             outcome["hooks"] = run_commands(site, operation, release, config["hooks"]["before_maintenance"], config["timeouts"]["command"])
     return outcome
+
+
+def _announce(site, operation, live, warn):
+    """Have users told that maintenance comes, by the release that they use; no upgrade is given up because they were not."""
+    config = site.config(live.documents)
+    try:
+        return run_commands(site, operation, live, config["maintenance"]["announce"], config["timeouts"]["command"])
+    except (SlipwayError, OSError) as error:
+        warn("Users were not told that maintenance begins: %s" % error)
+        return []
 
 
 def drain(site, operation):

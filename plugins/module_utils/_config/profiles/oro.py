@@ -113,12 +113,24 @@ HAS_FLOW = [
     " case $listed in *$script*) ;; *) echo \"composer.json has no script $script.\" >&2; exit 1;; esac; done",
     "{composer}"]
 
+# Notifications only wait in the queue, where others may be before them: so a consumer of their own follows. Not where somebody has locked
+# the application: then a consumer waits for the end of it without a limit.
+ANNOUNCE = [
+    "sh", "-c",
+    "[ -n \"$2\" ] || exit 0; console() {{ \"$php\" bin/console --env=prod --no-interaction \"$@\"; }}; php=$0;"
+    " console oro:maintenance-notification \"--subject=$1\" \"--message=$2\" || exit;"
+    " [ -e \"$ORO_MAINTENANCE_LOCK_FILE_PATH\" ] || console oro:message-queue:consume \"--time-limit=now + $3 seconds\"",
+    "{php}", "{announcement_subject}", "{announcement}", "{announcement_seconds}"]
+
 ORO = {
     "variables": {
         "php": "php",
         "php_fpm": "php-fpm",
         "composer": "composer",
         "backend_prefix": "",  # /admin for OroCommerce
+        "announcement": "",  # mailed to users before maintenance; nothing, where there is no text
+        "announcement_subject": "Maintenance",
+        "announcement_seconds": "20",  # what mails have before consumers are stopped
         "memory_limit": "1024",  # of a consumer, in MB: a half to a third of PHP's own
         "organization_name": "Organization",  # oro:install takes 15 characters
         "user_name": "admin",
@@ -190,6 +202,7 @@ ORO = {
     # Not the health bundle's address: that is red while the websocket server is down, as it is at this moment.
     "health": {"url": "http://127.0.0.1:{port}{backend_prefix}/user/login"},
     "maintenance": {
+        "announce": [ANNOUNCE],
         # The pages that are open hear of it from the websocket server.
         "on": [CONSOLE + "oro:maintenance:lock"],
         # The second lock is of the application's own flow, none of whose scripts takes it away; a web server may look for it.

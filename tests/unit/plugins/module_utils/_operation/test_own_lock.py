@@ -27,7 +27,9 @@ def site(supervisord, tmp_path):
             name: {"kind": name, "on": "app", "stop_timeout": 10, "command": script(
                 SAY + 'trap "say %s-ends; exit 0" TERM; say %s-begins; while :; do sleep 0.05; done' % (name, name))}
             for name in ("web", "websocket", "consumer")},
-        "maintenance": {"on": [script(SAY + "echo locked > lock; say on")], "off": [script(SAY + "rm -f lock; say off")]},
+        "maintenance": {
+            "announce": [script(SAY + "say announced; test ! -e ../../silent")],
+            "on": [script(SAY + "echo locked > lock; say on")], "off": [script(SAY + "rm -f lock; say off")]},
         "hooks": {"before_maintenance": [script(SAY + "say soon")]},
     }
     for tag in ("1.0.0", "1.1.0"):
@@ -46,7 +48,9 @@ def said(site):
         return [" ".join(line.split()) for line in stream]
 
 
-def test_the_old_release_locks_behind_the_page_and_the_new_one_unlocks_before_web(site):
+@pytest.fixture
+def operation(site):
+    """An upgrade from 1.0.0, which is live and runs, to 1.1.0 has begun."""
     store = site.store("shop:1.0.0")
     old, new = (site.releases.present(store, store.resolve("shop:" + tag), "shop:" + tag)[0] for tag in ("1.0.0", "1.1.0"))
     site.releases.activate(old.id)
@@ -55,20 +59,31 @@ def test_the_old_release_locks_behind_the_page_and_the_new_one_unlocks_before_we
         "kind": "upgrade", "mode": "maintenance", "package": new.package, "digest": new.digest, "reference": "1.1.0",
         "hosts": {"app1": ["app", "leader"]}, "previous": {"app1": old.id},
         "owner": {"user": "ann", "controller": "desk", "pid": os.getpid()}})
-    operation = Operation(site, begun["id"], begun["fence"], begun["plan"])
     until(lambda: len(said(site)) == 3)
     assert set(said(site)) == {"web-begins 1.0.0", "websocket-begins 1.0.0", "consumer-begins 1.0.0"}
-    forward.stage(site, operation)  # which all hosts have ended before one of them stops anything
+    yield Operation(site, begun["id"], begun["fence"], begun["plan"])
+    site.driver().remove(list(site.driver().status()))
+
+
+def test_the_old_release_announces_and_locks_behind_the_page_and_the_new_one_unlocks_before_web(site, operation):
+    staged = forward.stage(site, operation)  # which all hosts have ended before one of them stops anything
+    assert len(staged["announced"]) == 1 and not staged["warnings"]
     forward.drain(site, operation)
     forward.close(site, operation)
-    assert said(site)[3] == "soon 1.1.0"
-    assert said(site)[4:] == ["consumer-ends 1.0.0", "on 1.0.0 kept-out locked", "websocket-ends 1.0.0 kept-out locked",
+    assert said(site)[3:5] == ["announced 1.0.0", "soon 1.1.0"]
+    assert said(site)[5:] == ["consumer-ends 1.0.0", "on 1.0.0 kept-out locked", "websocket-ends 1.0.0 kept-out locked",
                               "web-ends 1.0.0 kept-out locked"]
     forward.activate(site, operation)
-    until(lambda: len(said(site)) == 10)
-    assert said(site)[8:] == ["off 1.1.0 kept-out", "web-begins 1.1.0 kept-out"]
+    until(lambda: len(said(site)) == 11)
+    assert said(site)[9:] == ["off 1.1.0 kept-out", "web-begins 1.1.0 kept-out"]
     back.quiesce(site, operation)
     back.reinstate(site, operation)
-    until(lambda: len(said(site)) == 13)
-    assert said(site)[10:] == ["web-ends 1.1.0 kept-out", "off 1.0.0 kept-out", "web-begins 1.0.0 kept-out"]
-    site.driver().remove(list(site.driver().status()))
+    until(lambda: len(said(site)) == 14)
+    assert said(site)[11:] == ["web-ends 1.1.0 kept-out", "off 1.0.0 kept-out", "web-begins 1.0.0 kept-out"]
+
+
+def test_an_upgrade_goes_on_where_users_could_not_be_told_and_says_so(site, operation):
+    with open(os.path.join(site.root, "silent"), "w", encoding="utf-8"):
+        staged = forward.stage(site, operation)
+    assert [warning.split(":")[0] for warning in staged["warnings"]] == ["Users were not told that maintenance begins"]
+    assert said(site)[3:] == ["announced 1.0.0", "soon 1.1.0"] and staged["announced"] == []
