@@ -1,12 +1,12 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Memory of the controller and of the modules while they dump and restore, at two sizes: it is to be the same at both.
+"""Memory of the controller and of the modules while they dump, restore and copy, at two sizes: it is to be the same at both.
 
     .venv/bin/python benchmarks/postgres/memory.py --megabytes 1000 --store s3
 
-Each task is run by ansible-playbook, first with a tenth of the data, then with all of it, to a folder or a bucket. Every process of it is
-looked at all the time; the kernel keeps the most memory each ever had in use (VmHWM).
+Each task is run by ansible-playbook, first with a tenth of the data, then with all of it, to a folder or a bucket; a copy is a stream
+without either. Every process of it is looked at all the time; the kernel keeps the most memory each ever had in use (VmHWM).
 """
 
 from __future__ import annotations
@@ -106,7 +106,11 @@ def main():
                 begun = time.monotonic()
                 figures = {"megabytes": megabytes, "store": options.store,
                            "dump": run(folder, "postgres_dump", dict(database, **kept, instance="bench")),
-                           "restore": run(folder, "postgres_restore", dict(database, **kept, source="bench"))}
+                           "restore": run(folder, "postgres_restore", dict(database, **kept, source="bench")),
+                           "copy": run(folder, "postgres_copy", dict(
+                               {key: value for key, value in database.items() if key != "jobs"}, login_db="copied", source="shop",
+                               source_environment="dev", way="stream"))}
+                server.sql("DROP DATABASE copied")
                 world.keep(options, dict(figures, wall=round(time.monotonic() - begun, 1)))
 
 
