@@ -59,7 +59,7 @@ def _live(data):
 def _opened(data):
     text = "maintenance off, " if data.get("maintenance_seconds") is not None else "maintenance stays on, " if data.get("kept") else ""
     started = "started " + _names(data["started"]) if data.get("started") else ""
-    return (text + started).rstrip(", ") + _removed(data) + ("; WARNING: " + " ".join(data["warnings"]) if data.get("warnings") else "")
+    return (text + started).rstrip(", ") + _removed(data) + _warned(data)
 
 
 def remarks(outcomes):
@@ -73,27 +73,26 @@ def remarks(outcomes):
                 " application's user; what else there is, by the playbook slipway.app.patch_revert." % (staged["release"], ", ".join(left))]
                if left else [])
             + ["The database that was put back is a copy. " + one for one in (outcomes.get("restore") or {}).get("warnings", [])]
-            + [one for step in ("close", "open", "finish", "undo") for one in (outcomes.get(step) or {}).get("warnings", [])])
-
-
-def _closed(data):
-    return "closed" + ("; WARNING: " + " ".join(data["warnings"]) if data.get("warnings") else "")
+            + [one for step in ("stage", "close", "open", "finish", "undo") for one in (outcomes.get(step) or {}).get("warnings", [])])
 
 
 def _removed(data):
     return "; took away " + _names(data["removed"]) if data.get("removed") else ""
 
 
-def _protected(data):
-    lacks = (data.get("restore_point") or {}).get("warnings")
-    return "restore point taken" + ("; WARNING: " + " ".join(lacks) if lacks else "")
+def _warned(data):
+    return "; WARNING: " + " ".join(data["warnings"]) if (data or {}).get("warnings") else ""
+
+
+def _closed(data):
+    return "closed" + _warned(data)
 
 
 _TEXTS = {
-    "stage": lambda data: ("unpacked " if data.get("unpacked") else "already has ") + data.get("release", "") + _patched(data),
+    "stage": lambda data: ("unpacked " if data.get("unpacked") else "already has ") + data.get("release", "") + _patched(data) + _warned(data),
     "drain": _drain,
     "close": lambda data: "maintenance on" + (", " + _stopped(data) if data.get("stopped") else ""),
-    "protect": _protected,
+    "protect": lambda data: "restore point taken" + _warned(data.get("restore_point")),
     "migrate": lambda data: "migrated: " + _migrated(data),
     "activate": _live,
     "open": _opened,

@@ -102,7 +102,7 @@ def test_php_does_not_look_at_files_again_so_a_release_needs_new_processes(upgra
 
 
 def test_the_profile_sends_the_notification_before_anything_is_stopped(lab, upgraded):
-    """By a consumer of its own."""
+    """A consumer that runs has seconds for it."""
     sent = lab.sql("SELECT done_at FROM standin_done WHERE subject = 'begins' ORDER BY id LIMIT 1")[0]["done_at"]
     stopping = next(record["at"] for record in upgraded.journal if record["step"] == "drain")
     assert moment(sent) < moment(stopping)

@@ -113,13 +113,10 @@ HAS_FLOW = [
     " case $listed in *$script*) ;; *) echo \"composer.json has no script $script.\" >&2; exit 1;; esac; done",
     "{composer}"]
 
-# Notifications only wait in the queue, where others may be before them: so a consumer of their own follows. Not where somebody has locked
-# the application: then a consumer waits for the end of it without a limit.
+# Notifications only wait in the queue: the consumers, which still run, have some seconds to send them.
 ANNOUNCE = [
     "sh", "-c",
-    "[ -n \"$2\" ] || exit 0; console() {{ \"$php\" bin/console --env=prod --no-interaction \"$@\"; }}; php=$0;"
-    " console oro:maintenance-notification \"--subject=$1\" \"--message=$2\" || exit;"
-    " [ -e \"$ORO_MAINTENANCE_LOCK_FILE_PATH\" ] || console oro:message-queue:consume \"--time-limit=now + $3 seconds\"",
+    "[ -z \"$2\" ] || {{ \"$0\" bin/console --env=prod --no-interaction oro:maintenance-notification \"--subject=$1\" \"--message=$2\" && sleep \"$3\"; }}",
     "{php}", "{announcement_subject}", "{announcement}", "{announcement_seconds}"]
 
 ORO = {
@@ -130,7 +127,7 @@ ORO = {
         "backend_prefix": "",  # /admin for OroCommerce
         "announcement": "",  # mailed to users before maintenance; nothing, where there is no text
         "announcement_subject": "Maintenance",
-        "announcement_seconds": "20",  # what mails have before consumers are stopped
+        "announcement_seconds": "20",  # that consumers have for it before they are stopped
         "memory_limit": "1024",  # of a consumer, in MB: a half to a third of PHP's own
         "organization_name": "Organization",  # oro:install takes 15 characters
         "user_name": "admin",

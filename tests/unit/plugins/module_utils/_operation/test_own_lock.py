@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._operation import back, forward
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
+from ansible_collections.slipway.app.plugins.plugin_utils._words import remarks
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._release.packages import entry, put_package
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script, until
 
@@ -85,5 +86,5 @@ def test_the_old_release_announces_and_locks_behind_the_page_and_the_new_one_unl
 def test_an_upgrade_goes_on_where_users_could_not_be_told_and_says_so(site, operation):
     with open(os.path.join(site.root, "silent"), "w", encoding="utf-8"):
         staged = forward.stage(site, operation)
-    assert [warning.split(":")[0] for warning in staged["warnings"]] == ["Users were not told that maintenance begins"]
+    assert [warning.split(":")[0] for warning in remarks({"stage": staged})] == ["Users were not told that maintenance begins"]
     assert said(site)[3:] == ["announced 1.0.0", "soon 1.1.0"] and staged["announced"] == []
