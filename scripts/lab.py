@@ -328,7 +328,7 @@ class Lab:
         """For a path with a space in it: ssh reads the double quotes, whoever splits the line the single ones."""
         options = ("UserKnownHostsFile=\"%s\"" % (self.folder / "known_hosts"), "StrictHostKeyChecking=yes",
                    "ControlMaster=auto", "ControlPersist=60s",
-                   # A host that dies or is cut off is noticed also by a connection that was open before.
+                   # A host that dies or is cut off is noticed also by a connection that was open before; sooner than the collection has it.
                    "ServerAliveInterval=5", "ServerAliveCountMax=3", "ConnectTimeout=10",
                    # Below the clone the path of the socket might be too long.
                    "ControlPath=\"/tmp/%s-%%C\"" % self.prefix)

@@ -24,6 +24,7 @@ from ansible_collections.slipway.app.plugins.plugin_utils._options import shorte
 from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay, wished
 from ansible_collections.slipway.app.plugins.plugin_utils._report import GOOD, report
 from ansible_collections.slipway.app.plugins.plugin_utils._shelf import NAME, configured_python, run_from_shelf
+from ansible_collections.slipway.app.plugins.plugin_utils._ssh import keep_alive
 from ansible_collections.slipway.app.plugins.plugin_utils._words import failure_lines, outcome_line, remarks
 
 # What a host knows already and the next step must still know.
@@ -192,6 +193,7 @@ class ActionModule(ActionBase):
     def _ask_host(self, arguments, known, task_vars):
         """Run the steps; whatever goes wrong comes back as a result, so that the host stays in the play."""
         try:
+            keep_alive(self._connection)
             wish, found = wished(arguments.pop("relay", None)), known.get("found") or {}
             if wish is True or wish and "missing" in found:  # the latter since its preflight was relayed
                 self._relay(arguments, found)

@@ -9,6 +9,7 @@ import base64
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.app.plugins.plugin_utils._here import path_here
+from ansible_collections.slipway.app.plugins.plugin_utils._ssh import keep_alive
 
 
 class ActionModule(ActionBase):
@@ -18,6 +19,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
+        keep_alive(self._connection)
         arguments = dict(self._task.args)
         if arguments.get("src") and arguments.get("state", "applied") == "applied":
             try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.app.plugins.plugin_utils._relay import Relay, wished
+from ansible_collections.slipway.app.plugins.plugin_utils._ssh import keep_alive
 
 
 class ActionModule(ActionBase):
@@ -15,6 +16,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
+        keep_alive(self._connection)
         arguments = dict(self._task.args)
         wish = wished(arguments.get("relay"))
         if not (arguments.get("store") and arguments.get("package")) or arguments.get("state") == "absent":

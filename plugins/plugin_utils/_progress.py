@@ -22,6 +22,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import one_line
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import line
+from ansible_collections.slipway.app.plugins.plugin_utils._ssh import keep_alive
 
 EVERY = 5  # seconds between two lines
 PATIENCE = 10  # seconds that the last look gets to end when the work has ended
@@ -37,6 +38,7 @@ class WatchedModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
+        keep_alive(self._connection)
         arguments = dict(self._task.args)
         wrap = self._task.async_val and not self._connection.has_native_async
         if wrap or self._task.check_mode or arguments.get("progress") or self._connection.transport not in TRANSPORTS:

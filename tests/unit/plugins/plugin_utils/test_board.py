@@ -161,6 +161,7 @@ class Lost(ActionModule):
     """The connection breaks before the host has answered."""
 
     def __init__(self):
+        self._connection = SimpleNamespace(transport="local")
         self._display = Display()
 
     def _run_on_host(self, arguments, known, task_vars):
@@ -179,6 +180,7 @@ class Answering(ActionModule):
     """The host answers this."""
 
     def __init__(self, answer):
+        self._connection = SimpleNamespace(transport="local")
         self._display, self.answer = Display(), answer
 
     def _run_on_host(self, arguments, known, task_vars):
@@ -191,7 +193,8 @@ class Blind(ActionModule):
     def __init__(self):
         self._task = SimpleNamespace(check_mode=False, args={"step": "activate", "kind": "upgrade"}, async_val=False, environment=[])
         self._display, self._supports_async = Display(), False
-        self._connection = self._play_context = self._loader = self._shared_loader_obj = None
+        self._connection = SimpleNamespace(transport="local")
+        self._play_context = self._loader = self._shared_loader_obj = None
         self._templar = SimpleNamespace(template=self.template)
 
     def _option(self, name, arguments, task_vars):
