@@ -185,6 +185,16 @@ def test_what_is_in_a_column_is_looked_for_in_rows_of_today_too(small, counted):
     assert [(entry["column"], entry["why"]) for entry in told["coverage"]["undecided"]] == [("who", "e-mail addresses in it")]
 
 
+def test_a_column_of_numbers_is_told_by_what_is_in_nearly_all_of_it(small):
+    """Of numbers of sixteen digits drawn at random, 23 in a hundred look like those of cards; moments in microseconds do not."""
+    small.execute("""CREATE TABLE public.event (paid_by bigint, given numeric, drawn bigint, at bigint, few int8[]);
+        INSERT INTO public.event SELECT 4000000000000000 + g, CASE WHEN g % 7 > 0 THEN 5100000000000000 + g END, 1000000000000000 + g * 9000000000000,
+            1790000000000000 + g, ARRAY[370000000000000 + g] FROM generate_series(1, 1000) g""")
+    told = looked(small, "coverage", document={"policy": "scan"})
+    assert [(entry["column"], entry["why"]) for entry in told["coverage"]["undecided"]] == [
+        (name, "card numbers in it") for name in ("paid_by", "given", "few")]
+
+
 def test_the_same_rows_are_looked_at_as_long_as_they_are_the_same(small):
     small.execute("""CREATE TABLE public.event (what text);
         INSERT INTO public.event SELECT CASE WHEN g % 5000 = 4000 THEN 'for someone@shop.example' ELSE 'bought' END FROM generate_series(1, 50000) g;

@@ -93,6 +93,9 @@ FORMS = (
     (r"^[$][0-9A-Za-z-]+[$]\S{8}|^(pbkdf2|argon2|bcrypt)\w*[$:]", "hashes of passwords", "hash"),
     (_MAIL, "texts with e-mail addresses", "text"),
 )
+# Of whole numbers nearly all: of what is counted or drawn, a quarter looks like a card.
+NUMBER_FORMS = ((r"^(4\d{15}|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|6(011|5\d\d)\d{12})$", "card numbers", "null"),)
+NUMBER_SHARE = 0.8
 # Those that no column of anything else is full of, as one of numbers of goods is of what looks like phone numbers.
 TELLING = tuple(form for form in FORMS if form[2] in ("email", "iban") or "e-mail" in form[1] or "passwords" in form[1])
 # Those that nothing else has: of a hundred codes in capitals some look like an account number of anywhere.
@@ -129,19 +132,26 @@ def by_content(session, table, columns, estimate, forms=FORMS):
     The first rows are often the oldest, of when nobody had come yet: others of anywhere are looked at, too. What has a sure form in a few values
     only is as a rule text that people write, unless its name says more.
     """
-    texts = [column for column in columns if column.base in TEXTS]
-    if not texts:
-        return {}
-    many, few, wide = {}, {}, ENTRIES // (len(forms) + 1)
-    for sample in _samples(estimate):
-        for some in (texts[number:number + wide] for number in range(0, len(texts), wide)):
+    many, few = {}, {}
+    for some, forms, share in _alike(columns, forms):
+        for sample in _samples(estimate):
             for column, values, found in _counted(session, table, some, forms, sample):
                 for form, hits in zip(forms, found):
-                    if hits and hits >= SHARE * values:
+                    if hits and hits >= share * values:
                         many.setdefault(column.name, ("%s in it" % form[1], form[2]))
                     elif hits and form in SURE and not by_name_and_type(column):
                         few.setdefault(column.name, ("%s among its values" % form[1], "text"))
     return dict(few, **many)
+
+
+def _alike(columns, forms):
+    """(columns that one query can look at, the forms that they are looked at for, the share of values that tells)."""
+    texts = [column for column in columns if column.base in TEXTS]
+    numbers = [column for column in columns if column.base in ("int8", "numeric")] if forms is FORMS else []
+    for some, forms, share in ((texts, forms, SHARE), (numbers, NUMBER_FORMS, NUMBER_SHARE)):
+        wide = ENTRIES // (len(forms) + 1)
+        for number in range(0, len(some), wide):
+            yield some[number:number + wide], forms, share
 
 
 def _samples(estimate):
