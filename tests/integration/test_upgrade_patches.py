@@ -176,9 +176,10 @@ class ThreeHosts:
         self.environment = dict(environment, ANSIBLE_CONNECTION_PLUGINS=str(folder / "connections"))
         self.obstacle = folder / "consumer1" / "state" / "release.lock"
 
-    def play(self, playbook):
+    def play(self, playbook, forced=True):
         """(exit status, what was printed)"""
-        done = playbook_process.run(["-i", "hosts.json", "slipway.app." + playbook, "-e", "patch=news.patch", "-e", "force=true"],
+        force = ["-e", "force=true"] if forced else []
+        done = playbook_process.run(["-i", "hosts.json", "slipway.app." + playbook, "-e", "patch=news.patch", *force],
                                     self.folder, self.environment)
         return done.returncode, told(done.stdout)
 
@@ -200,6 +201,7 @@ def three(shop, tmp_path):
 
 
 def test_a_host_on_which_it_fails_at_the_last_moment_and_it_is_done_nowhere(three):
+    assert three.play("patch_apply", forced=False)[0] == 0 and three.there() == [], "it is only tried"
     three.obstacle.mkdir()
     three.fail_and_take_back("patch_apply", "applied")
     assert three.there() == []

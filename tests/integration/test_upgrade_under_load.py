@@ -78,8 +78,12 @@ def test_an_upgrade_takes_at_most_ten_rounds(upgraded):
     assert 2 < len(rounds) <= 10, rounds
 
 
+@pytest.mark.long
 def test_no_patch_comes_along(upgraded):
-    """Not what the release before contained, nor what was kept until it was reverted, nor what was dropped."""
+    """Not what the release before contained, nor what was kept until it was reverted, nor what was dropped.
+
+    Only after the life of a patch in test_upgrade_patches.py, which is long as well, is there anything that could.
+    """
     assert [where(upgraded, name) for name in ("news.txt", "note.txt", "late.txt")] == [[], [], []]
 
 

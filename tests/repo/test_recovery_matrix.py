@@ -51,6 +51,7 @@ def test_the_covering_choice_has_every_mode_every_fault_that_takes_a_host_and_st
     assert {cell.mode for cell in chosen} == set(MODES)
     assert len({cell.step for cell in chosen}) >= len(chosen) - 1
     assert not any(cell.why_not for cell in chosen)
+    assert [cell.goes_back for cell in chosen if cell.mode == "rolling"] == [True], "after a host has turned red"
 
 
 def test_a_choice_is_made_of_what_there_is():

@@ -20,10 +20,12 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.engine impo
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
+from ansible_collections.slipway.app.plugins.module_utils._release.patches import Patches
 from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
 from ansible_collections.slipway.app.tests.selection import long_but
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._operation.test_balancer import answering
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._release.packages import entry, put_package
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script
 
 SERVICES = {
@@ -44,17 +46,18 @@ class Host:
         for number, live in ((2, False), (1, True)):
             application.release(SERVICES, number, live=live, maintenance=lock, health={"url": health, "timeout": 1} if health else {})
         self.site = Site({
-            "root": self.root, "host": "app2", "roles": ["app"], "environment": "stag", "variables": {}, "python": None,
+            "root": self.root, "host": "app2", "roles": ["app"], "environment": "stag", "application": "shop", "variables": {}, "python": None,
             "driver": "supervisor", "supervisor_socket": supervisord.socket, "supervisor_conf_dir": supervisord.conf_dir,
-            "environment_variables": {}, "database": {}, "store": self.root, "store_auth": None, "keep_releases": 3})
+            "environment_variables": {}, "database": {}, "store": os.path.join(self.root, "packages"), "store_auth": None,
+            "relayed": None, "skip_check_patches": False, "keep_releases": 3})
         self.old, self.new = (self.site.releases.find("sha256:%064d" % number) for number in (1, 2))
         self.site.driver().start(self.site.definitions(self.old), 10)
         self.balancers = list(balancers)
         self.operation = self.upgrade(mode, 1)
 
-    def upgrade(self, mode, fence):
+    def upgrade(self, mode, fence, package="shop:2.0", digest=None):
         operation = Operation(self.site, "20261126T10000%dZ-upgrade-%d" % (fence, fence), fence, {
-            "kind": "upgrade", "mode": mode, "package": "shop:2.0", "digest": self.new.digest, "previous": {"app2": self.old.id},
+            "kind": "upgrade", "mode": mode, "package": package, "digest": digest or self.new.digest, "previous": {"app2": self.old.id},
             "owner": {"user": "eve"}, "hosts": {"app1": ["app", "leader"], "app2": ["app"]},
             "batches": [["app1"], ["app2"]], "balancer": {"status": self.balancers, "fall_seconds": 0, "rise_seconds": 0}})
         operation.begin()
@@ -207,6 +210,29 @@ def test_a_disk_that_fails_at_the_end_is_a_warning_and_the_upgrade_is_over(host,
     (warning,) = forward.finish(host.site, host.operation)["warnings"]
     assert "removing what was fetched for them failed" in warning and "Input/output error" in warning
     assert open_operation(host.root) is None and host.operation.summary()["outcome"] == "done"
+
+
+def test_patches_of_the_live_release_are_asked_about_and_those_to_be_kept_come_along(host):
+    """That an upgrade has to do with them at all; what becomes of which is in test_patching.py."""
+    digest = put_package(host.site.params["store"], "shop:3.0", {"source": [entry("hours.txt", b"closed\n")]})
+    with open(os.path.join(host.old.path, "hours.txt"), "w", encoding="utf-8") as stream:
+        stream.write("closed\n")
+    host.operation.close("undone", "")
+
+    def patched_and_asked(keep):
+        change = b"--- a/hours.txt\n+++ b/hours.txt\n@@ -1 +1 @@\n-closed\n+open\n"
+        Patches(host.site.releases, host.old).apply(change, "hours.patch", keep=keep, by="ann")
+        return preflight.check(host.site, "upgrade", "shop:3.0")["findings"]
+
+    (finding,) = patched_and_asked(keep=False)
+    assert "would be lost: hours.patch (applied by ann at " in finding and "Say -e skip_check_patches=true" in finding
+    assert patched_and_asked(keep=True) == []
+
+    later = host.upgrade("maintenance", 2, "shop:3.0", digest)
+    staged = forward.stage(host.site, later)
+    assert staged["patches"]["applied"] == ["hours.patch"]
+    with open(os.path.join(host.site.releases.find(digest).path, "hours.txt"), encoding="utf-8") as stream:
+        assert stream.read() == "open\n"
 
 
 def test_a_host_on_which_nothing_was_stopped_yet_says_too_what_is_live(host):
