@@ -10,7 +10,6 @@ The two take turns, and which is first alternates. CPU seconds are those of the 
 
 from __future__ import annotations
 
-import os
 import subprocess
 
 import world
@@ -25,7 +24,7 @@ def main():
         by_hand = [server.bin_dir + "/pg_dump", "--format=directory", "--jobs=%d" % options.jobs, "--compress=" + options.compression]
 
         def pg_dump(number):
-            subprocess.run(by_hand + ["--file=%s/hand-%d" % (folder, number)], env=dict(os.environ, **server.variables("shop")), check=True)
+            subprocess.run(by_hand + ["--file=%s/hand-%d" % (folder, number)], env=server.environment("shop"), check=True)
 
         def ours(_number):
             dump(connection, store, Wish("bench", jobs=options.jobs, compression=options.compression))

@@ -82,7 +82,7 @@ class Clients:
 def by_pg_restore(server, archive, jobs):
     """What people do by hand: a database beside, pg_restore, ANALYZE."""
     server.sql("CREATE DATABASE byhand TEMPLATE template0 OWNER shop")
-    environment = dict(os.environ, **server.variables("byhand"))
+    environment = server.environment("byhand")
     subprocess.run([server.bin_dir + "/pg_restore", "--jobs=%d" % jobs, "--no-owner", "--no-acl", "--role=shop", "--exit-on-error",
                     "--dbname=byhand", archive], env=environment, check=True)
     subprocess.run([server.psql, "-XqAtc", "ANALYZE"], env=environment, check=True)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -40,7 +39,7 @@ class Others:
         self._bin = bin_dir
 
     def _run(self, *argv, database="shop"):
-        done = subprocess.run(argv, cwd=self._folder, env=dict(os.environ, **self._server.variables(database)), capture_output=True, text=True,
+        done = subprocess.run(argv, cwd=self._folder, env=self._server.environment(database), capture_output=True, text=True,
                               check=False)  # pg_anon writes its logs where it is
         if done.returncode:
             raise RuntimeError("%s: %s" % (argv[0], (done.stdout + done.stderr)[-2000:]))

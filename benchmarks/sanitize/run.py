@@ -12,7 +12,6 @@ What is compared takes turns, and which is first alternates. CPU seconds are tho
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -48,7 +47,7 @@ RULES = {"tables": {
 
 def fill(server, megabytes):
     subprocess.run([server.psql, "-Xq", "-v", "customers=%d" % (megabytes * CUSTOMERS_A_MEGABYTE), "-d", "shop", "-f",
-                    str(Path(__file__).with_name("shop.sql"))], env=dict(os.environ, **server.variables("shop")), check=True)
+                    str(Path(__file__).with_name("shop.sql"))], env=server.environment("shop"), check=True)
 
 
 def plan_of(session, sanitizing):
@@ -78,7 +77,7 @@ class Masks:
         queries = [table.query() if masked else "SELECT %s FROM ONLY %s" % (", ".join('"%s"' % column.name for column in table.columns), table.sql)
                    for table in self.tables]
         text = "".join("%s;\n" % statement for statement in (*writer.SETTINGS, *("COPY (%s) TO '/dev/null'" % query for query in queries)))
-        environment = dict(os.environ, **self._server.variables("shop"), PGOPTIONS="-c %s=%s" % (SETTING, self._key.setting))
+        environment = dict(self._server.environment("shop"), PGOPTIONS="-c %s=%s" % (SETTING, self._key.setting))
         subprocess.run([self._server.psql, "-Xq", "-v", "ON_ERROR_STOP=1"], input=text, text=True, env=environment, check=True)
 
 
@@ -88,8 +87,8 @@ def scanned(store, sanitizing, connection):
     with sanitizing.keyed(connection).session() as session:
         session.execute(*writer.SETTINGS, dumps.BEGIN)
         plan = plan_of(session, sanitizing)
-        sources, _left_out = residue.sources(session, plan.tables)
-        looked_for = residue.Residue(sources, "utf-8")
+        sources, _left_out, constants = residue.sources(session, plan.tables)
+        looked_for = residue.Residue(sources, "utf-8", constants=constants)
         looked_for.learn(session)
     tables = {table.relation["name"]: table for table in plan.tables}
     seconds = 0.0
