@@ -38,6 +38,7 @@ options:
     description:
       - Variables that are texts where they are set, such as a git reference. C(1.10) in a file of variables, in JSON or in AWX is the number 1.1
         without quotes, which may be the name of something else.
+      - With ansible-core 2.17 and 2.18 and C(jinja2_native), so are texts in quotes that templates make a number of.
     type: list
     elements: str
     default: []
