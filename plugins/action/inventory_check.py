@@ -9,7 +9,7 @@ from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.vars.plugins import get_vars_from_inventory_sources
-from ansible_collections.slipway.app.plugins.plugin_utils._board import hosts_of
+from ansible_collections.slipway.app.plugins.plugin_utils._board import hosts_of, named_twice
 
 
 class ActionModule(ActionBase):
@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
             if arguments["alone"]:
                 together = boolean(task_vars.get("several_inventories", False), strict=False)
                 findings += [] if together else _others(task_vars.get("ansible_inventory_sources"), self._loader)
-                findings += _environments(hosts, task_vars["hostvars"])
+                findings += _environments(hosts, task_vars["hostvars"]) + _twice(hosts, task_vars["hostvars"])
             result["hosts"] = hosts
         result.update(changed=False, addresses=_addresses(task_vars["groups"]["all"], task_vars["hostvars"]))
         said = {name: self._templar.template(task_vars[name]) for name in arguments["texts"] if name in task_vars}
@@ -112,6 +112,15 @@ def _environments(hosts, hostvars):
         return ["Its hosts are of several environments (slipway_environment): %s. Name an inventory that has one of them." % "; ".join(
             "%s of %s" % (", ".join(names), environment) for environment, names in sorted(found.items()))]
     return []
+
+
+def _twice(hosts, hostvars):
+    """Hosts that are reached in the same way, and have the same folder. An operation's preflight sees more: it looks at the folders."""
+    ways = {}
+    for host in hosts:
+        unsaid = {"ansible_connection": "ssh", "ansible_host": host, "ansible_port": 22, "ansible_ssh_common_args": "", "slipway_root": ""}
+        ways[host] = tuple(str(hostvars[host].get(name) or value) for name, value in unsaid.items())
+    return ["%s: %s" % (", ".join(names), sentence) for names, sentence in named_twice(ways)]
 
 
 def _database(hosts, hostvars):

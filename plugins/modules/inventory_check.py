@@ -31,6 +31,7 @@ options:
         of these say the same C(slipway_environment) for their hosts, or any of which says another one. The last would say for all hosts what they are.
       - They are none when the variable C(several_inventories) is true.
       - Hosts of the groups C(app) and C(consumer) that differ in C(slipway_environment), which is V(prod) where it is not set, are one in any case.
+        So are two of them that are reached at the same C(ansible_host) and have the same C(slipway_root), since a machine has one name.
       - V(false) is for playbooks that do nothing but read.
     type: bool
     default: true

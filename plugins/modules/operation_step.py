@@ -228,7 +228,7 @@ taken_over:
 found:
   description:
     - What V(preflight) found. The package's digest, the live release and its patches, which services are there and whether they are to run,
-      and which layers the controller has to relay.
+      which folder of which machine it is, and which layers the controller has to relay.
   returned: after preflight
   type: dict
 findings:

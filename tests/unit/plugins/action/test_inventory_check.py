@@ -11,7 +11,7 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from ansible_collections.slipway.app.plugins.action.inventory_check import _environments, _evaluated, _no_texts, _others
+from ansible_collections.slipway.app.plugins.action.inventory_check import _environments, _evaluated, _no_texts, _others, _twice
 
 
 @pytest.fixture
@@ -87,3 +87,16 @@ def test_a_text_that_templates_make_a_number_of_is_named(monkeypatch):
     finding, = _evaluated(said, templar)
     assert "tag is the text '1.10'" in finding and "makes 1.1 " in finding
     assert _evaluated({"tag": 1.1, "label": None}, templar) == []  # which is named already, or is nothing
+
+
+SHOP = {"ansible_host": "10.0.0.5", "slipway_root": "/srv/shop"}
+
+
+@pytest.mark.parametrize("jobs, same", [
+    (SHOP, True), (dict(SHOP, ansible_port="22"), True), ({"slipway_root": "/srv/shop"}, False), (dict(SHOP, slipway_root="/srv/jobs"), False),
+    (dict(SHOP, ansible_port=2222), False), (dict(SHOP, ansible_ssh_common_args="-J other"), False)])
+def test_one_machine_has_one_name(jobs, same):
+    """Each name would take away what runs by the roles of the other."""
+    findings = _twice({"shop": ["app", "leader"], "jobs": ["consumer"]}, {"shop": SHOP, "jobs": jobs})
+    assert (findings != []) is same
+    assert not same or findings[0].startswith("shop, jobs: ") and "name the machine once" in findings[0]

@@ -78,6 +78,14 @@ def test_a_host_without_its_folder_is_told_what_to_make_as_any_host_is_told(site
     assert set(missing["found"]) == set(there["found"]) - of_a_package and not os.path.exists(site.root)
 
 
+def test_it_tells_which_folder_this_is_by_whatever_path(site, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (tmp_path / "link").symlink_to(site.root)
+    folders = [check(Site(dict(site.params, root=str(root))), "upgrade", "")["folder"] for root in (site.root, tmp_path / "link", other)]
+    assert folders[0] == folders[1] != folders[2] and None not in folders
+
+
 def test_a_tag_that_was_moved_since_it_was_built_is_found(site, tmp_path):
     built, other = (put_package(tmp_path / "store", "shop:main", {"source": [entry("app.py", b"%d" % number)]}) for number in range(2))
 
