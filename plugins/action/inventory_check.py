@@ -9,7 +9,7 @@ from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.vars.plugins import get_vars_from_inventory_sources
-from ansible_collections.slipway.app.plugins.plugin_utils._board import hosts_of
+from ansible_collections.slipway.app.plugins.plugin_utils._board import hosts_of, named_twice
 
 
 class ActionModule(ActionBase):
@@ -33,10 +33,11 @@ class ActionModule(ActionBase):
             if arguments["alone"]:
                 together = boolean(task_vars.get("several_inventories", False), strict=False)
                 findings += [] if together else _others(task_vars.get("ansible_inventory_sources"), self._loader)
-                findings += _environments(hosts, task_vars["hostvars"])
+                findings += _environments(hosts, task_vars["hostvars"]) + _twice(hosts, task_vars["hostvars"])
             result["hosts"] = hosts
         result.update(changed=False, addresses=_addresses(task_vars["groups"]["all"], task_vars["hostvars"]))
-        others = _no_texts({name: self._templar.template(task_vars[name]) for name in arguments["texts"] if name in task_vars})
+        said = {name: self._templar.template(task_vars[name]) for name in arguments["texts"] if name in task_vars}
+        others = _no_texts(said) + _evaluated(said, self._templar)
         sentences = others + (["The inventory is not complete:", *findings, "See the README, 'For your own application'."] if findings else [])
         if sentences:
             result.update(failed=True, findings=others + findings, msg=" ".join(["Nothing was changed.", *sentences]))
@@ -61,6 +62,15 @@ def _no_texts(said):
     """One sentence for each value that would name something else than was written, or nothing."""
     return ["The variable %s has to be a text and is %s, as YAML makes 1.1 of 1.10, and true of on: put it in quotes." % (name, value)
             for name, value in said.items() if value is not None and not isinstance(value, str)]
+
+
+def _evaluated(said, templar):
+    """One sentence for each text that would not be one any more where a template hands it on: so it is with jinja2_native before ansible-core 2.19."""
+    if not getattr(templar, "jinja2_native", False):
+        return []
+    made = {name: templar.template("{{ %s }}" % name) for name, value in said.items() if isinstance(value, str)}
+    return ["The variable %s is the text %r, and jinja2_native makes %r of it: take jinja2_native out of ansible.cfg (ANSIBLE_JINJA2_NATIVE), or run "
+            "ansible-core 2.19 or later." % (name, said[name], value) for name, value in made.items() if value != said[name]]
 
 
 def _others(sources, loader):
@@ -102,6 +112,15 @@ def _environments(hosts, hostvars):
         return ["Its hosts are of several environments (slipway_environment): %s. Name an inventory that has one of them." % "; ".join(
             "%s of %s" % (", ".join(names), environment) for environment, names in sorted(found.items()))]
     return []
+
+
+def _twice(hosts, hostvars):
+    """Hosts that are reached in the same way, and have the same folder. An operation's preflight sees more: it looks at the folders."""
+    ways = {}
+    for host in hosts:
+        unsaid = {"ansible_connection": "ssh", "ansible_host": host, "ansible_port": 22, "ansible_ssh_common_args": "", "slipway_root": ""}
+        ways[host] = tuple(str(hostvars[host].get(name) or value) for name, value in unsaid.items())
+    return ["%s: %s" % (", ".join(names), sentence) for names, sentence in named_twice(ways)]
 
 
 def _database(hosts, hostvars):

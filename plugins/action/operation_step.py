@@ -35,7 +35,7 @@ RETURNED = ("changed", "operation", "decision", "survey", "found", "findings", "
 UNKNOWN = ("outcomes", "seconds", "operation")
 # Options for the controller alone, by the step that asks for them; and those that tell the host about itself.
 ASKED = {
-    "preflight": ("package", "digest", "batch", "balancer_status", "fall_seconds", "rise_seconds"),
+    "preflight": ("package", "digest", "batch", "balancer_status", "fall_seconds", "rise_seconds", "leader_lost"),
     "start": ("batch", "balancer_status", "fall_seconds", "rise_seconds", "accept_unsafe_mode", "by"),
     "assess": ("takeover", "direction", "accept_loss", "leader_lost", "by"),
 }
@@ -50,6 +50,12 @@ Upgrade with mode=maintenance, or name what you accept all the same (a rule, a m
 
 NO_PACKAGE = ("No package is named, and none was built. Say -e package=<repository:tag>; or, with --limit, let the host that builds be in the run, too "
               "(localhost, where there is no group build).")
+
+LEADER_MISSED = ("This inventory lacks %s, which led the last operation that ended well (%s). Where it has only a part of the hosts, name all of them, in "
+                 "AWX without job slicing: by two inventories two leaders would migrate one database. Where %s is gone for good, or has another name by "
+                 "now, say -e leader_lost=true.")
+HOSTS_MISSED = ("This inventory lacks %s, of the last operation that ended well (%s). Nothing is done there, and what serves there goes on with the old "
+                "release. Where it is to be upgraded, end this run and name all hosts, in AWX without job slicing.")
 
 
 class ActionModule(ActionBase):
@@ -95,6 +101,7 @@ class ActionModule(ActionBase):
             self._run_steps(result, arguments, task_vars, board)
             if steps[0] == "preflight" and host == board.leader:
                 self._check_turns(result, board, asked)
+                self._check_hosts(result, board, asked, kind)
             elif steps[0] == "advise" and result["outcome"] == "ok":
                 self._judge(result, board)
         return result
@@ -173,6 +180,17 @@ class ActionModule(ActionBase):
         if turns["batches"] and len(board.serving()) == 1:
             self._display.warning("There is one app host: its users meet errors for the seconds that its web takes to start anew. "
                                   "In mode maintenance they are told to wait.")
+
+    def _check_hosts(self, result, board, asked, kind):
+        """Name the hosts of the last operation that the inventory has not any more: it may be only a part, and then another host would lead."""
+        last = (result.get("found") or {}).get("last") or {"hosts": {}}
+        gone = {host: roles for host, roles in last["hosts"].items() if host not in board.hosts}
+        led = [host for host, roles in gone.items() if kind == "upgrade" and "leader" in roles]
+        if led and not boolean(asked["leader_lost"] or False):
+            result.update(outcome="failed", findings=result.get("findings", []) + [LEADER_MISSED % (led[0], last["operation"], led[0])])
+        others = [host for host in gone if host not in led]
+        if others:
+            self._display.warning(HOSTS_MISSED % (", ".join(others), last["operation"]))
 
     def _judge(self, result, board):
         """Let the step fail when something speaks against the mode that nobody has accepted."""

@@ -31,6 +31,7 @@ options:
         of these say the same C(slipway_environment) for their hosts, or any of which says another one. The last would say for all hosts what they are.
       - They are none when the variable C(several_inventories) is true.
       - Hosts of the groups C(app) and C(consumer) that differ in C(slipway_environment), which is V(prod) where it is not set, are one in any case.
+        So are two of them that are reached at the same C(ansible_host) and have the same C(slipway_root), since a machine has one name.
       - V(false) is for playbooks that do nothing but read.
     type: bool
     default: true
@@ -38,6 +39,7 @@ options:
     description:
       - Variables that are texts where they are set, such as a git reference. C(1.10) in a file of variables, in JSON or in AWX is the number 1.1
         without quotes, which may be the name of something else.
+      - With ansible-core 2.17 and 2.18 and C(jinja2_native), so are texts in quotes that templates make a number of.
     type: list
     elements: str
     default: []

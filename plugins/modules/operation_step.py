@@ -142,7 +142,9 @@ options:
     type: bool
     default: false
   leader_lost:
-    description: The host that led the operation is gone for good. The one that is the first now decides by what the database shows.
+    description:
+      - The host that led the operation is gone for good. The one that is the first now decides by what the database shows.
+      - To the V(preflight) of an upgrade, that the one that led the last operation is, which else is refused where the inventory lacks it.
     type: bool
     default: false
   by:
@@ -228,7 +230,8 @@ taken_over:
 found:
   description:
     - What V(preflight) found. The package's digest, the live release and its patches, which services are there and whether they are to run,
-      and which layers the controller has to relay.
+      which folder of which machine it is, on the leader the hosts of the last operation that ended well, and which layers the controller has
+      to relay.
   returned: after preflight
   type: dict
 findings:

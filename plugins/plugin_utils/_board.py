@@ -32,6 +32,15 @@ def hosts_of(groups):
     return hosts
 
 
+def named_twice(folders):
+    """[(hosts, sentence)] of several names that lead to the same folder; folders: {host: what tells its folder from every other, or None}."""
+    names = {}
+    for host, folder in folders.items():
+        names.setdefault(folder, []).append(host)
+    return [(hosts, "They are the same folder of the same machine, and each would take away what runs by the roles of the other: name the machine "
+                    "once, in each group that it belongs to.") for folder, hosts in names.items() if folder and len(hosts) > 1]
+
+
 class Reports(collections.abc.Mapping):
     """{host: what it has registered}, read when it is asked for."""
 
@@ -125,8 +134,9 @@ class Board:
 
     def findings(self):
         """[(host, finding)] of the preflight, and of what it found on all hosts together."""
+        patched, folders = self._patched("found"), {host: (report.get("found") or {}).get("folder") for host, report in self.reports.items()}
         return [(host, finding) for host, report in self.reports.items() for finding in report.get("findings") or []] + [
-            (", ".join(hosts), sentence) for compare in (differences, left_out) for hosts, sentence in compare(self._patched("found"))]
+            (", ".join(hosts), sentence) for hosts, sentence in differences(patched) + left_out(patched) + named_twice(folders)]
 
     def _patched(self, key):
         """{host: what patches its live release has}, as the preflight found it or the survey."""

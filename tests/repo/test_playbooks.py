@@ -200,3 +200,15 @@ def test_provision_says_who_does_not_get_to_know_a_host_by_limit(repository, eva
     said = all(evaluate("{{ %s }}" % each, known) for each in task["when"])
     assert said is (left is not None)
     assert not said or ": " + left + "." in evaluate(task["ansible.builtin.debug"]["msg"], known)
+
+
+@pytest.mark.parametrize(("host", "address", "store", "here"), [
+    ("build1", None, "https://build1:5000", True), ("Build1", None, "https://Build1:5000", True),
+    ("b", "Build1.example.com", "https://build1.EXAMPLE.com", True),
+    ("build1", "10.0.0.5", "https://registry.example.com", False), ("build1", None, "/srv/packages", False), ("build1", None, None, False)])
+def test_the_registry_is_there_where_the_store_names_the_build_host(repository, evaluate, host, address, store, here):
+    """Names of hosts know no capital letters."""
+    play, = [play for play in repository.yaml("playbooks/provision.yml") if play["hosts"] == "build"]
+    known = {"inventory_hostname": host, "ansible_host": address, "slipway_store": store}
+    said = {name: value for name, value in known.items() if value}
+    assert evaluate("{{ %s }}" % play["tasks"][0]["when"], said) is here

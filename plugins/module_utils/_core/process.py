@@ -308,6 +308,15 @@ def start_ticks(pid):
     return None if fields[0] in "ZX" else int(fields[19])
 
 
+def boot_id():
+    """What tells this machine, since it has been started, from every other; None where its kernel does not say."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+            return stream.read().strip()
+    except OSError:
+        return None
+
+
 class Detached:
     """A program that goes on when the connection, the module or the controller that started it is gone.
 

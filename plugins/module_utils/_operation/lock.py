@@ -17,7 +17,7 @@ import time
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.files import exclusive, make_own_dir, read_json, write_json
-from ansible_collections.slipway.app.plugins.module_utils._core.process import start_ticks
+from ansible_collections.slipway.app.plugins.module_utils._core.process import boot_id, start_ticks
 
 LEASE = 900  # seconds a lease lasts without a heartbeat
 BEAT = 60  # seconds between two heartbeats of a step that is at work on the leader
@@ -124,10 +124,8 @@ def owner(user, controller, pid):
 
 def _processes():
     """Whose processes can be seen from here: two machines, and two containers of one, may have the same name."""
-    seen = {"boot": None, "pids": None}
+    seen = {"boot": boot_id(), "pids": None}
     with contextlib.suppress(OSError):
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
-            seen["boot"] = stream.read().strip()
         seen["pids"] = os.readlink("/proc/self/ns/pid")
     return seen
 

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.process import boot_id
 from ansible_collections.slipway.app.plugins.module_utils._operation import debugging, services
 from ansible_collections.slipway.app.plugins.module_utils._operation.action import at_work
-from ansible_collections.slipway.app.plugins.module_utils._operation.journal import open_operation
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, open_operation, operations, summary
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import advice, held
 from ansible_collections.slipway.app.plugins.module_utils._operation.patching import carried, refuse_to_drop
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES
@@ -28,14 +30,16 @@ def check(site, kind, package, mode="maintenance", balancers=(), digest=None):
     """{digest, package, current, findings, warnings}: what would be deployed here, what is live, every reason not to begin, what else to know.
 
     package is empty before it is built: the rest can be known without it. digest is that of the package where it has just been built.
+    folder and last are for the controller, which compares them with those of other hosts, and with the inventory.
     """
     findings = []
     current = site.releases.current()
     found = {"digest": None, "package": package, "current": current.as_dict() if current else None, "findings": findings, "warnings": [],
-             "patched": carried(site), "fence": site.lock.fence(), "services": None}
+             "patched": carried(site), "fence": site.lock.fence(), "services": None, "folder": None, "last": None}
     if not os.path.isdir(site.root):
         findings.append("There is no folder %s: make it, owned by the user that runs the application." % site.root)
         return found
+    found.update(folder=_folder(site.root), last=_last(site.root) if site.leads else None)
     _collect(findings, _nothing_open, site)
     if kind == "upgrade" and current is None and site.leads:  # others are taken in
         findings.append("The application is not installed on %s, which leads (no release is live): run the playbook slipway.app.deploy, or "
@@ -75,6 +79,21 @@ def _collect(findings, check_one, *arguments):
     except (SlipwayError, OSError) as error:
         findings.append(str(error))
         return None
+
+
+def _folder(root):
+    """What tells this folder from every other one of every machine; None where the machine cannot be told."""
+    boot, facts = boot_id(), os.stat(root)
+    return "%s %d %d" % (boot, facts.st_dev, facts.st_ino) if boot else None
+
+
+def _last(root):
+    """{operation, hosts} of the last operation on hosts that ended well; None where there is none."""
+    with contextlib.suppress(SlipwayError, OSError):  # a damaged journal of what is over is no reason not to begin
+        for known in (summary(Journal(root, name).records()) for name in operations(root)):
+            if known and known["outcome"] == "done" and known["plan"].get("hosts"):
+                return {"operation": known["id"], "hosts": known["plan"]["hosts"]}
+    return None
 
 
 def _nothing_open(site):

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
-from ansible_collections.slipway.app.plugins.action.inventory_check import _environments, _no_texts, _others
+from ansible_collections.slipway.app.plugins.action.inventory_check import _environments, _evaluated, _no_texts, _others, _twice
 
 
 @pytest.fixture
@@ -54,3 +57,46 @@ def test_what_yaml_has_made_something_else_of_is_named():
     said = {"reference": 1.1, "patch": True, "tag": None, "package": "shop:1.10", "label": ""}  # 1.10, on, nothing
     number, truth = _no_texts(said)
     assert "reference has to be a text and is 1.1," in number and "patch has to be a text and is True," in truth
+
+
+class Native:
+    """The templar of ansible-core 2.17 and 2.18 where the configuration has jinja2_native, as far as it is asked here."""
+
+    jinja2_native = True
+
+    def __init__(self, variables):
+        self._variables = variables
+
+    def template(self, text):
+        value = self._variables[text.strip("{} ")]
+        try:
+            return ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            return value
+
+
+def test_a_text_that_templates_make_a_number_of_is_named(monkeypatch):
+    """In quotes as it has to be, it would be the tag of another release all the same: before ansible-core 2.19, where jinja2_native is on."""
+    said = {"reference": "v1.10", "package": "shop:1.10", "label": "", "tag": "1.10"}
+    assert _evaluated(said, Templar(loader=DataLoader(), variables=said)) == []
+    monkeypatch.setattr("ansible.constants.DEFAULT_JINJA2_NATIVE", True, raising=False)
+    templar = Templar(loader=DataLoader(), variables=said)
+    if not hasattr(templar, "jinja2_native"):
+        assert _evaluated(said, templar) == []
+        templar = Native(said)
+    finding, = _evaluated(said, templar)
+    assert "tag is the text '1.10'" in finding and "makes 1.1 " in finding
+    assert _evaluated({"tag": 1.1, "label": None}, templar) == []  # which is named already, or is nothing
+
+
+SHOP = {"ansible_host": "10.0.0.5", "slipway_root": "/srv/shop"}
+
+
+@pytest.mark.parametrize("jobs, same", [
+    (SHOP, True), (dict(SHOP, ansible_port="22"), True), ({"slipway_root": "/srv/shop"}, False), (dict(SHOP, slipway_root="/srv/jobs"), False),
+    (dict(SHOP, ansible_port=2222), False), (dict(SHOP, ansible_ssh_common_args="-J other"), False)])
+def test_one_machine_has_one_name(jobs, same):
+    """Each name would take away what runs by the roles of the other."""
+    findings = _twice({"shop": ["app", "leader"], "jobs": ["consumer"]}, {"shop": SHOP, "jobs": jobs})
+    assert (findings != []) is same
+    assert not same or findings[0].startswith("shop, jobs: ") and "name the machine once" in findings[0]

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from ansible.errors import AnsibleError
 
@@ -53,3 +55,20 @@ def test_what_the_preflight_warns_of_reaches_who_watches():
     action._ask_host = lambda arguments, known, task_vars: {"found": {}, "findings": [], "warnings": ["It has a subscription."]}
     action._run_steps(result, {"host": "app1", "steps": ["preflight"]}, {}, Board({"groups": GROUPS, "hostvars": {"app1": {}}}, "upgrade"))
     assert result["warnings"] == ["It has a subscription."]
+
+
+LAST = {"operation": "20260101T000000Z-upgrade-1", "hosts": {"web1": ["app", "leader"], "app1": ["app"], "jobs1": ["consumer"]}}
+
+
+@pytest.mark.parametrize("kind, lost, last, missed, refused", [
+    ("upgrade", "", LAST, ["jobs1"], True), ("upgrade", "yes", LAST, ["jobs1"], False), ("deploy", "", LAST, ["web1, jobs1"], False),
+    ("upgrade", "", dict(LAST, hosts={"app1": ["app", "leader"]}), [], False), ("upgrade", "", None, [], False)])
+def test_hosts_that_an_inventory_does_not_bring_any_more_are_named(monkeypatch, kind, lost, last, missed, refused):
+    """Of a slice of a job, or of an inventory that has come out short, another host would lead, and migrate what another slice migrates."""
+    action, result, warned = ActionModule.__new__(ActionModule), {"found": {"last": last}}, []
+    action._display = SimpleNamespace(warning=warned.append)
+    board = Board({"groups": GROUPS, "hostvars": {"app1": {}}}, kind)
+    action._check_hosts(result, board, {"leader_lost": lost} if kind == "upgrade" else {}, kind)
+    assert [words.partition(", of the last operation")[0] for words in warned] == ["This inventory lacks " + names for names in missed]
+    assert (result.get("outcome") == "failed") is refused
+    assert not refused or "lacks web1, which led" in result["findings"][0] and result["findings"][0].endswith("say -e leader_lost=true.")

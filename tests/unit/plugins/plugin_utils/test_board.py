@@ -70,6 +70,16 @@ def test_patches_of_the_others_would_not_come_to_a_host_without_a_release():
     assert hosts == "app2" and "(fix.patch)" in sentence and "slipway.app.patch_revert" in sentence
 
 
+def test_one_folder_under_two_names_stops_all():
+    """Each name would take away what runs by the roles of the other."""
+    board = _board(app1={"found": dict(FOUND, folder="a")}, app2={"found": dict(FOUND, folder="b")}, worker={"found": dict(FOUND, folder="a")})
+    assert set(_runs(board)) == {"preflight"}
+    ((hosts, sentence),) = board.findings()
+    assert hosts == "app1, worker" and "name the machine once" in sentence
+    apart = _board(app1={"found": dict(FOUND, folder="a")}, app2={"found": dict(FOUND, folder=None)}, worker={"found": dict(FOUND, folder=None)})
+    assert apart.findings() == []
+
+
 def test_a_finding_on_one_host_stops_all():
     assert set(_runs(_board(worker={"findings": ["The disk is full."]}))) == {"preflight"}
 

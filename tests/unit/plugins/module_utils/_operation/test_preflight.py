@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation import debugging, engine, forward
+from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal
 from ansible_collections.slipway.app.plugins.module_utils._operation.operation import Operation
 from ansible_collections.slipway.app.plugins.module_utils._operation.preflight import _commands, check
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
@@ -76,6 +77,32 @@ def test_a_host_without_its_folder_is_told_what_to_make_as_any_host_is_told(site
     assert missing["warnings"] == []
     of_a_package = {"reference", "commit", "label"}
     assert set(missing["found"]) == set(there["found"]) - of_a_package and not os.path.exists(site.root)
+
+
+def test_it_tells_which_folder_this_is_by_whatever_path(site, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (tmp_path / "link").symlink_to(site.root)
+    folders = [check(Site(dict(site.params, root=str(root))), "upgrade", "")["folder"] for root in (site.root, tmp_path / "link", other)]
+    assert folders[0] == folders[1] != folders[2] and None not in folders
+
+
+@pytest.mark.parametrize("roles, known", [(["app"], False), (["app", "leader"], True)])
+def test_who_leads_tells_whom_the_last_operation_that_ended_well_had(site, roles, known):
+    """Restores tell of no hosts, what was undone has changed none, and a damaged journal of what is over is no reason not to begin."""
+    done = {"hosts": {"app1": ["app", "leader"], "app2": ["app"]}}
+    for name, plan, outcome in (("20260101T000000Z-upgrade-1", done, "done"), ("20260102T000000Z-upgrade-2", {"hosts": {"app1": []}}, "undone"),
+                                ("20260103T000000Z-restore-3", {"kind": "restore"}, "done")):
+        journal = Journal(site.root, name)
+        journal.append("operation", "begin", data=plan)
+        journal.append("operation", "done", data={"outcome": outcome})
+    site.roles = roles
+    site.connection = site.driver = lambda: SimpleNamespace(status=dict, query=lambda *words: [])
+    told = {"operation": "20260101T000000Z-upgrade-1", "hosts": done["hosts"]}
+    assert check(site, "upgrade", "")["last"] == (told if known else None)
+    with open(journal.path, "r+b") as stream:
+        stream.write(b"x")
+    assert check(site, "upgrade", "")["last"] is None
 
 
 def test_a_tag_that_was_moved_since_it_was_built_is_found(site, tmp_path):
