@@ -26,7 +26,7 @@ ONE_CHECK = [("slipway.yml", '    - "{python} manage.py check"\n', "")]
 BROKEN = {
     "broken-build": [("requirements.txt", "sqlparse==", "barometer==4.2\nsqlparse==")],
     "failing-atomic": [],
-    "hanging": [("slipway.yml", "migrate: 600", "migrate: 6")],
+    "hanging": [("slipway.yml", "migrate: 600", "migrate: 10")],
     "unhealthy": [("shop/health.py", "wrong = schema_problem()", 'wrong = "the barometer is falling"'),
                   ("slipway.yml", "contains: '\"status\": \"ok\"'", "contains: '\"status\": \"ok\"'\n  timeout: 5")],
 }

@@ -70,7 +70,7 @@ def _evaluated(said, templar):
         return []
     made = {name: templar.template("{{ %s }}" % name) for name, value in said.items() if isinstance(value, str)}
     return ["The variable %s is the text %r, and jinja2_native makes %r of it: take jinja2_native out of ansible.cfg (ANSIBLE_JINJA2_NATIVE), or run "
-            "ansible-core 2.19 or later." % (name, said[name], value) for name, value in made.items() if value != said[name]]
+            "ansible-core 2.19 or later." % (name, said[name], value) for name, value in made.items() if str(value) != said[name]]
 
 
 def _others(sources, loader):
@@ -115,12 +115,17 @@ def _environments(hosts, hostvars):
 
 
 def _twice(hosts, hostvars):
-    """Hosts that are reached in the same way, and have the same folder. An operation's preflight sees more: it looks at the folders."""
-    ways = {}
-    for host in hosts:
-        unsaid = {"ansible_connection": "ssh", "ansible_host": host, "ansible_port": 22, "ansible_ssh_common_args": "", "slipway_root": ""}
-        ways[host] = tuple(str(hostvars[host].get(name) or value) for name, value in unsaid.items())
+    """Hosts that are surely one, by the same way over SSH to the same folder. An operation's preflight sees more: it looks at the folders."""
+    ways = {host: _way(host, hostvars[host]) for host in hosts if (hostvars[host].get("ansible_connection") or "ssh").rpartition(".")[2] in ("ssh", "smart")}
     return ["%s: %s" % (", ".join(names), sentence) for names, sentence in named_twice(ways)]
+
+
+def _way(host, variables):
+    """All by which ssh may tell hosts apart: gateways do by the user, too."""
+    said = [variables.get("ansible_" + name) or variables.get("ansible_ssh_" + name) or unsaid
+            for name, unsaid in (("host", host), ("port", 22), ("user", ""))]
+    words = [variables.get("ansible_ssh_" + name) or "" for name in ("args", "common_args", "extra_args")]
+    return tuple(map(str, [*said, *words, variables.get("slipway_root") or ""]))
 
 
 def _database(hosts, hostvars):

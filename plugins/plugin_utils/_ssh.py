@@ -10,17 +10,25 @@ that is only busy answers, since that is sshd's work.
 
 from __future__ import annotations
 
+import hashlib
+
 WORDS = "-o ServerAliveInterval=15 -o ServerAliveCountMax=6"
 _OPTIONS = ("ssh_args", "ssh_common_args", "ssh_extra_args")
 
 
 def keep_alive(connection):
-    """Have ssh ask the host every 15 s, and give it up after 90, unless whoever set it up has said something of it.
+    """Have ssh ask the host every 15 s, and give it up after 90, unless Ansible's settings say something of it.
 
-    Before the first command: connections are shared, and what the first one says holds for all.
+    Commands share a connection that is there, and what its first one has said holds for all: so these share one of their own.
     """
     if connection.transport != "ssh":
         return
     said = {name: connection.get_option(name) or "" for name in _OPTIONS}
-    if "serveraliveinterval" not in " ".join(said.values()).lower():
-        connection.set_option("ssh_common_args", ("%s %s" % (said["ssh_common_args"], WORDS)).strip())
+    words = " ".join(said.values()).lower()
+    if "serveraliveinterval" in words:
+        return
+    connection.set_option("ssh_common_args", ("%s %s" % (said["ssh_common_args"], WORDS)).strip())
+    if not connection.get_option("control_path") and "controlpath" not in words:
+        # As long as Ansible's own: a socket's path may not be long.
+        whose = "-".join(str(connection.get_option(name)) for name in ("host", "port", "remote_user"))
+        connection.set_option("control_path", "%(directory)s/" + hashlib.sha256(("slipway-" + whose).encode()).hexdigest()[:10])

@@ -187,7 +187,7 @@ def test_a_host_comes_back_when_others_have_ended_and_gone_on_without_it(shop, r
     for playbook, variables in (("recover", {}), ("upgrade", {"package": calmer})):
         done = run(shop, playbook, **variables)
         assert done.rc == 0, done.output
-    assert "This inventory lacks app2, of the last operation" in " ".join(done.output.split()), done.output
+    assert "The groups app and consumer of this inventory lack app2, of the last operation" in " ".join(done.output.split()), done.output
     hosts.write_text(everybody, encoding="utf-8")
     refused = run(shop, "upgrade", package="shop:1.1.0")
     assert refused.rc != 0 and "is still open on app2" in told(refused.output), refused.output
@@ -222,7 +222,7 @@ def test_the_host_that_led_is_lost_for_good_and_comes_back_all_the_same(shop, ha
     assert not table_has(shop, "gift")
     assert shop.sql("SELECT customer FROM shop_order WHERE id::text = %s", order) == [{"customer": "Grace Hopper"}]
     assert check.services_are(shop, {"app2": dict(shop.services["app2"], cron=True)}) == []  # which belongs to the host that leads
-    for variables, says in (({}, "This inventory lacks app1, which led"), ({"leader_lost": True}, "is live on every host already")):
+    for variables, says in (({}, "The groups app and consumer of this inventory lack app1, which led"), ({"leader_lost": True}, "is live on every host already")):
         tried = run(shop, "upgrade", package="shop:1.1.0", **variables)
         assert (tried.rc == 0) is bool(variables) and says in told(tried.output), tried.output
     hosts.write_text(everybody, encoding="utf-8")

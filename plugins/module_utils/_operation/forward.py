@@ -52,8 +52,11 @@ def start(site, plan):
     return {"id": operation, "fence": given, "plan": plan}
 
 
-def stage(site, operation):
-    """Fetch by digest, verify, unpack beside the live release; write its environment, let the application check itself."""
+def stage(site, operation, follows=False):
+    """Fetch by digest, verify, unpack beside the live release; write its environment, let the application check itself.
+
+    A host that only follows the others tells nobody of maintenance: none begins.
+    """
     from ansible_collections.slipway.app.plugins.module_utils._maintenance import pages
     from ansible_collections.slipway.app.plugins.module_utils._operation import debugging, patching
 
@@ -73,10 +76,11 @@ def stage(site, operation):
                 config["commands"]["check_upgrade"] if operation.plan["kind"] == "upgrade" else [])
             outcome["checked"] = run_commands(site, operation, release, commands, config["timeouts"]["command"])
         live = site.releases.current()
-        if site.leads and live and not MODES[operation.mode].by_batch:
+        if site.leads and live and not follows and not MODES[operation.mode].by_batch:
             # The last step before any host stops anything. At the first installation there is nobody to tell.
             outcome["warnings"] = []
-            outcome["announced"] = _announce(site, operation, live, outcome["warnings"].append)
+            if not site.maintenance.status()["on"]:
+                outcome["announced"] = _announce(site, operation, live, outcome["warnings"].append)
             outcome["hooks"] = run_commands(site, operation, release, config["hooks"]["before_maintenance"], config["timeouts"]["command"])
     return outcome
 

@@ -161,7 +161,7 @@ def stage(site, operation):
 
 def _stage_anew(site, operation):
     try:
-        return forward.stage(site, operation)
+        return forward.stage(site, operation, follows=True)
     except SlipwayError as error:
         if site.releases.find(operation.plan["digest"]):
             raise

@@ -77,7 +77,7 @@ class Native:
 
 def test_a_text_that_templates_make_a_number_of_is_named(monkeypatch):
     """In quotes as it has to be, it would be the tag of another release all the same: before ansible-core 2.19, where jinja2_native is on."""
-    said = {"reference": "v1.10", "package": "shop:1.10", "label": "", "tag": "1.10"}
+    said = {"reference": "v1.10", "package": "shop:1.10", "label": "2024", "tag": "1.10"}
     assert _evaluated(said, Templar(loader=DataLoader(), variables=said)) == []
     monkeypatch.setattr("ansible.constants.DEFAULT_JINJA2_NATIVE", True, raising=False)
     templar = Templar(loader=DataLoader(), variables=said)
@@ -94,9 +94,16 @@ SHOP = {"ansible_host": "10.0.0.5", "slipway_root": "/srv/shop"}
 
 @pytest.mark.parametrize("jobs, same", [
     (SHOP, True), (dict(SHOP, ansible_port="22"), True), ({"slipway_root": "/srv/shop"}, False), (dict(SHOP, slipway_root="/srv/jobs"), False),
-    (dict(SHOP, ansible_port=2222), False), (dict(SHOP, ansible_ssh_common_args="-J other"), False)])
+    (dict(SHOP, ansible_port=2222), False), (dict(SHOP, ansible_ssh_port=2222), False), (dict(SHOP, ansible_user="ann@jobs1"), False),
+    (dict(SHOP, ansible_ssh_common_args="-J other"), False), (dict(SHOP, ansible_ssh_extra_args="-J other"), False)])
 def test_one_machine_has_one_name(jobs, same):
     """Each name would take away what runs by the roles of the other."""
     findings = _twice({"shop": ["app", "leader"], "jobs": ["consumer"]}, {"shop": SHOP, "jobs": jobs})
     assert (findings != []) is same
     assert not same or findings[0].startswith("shop, jobs: ") and "name the machine once" in findings[0]
+
+
+def test_containers_that_are_reached_through_one_machine_are_several():
+    """Each connection plugin has variables of its own that tell them apart."""
+    shop, jobs = (dict(SHOP, ansible_connection="community.proxmox.proxmox_pct_remote", proxmox_vmid=number) for number in (100, 200))
+    assert _twice({"shop": ["app", "leader"], "jobs": ["consumer"]}, {"shop": shop, "jobs": jobs}) == []

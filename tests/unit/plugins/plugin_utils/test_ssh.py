@@ -36,6 +36,23 @@ def test_what_the_controller_says_of_it_stays(option):
     assert "serveraliveinterval=300" in words and "ServerAliveInterval=15" not in words
 
 
+def control_path(words):
+    return [word for word in words if "ControlPath" in word]
+
+
+def test_a_connection_that_others_have_made_is_not_used():
+    """ssh would take it as it is: without the question."""
+    others, ours, alike = command({"ssh_args": "-o ControlPersist=60s -o ServerAliveInterval=5"}), command({}), command({})
+    assert len(control_path(ours)) == 1 and control_path(ours) == control_path(alike) != control_path(others)
+    assert len(control_path(ours)[0]) == len(control_path(others)[0]) and control_path(command({"host": "app2"})) != control_path(ours)
+    assert control_path(command({"remote_user": "ann"})) != control_path(ours)
+
+
+@pytest.mark.parametrize("options", [{"control_path": "%(directory)s/mine"}, {"ssh_args": "-o ControlPersist=60s -o ControlPath=/tmp/mine"}])
+def test_a_path_of_the_controllers_own_stays(options):
+    assert control_path(command(options))[0].rstrip('"').endswith("/mine")
+
+
 def test_other_connections_are_left_alone():
     assert command({}, "local") == []
 

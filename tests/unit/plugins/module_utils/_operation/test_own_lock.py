@@ -88,3 +88,11 @@ def test_an_upgrade_goes_on_where_users_could_not_be_told_and_says_so(site, oper
         staged = forward.stage(site, operation)
     assert [warning.split(":")[0] for warning in remarks({"stage": staged})] == ["Users were not told that maintenance begins"]
     assert said(site)[3:] == ["announced 1.0.0", "soon 1.1.0"] and staged["announced"] == []
+
+
+@pytest.mark.parametrize("what", ["is on already", "does not come"])
+def test_nobody_is_told_of_maintenance_that(site, operation, what):
+    if what == "is on already":
+        site.maintenance.hold("ann", "Away", 60, "ann", None)
+    staged = forward.stage(site, operation, follows=what == "does not come")
+    assert "announced" not in staged and "announced 1.0.0" not in said(site)
