@@ -51,11 +51,11 @@ Upgrade with mode=maintenance, or name what you accept all the same (a rule, a m
 NO_PACKAGE = ("No package is named, and none was built. Say -e package=<repository:tag>; or, with --limit, let the host that builds be in the run, too "
               "(localhost, where there is no group build).")
 
-LEADER_MISSED = ("The groups app and consumer of this inventory lack %s, which led the last operation that ended well (%s). Where it has only a part of the hosts, name all of them, in "
-                 "AWX without job slicing: by two inventories two leaders would migrate one database. Where %s is gone for good, or has another name by "
-                 "now, say -e leader_lost=true.")
-HOSTS_MISSED = ("The groups app and consumer of this inventory lack %s, of the last operation that ended well (%s). Nothing is done there, and what serves there goes on with the old "
-                "release. Where it is to be upgraded, end this run and name all hosts, in AWX without job slicing.")
+LEADER_MISSED = ("The groups app and consumer of this inventory lack %s, which led the last operation that ended well (%s). Where it has only a part "
+                 "of the hosts, name all of them, in AWX without job slicing: by two inventories two leaders would migrate one database. Where %s is "
+                 "gone for good, or has another name by now, say -e leader_lost=true.")
+HOSTS_MISSED = ("The groups app and consumer of this inventory lack %s, of the last operation that ended well (%s). Nothing is done there, and what "
+                "serves there goes on with the old release. Where it is to be upgraded, end this run and name all hosts, in AWX without job slicing.")
 
 
 class ActionModule(ActionBase):
