@@ -72,18 +72,10 @@ def unfolded(tasks):
         yield from unfolded(task.get("block", ()))
 
 
-@pytest.fixture(scope="module")
-def role(repository):
+@pytest.fixture
+def role(repository, template):
     """role(its name, variables of the inventory) -> Role"""
-    with subprocess.Popen([sys.executable, Path(__file__).with_name("templar.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          encoding="utf-8") as process:
-        def template(asked):
-            process.stdin.write(json.dumps(asked) + "\n")
-            process.stdin.flush()
-            return json.loads(process.stdout.readline())
-
-        yield lambda name, **variables: Role(repository.root / "roles" / name, template, variables)
-        process.stdin.close()
+    return lambda name, **variables: Role(repository.root / "roles" / name, template, variables)
 
 
 @pytest.fixture(scope="module")
