@@ -19,8 +19,8 @@ from ansible_collections.slipway.app.plugins.module_utils._core.process import r
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, for_restore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import drop, version_of
-from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
+from ansible_collections.slipway.app.plugins.module_utils._postgres.properties import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY, MayBeClosed, Place
 
 HERE = """

@@ -20,8 +20,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying, in_time, version_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import codec, encoded
 from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import Grants, compared, copy_grants
-from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import NOTHING, carry_over, give, keep_out
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import collation_warnings, look, problems
+from ansible_collections.slipway.app.plugins.module_utils._postgres.properties import NOTHING, carry_over, give, keep_out
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import DISK_FULL, ErrorReader, chosen, hint_for
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import places, spoken
 from ansible_collections.slipway.app.plugins.module_utils._postgres.watching import Watching, share
