@@ -15,7 +15,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.databases im
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import MayBeClosed, Place
 from ansible_collections.slipway.app.tests.postgres import test_restore_crash
 from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child
-from ansible_collections.slipway.app.tests.postgres.parts import BROKEN, MENDED, commit_refused, dump, part, put, state
+from ansible_collections.slipway.app.tests.postgres.restored_tables import BROKEN, MENDED, commit_refused, dump, part, put, state
 from ansible_collections.slipway.app.tests.selection import long_but
 
 __all__ = ["dump"]  # a fixture

@@ -12,11 +12,11 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import making
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Wishes
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_tables import TablesRestore
 from ansible_collections.slipway.app.tests.postgres import test_restore, test_restore_crash
 from ansible_collections.slipway.app.tests.postgres.crashes import in_child
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
-from ansible_collections.slipway.app.tests.postgres.parts import MENDED, commit_refused, dump, part, put, state
+from ansible_collections.slipway.app.tests.postgres.restored_tables import MENDED, commit_refused, dump, part, put, state
 from ansible_collections.slipway.app.tests.selection import long_but
 
 __all__ = ["dump"]  # a fixture
@@ -132,5 +132,5 @@ def test_with_a_table_comes_what_belongs_to_it(rich, tmp_path, two_steps):
     result = part(rich, dump, *ODD, swap=not two_steps)
     assert len(result["made"]) == len(ODD)
     if two_steps:
-        PartRestore(rich.connection(), Wishes()).put_in_place(tables=ODD)
+        TablesRestore(rich.connection(), Wishes()).put_in_place(tables=ODD)
     assert whole() == before and rich.databases() == {"shop"}
