@@ -166,7 +166,7 @@ def _why_not(entry, superuser):
     return None
 
 
-def hint_for(error, left_out=(), as_dumped=False):
+def hint_for(error, left_out, as_dumped):
     """What to do about an error, or None.
 
     left_out are tables that a dump lacks, or lacks the rows of; as_dumped: things are to belong to whom they belonged to.
