@@ -18,13 +18,12 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_tables import TablesRestore, TablesSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
 from ansible_collections.slipway.app.tests.postgres import test_restore_crash
-from ansible_collections.slipway.app.tests.postgres.crashes import in_child
+from ansible_collections.slipway.app.tests.postgres.crashes import in_child, kill_at
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 from ansible_collections.slipway.app.tests.postgres.restored_tables import BROKEN, MENDED, dump, part, put, state
 from ansible_collections.slipway.app.tests.selection import long_but
 
 __all__ = ["dump"]  # a fixture
-kill_at = test_restore_crash.kill_at
 
 
 def test_rows_wait_until_they_are_put_in_their_place(postgres, dump):
@@ -134,10 +133,10 @@ def test_tables_whose_names_only_look_alike_are_others(postgres, tmp_path):
         put(postgres, tables=['a."b.c"'])
 
 
-def test_rows_are_put_in_their_place_once(postgres, dump, kill_at, monkeypatch):
+def test_rows_are_put_in_their_place_once(postgres, dump, monkeypatch):
     """Who dies when they are there, and has only to tidy up, has not left them to be put there again, over what was written since."""
     part(postgres, dump, "customers", swap=False)
-    kill_at("DROP DATABASE", False)
+    kill_at(monkeypatch, "DROP DATABASE", False)
     assert not in_child(lambda: put(postgres))
     monkeypatch.undo()
     test_restore_crash.settled(postgres)
