@@ -14,7 +14,7 @@ import signal
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_source, stream
+from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_errors, restore_source, stream
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.copy import Origin, copy
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
@@ -274,14 +274,14 @@ def with_check(server, body):
 
 def at_table(monkeypatch, act):
     """Call act() when pg_restore says that it is at the rows of the table wide."""
-    hear = restore_source._Reader.hear
+    hear = restore_errors.Reader.hear
 
     def hearing(reader, line):
         hear(reader, line)
         if 'processing data for table "public.wide"' in line:
             act()
 
-    monkeypatch.setattr(restore_source._Reader, "hear", hearing)
+    monkeypatch.setattr(restore_errors.Reader, "hear", hearing)
 
 
 def in_the_middle(monkeypatch, act):
