@@ -127,12 +127,18 @@ import shlex
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, harmless
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, tail
 from ansible_collections.slipway.app.plugins.module_utils._operation.action import action
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
 
 
 def run(module):
+    with action(module.params["root"], "console", check=module.check_mode):
+        return _run(module)
+
+
+def _run(module):
     options = module.params
     runtime = open_runtime(options, options["release"])
     argv = runtime.argv(runtime.config["console"]) + _words(options["command"])
@@ -205,14 +211,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    try:
-        with action(module.params["root"], "console", check=module.check_mode):
-            result = run(module)
-        module.exit_json(**result)
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
-    except OSError as error:
-        module.fail_json(msg=str(SlipwayError("The command cannot be run: %s." % error)))
+    finish(module, run, "The command cannot be run")
 
 
 if __name__ == "__main__":

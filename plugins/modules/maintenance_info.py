@@ -100,7 +100,7 @@ drained_by:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.drain import Drain
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
 
@@ -116,12 +116,7 @@ def main():
         argument_spec=dict(root=dict(type="path", required=True)),
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module))
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
-    except OSError as error:
-        module.fail_json(msg=str(SlipwayError("Maintenance cannot be looked at: %s." % error)))
+    finish(module, run, "Maintenance cannot be looked at")
 
 
 if __name__ == "__main__":

@@ -170,15 +170,16 @@ advice:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._operation.pending import pending
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
 from ansible_collections.slipway.app.plugins.module_utils._postgres.tables import BIG_TABLE
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import RUNTIME_ARGUMENTS, open_runtime
 
 
-def run(options):
+def run(module):
     """The facts; the action plugin of this name adds the advice on the controller, where the parser is."""
+    options = module.params
     runtime = open_runtime(options, options["release"])
     database = options["database"]
     if database:
@@ -199,10 +200,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module.params))
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
+    finish(module, run, "The migrations cannot be read")
 
 
 if __name__ == "__main__":

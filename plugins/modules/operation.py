@@ -121,6 +121,7 @@ import types
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.account import user
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._operation.action import action, without_actions
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import refuse_if_open
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, open_operation, summary
@@ -166,7 +167,7 @@ def go_on(params, check):
     return {"id": params["id"], "kind": params["kind"], "outcome": "open"}, False
 
 
-def finish(params, check):
+def end(params, check):
     """Close the journal and give the lock back; (operation, changed)."""
     site = _host(params["root"])
     if not params["journal"]:
@@ -210,7 +211,7 @@ def run(module):
     if module.params["state"] == "free":
         return look(module.params, module.check_mode)
     before = _open_here(module.params["root"])
-    change = {"started": start, "continued": go_on, "finished": finish}[module.params["state"]]
+    change = {"started": start, "continued": go_on, "finished": end}[module.params["state"]]
     operation, changed = change(module.params, module.check_mode)
     operation = {key: operation[key] for key in ("id", "kind", "outcome")}
     after = operation["id"] if operation["outcome"] == "open" else ""
@@ -234,12 +235,7 @@ def main():
         required_if=[("state", "started", ("kind",)), ("state", "continued", ("id",)), ("state", "finished", ("id",))],
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module))
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
-    except OSError as error:
-        module.fail_json(msg=str(error))
+    finish(module, run, "The operation cannot be noted")
 
 
 if __name__ == "__main__":

@@ -109,12 +109,13 @@ operations:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._operation.journal import Journal, operations, summary
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, alive
 
 
-def run(params):
-    root = params["root"]
+def run(module):
+    params, root = module.params, module.params["root"]
     known = operations(root)
     if params["id"] and params["id"] not in known:
         raise SlipwayError("There is no operation %s in %s." % (params["id"], root),
@@ -130,10 +131,7 @@ def main():
         argument_spec=dict(root=dict(type="path", required=True), id=dict(type="str"), limit=dict(type="int", default=10)),
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module.params))
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
+    finish(module, run, "The operations cannot be read")
 
 
 if __name__ == "__main__":

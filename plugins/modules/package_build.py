@@ -194,6 +194,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import BASE
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._package.arguments import STORE_ARGUMENTS
 from ansible_collections.slipway.app.plugins.module_utils._package.build import build
 from ansible_collections.slipway.app.plugins.module_utils._package.git import public
@@ -258,12 +259,7 @@ def main():
         }),
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module))
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
-    except OSError as error:
-        module.fail_json(msg=str(error))
+    finish(module, run, "The package cannot be built")
 
 
 if __name__ == "__main__":

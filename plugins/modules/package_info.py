@@ -153,7 +153,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._config.load import effective
 from ansible_collections.slipway.app.plugins.module_utils._config.schema import ENVIRONMENTS
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._package.arguments import STORE_ARGUMENTS
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
@@ -189,12 +189,7 @@ def main():
         }),
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module))
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
-    except OSError as error:
-        module.fail_json(msg=str(SlipwayError("The package store cannot be read: %s." % error)))
+    finish(module, run, "The package store cannot be read")
 
 
 if __name__ == "__main__":

@@ -79,13 +79,13 @@ patches:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._release.patches import Patches
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 
 
-def run(root):
-    releases = ReleaseStore(root)
+def run(module):
+    releases = ReleaseStore(module.params["root"])
     release = releases.current()
     if release is None:
         return {"changed": False, "release": None, "interrupted": False, "patches": []}
@@ -96,12 +96,7 @@ def run(root):
 
 def main():
     module = AnsibleModule(argument_spec=dict(root=dict(type="path", required=True)), supports_check_mode=True)
-    try:
-        module.exit_json(**run(module.params["root"]))
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
-    except OSError as error:
-        module.fail_json(msg=str(SlipwayError("The patches cannot be read: %s." % error)))
+    finish(module, run, "The patches cannot be read")
 
 
 if __name__ == "__main__":

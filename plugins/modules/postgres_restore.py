@@ -495,8 +495,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.copy import 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed, require_confirmed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_tables import TablesRestore, TablesSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.store_arguments import REMOVED, STORE_ARGUMENTS, store_from, tidied
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY
 
@@ -506,7 +506,7 @@ UNCHANGED = (":ready", *WAY)  # what is put in its place as it is
 def migration_from(params, hooks, check):
     """What migrates the restored database: the live release, where nobody has said what else is to be done with it."""
     application = params["application"]
-    if application is None or not application["migrate"] or hooks is not None or parts(params) or params["source"] in UNCHANGED:
+    if application is None or not application["migrate"] or hooks is not None or only_tables(params) or params["source"] in UNCHANGED:
         return None
     return migration_by(application, params["environment"], params["login_db"], check)
 
@@ -519,14 +519,14 @@ def adoption_from(params):
 
 def wishes_from(params, chosen, adoption, check):
     """How the parameters, and what a config says, ask to restore."""
-    whose = "target" if parts(params) else chosen["properties"] or "target"
+    whose = "target" if only_tables(params) else chosen["properties"] or "target"
     return Wishes(reversible=chosen["reversible"], properties=whose, sql=(adoption.sql if adoption else []) + (chosen["pre_swap_sql"] or []),
                   commands=configs.split(chosen["pre_swap_hooks"] or [], "pre_swap_hooks"), jobs=chosen["jobs"] or usual_jobs(), swap=params["swap"],
                   migrate=migration_from(params, chosen["pre_swap_hooks"], check), remove_leftovers=params["remove_leftovers"],
                   keep_failed=params["keep_failed"])
 
 
-def parts(params):
+def only_tables(params):
     """Whether only some of the database is to be restored."""
     return bool(params["tables"] or params["schemas"])
 
@@ -534,7 +534,7 @@ def parts(params):
 def dump_from(params):
     """The dump that the parameters name."""
     wanted = params["source"]
-    dump = dump_choice.choose(store_from(params, params["store"]), wanted, params["login_db"], params["config"], not parts(params),
+    dump = dump_choice.choose(store_from(params, params["store"]), wanted, params["login_db"], params["config"], not only_tables(params),
                               params["environment"])
     if params["only_sanitized"]:
         dump_choice.require_sanitized(dump)
@@ -545,12 +545,12 @@ def dump_from(params):
 def from_dump(params, restore, check):
     """Restore the dump, or some of it, that the parameters name; the result."""
     dump = dump_from(params)
-    some = parts(params)
+    some = only_tables(params)
     if not some and not restore.wishes.keep_failed:
         dump_choice.require_restorable(dump)
     restore.wishes.after_restore, warnings = dump_choice.after_restore(dump, params["after_restore"], not some)
     if some:
-        source = PartSource(dump, params["bin_dir"], params["tables"], params["schemas"], check)
+        source = TablesSource(dump, params["bin_dir"], params["tables"], params["schemas"], check)
     else:
         source = DumpSource(dump, params["bin_dir"], check)
     with source.brought():
@@ -577,13 +577,13 @@ def from_database(params, restore, check):
 def refuse_contradictions(params):
     """What is asked for has to go together."""
     source = params["source"]
-    if parts(params) and source.startswith(":") and source != ":ready":
+    if only_tables(params) and source.startswith(":") and source != ":ready":
         raise SlipwayError("Tables and schemas are restored from a dump, and %s is none." % source, untouched="Nothing was changed.")
     if params["only_sanitized"]:
         dump_choice.require_no_real_rows(params["environment"])
     if params["only_sanitized"] and source.startswith(":"):
         raise SlipwayError("%s is no sanitized dump, and nothing else is wanted (only_sanitized)." % source, untouched="Nothing was changed.")
-    if params["application"] and params["application"]["adopt"] and (parts(params) or source in WAY):
+    if params["application"] and params["application"]["adopt"] and (only_tables(params) or source in WAY):
         raise SlipwayError("Only a whole database that is restored is made this environment's (adopt).", untouched="Nothing was changed.")
     if source in WAY and (params["pre_swap_sql"] or params["pre_swap_hooks"]):
         raise SlipwayError("%s is put in its place as it is, so nothing can be run on it before (pre_swap_sql, pre_swap_hooks)." % source,
@@ -601,11 +601,11 @@ def run(module):
     adoption = adoption_from(params)
     with part_of(None if module.check_mode else params["operation"]) as objections, Progress(params["progress"]) as progress:
         wishes = wishes_from(params, chosen, adoption, module.check_mode)
-        restore = (PartRestore if parts(params) else Restore)(connection_from(params), wishes, progress, objections)
+        restore = (TablesRestore if only_tables(params) else Restore)(connection_from(params), wishes, progress, objections)
         if params["source"] in WAY:
             result = restore.go(params["source"], module.check_mode)
         elif params["source"] == ":ready":
-            result = restore.put_in_place(module.check_mode, **({"tables": params["tables"], "schemas": params["schemas"]} if parts(params) else {}))
+            result = restore.put_in_place(module.check_mode, **({"tables": params["tables"], "schemas": params["schemas"]} if only_tables(params) else {}))
         elif params["source"].startswith(":"):
             result = from_database(params, restore, module.check_mode)
         else:

@@ -98,12 +98,13 @@ patched:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._release.patches import patched
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 
 
-def run(root):
+def run(module):
+    root = module.params["root"]
     store = ReleaseStore(root)
     current, previous = store.current(), store.previous()
     found = {release.id: dict(release.as_dict(), current=release == current) for release in store.list()}
@@ -114,12 +115,7 @@ def run(root):
 
 def main():
     module = AnsibleModule(argument_spec=dict(root=dict(type="path", required=True)), supports_check_mode=True)
-    try:
-        module.exit_json(**run(module.params["root"]))
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
-    except OSError as error:
-        module.fail_json(msg=str(SlipwayError("The releases cannot be read: %s." % error)))
+    finish(module, run, "The releases cannot be read")
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._release.store import ReleaseStore
 from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import ROLES, definitions
@@ -177,12 +177,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module))
-    except SlipwayError as error:
-        module.fail_json(msg=str(error), **error.facts)
-    except OSError as error:
-        module.fail_json(msg=str(SlipwayError("The services cannot be told: %s." % error)))
+    finish(module, run, "The services cannot be told")
 
 
 if __name__ == "__main__":

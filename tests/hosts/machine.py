@@ -8,15 +8,14 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import time
 from pathlib import Path
 
 import ansible
-import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._service.base import Status, StopReport
 from ansible_collections.slipway.app.tests.hosts.conftest import hosts_lab
+from ansible_collections.slipway.app.tests.waiting import until
 
 lab_engine, docker = hosts_lab.lab_engine, hosts_lab.docker
 
@@ -31,7 +30,7 @@ class Machine:
         image = lab_engine.ready()
         cgroup = hosts_lab.CGROUP_V1 if lab_engine.cgroup_version() == "1" else ()
         self.id = docker("run", "--detach", *hosts_lab.SYSTEMD, *cgroup, *self._mounts(), image).stdout.strip()
-        until(lambda: self.run("systemctl", "is-system-running", check=False) in ("running", "degraded"), 60)
+        until(lambda: self.run("systemctl", "is-system-running", check=False) in ("running", "degraded"))
 
     @staticmethod
     def _mounts():
@@ -68,7 +67,7 @@ class Machine:
         """Power off and on: nothing that runs gets to say anything."""
         docker("kill", self.id)
         docker("start", self.id)
-        until(lambda: self.run("systemctl", "is-system-running", check=False) in ("running", "degraded"), 60)
+        until(lambda: self.run("systemctl", "is-system-running", check=False) in ("running", "degraded"))
 
     def open_driver(self, *arguments):
         return subprocess.Popen([*self._exec(), "python3", "-m", "ansible_collections.slipway.app.tests.hosts.inside", *arguments],
@@ -131,15 +130,3 @@ class Driver:
 
 def _facts(definitions):
     return [vars(definition) for definition in definitions]
-
-
-def until(condition, seconds=20):
-    """Wait for something that is to happen; its value."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            pytest.fail("it did not happen within %d seconds" % seconds)
-        time.sleep(0.05)

@@ -12,8 +12,10 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
-from ansible_collections.slipway.app.tests.hosts.machine import Driver, Machine, until
+from ansible_collections.slipway.app.tests.hosts.machine import Driver, Machine
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._release.packages import entry, put_package
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.driver_contract import failures_are_told
+from ansible_collections.slipway.app.tests.waiting import until
 
 HANGING = "trap '' TERM; sleep 600 & echo $! > \"$OUT.child\"; while :; do sleep 0.1; done"
 FOREVER = [True] * 1000
@@ -151,16 +153,7 @@ def test_children_that_outlive_an_ended_program_are_killed(machine, driver, defi
 
 
 def test_programs_that_fail_to_start_are_an_error_with_their_logs(driver, define):
-    missing = define("missing")
-    missing.argv[:] = ["/no/such/program"]
-    with pytest.raises(SlipwayError) as error:
-        driver.start([define("good"), define("bad", "echo no database for s3cret >&2; exit 3"), missing], 20)
-    assert "The service bad does not stay up." in str(error.value)
-    assert "no database for ********" in str(error.value) and "s3cret" not in str(error.value)
-    assert "/no/such/program: No such file or directory" in str(error.value)
-    assert "good" not in str(error.value) and driver.status()["good"].state == "running"
-    driver.start([define("bad")], 10)
-    assert driver.status()["bad"].state == "running"
+    failures_are_told(driver, define, "No such file or directory")
 
 
 def test_a_program_whose_health_is_proven_need_not_show_that_it_stays_up(driver, define):

@@ -20,6 +20,8 @@ import check  # noqa: E402  (demo is no package)
 import processes  # noqa: E402
 from client import Client  # noqa: E402
 
+from ansible_collections.slipway.app.tests.waiting import until  # noqa: E402
+
 # The records after which the controller dies: on which host, which step, which event. Every step of an upgrade that is journaled
 # has one on its way forward, in their order; tests/repo/test_recovery_matrix.py compares.
 FORWARD = [
@@ -50,10 +52,10 @@ def customers(lab):
     """A Client that places orders while a block is at work; some of them are accepted before it, and some after."""
     client = Client({name: lab.address(name) for name in lab.apps}, rate=3).start()
     try:
-        wait_until(lambda: len(client.accepted()) >= 4)
+        until(lambda: len(client.accepted()) >= 4)
         yield client
         moment = time.time()
-        wait_until(lambda: len(client.accepted(moment)) >= 4)
+        until(lambda: len(client.accepted(moment)) >= 4)
     finally:
         client.stop()
 
@@ -124,12 +126,3 @@ def kill_tree(upgrade):
 def detached(lab):
     """What the leader has started that outlives its starter."""
     return set(lab.root(lab.apps[0]).glob("state/detached/*/process.json"))
-
-
-def wait_until(true, timeout=60):
-    """Wait for what has to become true; what does not is a failure of the test."""
-    deadline = time.monotonic() + timeout
-    while not true():
-        if time.monotonic() >= deadline:
-            pytest.fail("it did not become true within %d seconds" % timeout)
-        time.sleep(0.1)

@@ -22,8 +22,9 @@ from balancer import Balancer  # noqa: E402
 from client import Client  # noqa: E402
 
 from ansible_collections.slipway.app.tests.integration.crashes import (  # noqa: E402
-    detached, kill_tree, live, locks, wait_for_record, wait_until)
+    detached, kill_tree, live, locks, wait_for_record)
 from ansible_collections.slipway.app.tests.integration.two_hosts import TwoHosts  # noqa: E402
+from ansible_collections.slipway.app.tests.waiting import until  # noqa: E402
 
 # In every run Molecule has the modes on real hosts.
 pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
@@ -52,7 +53,7 @@ def customers(shop):
     try:
         yield client
         seen = len(client.events)
-        wait_until(lambda: len(client.events) >= seen + 8)
+        until(lambda: len(client.events) >= seen + 8)
     finally:
         client.stop()
     events = client.since(0)
@@ -110,7 +111,7 @@ def killed(lab, version, mode, host, step):
     running = lab.start_playbook("upgrade", package="shop:" + version, mode=mode, **asked(lab))
     wait_for_record(lab, host, step, "begin", running)
     if step == "migrate":  # announced is not begun
-        wait_until(lambda: detached(lab) != started)
+        until(lambda: detached(lab) != started)
     kill_tree(running)
     recovered = lab.playbook("recover")
     assert recovered.rc == 0, recovered.output
@@ -151,7 +152,7 @@ def empty(lab, host):
     """Leave nothing of the application on a host but what the hosts share; the balancer sees it go first."""
     drain = lab.root(host) / "maintenance" / "drain"
     drain.write_text('{"by": "nobody", "since": 0}', encoding="utf-8")
-    wait_until(lambda: lab.balancer.changes == [(host, False)])
+    until(lambda: lab.balancer.changes == [(host, False)])
     supervisor = lab.supervisor(host)
     supervisor.stopAllProcesses()
     for conf in (lab.home(host) / "supervisor" / "conf.d").glob("*.conf"):

@@ -20,8 +20,9 @@ from client import request
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Connection
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import open_store
-from ansible_collections.slipway.app.tests.integration.crashes import kill_tree, wait_until
+from ansible_collections.slipway.app.tests.integration.crashes import kill_tree
 from ansible_collections.slipway.app.tests.integration.packages import derive
+from ansible_collections.slipway.app.tests.waiting import until
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -273,7 +274,7 @@ def test_a_table_is_restored_although_the_controller_dies_on_the_way(shop, play,
     with connection.session() as somebody:
         somebody.execute("BEGIN", "LOCK TABLE public.shop_order IN SHARE MODE")
         restore = shop.start_playbook("database_restore", **options)
-        wait_until(lambda: shop.postgres.sql(waiting) or restore.poll() is not None)
+        until(lambda: shop.postgres.sql(waiting) or restore.poll() is not None)
         assert restore.poll() is None, restore.stdout.read()
         kill_tree(restore)
     output = play("status")

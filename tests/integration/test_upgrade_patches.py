@@ -20,9 +20,10 @@ from ansible_collections.slipway.app.plugins.module_utils._core.files import exc
 from ansible_collections.slipway.app.plugins.module_utils._operation.lock import Lock, owner
 from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.integration.aftermath import told, where
-from ansible_collections.slipway.app.tests.integration.crashes import kill_tree, wait_until
+from ansible_collections.slipway.app.tests.integration.crashes import kill_tree
 from ansible_collections.slipway.app.tests.integration.packages import derive
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application
+from ansible_collections.slipway.app.tests.waiting import until
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -97,7 +98,7 @@ def killed_before_consumer1(lab, name, folder):
     (folder / name).write_text(ADDED % name.partition(".")[0], encoding="utf-8")
     with exclusive(lab.root("consumer1") / "state" / "release.lock"):
         started = lab.start_playbook("patch_apply", patch=str(folder / name), force=True)
-        wait_until(lambda: len(where(lab, name.replace("patch", "txt"))) == 2 or started.poll() is not None)
+        until(lambda: len(where(lab, name.replace("patch", "txt"))) == 2 or started.poll() is not None)
         kill_tree(started)
 
 

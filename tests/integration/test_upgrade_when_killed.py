@@ -23,9 +23,10 @@ sys.path.insert(0, str(DEMO))
 import repository  # noqa: E402  (demo is no package)
 
 from ansible_collections.slipway.app.tests.integration.crashes import (  # noqa: E402
-    FORWARD, customers, detached, kill_tree, last_operation, live, wait_for_record, wait_until, wrong_after)
+    FORWARD, customers, detached, kill_tree, last_operation, live, wait_for_record, wrong_after)
 from ansible_collections.slipway.app.tests.integration.packages import derive  # noqa: E402
 from ansible_collections.slipway.app.tests.selection import long_but  # noqa: E402
+from ansible_collections.slipway.app.tests.waiting import until  # noqa: E402
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -50,7 +51,7 @@ def test_killed_controller(shop, state, changes, host, step, event):
         upgrade = shop.start_playbook("upgrade", package="shop:" + version)
         wait_for_record(shop, host, step, event, upgrade)
         if (step, event) == ("migrate", "begin"):  # announced is not begun
-            wait_until(lambda: detached(shop) != started)
+            until(lambda: detached(shop) != started)
         kill_tree(upgrade)
         # As DESIGN has it: what has begun to migrate, and not failed, is finished; all else is undone.
         wanted = version if "migrate" in last_operation(shop) else before

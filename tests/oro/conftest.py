@@ -17,7 +17,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 # This folder is no package, its files find each other by this path.
-from oro_lab import ROOT, OroLab, play, until, users  # noqa: E402
+from oro_lab import ROOT, OroLab, play, users  # noqa: E402
+
+from ansible_collections.slipway.app.tests.waiting import until  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 from ansible_collections.slipway.app.tests import playbook_process
@@ -57,7 +56,6 @@ ROOT = "/srv/oro"
 MOUNTS = ("public/media", "var/data", "var/maintenance")
 PORT, WEBSOCKET_PORT = 8001, 8080
 DATABASE = "oro"
-PATIENCE = 60  # seconds until something that must come is missed
 
 
 def play(lab, playbook, *options, **variables):
@@ -65,14 +63,6 @@ def play(lab, playbook, *options, **variables):
     result = lab.playbook(playbook, *options, **variables)
     assert result.rc == 0, result.output
     return result
-
-
-def until(happened):
-    """Wait for something that must come."""
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.1)
 
 
 @contextlib.contextmanager

@@ -11,10 +11,11 @@ import socket
 
 import pytest
 from client import request  # the demo's; the lab has made its folder known
-from oro_lab import HERE, NAME, PORT, ROOT, WEBSOCKET_PORT, play, until, users  # found by conftest.py
+from oro_lab import HERE, NAME, PORT, ROOT, WEBSOCKET_PORT, play, users  # found by conftest.py
 
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import secret_path
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
+from ansible_collections.slipway.app.tests.waiting import until
 
 # Programs that must not answer users, put into the live release by hand.
 PROGRAMS = {"index_dev.php": "<?php echo 'the inside';", "other.php": "<?php echo 'not meant to be asked for';"}

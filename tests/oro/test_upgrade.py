@@ -8,7 +8,8 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from oro_lab import until  # found by conftest.py
+
+from ansible_collections.slipway.app.tests.waiting import until
 
 PLACES = {"app1": {"web", "websocket", "cron"}, "app2": {"web", "websocket"}, "jobs1": {"consumer@1", "consumer@2", "index"}}
 

@@ -24,6 +24,18 @@ def slip_to_server(session, statement):
     session._process.stdin.flush()
 
 
+def kill_at(monkeypatch, text, sent):
+    """Let the first statement with the text be the death of this process; it is sent to the server before that, or not."""
+    def sending(session, statement):
+        if text in statement:
+            if sent:
+                slip_to_server(session, statement)
+            die()
+        return send(session, statement)
+
+    monkeypatch.setattr(Session, "_send", sending)
+
+
 def cut_at(monkeypatch, postgres, text, sent):
     """Let the sessions of this process be ended at the first statement with the text; it is done before that, or not."""
     def sending(session, statement):

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 
 import psycopg
 import pytest
@@ -16,6 +15,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
     LOST, Connection, PostgresError, quote_ident, quote_literal)
 from ansible_collections.slipway.app.tests.postgres import bouncer
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY
+from ansible_collections.slipway.app.tests.waiting import until
 
 NAMES = ["plain", "Upper Case", 'a "quoted" name', "it's", "back\\slash", "käse_日本", "semi;colon -- and /* more",
          ":SQLSTATE", "new\nline", "$1 %s {x}"]
@@ -159,10 +159,3 @@ def test_what_a_killed_program_had_sent_is_ended(postgres):
     assert at_work() == ["slipway two"]
     ours.end_sessions("slipway two")
     assert at_work() == []
-
-
-def until(question):
-    deadline = time.monotonic() + 20
-    while not question():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

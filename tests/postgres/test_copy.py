@@ -14,14 +14,14 @@ import signal
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_source, stream
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session, quote_ident
+from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_errors, restore_source, stream
+from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.copy import Origin, copy
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
 from ansible_collections.slipway.app.tests.postgres.children import children
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, cluster
-from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child, slip_to_server
+from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child, kill_at
 from ansible_collections.slipway.app.tests.postgres.test_restore import as_text
 from ansible_collections.slipway.app.tests.postgres.test_restore_crash import settled
 from ansible_collections.slipway.app.tests.selection import long_but
@@ -274,14 +274,14 @@ def with_check(server, body):
 
 def at_table(monkeypatch, act):
     """Call act() when pg_restore says that it is at the rows of the table wide."""
-    hear = restore_source._Reader.hear
+    hear = restore_errors.Reader.hear
 
     def hearing(reader, line):
         hear(reader, line)
         if 'processing data for table "public.wide"' in line:
             act()
 
-    monkeypatch.setattr(restore_source._Reader, "hear", hearing)
+    monkeypatch.setattr(restore_errors.Reader, "hear", hearing)
 
 
 def in_the_middle(monkeypatch, act):
@@ -349,9 +349,6 @@ def test_rows_that_did_not_arrive_are_an_error(wide, other, monkeypatch):
 # A copy that is killed
 
 
-send = Session._send
-
-
 def after_a_kill(server, source, way):
     """One whole database is live after a killed copy, and the next one names what was left and comes through."""
     settled(server)
@@ -368,16 +365,9 @@ def after_a_kill(server, source, way):
 @pytest.mark.parametrize("way, step, sent", [
     ("template", "CREATE DATABASE", True), ("stream", "pg_export_snapshot", True), ("stream", 'RENAME TO "test__pre"', False)])
 def test_killed_at_a_step(postgres, monkeypatch, way, step, sent):
-    def sending(session, statement):
-        if step in statement:
-            if sent:
-                slip_to_server(session, statement)
-            die()
-        return send(session, statement)
-
     postgres.sql("CREATE DATABASE test OWNER shop")
     postgres.connection(database="test").execute("CREATE TABLE public.orders AS SELECT g AS id FROM generate_series(1, %d) g" % OLD)
-    monkeypatch.setattr(Session, "_send", sending)
+    kill_at(monkeypatch, step, sent)
     assert not in_child(lambda: copied(postgres, origin(postgres), way, reversible=True))
     monkeypatch.undo()
     after_a_kill(postgres, origin(postgres), way)

@@ -9,7 +9,8 @@ import re
 
 import pytest
 
-from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application, running_daemon, script, until
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import Application, running_daemon, script
+from ansible_collections.slipway.app.tests.waiting import until
 
 
 def notes(postgres, database="shop"):

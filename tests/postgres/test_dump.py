@@ -12,7 +12,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -27,6 +26,7 @@ from ansible_collections.slipway.app.tests.postgres.children import has_ended
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY, cluster, postgres_server
 from ansible_collections.slipway.app.tests.postgres.dumps import restored
 from ansible_collections.slipway.app.tests.selection import long_but
+from ansible_collections.slipway.app.tests.waiting import until
 
 ODD = "It's \"my\" Shöp\\ 100%/.."
 WORLD = """
@@ -406,7 +406,7 @@ def test_killed_while_pg_dump_writes(postgres, store, wrapper, tmp_path):
             dump(postgres.connection(), store, Wish("uat", bin_dir=bin_dir, compression="none"))
         finally:
             os._exit(0)
-    wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"))
+    until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n"))
     left = parts(store)
     assert len(left) == 1 and store.leftovers() == [] and store.remove_leftovers() == []  # it is at work
     os.kill(pid, signal.SIGKILL)
@@ -415,14 +415,7 @@ def test_killed_while_pg_dump_writes(postgres, store, wrapper, tmp_path):
     assert dump(postgres.connection(), store, Wish("uat"), check=True)["leftovers"] == left
     result = dump(postgres.connection(), store, Wish("uat"))
     assert result["leftovers"] == left and parts(store) == [] and store.list() == [store.newest()]
-    wait_until(lambda: has_ended(pid_file.read_text().strip()))  # and pg_dump died with it
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: has_ended(pid_file.read_text().strip()))  # and pg_dump died with it
 
 
 def test_a_server_that_dies_in_the_middle(postgres, store, monkeypatch):

@@ -31,9 +31,10 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dum
 from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.postgres.conftest import REPOSITORY
 from ansible_collections.slipway.app.tests.postgres.faults import Fault, Proxy
-from ansible_collections.slipway.app.tests.postgres.test_dump import in_child, wait_until
+from ansible_collections.slipway.app.tests.postgres.test_dump import in_child
 from ansible_collections.slipway.app.tests.selection import long_but
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._postgres.stored import CONTENT
+from ansible_collections.slipway.app.tests.waiting import until
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
@@ -199,7 +200,7 @@ def test_a_program_waits_for_a_slower_network_and_the_disk_never_has_all_that_it
         hold_back(box, waiting)
         most.append(on_disk(tmp_path))
         if box._held and not go.exists():
-            wait_until(lambda: state(box._pgid) == "T")
+            until(lambda: state(box._pgid) == "T")
             network.open.set()
             go.touch()
 
@@ -309,7 +310,7 @@ def test_a_store_that_becomes_unreachable_in_the_middle(sanitizing, postgres, ba
     with pytest.raises(SlipwayError, match="cannot be written: .*No dump was made; should anything be left"):
         dump(postgres.connection(), bad, Wish("uat", jobs=2, sanitizing=sanitizing))
     assert store.list() == [] and spooled(tmp_path) == []
-    wait_until(lambda: postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'slipway%'").strip() == "0")
+    until(lambda: postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'slipway%'").strip() == "0")
 
 
 def test_killed_while_it_sends(postgres, bad, store, proxy, monkeypatch, tmp_path):
@@ -323,7 +324,7 @@ def test_killed_while_it_sends(postgres, bad, store, proxy, monkeypatch, tmp_pat
             dump(postgres.connection(), bad, Wish("uat", jobs=1, compression="none"))
         finally:
             os._exit(0)
-    wait_until(lambda: proxy.faults[0].met)
+    until(lambda: proxy.faults[0].met)
     assert store.leftovers() == [] and store.remove_leftovers(asked=True) == []  # it is at work
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)

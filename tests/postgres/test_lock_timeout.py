@@ -17,7 +17,7 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.site import
 from ansible_collections.slipway.app.plugins.module_utils._postgres.tables import invalid_indexes
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._release.packages import entry, put_package
-from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import until
+from ansible_collections.slipway.app.tests.waiting import until
 
 PSQL = ["sh", "-c", "PATH=$MORE_PATH:$PATH; exec psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 --command \"$0\""]
 SHOWN = "SELECT current_setting('lock_timeout') || ' ' || current_setting('search_path')"

@@ -18,8 +18,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_tables import TablesRestore, TablesSource
 from ansible_collections.slipway.app.tests.postgres import test_sanitize_calls as calls
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, REPOSITORY, cluster, postgres_server
 from ansible_collections.slipway.app.tests.postgres.sanitizing import KEPT, RULES, changed, newest, sanitized, text_of
@@ -151,8 +151,8 @@ def test_a_table_is_made_again_by_a_client_newer_than_the_server(majors, dumps, 
     server = target(major)
     server.sql("CREATE DATABASE live OWNER shop TEMPLATE shop")
     server.connection().execute("DROP TABLE app.room", "live")
-    source = PartSource(dumps[major], majors[18].bin_dir, ["app.room"], [])
-    assert PartRestore(server.connection("postgres", "live"), Wishes()).run(source)["made"] == [{"schema": "app", "name": "room"}]
+    source = TablesSource(dumps[major], majors[18].bin_dir, ["app.room"], [])
+    assert TablesRestore(server.connection("postgres", "live"), Wishes()).run(source)["made"] == [{"schema": "app", "name": "room"}]
     assert server.sql("SELECT count(*) FROM app.room", "live") == "1"
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 
 import pytest
 
@@ -16,9 +15,10 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.databases im
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
-from ansible_collections.slipway.app.tests.postgres.crashes import cut_at, die, in_child, slip_to_server
+from ansible_collections.slipway.app.tests.postgres.crashes import cut_at, die, in_child, kill_at
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 from ansible_collections.slipway.app.tests.selection import long_but
+from ansible_collections.slipway.app.tests.waiting import until
 
 OLD, WHOLE = 10, 1000
 send = Session._send
@@ -44,28 +44,10 @@ def dump(postgres, tmp_path):
     return dump
 
 
-@pytest.fixture
-def kill_at(monkeypatch):
-    """kill_at(text, sent): in this process, the first statement with the text is death; sent to the server before that, or not."""
-    def arrange(text, sent):
-        def sending(session, statement):
-            if text in statement:
-                if sent:
-                    slip_to_server(session, statement)
-                die()
-            return send(session, statement)
-
-        monkeypatch.setattr(Session, "_send", sending)
-
-    return arrange
-
-
 def settled(postgres):
     """Wait until nothing of ours is at work on the server: what had been sent comes to its end."""
-    deadline = time.monotonic() + 30
-    while postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^slipway|pg_restore' AND pid <> pg_backend_pid()") != "0":
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: postgres.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name ~ '^slipway|pg_restore' AND pid <> pg_backend_pid()") == "0")
 
 
 def check(postgres, dump):
@@ -94,8 +76,8 @@ def check(postgres, dump):
 # To die before a statement is to die after the one before it, but where that one is not in the list.
 @pytest.mark.parametrize("step, sent", long_but(
     [(step, True) for step in STEPS] + [("DROP DATABASE", False)], ("CREATE DATABASE", True), ('RENAME TO "shop__pre"', True)))
-def test_killed_at_each_step(postgres, dump, kill_at, monkeypatch, step, sent):
-    kill_at(step, sent)
+def test_killed_at_each_step(postgres, dump, monkeypatch, step, sent):
+    kill_at(monkeypatch, step, sent)
     assert not in_child(lambda: restorer(postgres).run(DumpSource(dump)))
     monkeypatch.undo()
     check(postgres, dump)
@@ -104,9 +86,9 @@ def test_killed_at_each_step(postgres, dump, kill_at, monkeypatch, step, sent):
 @pytest.mark.long
 @pytest.mark.parametrize("step, sent", [('DATABASE "shop" ALLOW_CONNECTIONS false', True), ('RENAME TO "shop__post"', False),
                                         ('RENAME TO "shop__post"', True)])
-def test_killed_while_going_back(postgres, dump, kill_at, monkeypatch, step, sent):
+def test_killed_while_going_back(postgres, dump, monkeypatch, step, sent):
     restorer(postgres).run(DumpSource(dump))
-    kill_at(step, sent)
+    kill_at(monkeypatch, step, sent)
     assert not in_child(lambda: restorer(postgres).go(":pre"))
     monkeypatch.undo()
     settled(postgres)

@@ -12,8 +12,8 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_tables import TablesRestore, TablesSource
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 
 
@@ -46,7 +46,7 @@ def test_a_full_disk_of_the_server(server, resize, tmp_path):
     resize(18)  # for the live database and less than the rows of the dump
     full = 'No space left on device.*Database "shop" was not touched'
     for restore in (lambda **wishes: Restore(connection, Wishes(**wishes)).run(DumpSource(dump)),
-                    lambda **wishes: PartRestore(connection, Wishes(**wishes)).run(PartSource(dump, None, ["orders"], []))):
+                    lambda **wishes: TablesRestore(connection, Wishes(**wishes)).run(TablesSource(dump, None, ["orders"], []))):
         with pytest.raises(SlipwayError, match=full + ".*The disk of the server is full"):
             restore()
         assert server.databases() == {"shop"}

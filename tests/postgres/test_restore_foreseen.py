@@ -20,7 +20,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.restore impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.tests.postgres.conftest import PASSWORD, Cluster
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
-from ansible_collections.slipway.app.tests.postgres.parts import part
+from ansible_collections.slipway.app.tests.postgres.restored_tables import part
 from ansible_collections.slipway.app.tests.postgres.sanitizing import standby_of
 from ansible_collections.slipway.app.tests.postgres.test_restore import refused, restore
 from ansible_collections.slipway.app.tests.postgres.test_timeouts import holding

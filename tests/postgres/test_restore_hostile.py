@@ -15,8 +15,8 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest
 from ansible_collections.slipway.app.plugins.module_utils._postgres.replacement import quoted_name
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Wishes
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_tables import TablesRestore, TablesSource
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 from ansible_collections.slipway.app.tests.postgres.test_restore import as_text, refused, restore
 
@@ -124,5 +124,5 @@ def test_names_comments_and_rows_that_psql_would_take_for_its_commands(postgres,
     restore(postgres, DumpSource(dump))
     assert as_text(postgres, "shop") == before
     postgres.connection().execute("DROP TABLE " + quoted_name(table))
-    PartRestore(postgres.connection(), Wishes()).run(PartSource(dump, postgres.bin_dir, ['"%s"' % table["name"]], []))
+    TablesRestore(postgres.connection(), Wishes()).run(TablesSource(dump, postgres.bin_dir, ['"%s"' % table["name"]], []))
     assert as_text(postgres, "shop") == before and not pathlib.Path("sign").exists()

@@ -21,7 +21,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.clients impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump, failure
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store import FolderStore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_tables import TablesRestore, TablesSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
@@ -125,7 +125,7 @@ def test_rows_in_whose_tables_nobody_can_look_meanwhile_do_not_wait_for_ever_for
         keep_copy(place, session, live)
 
     monkeypatch.setattr(Place, "keep_copy", looked_at)
-    PartRestore(postgres.connection(lock_timeout=0), Wishes(reversible=True)).run(PartSource(whole, postgres.bin_dir, ["orders"], []))
+    TablesRestore(postgres.connection(lock_timeout=0), Wishes(reversible=True)).run(TablesSource(whole, postgres.bin_dir, ["orders"], []))
     assert waited == ["30s"]
 
 

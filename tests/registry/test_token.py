@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
+from ansible_collections.slipway.app.tests.answering import answering
 from ansible_collections.slipway.app.tests.registry.conftest import registry_server
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._package.test_layout import publish
 
@@ -145,21 +146,10 @@ def test_a_client_certificate_is_shown(tmp_path):
     certificate, key = registry_server.certificate(str(tmp_path), "server")
     shown, shown_key = registry_server.certificate(str(tmp_path), "client")
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = b"{}"
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *unused):
-            pass
-
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=shown)
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_cert_chain(certificate, key)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), answering(lambda _headers: b"{}"))
     server.handle_error = lambda *unused: None
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

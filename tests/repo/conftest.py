@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,17 @@ class Repository:
 @pytest.fixture(scope="session")
 def repository():
     return Repository()
+
+
+@pytest.fixture(scope="session")
+def template():
+    """template({"variables", "value", "searched"}) -> the value with its templates evaluated, by templar.py."""
+    with subprocess.Popen([sys.executable, Path(__file__).with_name("templar.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          encoding="utf-8") as process:
+        def evaluated(asked):
+            process.stdin.write(json.dumps(asked) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield evaluated
+        process.stdin.close()

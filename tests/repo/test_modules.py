@@ -92,6 +92,14 @@ def test_info_modules_only_read(module_docs):
     assert wrong == []
 
 
+def test_every_module_tells_of_a_file_that_cannot_be_read(repository):
+    """A full disk, or a file that somebody else owns, may meet any module: a sentence, and no traceback."""
+    told = ("finish(module, run", "except OSError as error:\n        ", "result = run_steps(")
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in repository.under("plugins/modules", ".py")}
+    wrong = [name for name, source in sources.items() if "AnsibleModule(" in source and not any(words in source for words in told)]
+    assert wrong == []
+
+
 def test_the_room_that_a_dump_needs_on_its_way_is_what_it_takes(module_docs, repository):
     """Who gives spool_dir a file system of its own goes by what is written."""
     said = "room for parts of %d MiB, %s for each table that is dumped at a time and %s more" % (PART >> 20, {2: "two"}[GROWING], {8: "eight"}[2 * SENDERS])

@@ -27,6 +27,8 @@ import yaml
 
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.bypass import Bypass, secret_path
 from ansible_collections.slipway.app.plugins.module_utils._maintenance.flag import Maintenance
+from ansible_collections.slipway.app.tests.answering import answering
+from ansible_collections.slipway.app.tests.waiting import until
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 import workspace  # noqa: E402  (scripts is no package)
@@ -72,35 +74,16 @@ def unfolded(tasks):
         yield from unfolded(task.get("block", ()))
 
 
-@pytest.fixture(scope="module")
-def role(repository):
+@pytest.fixture
+def role(repository, template):
     """role(its name, variables of the inventory) -> Role"""
-    with subprocess.Popen([sys.executable, Path(__file__).with_name("templar.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          encoding="utf-8") as process:
-        def template(asked):
-            process.stdin.write(json.dumps(asked) + "\n")
-            process.stdin.flush()
-            return json.loads(process.stdout.readline())
-
-        yield lambda name, **variables: Role(repository.root / "roles" / name, template, variables)
-        process.stdin.close()
+    return lambda name, **variables: Role(repository.root / "roles" / name, template, variables)
 
 
 @pytest.fixture(scope="module")
 def application():
     """The port of one that answers with the headers that it was asked with."""
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = json.dumps(dict(self.headers)).encode("utf-8")
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *unused):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), answering(lambda headers: json.dumps(dict(headers)).encode("utf-8"))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_port
         server.shutdown()
@@ -386,16 +369,9 @@ def reader(request, role, tmp_path):
     (tmp_path / "pid").touch()
     # A shell cannot trap what is ignored already, as it is below nohup.
     with subprocess.Popen(["env", "--default-signal=HUP", "/bin/sh", "-c", SERVER], cwd=tmp_path, start_new_session=True) as server:
-        wait_for(lambda: (tmp_path / "main").exists() and (tmp_path / "main").read_text().endswith("\n"))
+        until(lambda: (tmp_path / "main").exists() and (tmp_path / "main").read_text().endswith("\n"))
         yield provision
         os.killpg(server.pid, signal.SIGKILL)
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def put(path):
@@ -443,7 +419,7 @@ def test_what_nginx_could_not_take_is_no_reload(reader, role, tmp_path):
         users = []
         with subprocess.Popen(words) as server:
             try:
-                wait_for(lambda: (tmp_path / "main").exists() and (tmp_path / "main").read_text())
+                until(lambda: (tmp_path / "main").exists() and (tmp_path / "main").read_text())
                 for _turn in range(3):  # what has a user still goes on
                     users.append(socket.create_connection(("127.0.0.1", port), timeout=10))
                     users[-1].sendall(b"GET / HTTP/1.1\r\n")

@@ -40,24 +40,22 @@ def test_there_are_roles(repository):
     assert roles(repository)
 
 
-def values(repository, role):
+def values(repository, role, template):
     """{variable: what its default comes to on a host whose inventory sets none of the variables it is taken from}.
 
     A default that is omitted is not in it.
     """
     ours = defaults(repository, role)
     around = {"omit": OMITTED, "inventory_hostname": "host", "groups": {"app": ["host"], "all": ["host"]}}
-    templar = Templar(loader=DataLoader(), variables=dict(around, **ours))
-    found = {name: templar.template(trust_as_template(value)) if isinstance(value, str) else value
-             for name, value in ours.items()}
+    found = template({"variables": dict(around, **ours), "value": ours, "searched": []})
     return {name: value for name, value in found.items() if value != OMITTED}
 
 
-def test_every_default_is_specified_and_every_specified_default_is_there(repository):
+def test_every_default_is_specified_and_every_specified_default_is_there(repository, template):
     """As it is written, or as the value it comes to: documentation takes no template as the default of a dict."""
     wrong = []
     for role in roles(repository):
-        options, written, value = all_options(repository, role), defaults(repository, role), values(repository, role)
+        options, written, value = all_options(repository, role), defaults(repository, role), values(repository, role, template)
         wrong += ["%s: %s is in defaults/ only" % (role, name) for name in sorted(set(written) - set(options))]
         for name, option in options.items():
             allowed = [form[name] for form in (written, value) if name in form]
@@ -67,6 +65,13 @@ def test_every_default_is_specified_and_every_specified_default_is_there(reposit
             if "default" not in option and name in value:
                 wrong.append("%s: %s has a default in defaults/ only" % (role, name))
     assert wrong == []
+
+
+def test_who_leads_is_said_once(repository):
+    """In hosts_of(), which templates ask by a filter; the first host of a play is not the leader wherever a play has others."""
+    again = re.compile(r"\['leader'\] if|ansible_play_hosts_all\[0\]")
+    texts = {str(path.relative_to(repository.root)): path.read_text(encoding="utf-8") for path in repository.under("roles", ".yml")}
+    assert [name for name, text in texts.items() if again.search(text)] == []
 
 
 def test_an_option_without_a_default_is_required_or_omitted(repository):

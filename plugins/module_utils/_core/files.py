@@ -47,7 +47,7 @@ LINKED = ("It is a link to {there}. Where you have not put it there, remove it; 
           " chmod go-w {there} and make the link anew as root: ln -sfn {there} {path}")
 
 
-def own_dir(path, hint=TO_ROOT):
+def own_dir(path, hint):
     """The descriptor of a folder for the work of this user alone. Root refuses one that somebody else has put there, or may write to.
     hint says how it is made root's, where it is no link.
 

@@ -29,7 +29,7 @@ _ENDED = b"ended\n"  # what tells a guardian that there is nothing left to do
 class Completed:
     """A program that ended: argv, rc (negative: the signal), stdout, stderr, seconds, timed_out."""
 
-    def __init__(self, argv, rc, stdout, stderr, seconds, timed_out=False):
+    def __init__(self, argv, rc, stdout, stderr, seconds, timed_out):
         self.argv = argv
         self.rc = rc
         self.stdout = stdout
@@ -136,7 +136,7 @@ def hear(stream, heard):
 
 
 @contextlib.contextmanager
-def started(argv, env=None, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+def started(argv, env, stderr, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL):
     """A program (Popen) that is at work beside the block; its process group is killed at the end of the block, and when this process is.
 
     Who needs threads starts the programs first: between fork and exec a thread could hold a lock for ever.

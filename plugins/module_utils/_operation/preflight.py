@@ -226,7 +226,7 @@ def _database(findings, site, kind):
 def _not_copied(site):
     """What the database has that its restore point will lack: better heard of before users are kept out."""
     from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
-    from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import OTHERS, lacking
+    from ansible_collections.slipway.app.plugins.module_utils._postgres.properties import OTHERS, lacking
 
     name = site.params["database"]["login_db"]
     others = site.connection().query(OTHERS % quote_literal(name), name)[0]

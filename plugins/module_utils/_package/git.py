@@ -180,7 +180,7 @@ def _is_local(url):
     return url.startswith("file://") or ":" not in url.partition("/")[0]
 
 
-def _git(address, arguments, cwd=None, stdin=None):
+def _git(address, arguments, cwd, stdin=None):
     # Submodules from this machine are for repositories from this machine, not for those of a server.
     settings = SETTINGS + ("protocol.file.allow=%s" % ("always" if _is_local(address.url) else "user"),) + address.settings
     argv = ["git"]

@@ -148,7 +148,7 @@ class Client:
                                hint="Let the proxy in front of it pass on X-Forwarded-Proto, or tell the registry its own URL.")
         return url
 
-    def _authorized(self, method, url, right, headers, body, timeout, renew=False):
+    def _authorized(self, method, url, right, headers, body, timeout, renew):
         """Send with the authorization known, and once more with a new one when the registry asks for it.
 
         renew: get a new one at once. Who refuses a large body closes without reading it, and that a token has run out is never heard.

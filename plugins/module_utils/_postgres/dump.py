@@ -23,8 +23,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.configs impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import BEGIN, PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import in_the_way, naming_who_is_in_the_way, system_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import encoded
-from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import outside
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import OLDEST
+from ansible_collections.slipway.app.plugins.module_utils._postgres.properties import outside
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Selection, exactly, names, spoken
 from ansible_collections.slipway.app.plugins.module_utils._postgres.watching import Beside, Watching, share
 

@@ -23,10 +23,10 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._core.files import atomic_write, exclusive, fsync_dir, fsync_file, make_dirs
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import check_names, contents
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store_base import ARCHIVE, Store, key_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store_s3 import SCHEME, S3Store
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
 from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import LOCK, PART, hold
-from ansible_collections.slipway.app.plugins.module_utils._postgres.store import ARCHIVE, Store, key_of
 from ansible_collections.slipway.app.plugins.module_utils._release.disk import remove_tree
 
 SYNCED_AT_ONCE = 4  # files

@@ -24,10 +24,10 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres import manifest as manifests
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import check_names, contents
 from ansible_collections.slipway.app.plugins.module_utils._postgres.bucket import CHUNK, Bucket, StoreError
+from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_store_base import ARCHIVE, Store, key_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import Key, Prefix
 from ansible_collections.slipway.app.plugins.module_utils._postgres.outbox import Outbox
 from ansible_collections.slipway.app.plugins.module_utils._postgres.spool import LOCK, Spool
-from ansible_collections.slipway.app.plugins.module_utils._postgres.store import ARCHIVE, Store, key_of
 
 SCHEME = "s3://"
 HALF = manifests.NAME + ".part"

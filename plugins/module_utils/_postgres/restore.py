@@ -19,8 +19,8 @@ from ansible_collections.slipway.app.plugins.module_utils._core.process import r
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, for_restore
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import drop, version_of
-from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import look, problems
+from ansible_collections.slipway.app.plugins.module_utils._postgres.properties import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import WAY, MayBeClosed, Place
 
 HERE = """
@@ -36,12 +36,12 @@ class Wishes:
     properties says whose owner, grants, encoding and locale the database has afterwards: those of the "target", or of the "dump".
     remove_leftovers drops what restores that did not end have left. keep_failed leaves what could not be restored for people to look at.
     migrate (a function of its name), sql (texts) and commands (argument lists) are run on the new database before it is live;
-    before them after_restore (texts), which fits what was dumped. jobs is how many tables are restored at the same time. Without swap the new
-    database is left beside the live one, as source :ready.
+    before them after_restore (texts), which is set when it is known what was dumped. jobs is how many tables are restored at the
+    same time. Without swap the new database is left beside the live one, as source :ready.
     """
 
     def __init__(self, reversible=None, properties="target", remove_leftovers=False, keep_failed=False, sql=(), commands=(), jobs=1,
-                 swap=True, migrate=None, after_restore=()):
+                 swap=True, migrate=None):
         self.reversible = reversible
         self.swap = swap
         self.properties = properties
@@ -50,7 +50,7 @@ class Wishes:
         self.sql = sql
         self.commands = commands
         self.migrate = migrate
-        self.after_restore = after_restore
+        self.after_restore = ()
         self.jobs = jobs
 
     @property

@@ -2,7 +2,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What pg_restore says went wrong, and whether that matters.
+"""What pg_restore says: how far it is, what went wrong, and whether that matters.
 
 Two tables are all the judgement there is: what of an archive is left out before pg_restore begins, and which errors
 are known to be harmless. An error that is in neither is fatal.
@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import OLDEST
-from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import listed
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import listed, places
+from ansible_collections.slipway.app.plugins.module_utils._postgres.watching import share
 
 NEWEST = 99
 
@@ -74,6 +76,13 @@ _ABOUT = re.compile(r'pg_restore: (?:from TOC entry|(?:processing|launching|fini
 _ENTRY = re.compile(r"pg_restore: from TOC entry \d+; \d+ \d+ (?P<entry>.*)", re.DOTALL)
 _ANSWER = re.compile(r"could not execute query: (?:ERROR|FATAL|PANIC):  (?P<text>.*)", re.DOTALL)
 _IN_LIST = re.compile(r"(?P<id>\d+); \d+ \d+ (?P<entry>.*)")
+_FINISHED = re.compile(r"pg_restore: finished item \d+ TABLE DATA (?P<table>.*)")
+_PROCESSING = re.compile(r'pg_restore: processing data for table "(?P<table>.*)"')
+# What comes after the rows and can take as long as they: its lines in a list, and what pg_restore says when it begins one.
+_LATER = "(?:INDEX(?! ATTACH)|CONSTRAINT|FK CONSTRAINT|MATERIALIZED VIEW DATA) "
+_LATER_LISTED = re.compile(r"^\d+; \d+ \d+ " + _LATER, re.MULTILINE)
+_ROWS_LISTED = re.compile(r"^\d+; \d+ \d+ TABLE DATA ", re.MULTILINE)
+_CREATING = re.compile("pg_restore: creating " + _LATER + '"(?P<what>.*)"')
 
 
 class RestoreError:
@@ -132,6 +141,100 @@ class ErrorReader:
         return RestoreError(self._entry, "\n".join(said)) if said is not None else None
 
 
+class Reader:
+    """Listens to pg_restore, which is asked for some lines of its list: stops it at the first error that matters, and says how far it is.
+
+    One that is at work alone says what it begins, others what they have finished, too. Of the tables that are being copied
+    Watching knows how far they are; begun(seen) is to let it begin, once pg_restore is at work.
+    """
+
+    def __init__(self, major, manifest, asked_for, watch, alone, begun, as_dumped):
+        self._errors = ErrorReader()
+        self._major = major
+        self._watch = watch
+        self._alone = alone
+        self._begun = begun
+        self._as_dumped = as_dumped
+        without = places(manifest["excluded_data"])
+        self._tables = {_place(table): table for table in manifest["tables"] if _place(table) not in without}
+        self._sizes = {}  # of those that are not done
+        for table in self._tables.values():
+            self._sizes[self._said(table)] = self._sizes.get(self._said(table), 0) + table["bytes"]
+        self._done, self._total = 0, sum(self._sizes.values())
+        self._table, self._copied, self._most = "", {}, 0
+        self._rows_left = len(_ROWS_LISTED.findall(asked_for))
+        self._later, self._item, self._items = "", 0, len(_LATER_LISTED.findall(asked_for))
+        self._known = set()
+        self.ignored = []
+        self._left_out = manifest["excluded"] + manifest["excluded_data"]
+        self.last = ""
+
+    def hear(self, line):
+        if self._begun:
+            self._begun(self.seen)
+            self._begun = None
+        self._judge(self._errors.feed(line))
+        self.last = line or self.last
+        finished, begun, later = _FINISHED.match(line), _PROCESSING.match(line), _CREATING.match(line)
+        if finished:
+            self._table = finished.group("table")
+            self._rows_left -= 1
+            self._done += self._sizes.pop(self._table, 0)
+        elif begun:
+            if self._alone:
+                self._done += self._sizes.pop(self._table, 0)
+            self._table = begun.group("table")
+        elif later:
+            self._later = later.group("what")
+            self._item += 1
+        if finished or begun or later:
+            self._tell()
+
+    def seen(self, copies):
+        """So far are tables that are being copied, as Watching tells it."""
+        copied = {}
+        for copy in copies:
+            table = self._tables.get(_place(copy))
+            if table:
+                size = table["bytes"] * share(copy, table["rows"], table["bytes"])
+                copied[self._said(table)] = copied.get(self._said(table), 0) + int(size)
+        self._copied = copied
+        self._tell()
+
+    def _tell(self):
+        # Several at work make indexes of one table while they copy another, and it is the rows then that tell how far they are.
+        if self._later and (self._alone or not self._rows_left):
+            self._watch("indexes and keys", table=self._later, item=self._item, items=self._items)
+            return
+        self._most = max(self._most, self._done + sum(size for name, size in self._copied.items() if name in self._sizes))
+        self._watch("restore", table=self._table, bytes=self._most, total_bytes=self._total)
+
+    def _said(self, table):
+        """The table as pg_restore names it."""
+        return ("%(schema)s.%(name)s" if self._alone else "%(name)s") % table
+
+    def fine(self, rc):
+        """Whether a pg_restore that ended with rc came through; with 1 it says that there were errors, and all were harmless."""
+        return rc == 0 or rc == 1 and bool(self.ignored)
+
+    def end(self):
+        self._judge(self._errors.end())
+
+    def _judge(self, error):
+        if error is None:
+            return
+        reason = error.benign_for(self._major)
+        if reason is None:
+            raise SlipwayError("pg_restore cannot restore %s" % error, hint=hint_for(error, self._left_out, self._as_dumped))
+        if error.text not in self._known:  # each job says it once more
+            self._known.add(error.text)
+            self.ignored.append({"error": str(error), "reason": reason})
+
+
+def _place(table):
+    return table["schema"], table["name"]
+
+
 def read_errors(text):
     """All errors in the output of a pg_restore."""
     reader = ErrorReader()
@@ -166,7 +269,7 @@ def _why_not(entry, superuser):
     return None
 
 
-def hint_for(error, left_out=(), as_dumped=False):
+def hint_for(error, left_out, as_dumped):
     """What to do about an error, or None.
 
     left_out are tables that a dump lacks, or lacks the rows of; as_dumped: things are to belong to whom they belonged to.

@@ -25,8 +25,8 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import LOST, PATIENT, PostgresError, quote_ident, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import (
     OPEN, SWAPPING, allow, alone, close, closed_by_somebody, copying, drop, fit, in_another, in_time, insist_on_turn, rename)
-from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import collation_warnings, look, problems
+from ansible_collections.slipway.app.plugins.module_utils._postgres.properties import carry_over
 
 NAME = re.compile(r"(?!part_|failed_)[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 MAY_BE_CLOSED = "Database %s may refuse connections until this is run again or recovered."

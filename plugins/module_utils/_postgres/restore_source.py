@@ -20,22 +20,15 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import IN_USE, allow, copying, in_time, version_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import codec, encoded
 from ansible_collections.slipway.app.plugins.module_utils._postgres.grants import Grants, compared, copy_grants
-from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import NOTHING, carry_over, give, keep_out
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import collation_warnings, look, problems
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import DISK_FULL, ErrorReader, chosen, hint_for
-from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import places, spoken
-from ansible_collections.slipway.app.plugins.module_utils._postgres.watching import Watching, share
+from ansible_collections.slipway.app.plugins.module_utils._postgres.properties import NOTHING, carry_over, give, keep_out
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import DISK_FULL, Reader, chosen
+from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
+from ansible_collections.slipway.app.plugins.module_utils._postgres.watching import Watching
 
 COUNTED_AT_ONCE = 200  # tables in one statement
 UNTRANSLATABLE = "22P05"  # the encoding of a database has no such letter
 PROVIDERS = 15  # major from which on a database has a provider of its locale
-_FINISHED = re.compile(r"pg_restore: finished item \d+ TABLE DATA (?P<table>.*)")
-_PROCESSING = re.compile(r'pg_restore: processing data for table "(?P<table>.*)"')
-# What comes after the rows and can take as long as they: its lines in a list, and what pg_restore says when it begins one.
-_LATER = "(?:INDEX(?! ATTACH)|CONSTRAINT|FK CONSTRAINT|MATERIALIZED VIEW DATA) "
-_LATER_LISTED = re.compile(r"^\d+; \d+ \d+ " + _LATER, re.MULTILINE)
-_ROWS_LISTED = re.compile(r"^\d+; \d+ \d+ TABLE DATA ", re.MULTILINE)
-_CREATING = re.compile("pg_restore: creating " + _LATER + '"(?P<what>.*)"')
 _NAMING_ROLES = re.compile(r"\d+; \d+ \d+ (?:POLICY|USER MAPPING) ")
 _TYPES_AND_TABLES = re.compile(r"\d+; \d+ \d+ (?:DOMAIN|TYPE|TABLE) (?!DATA |ATTACH )")
 
@@ -238,7 +231,7 @@ class DumpSource:
         environment = dict(_reading(restore.connection, session, self.manifest), PGAPPNAME="slipway restore %s" % uuid.uuid4().hex)
         with contextlib.ExitStack() as beside:
             # A thread, so it begins when the programs have.
-            reader = _Reader(facts["major"], self.manifest, self._asked_for, restore.watch, jobs == 1, lambda seen: beside.enter_context(
+            reader = Reader(facts["major"], self.manifest, self._asked_for, restore.watch, jobs == 1, lambda seen: beside.enter_context(
                 Watching(restore.connection, new, environment["PGAPPNAME"], seen)), restore.wishes.properties == "dump")
             rc = self._pour(argv, environment, reader)
         reader.end()
@@ -380,100 +373,6 @@ def not_itself(restore, database):
     if database in restore.place.passing:
         return ['Database "%s" is a thing of restores that are under way, and no source of others.' % database]
     return []
-
-
-class _Reader:
-    """Listens to pg_restore, which is asked for what is listed: stops it at the first error that matters, and says how far it is.
-
-    One that is at work alone says what it begins, others what they have finished, too. Of the tables that are being copied
-    Watching knows how far they are; begun(seen) is to let it begin, once pg_restore is at work.
-    """
-
-    def __init__(self, major, manifest, listed, watch, alone, begun, as_dumped):
-        self._errors = ErrorReader()
-        self._major = major
-        self._watch = watch
-        self._alone = alone
-        self._begun = begun
-        self._as_dumped = as_dumped
-        without = places(manifest["excluded_data"])
-        self._tables = {_place(table): table for table in manifest["tables"] if _place(table) not in without}
-        self._sizes = {}  # of those that are not done
-        for table in self._tables.values():
-            self._sizes[self._said(table)] = self._sizes.get(self._said(table), 0) + table["bytes"]
-        self._done, self._total = 0, sum(self._sizes.values())
-        self._table, self._copied, self._most = "", {}, 0
-        self._rows_left = len(_ROWS_LISTED.findall(listed))
-        self._later, self._item, self._items = "", 0, len(_LATER_LISTED.findall(listed))
-        self._known = set()
-        self.ignored = []
-        self._left_out = manifest["excluded"] + manifest["excluded_data"]
-        self.last = ""
-
-    def hear(self, line):
-        if self._begun:
-            self._begun(self.seen)
-            self._begun = None
-        self._judge(self._errors.feed(line))
-        self.last = line or self.last
-        finished, begun, later = _FINISHED.match(line), _PROCESSING.match(line), _CREATING.match(line)
-        if finished:
-            self._table = finished.group("table")
-            self._rows_left -= 1
-            self._done += self._sizes.pop(self._table, 0)
-        elif begun:
-            if self._alone:
-                self._done += self._sizes.pop(self._table, 0)
-            self._table = begun.group("table")
-        elif later:
-            self._later = later.group("what")
-            self._item += 1
-        if finished or begun or later:
-            self._tell()
-
-    def seen(self, copies):
-        """So far are tables that are being copied, as Watching tells it."""
-        copied = {}
-        for copy in copies:
-            table = self._tables.get(_place(copy))
-            if table:
-                size = table["bytes"] * share(copy, table["rows"], table["bytes"])
-                copied[self._said(table)] = copied.get(self._said(table), 0) + int(size)
-        self._copied = copied
-        self._tell()
-
-    def _tell(self):
-        # Several at work make indexes of one table while they copy another, and it is the rows then that tell how far they are.
-        if self._later and (self._alone or not self._rows_left):
-            self._watch("indexes and keys", table=self._later, item=self._item, items=self._items)
-            return
-        self._most = max(self._most, self._done + sum(size for name, size in self._copied.items() if name in self._sizes))
-        self._watch("restore", table=self._table, bytes=self._most, total_bytes=self._total)
-
-    def _said(self, table):
-        """The table as pg_restore names it."""
-        return ("%(schema)s.%(name)s" if self._alone else "%(name)s") % table
-
-    def fine(self, rc):
-        """Whether a pg_restore that ended with rc came through; with 1 it says that there were errors, and all were harmless."""
-        return rc == 0 or rc == 1 and bool(self.ignored)
-
-    def end(self):
-        self._judge(self._errors.end())
-
-    def _judge(self, error):
-        if error is None:
-            return
-        reason = error.benign_for(self._major)
-        if reason is None:
-            raise SlipwayError("pg_restore cannot restore %s" % error, hint=hint_for(error, self._left_out, self._as_dumped))
-        if error.text not in self._known:  # each job says it once more
-            self._known.add(error.text)
-            self.ignored.append({"error": str(error), "reason": reason})
-
-
-def _place(table):
-    return table["schema"], table["name"]
 
 
 def _maker(restore, facts):

@@ -24,7 +24,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import dump 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import for_dump, spoken
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import naming_who_is_in_the_way
 from ansible_collections.slipway.app.plugins.module_utils._postgres.encoding import encoded
-from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
+from ansible_collections.slipway.app.plugins.module_utils._postgres.properties import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_errors import chosen
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource, file_with, not_itself
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import Selection

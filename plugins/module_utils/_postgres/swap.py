@@ -30,8 +30,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import (
     COMMENT, MARK, OPEN, SWAPPING, allow, alone, close, closed_by_somebody, copying, drop, fit, in_another, in_time, leave_turn, rename,
     take_turn, together)
-from ansible_collections.slipway.app.plugins.module_utils._postgres.leftovers import carry_over
 from ansible_collections.slipway.app.plugins.module_utils._postgres.preflight import collation_warnings
+from ansible_collections.slipway.app.plugins.module_utils._postgres.properties import carry_over
 
 RESTORING = 0x736C6972  # first key of the advisory lock of who restores a database: "slir"
 PATIENCE = 20  # seconds that a restore point being taken gets to be done, before the swap is given up

@@ -66,11 +66,10 @@ class _Table:
 class Reader:
     """Reads rules of Oro one after the other; not_understood is [{"statement", "why"}]."""
 
-    def __init__(self, domain=None):
-        """domain: of e-mail addresses, where rules say none."""
+    def __init__(self):
         self.not_understood = []
         self._tables = {}
-        self._domain = domain
+        self._domain = None  # of e-mail addresses, as custom_email_domain has it
         self._pglast = statements.parser("read SQL of Oro", "this host")
 
     def rules(self, keep_rest=False):

@@ -22,7 +22,8 @@ from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.control import Step
 from ansible_collections.slipway.app.plugins.modules import patch, release, service
 from ansible_collections.slipway.app.tests import module_process
-from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script, until
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script
+from ansible_collections.slipway.app.tests.waiting import until
 
 BUSY = ["sh", "-c", "echo $$ >> ../../pids; while test ! -e ../../go; do sleep 0.05; done"]
 STUBBORN = script("trap '' TERM; while test ! -e ../../go; do sleep 0.05; done")
@@ -46,7 +47,7 @@ def begun(run_module, application, supervisord, monkeypatch, tmp_path):
         thread = threading.Thread(target=lambda: results.append(_answer(*module_process.run(module, arguments, str(tmp_path)))))
         thread.start()
         try:
-            until(lambda: actions.at_work(application.root) or results, 60)
+            until(lambda: actions.at_work(application.root) or results)
             yield results
         finally:
             with open(os.path.join(application.root, "go"), "wb"):

@@ -118,6 +118,19 @@ def test_what_the_disk_does_not_let_happen_is_told(run_module, root):
     assert "Is a directory" in begin(run_module, root)["msg"]
 
 
+@pytest.mark.parametrize("module, path", [("operation_info", "journal"), ("migration_info", "environments/1.0-000000000001.json")])
+def test_a_file_that_cannot_be_read_is_told_and_no_traceback(run_module, root, module, path):
+    path = os.path.join(root, "state", path)
+    os.makedirs(os.path.dirname(path))
+    if module == "operation_info":
+        with open(path, "wb"):
+            pass  # where a folder is to be
+    else:
+        os.mkdir(path)  # where a file is to be
+    answer = run_module(module, {"root": root})
+    assert answer["failed"] and path in answer["msg"] and "cannot be read: " in answer["msg"]
+
+
 def test_an_operation_that_was_closed_and_then_cut_off_gives_its_lock_back_when_it_is_said_again(run_module, root):
     begun = begin(run_module, root, journal=True)["operation"]["id"]
     Journal(root, begun).append("operation", "done", 1, "", {"outcome": "done"})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFilterError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.display import Display
@@ -16,6 +16,7 @@ from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.slipway.app.plugins.action.operation_step import CARRIED, ActionModule, _plan, _turns
+from ansible_collections.slipway.app.plugins.filter.host_roles import host_roles
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.table import MODES, STEPS
 from ansible_collections.slipway.app.plugins.plugin_utils._board import Board, Reports
@@ -38,6 +39,15 @@ def _runs(board, turn=None):
     """{step: hosts it would run on} now."""
     runs = {step: [host for host in board.hosts if board.why_not(step, host, turn) is None] for step in STEPS}
     return {step: hosts for step, hosts in runs.items() if hosts}
+
+
+def test_a_host_is_what_the_groups_of_the_inventory_say():
+    groups = {"all": ["a", "b", "c", "d"], "app": ["a", "b"], "consumer": ["b", "c"]}
+    assert {host: host_roles(groups, host) for host in groups["all"]} == {"a": ["app", "leader"], "b": ["app", "consumer"], "c": ["consumer"], "d": []}
+    assert host_roles({"app": ["a"], "consumer": ["a"]}, "a") == ["app", "consumer", "leader"] and host_roles({"app": ["a"]}, "b") == []
+    for nothing in ({}, {"app": []}):
+        with pytest.raises(AnsibleFilterError, match="a host in the group app"):
+            host_roles(nothing, "a")
 
 
 def test_all_well_goes_forward_and_never_back():

@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.process import Detached, beating, follow, redact, run, start_ticks
+from ansible_collections.slipway.app.tests.waiting import until
 
 
 def test_run_returns_output_and_rc():
@@ -215,10 +216,7 @@ def test_what_the_listener_raises_ends_the_program_and_what_it_started():
 
     with pytest.raises(SlipwayError, match="enough of it") as caught:
         follow(["sh", "-c", "sleep 600 & echo $!; wait"], listener)
-    deadline = time.monotonic() + 10
-    while start_ticks(caught.value.facts["child"]) is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: start_ticks(caught.value.facts["child"]) is None)
 
 
 def test_a_program_that_is_not_there_is_said():
@@ -248,10 +246,3 @@ def test_a_heart_beats_for_as_long_as_the_block_and_its_process_live(tmp_path):
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
     until(lambda: start_ticks(int(beats.read_text().split()[-1])) is None)
-
-
-def until(true):
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

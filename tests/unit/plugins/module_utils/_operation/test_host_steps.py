@@ -9,7 +9,6 @@ import contextlib
 import errno
 import os
 import re
-import time
 
 import pytest
 
@@ -27,6 +26,7 @@ from ansible_collections.slipway.app.tests.selection import long_but
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._operation.test_balancer import answering
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._release.packages import entry, put_package
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script
+from ansible_collections.slipway.app.tests.waiting import until
 
 SERVICES = {
     "web": {"kind": "web", "command": script("exec sleep 600")},
@@ -123,10 +123,7 @@ def test_a_consumer_that_does_not_run_by_the_new_release_is_a_warning_and_the_up
     broken(host, "mailer", program)
     said = forward.open_(host.site, host.operation)["warnings"]
     if not said:
-        deadline = time.monotonic() + 30
-        while host.site.driver().status()["mailer"].pid == host.operation.outcome_of("open")["started"]["mailer"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: host.site.driver().status()["mailer"].pid != host.operation.outcome_of("open")["started"]["mailer"])
         said = forward.finish(host.site, host.operation)["warnings"]
     (warning,) = said
     assert "The service mailer " in warning and "broken" in warning and "Users are served." in warning

@@ -14,7 +14,8 @@ from ansible_collections.slipway.app.plugins.module_utils._operation.operation i
 from ansible_collections.slipway.app.plugins.module_utils._operation.site import Site
 from ansible_collections.slipway.app.plugins.plugin_utils._words import remarks
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._release.packages import entry, put_package
-from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script, until
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import script
+from ansible_collections.slipway.app.tests.waiting import until
 
 # What each program has to say, and whether users were kept out and the application was locked when it said so.
 SAY = 'say() { echo "$1 $(cat VERSION) $(test -e ../../maintenance/on && echo kept-out) $(cat lock 2>/dev/null)" >> ../../said; }; '

@@ -22,6 +22,7 @@ from ansible_collections.slipway.app.plugins.module_utils._package.build import 
 from ansible_collections.slipway.app.plugins.module_utils._package.name import parse
 from ansible_collections.slipway.app.plugins.module_utils._package.store import open_store
 from ansible_collections.slipway.app.tests.unit.plugins.module_utils._package.repositories import shop
+from ansible_collections.slipway.app.tests.waiting import until
 
 NAME = parse("shop:1.0.0")
 SLIPWAY = """
@@ -352,13 +353,6 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, store):
     assert nothing_left(store)
 
 
-def until(true, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return true()
-
-
 def test_a_killed_build_leaves_no_package_and_the_next_one_cleans_up(tmp_path, store):
     begun = tmp_path / "begun"
     slow = shop(tmp_path / "slow", slipway=(
@@ -366,12 +360,12 @@ def test_a_killed_build_leaves_no_package_and_the_next_one_cleans_up(tmp_path, s
         "    - [sh, -c, 'if ! test -e {0}; then sleep 60 & echo $$ $! > {0}.part; mv {0}.part {0}; wait; fi']\n".format(begun)))
     process = in_a_process(slow, store)
     try:
-        assert until(begun.exists)
+        until(begun.exists)
         process.send_signal(signal.SIGKILL)
         process.wait()
         # What the build had started ends too, although it is in a session of its own.
         programs = [int(pid) for pid in begun.read_text().split()]
-        assert until(lambda: [start_ticks(pid) for pid in programs] == [None, None])
+        until(lambda: [start_ticks(pid) for pid in programs] == [None, None])
     finally:
         process.kill()
         process.communicate()

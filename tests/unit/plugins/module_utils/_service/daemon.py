@@ -13,9 +13,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 
-import pytest
+from ansible_collections.slipway.app.tests.waiting import until
 
 CONF = """
 [supervisord]
@@ -117,18 +116,6 @@ class Application:
 def script(text):
     """The command of a service: a shell script; { and } stand for themselves."""
     return ["/bin/sh", "-c", text.replace("{", "{{").replace("}", "}}")]
-
-
-def until(condition, seconds=10):
-    """Wait for something that is to happen; its value."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            pytest.fail("it did not happen within %d seconds" % seconds)
-        time.sleep(0.02)
 
 
 @contextlib.contextmanager

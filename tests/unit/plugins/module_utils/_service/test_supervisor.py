@@ -18,7 +18,9 @@ from ansible_collections.slipway.app.plugins.module_utils._service.control impor
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import Definition
 from ansible_collections.slipway.app.plugins.module_utils._service.driver import open_driver
 from ansible_collections.slipway.app.plugins.module_utils._service.supervisor_files import ProgramFiles
-from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import running_daemon, until
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.daemon import running_daemon
+from ansible_collections.slipway.app.tests.unit.plugins.module_utils._service.driver_contract import failures_are_told
+from ansible_collections.slipway.app.tests.waiting import until
 
 HANGING = "trap '' TERM; sleep 600 & echo $! > \"$OUT.child\"; while :; do sleep 0.1; done"
 
@@ -142,16 +144,7 @@ def test_a_reboot_brings_back_what_ran_and_only_that(application, define):
 
 
 def test_programs_that_fail_to_start_are_an_error_with_their_logs(driver, define):
-    missing = define("missing")
-    missing.argv[:] = ["/no/such/program"]
-    with pytest.raises(SlipwayError) as error:
-        driver.start([define("good"), define("bad", "echo no database for s3cret >&2; exit 3"), missing], 20)
-    assert "The service bad does not stay up." in str(error.value)
-    assert "no database for ********" in str(error.value) and "s3cret" not in str(error.value)
-    assert "/no/such/program: not found" in str(error.value)
-    assert "good" not in str(error.value) and driver.status()["good"].state == "running"
-    driver.start([define("bad")], 10)
-    assert driver.status()["bad"].state == "running"
+    failures_are_told(driver, define, "not found")
 
 
 def test_a_program_that_is_well_need_not_prove_that_it_stays_up(driver, define, application):

@@ -8,13 +8,13 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_part
+from ansible_collections.slipway.app.plugins.module_utils._postgres import restore_tables
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import STOPPED, PostgresError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.tests.postgres import test_restore
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
-from ansible_collections.slipway.app.tests.postgres.parts import BROKEN, MENDED, dump, part, state
+from ansible_collections.slipway.app.tests.postgres.restored_tables import BROKEN, MENDED, dump, part, state
 from ansible_collections.slipway.app.tests.selection import long_but
 
 __all__ = ["dump"]  # a fixture
@@ -102,7 +102,7 @@ def test_rows_are_never_taken_for_statements(postgres, tmp_path, monkeypatch):
     postgres.connection().execute("DELETE FROM public.notes; " + GUARDED[GUARDED.index("ALTER"):])
     with pytest.raises(SlipwayError, match="Row security keeps the connecting role from rows of table public.notes"):
         part(postgres, dump, "notes")
-    monkeypatch.setattr(restore_part, "RELATIONS", restore_part.RELATIONS.replace("row_security_active(c.oid)", "false"))
+    monkeypatch.setattr(restore_tables, "RELATIONS", restore_tables.RELATIONS.replace("row_security_active(c.oid)", "false"))
     with pytest.raises(SlipwayError, match="affected by row-level security"):
         part(postgres, dump, "notes")
     with postgres.connection().session() as session:

@@ -2,7 +2,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What CREATE DATABASE ... TEMPLATE leaves behind, and how to give it to the copy.
+"""The properties of a database that stand outside of it: what CREATE DATABASE ... TEMPLATE leaves behind, and how to give it to the copy.
 
 Owner, connection limit, encoding, locale and tablespace are the business of CREATE DATABASE itself; privileges,
 ALTER DATABASE ... SET (for every role) and the comment live outside the database and are not copied.

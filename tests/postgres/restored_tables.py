@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Wishes
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_tables import TablesRestore, TablesSource
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
 
 SHOP = """
@@ -37,11 +37,11 @@ def state(postgres):
 
 
 def part(postgres, dump, *tables, schemas=(), check=False, **wishes):
-    return PartRestore(postgres.connection(), Wishes(**wishes)).run(PartSource(dump, postgres.bin_dir, tables, schemas), check)
+    return TablesRestore(postgres.connection(), Wishes(**wishes)).run(TablesSource(dump, postgres.bin_dir, tables, schemas), check)
 
 
 def put(postgres, check=False, tables=("customers",), schemas=(), **wishes):
-    return PartRestore(postgres.connection(), Wishes(**wishes)).put_in_place(check, tables, schemas)
+    return TablesRestore(postgres.connection(), Wishes(**wishes)).put_in_place(check, tables, schemas)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
-from ansible_collections.slipway.app.tests.postgres.parts import commit_refused, dump, part, put
+from ansible_collections.slipway.app.tests.postgres.restored_tables import commit_refused, dump, part, put
 from ansible_collections.slipway.app.tests.selection import long_but
 
 __all__ = ["dump"]  # a fixture

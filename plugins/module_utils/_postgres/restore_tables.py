@@ -50,7 +50,7 @@ class Replaced(SlipwayError):
     """The rows are in their place, and what was to come behind is not done."""
 
 
-class PartSource(DumpSource):
+class TablesSource(DumpSource):
     """Some tables of a dump: those that match patterns of tables, as Pattern reads them, and all of schemas that do."""
 
     takes_privileges = False
@@ -109,8 +109,8 @@ class PartSource(DumpSource):
         return {(self._encoded(table["schema"]), self._encoded(table["name"])) for table in tables}
 
 
-class PartRestore(Restore):
-    """A restore of a PartSource into the connection's login_db, which is not swapped."""
+class TablesRestore(Restore):
+    """A restore of a TablesSource into the connection's login_db, which is not swapped."""
 
     _replacement = None  # of the live rows, when it has come so far
 

@@ -15,16 +15,15 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import Session, quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore, PartSource
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_tables import TablesRestore, TablesSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import Place
 from ansible_collections.slipway.app.tests.postgres import test_restore_crash
-from ansible_collections.slipway.app.tests.postgres.crashes import in_child
+from ansible_collections.slipway.app.tests.postgres.crashes import in_child, kill_at
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
-from ansible_collections.slipway.app.tests.postgres.parts import BROKEN, MENDED, dump, part, put, state
+from ansible_collections.slipway.app.tests.postgres.restored_tables import BROKEN, MENDED, dump, part, put, state
 from ansible_collections.slipway.app.tests.selection import long_but
 
 __all__ = ["dump"]  # a fixture
-kill_at = test_restore_crash.kill_at
 
 
 def test_rows_wait_until_they_are_put_in_their_place(postgres, dump):
@@ -46,14 +45,14 @@ def test_rows_wait_until_they_are_put_in_their_place(postgres, dump):
 def test_what_speaks_against_it_at_the_last_moment_leaves_all_as_it_was(postgres, dump):
     given_up = {"objections": lambda: ["The lock is lost."]}
     with pytest.raises(SlipwayError, match='lock is lost. Database "shop" was not touched'):
-        PartRestore(postgres.connection(), Wishes(), **given_up).run(PartSource(dump, postgres.bin_dir, ("customers",), ()))
+        TablesRestore(postgres.connection(), Wishes(), **given_up).run(TablesSource(dump, postgres.bin_dir, ("customers",), ()))
     assert postgres.databases() == {"shop"}
     part(postgres, dump, "customers", swap=False)
     with pytest.raises(SlipwayError, match='lock is lost. Database "shop" was not touched.*source=:ready with the tables tries again'):
-        PartRestore(postgres.connection(), Wishes(), **given_up).put_in_place(False, ("customers",))
+        TablesRestore(postgres.connection(), Wishes(), **given_up).put_in_place(False, ("customers",))
     answers = iter([[], ["The lock is lost."]])  # before anything, and before the end
     with pytest.raises(SlipwayError, match="lock is lost"):
-        PartRestore(postgres.connection(), Wishes(), objections=lambda: next(answers)).put_in_place(False, ("customers",))
+        TablesRestore(postgres.connection(), Wishes(), objections=lambda: next(answers)).put_in_place(False, ("customers",))
     assert state(postgres) == BROKEN
     put(postgres, reversible=True)
     with pytest.raises(SlipwayError, match="lock is lost. Nothing was changed"):
@@ -134,10 +133,10 @@ def test_tables_whose_names_only_look_alike_are_others(postgres, tmp_path):
         put(postgres, tables=['a."b.c"'])
 
 
-def test_rows_are_put_in_their_place_once(postgres, dump, kill_at, monkeypatch):
+def test_rows_are_put_in_their_place_once(postgres, dump, monkeypatch):
     """Who dies when they are there, and has only to tidy up, has not left them to be put there again, over what was written since."""
     part(postgres, dump, "customers", swap=False)
-    kill_at("DROP DATABASE", False)
+    kill_at(monkeypatch, "DROP DATABASE", False)
     assert not in_child(lambda: put(postgres))
     monkeypatch.undo()
     test_restore_crash.settled(postgres)

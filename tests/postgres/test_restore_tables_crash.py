@@ -14,12 +14,11 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.databases import allow
 from ansible_collections.slipway.app.plugins.module_utils._postgres.swap import MayBeClosed, Place
 from ansible_collections.slipway.app.tests.postgres import test_restore_crash
-from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child
-from ansible_collections.slipway.app.tests.postgres.parts import BROKEN, MENDED, commit_refused, dump, part, put, state
+from ansible_collections.slipway.app.tests.postgres.crashes import die, in_child, kill_at
+from ansible_collections.slipway.app.tests.postgres.restored_tables import BROKEN, MENDED, commit_refused, dump, part, put, state
 from ansible_collections.slipway.app.tests.selection import long_but
 
 __all__ = ["dump"]  # a fixture
-kill_at = test_restore_crash.kill_at
 
 
 @pytest.mark.parametrize("swap", long_but([True, False], True))
@@ -140,8 +139,8 @@ LAST = ("COMMIT", "DROP DATABASE")  # of these steps, with which all is done
 
 
 @pytest.mark.parametrize("step", long_but(STEPS, "COMMIT"))
-def test_killed_at_each_step(postgres, dump, kill_at, monkeypatch, step):
-    kill_at(step, True)
+def test_killed_at_each_step(postgres, dump, monkeypatch, step):
+    kill_at(monkeypatch, step, True)
     assert not in_child(lambda: part(postgres, dump, "customers", reversible=True))
     monkeypatch.undo()
     check(postgres, dump, MENDED if step in LAST else BROKEN)
@@ -149,17 +148,17 @@ def test_killed_at_each_step(postgres, dump, kill_at, monkeypatch, step):
 
 @pytest.mark.long
 @pytest.mark.parametrize("step", ["COMMENT ON DATABASE", 'RENAME TO "shop__part"'])
-def test_killed_while_it_is_made_ready(postgres, dump, kill_at, monkeypatch, step):
-    kill_at(step, True)
+def test_killed_while_it_is_made_ready(postgres, dump, monkeypatch, step):
+    kill_at(monkeypatch, step, True)
     assert not in_child(lambda: part(postgres, dump, "customers", swap=False))
     monkeypatch.undo()
     check(postgres, dump)
 
 
 @pytest.mark.parametrize("step", long_but(['"shop__part" ALLOW_CONNECTIONS true', 'TEMPLATE "shop"', "TRUNCATE", "COMMIT", "DROP DATABASE"], "TRUNCATE"))
-def test_killed_while_what_is_ready_is_put_in_place(postgres, dump, kill_at, monkeypatch, step):
+def test_killed_while_what_is_ready_is_put_in_place(postgres, dump, monkeypatch, step):
     part(postgres, dump, "customers", swap=False)
-    kill_at(step, True)
+    kill_at(monkeypatch, step, True)
     assert not in_child(lambda: put(postgres, reversible=True))
     monkeypatch.undo()
     check(postgres, dump, MENDED if step in LAST else BROKEN)

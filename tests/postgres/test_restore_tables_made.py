@@ -12,15 +12,14 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._postgres import making
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Wishes
-from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_part import PartRestore
+from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_tables import TablesRestore
 from ansible_collections.slipway.app.tests.postgres import test_restore, test_restore_crash
-from ansible_collections.slipway.app.tests.postgres.crashes import in_child
+from ansible_collections.slipway.app.tests.postgres.crashes import in_child, kill_at
 from ansible_collections.slipway.app.tests.postgres.dumps import dumped
-from ansible_collections.slipway.app.tests.postgres.parts import MENDED, commit_refused, dump, part, put, state
+from ansible_collections.slipway.app.tests.postgres.restored_tables import MENDED, commit_refused, dump, part, put, state
 from ansible_collections.slipway.app.tests.selection import long_but
 
 __all__ = ["dump"]  # a fixture
-kill_at = test_restore_crash.kill_at
 
 
 def test_a_table_that_is_gone_is_made_again_where_it_is_named(postgres, dump):
@@ -55,10 +54,10 @@ def test_a_table_to_be_made_again_is_not_there_before_its_rows_are(postgres, dum
 
 
 @pytest.mark.parametrize("step", long_but(["convert_from", "TRUNCATE", "COMMIT"], "TRUNCATE"))
-def test_killed_while_a_table_is_made_again(postgres, dump, kill_at, monkeypatch, step):
+def test_killed_while_a_table_is_made_again(postgres, dump, monkeypatch, step):
     """It is there with its rows, or not at all."""
     postgres.connection().execute("DROP TABLE public.customers CASCADE")
-    kill_at(step, True)
+    kill_at(monkeypatch, step, True)
     assert not in_child(lambda: part(postgres, dump, "customers"))
     monkeypatch.undo()
     test_restore_crash.settled(postgres)
@@ -132,5 +131,5 @@ def test_with_a_table_comes_what_belongs_to_it(rich, tmp_path, two_steps):
     result = part(rich, dump, *ODD, swap=not two_steps)
     assert len(result["made"]) == len(ODD)
     if two_steps:
-        PartRestore(rich.connection(), Wishes()).put_in_place(tables=ODD)
+        TablesRestore(rich.connection(), Wishes()).put_in_place(tables=ODD)
     assert whole() == before and rich.databases() == {"shop"}
