@@ -98,6 +98,14 @@ def test_every_option_has_a_type_and_a_description(repository):
     assert [line for role in roles(repository) for line in untyped(all_options(repository, role), role)] == []
 
 
+def test_an_environment_is_one_of_four_and_environment_variables_are_called_so(repository, module_docs):
+    """dev, stag, uat or prod in one place, and variables of a process in another, would be two things of one name."""
+    options = {name: option for role in roles(repository) for name, option in all_options(repository, role).items()}
+    for name, docs in module_docs.items():
+        options.update(("%s: %s" % (name, option), spec) for option, spec in docs["doc"].get("options", {}).items())
+    assert [name for name, option in options.items() if name.endswith("environment") and option["type"] != "str"] == []
+
+
 def test_one_option_means_the_same_in_every_entry_point(repository):
     wrong = []
     for role in roles(repository):
