@@ -52,13 +52,16 @@ def repository():
 
 @pytest.fixture(scope="session")
 def template():
-    """template({"variables", "value", "searched"}) -> the value with its templates evaluated, by templar.py."""
+    """template(value, variables) -> the value with its templates evaluated as Ansible does it; absent, where one asks for what is not there."""
     with subprocess.Popen([sys.executable, Path(__file__).with_name("templar.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           encoding="utf-8") as process:
-        def evaluated(asked):
-            process.stdin.write(json.dumps(asked) + "\n")
+        def evaluated(value, variables, searched=(), absent=None):
+            process.stdin.write(json.dumps({"variables": variables, "value": value, "searched": searched}) + "\n")
             process.stdin.flush()
-            return json.loads(process.stdout.readline())
+            answer = json.loads(process.stdout.readline())
+            if "undefined" in answer and absent is None:
+                pytest.fail(answer["undefined"])
+            return answer.get("value", absent)
 
         yield evaluated
         process.stdin.close()

@@ -57,7 +57,7 @@ class Role:
         return yaml.safe_load((self._folder / name).read_text(encoding="utf-8"))
 
     def value(self, written, **more):
-        return self._template({"variables": dict(self._variables, **more), "value": written, "searched": self._searched})
+        return self._template(written, dict(self._variables, **more), self._searched)
 
     def render(self, template):
         return self.value((self._folder / "templates" / template).read_text(encoding="utf-8"))
@@ -74,7 +74,7 @@ def unfolded(tasks):
         yield from unfolded(task.get("block", ()))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def role(repository, template):
     """role(its name, variables of the inventory) -> Role"""
     return lambda name, **variables: Role(repository.root / "roles" / name, template, variables)

@@ -47,7 +47,7 @@ def values(repository, role, template):
     """
     ours = defaults(repository, role)
     around = {"omit": OMITTED, "inventory_hostname": "host", "groups": {"app": ["host"], "all": ["host"]}}
-    found = template({"variables": dict(around, **ours), "value": ours, "searched": []})
+    found = template(ours, dict(around, **ours))
     return {name: value for name, value in found.items() if value != OMITTED}
 
 
