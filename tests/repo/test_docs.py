@@ -15,6 +15,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import confi
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import TABLE_OPTIONS
 
 PACKAGES = {"PIL": "Pillow", "yaml": "PyYAML"}  # what is imported: what is installed for it
+# What has another name, by which everybody searches for it.
+NAMED = {"the release before": "the old release"}
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +71,10 @@ def test_the_readme_says_what_applications_with_php_share(repository, read):
     assert "Several applications on one host share `php.ini` with PHP" in read("README.md")
     assert {"host_user", "host_php_children", "host_request_seconds", "host_upload_limit_megabytes"} <= set(
         re.findall(r"host_\w+", (repository.root / "roles/host/templates/php_fpm.conf.j2").read_text(encoding="utf-8")))
+
+
+def test_one_concept_has_one_name(repository):
+    folders = ("README.md", "CONTRIBUTING.md", "changelogs", "docs", "playbooks", "plugins", "roles", "scripts", "demo")
+    texts = {path: " ".join(path.read_text(encoding="utf-8").split()).lower() for folder in folders for path in repository.under(folder)
+             if path.suffix in (".md", ".rst", ".yml", ".py", ".j2")}
+    assert texts and [(str(path), words, meant) for path, text in texts.items() for words, meant in NAMED.items() if words in text] == []

@@ -155,7 +155,7 @@ def test_what_an_upgrade_could_not_start_is_resumed_with_the_settings_of_now_and
     assert service("resumed", operation="swap")["warmed"] == []
     service("stopped")
     with open(os.path.join(application.root, "state", "services.json"), "r+", encoding="utf-8") as stream:
-        noted = dict(json.load(stream), running=[], failed=["web"], owed=["web"], stopped=False)  # it had failed by the release before, too
+        noted = dict(json.load(stream), running=[], failed=["web"], owed=["web"], stopped=False)  # it had failed by the old release, too
         stream.seek(0)
         json.dump(noted, stream)
         stream.truncate()
