@@ -16,7 +16,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rul
 
 PACKAGES = {"PIL": "Pillow", "yaml": "PyYAML"}  # what is imported: what is installed for it
 # What has another name, by which everybody searches for it.
-NAMED = {"the release before": "the old release"}
+NAMED = {"the release before": "the old release", "data of persons": "personal data", "key of pseudonyms": "slipway_sanitize_key"}
 
 
 @pytest.fixture(scope="session")
