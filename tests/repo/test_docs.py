@@ -16,7 +16,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rul
 
 PACKAGES = {"PIL": "Pillow", "yaml": "PyYAML"}  # what is imported: what is installed for it
 # What has another name, by which everybody searches for it.
-NAMED = {"the release before": "the old release", "data of persons": "personal data", "key of pseudonyms": "slipway_sanitize_key"}
+NAMED = {"the release before": "the old release", "data of persons": "personal data", "key of pseudonyms": "slipway_sanitize_key",
+         "first app host": "the leader"}
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +79,7 @@ def test_one_concept_has_one_name(repository):
     texts = {path: " ".join(path.read_text(encoding="utf-8").split()).lower() for folder in folders for path in repository.under(folder)
              if path.suffix in (".md", ".rst", ".yml", ".py", ".j2")}
     assert texts and [(str(path), words, meant) for path, text in texts.items() for words, meant in NAMED.items() if words in text] == []
+
+
+def test_the_readme_says_once_who_the_leader_is(read):
+    assert read("README.md").count("is the **leader**") == 1
