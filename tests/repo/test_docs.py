@@ -83,3 +83,9 @@ def test_one_concept_has_one_name(repository):
 
 def test_the_readme_says_once_who_the_leader_is(read):
     assert read("README.md").count("is the **leader**") == 1
+
+
+def test_guides_can_be_reviewed_in_a_diff(repository):
+    lines = [(path.name, number, len(line)) for path in repository.under("docs", ".rst")
+             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)]
+    assert lines and [line for line in lines if line[2] > 160] == []
