@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.slipway.app.tests.repo.provisioning import Role
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -65,3 +67,9 @@ def template():
 
         yield evaluated
         process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def role(repository, template):
+    """role(its name, variables of the inventory) -> Role"""
+    return lambda name, **variables: Role(repository.root / "roles" / name, template, variables)
