@@ -17,7 +17,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rul
 PACKAGES = {"PIL": "Pillow", "yaml": "PyYAML"}  # what is imported: what is installed for it
 # What has another name, by which everybody searches for it.
 NAMED = {"the release before": "the old release", "data of persons": "personal data", "key of pseudonyms": "slipway_sanitize_key",
-         "first app host": "the leader"}
+         "first app host": "the leader", "host that led the": "the leader"}
 
 
 @pytest.fixture(scope="session")
