@@ -76,7 +76,7 @@ def shop(lab):
             "UPLOAD_TOKEN": "{{ shop_upload_token }}",
         },
         # A file:// address: pip would split a path at its spaces.
-        "slipway_build_environment": {
+        "slipway_build_environment_variables": {
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_FIND_LINKS": setup.wheels().as_uri(),

@@ -364,7 +364,7 @@ class Lab:
             "slipway_user": "shop",
             "slipway_server_name": "shop.test",
             "slipway_repository": self.repository,
-            "slipway_build_environment": {
+            "slipway_build_environment_variables": {
                 "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "file://%s/wheels" % SHOP, "PIP_NO_CACHE_DIR": "1",
                 "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"},
             "slipway_store": "https://build1:5000",

@@ -24,7 +24,7 @@ every host serves one version, the schema is that of this version, no accepted o
 once, nobody is kept out, what ran before runs and the consumer that was stopped by hand does not, no process and no statement
 is left over, the lock is free, every journal is closed, there is no other database.
 
-- **back**: the release before is live again. **on**: the new one is.
+- **back**: the old release is live again. **on**: the new one is.
 - *itself*: the upgrade had ended cleanly by itself, so many seconds after the fault. *recover*: `recover` was run once, and took
   so many seconds. Two cores do the work of all hosts.
 - **n failed**: so many of the customers' requests failed, those that were on their way to a host that died, or needed what was

@@ -41,7 +41,7 @@ class Fleet(Lab):
         """The inventory of the demo's shop, but for what the benchmark's application does without."""
         inventory = super()._application()
         inventory.update(slipway_profile="generic", slipway_repository=REPOSITORY, slipway_store=STORE,
-                         slipway_build_environment={}, slipway_server_name=SERVER_NAME, slipway_health_path="/", slipway_python="/usr/bin/python3")
+                         slipway_build_environment_variables={}, slipway_server_name=SERVER_NAME, slipway_health_path="/", slipway_python="/usr/bin/python3")
         return inventory
 
     def prepare(self, versions):

@@ -14,7 +14,7 @@ class ModuleDocFragment:
 options:
   sanitize_file:
     description:
-      - A file on the controller with rules in YAML, of the same shape as O(sanitize). Those of O(sanitize), which may be V({}), go before them.
+      - A file on the controller with rules in YAML, of the same shape as O(sanitize). Those of O(sanitize), which may be V({}), override them.
     type: path
   sanitize_content:
     description:

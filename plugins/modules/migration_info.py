@@ -140,7 +140,7 @@ advice:
       type: list
       elements: dict
     rolling:
-      description: What is not safe while the release before serves.
+      description: What is not safe while the old release serves.
       type: list
       elements: dict
       contains: &reason

@@ -143,8 +143,8 @@ options:
     default: false
   leader_lost:
     description:
-      - The host that led the operation is gone for good. The one that is the first now decides by what the database shows.
-      - To the V(preflight) of an upgrade, that the one that led the last operation is, which else is refused where the inventory lacks it.
+      - The leader of the operation is gone for good. The one of today decides by what the database shows.
+      - To the V(preflight) of an upgrade, that the leader of the last operation is, which else is refused where the inventory lacks it.
     type: bool
     default: false
   by:

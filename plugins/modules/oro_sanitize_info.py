@@ -17,7 +17,7 @@ description:
   - A statement is told by its form. A rule masks as much as the statement, or more; where that keeps the part of an e-mail address before its C(@), the rule
     C(email) does not, and where it sets a moment to the present one, the rule C(date) shifts it.
   - C(DELETE) with a condition becomes C(where), so that rows which refer to those rows are not dumped either. A constant for some rows becomes an
-    expression that keeps the others, with O(keep_rest=true) and unless the name of the column looks like data of persons.
+    expression that keeps the others, with O(keep_rest=true) and unless the name of the column looks like personal data.
   - Of an object of which the statement changes some fields the others are dropped, or stay with O(keep_rest=true). RV(left) names the columns in question.
     Where the object as a whole has a constant for some rows as well, the others are dropped in any case.
   - What makes no rule is returned as RV(not_understood). It is never run, and the columns that it speaks of want a rule of yours.
@@ -40,7 +40,7 @@ options:
     type: dict
   keep_rest:
     description:
-      - Whether the rules keep all columns and tables that Oro's do not mention, as Oro does. Columns that look like data of persons, such as first names, which
+      - Whether the rules keep all columns and tables that Oro's do not mention, as Oro does. Columns that look like personal data, such as first names, which
         Oro's rules have nothing for, keep the dump from being made all the same, until you say what becomes of them.
     type: bool
     default: false

@@ -35,7 +35,7 @@ attributes:
     details:
       - With O(force=true) the package is built every time; it is reported as changed only when its digest is another.
 options:
-  build_environment:
+  build_environment_variables:
     description:
       - Environment variables for the build commands, on top of those of the module.
       - Their values are hidden in all output.
@@ -116,7 +116,7 @@ EXAMPLES = r"""
     reference: feature/new-cart
     label: New cart, for the tests of today
     force: true
-    build_environment:
+    build_environment_variables:
       PIP_INDEX_URL: "https://{{ index_user }}:{{ index_password }}@packages.example.com/simple"
 """
 
@@ -215,17 +215,17 @@ def package_name(params):
 
 
 def take_secrets(module):
-    """The repository and the build environment, and neither of them in what the module returns.
+    """The repository and the environment variables of the build, and neither of them in what the module returns.
 
-    Ansible would hide each value of the environment wherever it occurs in the result, also in digests and names when
+    Ansible would hide each value of a variable wherever it occurs in the result, also in digests and names when
     the value is "1"; the library hides them in the output of the build commands, where they may occur.
     """
     repository = module.params["repository"]
-    environment = {name: str(value) for name, value in module.params["build_environment"].items()}
+    variables = {name: str(value) for name, value in module.params["build_environment_variables"].items()}
     module.params["repository"] = public(repository)
-    module.params["build_environment"] = {name: "********" for name in environment}
-    module.no_log_values.difference_update(set(environment.values()) - {(module.params["store_auth"] or {}).get("password")})
-    return repository, environment
+    module.params["build_environment_variables"] = {name: "********" for name in variables}
+    module.no_log_values.difference_update(set(variables.values()) - {(module.params["store_auth"] or {}).get("password")})
+    return repository, variables
 
 
 def check_rules(configuration):
@@ -235,10 +235,10 @@ def check_rules(configuration):
 
 def run(module):
     params = module.params
-    repository, environment = take_secrets(module)
+    repository, variables = take_secrets(module)
     result = build(
         repository, params["reference"], package_name(params), open_store(params["store"], params["store_auth"]), label=params["label"],
-        skip_assets_build=params["skip_assets_build"], force=params["force"], environment=environment,
+        skip_assets_build=params["skip_assets_build"], force=params["force"], environment_variables=variables,
         check=module.check_mode, look=check_rules)
     if module._verbosity < 3:
         del result["output"]
@@ -248,7 +248,7 @@ def run(module):
 def main():
     module = AnsibleModule(
         argument_spec=dict(STORE_ARGUMENTS, store={"type": "str", "required": True}, **{
-            "build_environment": {"type": "dict", "default": {}, "no_log": True},
+            "build_environment_variables": {"type": "dict", "default": {}, "no_log": True},
             "force": {"type": "bool", "default": False},
             "label": {"type": "str"},
             "name": {"type": "str", "required": True},

@@ -144,10 +144,11 @@ options:
       - Rules that say what becomes of each column, as the guide on sanitized dumps describes them. V({}) masks nothing and, with the policy
         V(strict), names all columns that want a rule.
       - C(tables) has for patterns of tables, as in O(exclude_tables), V(keep), V(truncate) (no rows), or a dict with C(columns), rules for
-        names or patterns of columns. A column that is named goes before one that a pattern means, of these a mask before V(keep), then a table
-        that is named before a pattern of tables, then what comes later. No pattern keeps a column that looks like data of persons.
+        names or patterns of columns. A column that is named takes precedence over one that a pattern means, of these a mask over V(keep), then a
+        table that is named over a pattern of tables, then what is said later over what is said earlier. No pattern keeps a column that looks like personal
+        data.
       - C(policy) is V(strict), where a column without a rule keeps the dump from being made, or V(scan), where it does when its name, its type
-        or its values look like data of persons. Where it is not said, it is V(scan) in V(dev), V(stag) and V(uat) and else V(strict).
+        or its values look like personal data. Where it is not said, it is V(scan) in V(dev), V(stag) and V(uat) and else V(strict).
       - C(presets) is a list of V(django) and V(oro), rules for the tables of these that go after all others.
       - C(large_objects) is V(refuse) (default), or V(drop), which leaves them out.
       - A table may have C(where), a condition, and C(sample), a number of rows or a share of them as V(5%), beside C(columns), and then

@@ -13,7 +13,7 @@ version_added: 0.1.0
 author: Slipway contributors (@slipway)
 description:
   - Shows what M(slipway.app.postgres_dump) would do by the same rules, which column has which rule and from where, the queries that
-    would run, which columns look like data of persons, and which have no rule.
+    would run, which columns look like personal data, and which have no rule.
   - No value of a row is returned. Masks are tried out on some rows of each table by a key that is drawn for it, so that none is needed.
 extends_documentation_fragment:
   - slipway.app._attributes.info_module
@@ -172,7 +172,7 @@ queries:
       type: str
       sample: SELECT "id" AS "id", ('Ruth')::text AS "name" FROM ONLY "public"."customer"
 scan:
-  description: The columns that look like data of persons, whether they have a rule or not.
+  description: The columns that look like personal data, whether they have a rule or not.
   type: list
   elements: dict
   returned: when O(gather) has V(scan)

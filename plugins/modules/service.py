@@ -168,7 +168,7 @@ release:
   returned: success
   type: str
   sample: 1.1.0-3f2a9c0d1e4b
-environment_changed:
+environment_variables_changed:
   description: Whether the environment variables of the live release are others now.
   returned: success
   type: bool
@@ -260,7 +260,7 @@ def run(module, variables):
     root, state, operation, debts = options["root"], options["state"], options["operation"], record.debts(options["root"])
     due = debts["services"] if state == "resumed" and not operation else None
     if due == []:
-        return {"changed": False, "release": None, "services": [], "environment_changed": False, "warmed": [],
+        return {"changed": False, "release": None, "services": [], "environment_variables_changed": False, "warmed": [],
                 "diff": {"before": {}, "after": {}}}
     if due:
         operation = debts["operation"]
@@ -298,7 +298,7 @@ def run(module, variables):
         "changed": written or bool(caches) or any(step.action != "none" for step in steps),
         "release": runtime.release.id,
         "services": [step.as_dict() for step in steps],
-        "environment_changed": written,
+        "environment_variables_changed": written,
         "warmed": warmed,
         "diff": diff,
     }

@@ -5,7 +5,7 @@
 """What the rules of the mode advisor know of the database: what the release that serves can see, and what is new.
 
 What a pending migration has made itself, no release that serves can know of, so nothing done to it can hurt one; unless
-it is a part of a table that was there, or has one as a part: then the release before uses it under that one's name.
+it is a part of a table that was there, or has one as a part: then the old release uses it under that one's name.
 Names are taken as they are written: "orders" and "public.orders" may be two tables.
 """
 

@@ -99,7 +99,7 @@ def _as_before(operation, restored):
     """What an operation that was undone has left."""
     if operation["plan"].get("kind") == "deploy":
         return "Nothing is installed, as before, and the database is as it was"
-    return "The release before is live again" + (", with its data as it was when maintenance began" if restored else "")
+    return "The old release is live again" + (", with its data as it was when maintenance began" if restored else "")
 
 
 def _not_looked_at(kind, mode_among_users):

@@ -36,7 +36,7 @@ def _stopped(data):
 
 
 def _patched(data):
-    """What became of the patches of the release before."""
+    """What became of the patches of the old release."""
     patches = data.get("patches") or {}
     words = (("applied", "patched again by"), ("contained", "contains"), ("dropped", "DROPPED"), ("failed", "DROPPED, no longer fits:"),
              ("left", "STILL PATCHED by"))

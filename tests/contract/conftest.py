@@ -84,7 +84,7 @@ class World:
                 "reference": reference,
                 "name": "shop",
                 "store": self.store,
-                "build_environment": {"TOKEN": SECRET},
+                "build_environment_variables": {"TOKEN": SECRET},
             },
             **more,
         )

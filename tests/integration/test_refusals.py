@@ -211,7 +211,7 @@ def test_a_health_check_that_never_turns_green(shop, package, run, state, change
     before = state(shop)
     result = run(shop, "upgrade", package=patient)
     says = ["was undone", "never turned green in 15 seconds", "the barometer is falling", "The step activate failed",
-            "The database was changed", "The release before is live again, with its data"]
+            "The database was changed", "The old release is live again, with its data"]
     came_back(shop, result, before, state(shop), changes, says, restored=True)
     everything_is(shop, "1.0.0", shop.services)
 

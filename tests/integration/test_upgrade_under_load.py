@@ -80,7 +80,7 @@ def test_an_upgrade_takes_at_most_ten_rounds(upgraded):
 
 @pytest.mark.long
 def test_no_patch_comes_along(upgraded):
-    """Not what the release before contained, nor what was kept until it was reverted, nor what was dropped.
+    """Not what the old release contained, nor what was kept until it was reverted, nor what was dropped.
 
     Only after the life of a patch in test_upgrade_patches.py, which is long as well, is there anything that could.
     """

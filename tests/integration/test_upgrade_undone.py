@@ -59,7 +59,7 @@ def test_a_migration_that_hangs(two_hosts, hanging, run, state, changes):
     before = state(two_hosts)
     result = run(two_hosts, "upgrade", package=hanging)
     says = ["was undone", "did not end within", "seconds and was killed", "The database was changed",
-            "The release before is live again, with its data"]
+            "The old release is live again, with its data"]
     came_back(two_hosts, result, before, state(two_hosts), changes, says, restored=True)
     assert migrations(two_hosts) == []
     everything_is(two_hosts, "1.0.0", two_hosts.services)
@@ -71,7 +71,7 @@ def test_a_migration_that_fails_as_a_whole(shop, run, state, changes):
     before = state(shop)
     result = run(shop, "upgrade", reference=repository.broken_version(shop.repository, "failing-atomic"))
     says = ["was undone", "division by zero", "exit status 1", "The database is provably unchanged",
-            "The release before is live again"]
+            "The old release is live again"]
     came_back(shop, result, before, state(shop), changes, says, restored=False)
     everything_is(shop, "1.1.0", shop.services)
 
@@ -86,7 +86,7 @@ def test_a_migration_that_fails_half_way(shop, halfway, run, state, changes):
     before = state(shop)
     result = run(shop, "upgrade", package=halfway)
     says = ["was undone", "cannot split the name '%s'" % ONE_NAME, "exit status 1", "The database was changed",
-            "The release before is live again, with its data",
+            "The old release is live again, with its data",
             "app1, app2: Maintenance stays on, as ann had switched it on before"]
     came_back(shop, result, before, state(shop), changes, says, restored=True)
     assert facts(shop) == words and {one["held_by"] for one in words} == {None}
@@ -124,7 +124,7 @@ def test_the_controller_dies_at_every_step_of_the_way_back(shop, halfway, state,
         kill_tree(running)
     recovered = shop.playbook("recover")
     # The last step may have been over before its controller was dead.
-    says = ("The operation was undone. The release before is live again, with its data as it was when maintenance began. "
+    says = ("The operation was undone. The old release is live again, with its data as it was when maintenance began. "
             "Going back had already begun. The migration failed",
             "had ended (undone); nothing was left over")
     assert recovered.rc == 0 and any(words in recovered.output for words in says), recovered.output
@@ -164,7 +164,7 @@ def test_a_migration_that_is_killed_and_others_who_come_meanwhile(shop, hanging,
     os.kill(migration, signal.SIGKILL)
     result = to_the_end(upgrade, time.monotonic())
     says = ["was undone", "was killed by signal 9", "The database was changed",
-            "The release before is live again, with its data"]
+            "The old release is live again, with its data"]
     came_back(shop, result, before, state(shop), changes, says, restored=True)
     everything_is(shop, "1.1.0", shop.services)
 

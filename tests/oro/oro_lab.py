@@ -159,7 +159,7 @@ class OroLab(hosts_lab.Lab):
                 "ORO_DB_URL": "postgresql://oro:%s@db1:5432/%s" % (password, DATABASE),
                 "ORO_USER_PASSWORD": self.secrets["upload_token"],
             },
-            "slipway_build_environment": {
+            "slipway_build_environment_variables": {
                 "COMPOSER_ALLOW_SUPERUSER": "1", "COMPOSER_DISABLE_NETWORK": "1", "COMPOSER_HOME": "/var/cache/composer"},
         }
 

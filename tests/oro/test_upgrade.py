@@ -232,7 +232,7 @@ def test_a_host_without_a_way_to_the_registry_gets_its_package_by_ssh(lab, rolle
 
 @pytest.mark.long
 def test_a_release_never_reads_what_another_one_has_cached(rolled, swapped):
-    """The platform's commands warm a cache that all hosts share, while the release before serves."""
+    """The platform's commands warm a cache that all hosts share, while the old release serves."""
     for seen in (rolled, swapped):
         assert all(platform == metadata for _status, _version, platform, metadata in seen.visits), seen.visits
 

@@ -1,7 +1,7 @@
 -- Copyright (c) 2026, Slipway contributors
 -- GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 -- SPDX-License-Identifier: GPL-3.0-or-later
--- Some tables of Oro, with what they have of persons and little more. Every raw value of a person has "raw" in it.
+-- Some tables of Oro, with their personal data and little more. Every raw value of a person has "raw" in it.
 SET search_path = public;
 CREATE TABLE oro_user (id serial PRIMARY KEY, username varchar(255) NOT NULL UNIQUE, username_lowercase varchar(255) NOT NULL, email varchar(255) NOT NULL UNIQUE,
     email_lowercase varchar(255) NOT NULL, phone varchar(255), name_prefix varchar(255), first_name varchar(255), middle_name varchar(255),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, Slipway contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of sanitized dumps share: a shop with data of persons, rules for it, and what can be looked at in a dump."""
+"""What the tests of sanitized dumps share: a shop with personal data, rules for it, and what can be looked at in a dump."""
 
 from __future__ import annotations
 

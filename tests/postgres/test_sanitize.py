@@ -200,7 +200,7 @@ def test_the_example_of_the_guide_does_what_the_guide_says(postgres, small, stor
                       "customer.birthday": "date", "customer.notes": "text", "customer.data": "json", "customer.shop_password": "fixed",
                       "product_price.old_password": "fixed"}
     assert [table["name"] for table in told["emptied"]] == ["session"]
-    # A pattern keeps nothing that looks like data of persons; its own name does.
+    # A pattern keeps nothing that looks like personal data; its own name does.
     small.execute("ALTER TABLE public.customer ADD api_token text; ALTER TABLE public.product_price ADD ip inet, ADD size int")
     refused(small, store, rules, "customer.api_token (its name says hash)", "product_price.ip (its name says inet)", "by its own name, and by no pattern")
     refused(small, store, dict(rules, policy="scan"), "customer.api_token (its name says hash)", "product_price.ip (its name says inet)")

@@ -78,7 +78,7 @@ def test_known_passwords_and_placeholders_of_an_earlier_dump_are_no_raw_values(p
                                 old: {rule: fixed, value: known-old-1}, email_status: {rule: fixed, value: new},
                                 data: {rule: json, paths: {token: {rule: fixed, value: known-token-1},
                                 state: {rule: fixed, value: known-state-1}}}}}, audit: keep}""")
-    # What is fixed is looked for where its column, or what is in it, looks like data of persons, and not any word that many tables, or rows, have.
+    # What is fixed is looked for where its column, or what is in it, looks like personal data, and not any word that many tables, or rows, have.
     for value, column in (("raw-4711", "secret"), ("rawoldhash1234", "old"), ("raw-token-1", "data")):
         small.execute("UPDATE public.audit SET said = 'it was %s'" % value)
         with pytest.raises(SlipwayError, match="Raw values were found .*: of public.login.%s in public.audit.said" % column):

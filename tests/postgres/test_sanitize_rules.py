@@ -301,7 +301,7 @@ def test_a_proposal_adds_to_what_is_written_and_follows_foreign_keys(small):
     written = {"policy": "strict", "tables": {"public.visit": {"columns": {"place": "city"}}}}
     result = looked(small, "scan", below=[("rules.yml", written)], written=written)
     proposal = result["proposal"]
-    # No rule fits passport_number, so there is none; and what the number of a card says of persons a person has to know.
+    # No rule fits passport_number, so there is none; and what the number of a card says of people a person has to know.
     for name in ("session.passport_number", "card.number", "payment.card_number"):
         assert "public.%s (" % name in result["proposal_problems"][0]
     assert looked(small, "scan", written={"tables": None})["proposal"]["tables"]["public.visit"]["columns"]["place"] == "keep"

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.slipway.app.tests.repo.provisioning import Role
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -52,13 +54,22 @@ def repository():
 
 @pytest.fixture(scope="session")
 def template():
-    """template({"variables", "value", "searched"}) -> the value with its templates evaluated, by templar.py."""
+    """template(value, variables) -> the value with its templates evaluated as Ansible does it; absent, where one asks for what is not there."""
     with subprocess.Popen([sys.executable, Path(__file__).with_name("templar.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           encoding="utf-8") as process:
-        def evaluated(asked):
-            process.stdin.write(json.dumps(asked) + "\n")
+        def evaluated(value, variables, searched=(), absent=None):
+            process.stdin.write(json.dumps({"variables": variables, "value": value, "searched": searched}) + "\n")
             process.stdin.flush()
-            return json.loads(process.stdout.readline())
+            answer = json.loads(process.stdout.readline())
+            if "undefined" in answer and absent is None:
+                pytest.fail(answer["undefined"])
+            return answer.get("value", absent)
 
         yield evaluated
         process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def role(repository, template):
+    """role(its name, variables of the inventory) -> Role"""
+    return lambda name, **variables: Role(repository.root / "roles" / name, template, variables)

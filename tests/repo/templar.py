@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ansible's templating in a process of its own: it takes filters and lookups of collections only where it was there before they were.
 
-Reads lines of JSON, {"variables", "value", "searched"}, and answers each with a line: the value with all its templates evaluated.
+Reads lines of JSON, {"variables", "value", "searched"}, and answers each with a line: {"value": that with all its templates evaluated}, or
+{"undefined": the error} where one asks for what is not there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 
+from ansible.errors import AnsibleUndefinedVariable
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
@@ -30,4 +32,8 @@ if __name__ == "__main__":
         asked = json.loads(line)
         templar = Templar(loader=DataLoader(), variables=trusted(asked["variables"]))
         templar = templar.copy_with_new_env(searchpath=asked["searched"])
-        print(json.dumps(templar.template(trusted(asked["value"]), overrides={"trim_blocks": True})), flush=True)
+        try:
+            answer = {"value": templar.template(trusted(asked["value"]), overrides={"trim_blocks": True})}
+        except AnsibleUndefinedVariable as error:
+            answer = {"undefined": str(error)}
+        print(json.dumps(answer), flush=True)

@@ -15,6 +15,9 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres import confi
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import TABLE_OPTIONS
 
 PACKAGES = {"PIL": "Pillow", "yaml": "PyYAML"}  # what is imported: what is installed for it
+# What has another name, by which everybody searches for it.
+NAMED = {"the release before": "the old release", "data of persons": "personal data", "key of pseudonyms": "slipway_sanitize_key",
+         "first app host": "the leader", "host that led the": "the leader"}
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +72,20 @@ def test_the_readme_says_what_applications_with_php_share(repository, read):
     assert "Several applications on one host share `php.ini` with PHP" in read("README.md")
     assert {"host_user", "host_php_children", "host_request_seconds", "host_upload_limit_megabytes"} <= set(
         re.findall(r"host_\w+", (repository.root / "roles/host/templates/php_fpm.conf.j2").read_text(encoding="utf-8")))
+
+
+def test_one_concept_has_one_name(repository):
+    folders = ("README.md", "CONTRIBUTING.md", "changelogs", "docs", "playbooks", "plugins", "roles", "scripts", "demo")
+    texts = {path: " ".join(path.read_text(encoding="utf-8").split()).lower() for folder in folders for path in repository.under(folder)
+             if path.suffix in (".md", ".rst", ".yml", ".py", ".j2")}
+    assert texts and [(str(path), words, meant) for path, text in texts.items() for words, meant in NAMED.items() if words in text] == []
+
+
+def test_the_readme_says_once_who_the_leader_is(read):
+    assert read("README.md").count("is the **leader**") == 1
+
+
+def test_guides_can_be_reviewed_in_a_diff(repository):
+    lines = [(path.name, number, len(line)) for path in repository.under("docs", ".rst")
+             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)]
+    assert lines and [line for line in lines if line[2] > 160] == []

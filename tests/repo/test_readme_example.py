@@ -16,7 +16,7 @@ from ansible_collections.slipway.app.tests import playbook_process
 from ansible_collections.slipway.app.tests.hosts.conftest import hosts_lab as lab  # the demo has a lab too
 
 # What the lab's inventory says beyond what everybody has to: the demo's wheels, and what is so by default.
-OF_THE_LAB = {"slipway_build_environment", "slipway_user"}
+OF_THE_LAB = {"slipway_build_environment_variables", "slipway_user"}
 # Where the README says that its blocks go; the last two are for provision only.
 VARIABLES = "inventories/prod/group_vars/all/"
 FILES = ("slipway.yml", "inventories/prod/hosts.yml", VARIABLES + "application.yml", "inventories/prod/provision.yml", VARIABLES + "provision.yml")

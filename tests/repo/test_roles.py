@@ -47,7 +47,7 @@ def values(repository, role, template):
     """
     ours = defaults(repository, role)
     around = {"omit": OMITTED, "inventory_hostname": "host", "groups": {"app": ["host"], "all": ["host"]}}
-    found = template({"variables": dict(around, **ours), "value": ours, "searched": []})
+    found = template(ours, dict(around, **ours))
     return {name: value for name, value in found.items() if value != OMITTED}
 
 
@@ -96,6 +96,14 @@ def untyped(options, where):
 
 def test_every_option_has_a_type_and_a_description(repository):
     assert [line for role in roles(repository) for line in untyped(all_options(repository, role), role)] == []
+
+
+def test_an_environment_is_one_of_four_and_environment_variables_are_called_so(repository, module_docs):
+    """dev, stag, uat or prod in one place, and variables of a process in another, would be two things of one name."""
+    options = {name: option for role in roles(repository) for name, option in all_options(repository, role).items()}
+    for name, docs in module_docs.items():
+        options.update(("%s: %s" % (name, option), spec) for option, spec in docs["doc"].get("options", {}).items())
+    assert [name for name, option in options.items() if name.endswith("environment") and option["type"] != "str"] == []
 
 
 def test_one_option_means_the_same_in_every_entry_point(repository):
@@ -168,37 +176,42 @@ def test_who_does_it_is_who_has_started_the_job(repository, variables, who):
     assert found == dict.fromkeys(("database", "maintenance", "operation", "patch"), who)
 
 
-def guard(repository, role, variables, key, task=0):
-    """What a key of one of the two tasks comes to by which a role asks the leader, which is first."""
-    found = repository.yaml("roles/%s/tasks/main.yml" % role)[task]
-    text = found["slipway.app.operation"][key] if key == "root" else "{{ %s }}" % found[key]
-    return Templar(loader=DataLoader(), variables=dict({role + "_leader": "first"}, **variables)).template(trust_as_template(text))
+def asking(repository, variables, key):
+    """What a key of the task comes to by which roles ask the leader, which is first."""
+    task, = repository.yaml("roles/operation/tasks/free.yml")
+    assert task["timeout"] == 60
+    text = task["slipway.app.operation"][key] if key == "root" else "{{ %s }}" % task[key]
+    return Templar(loader=DataLoader(), variables=dict({"operation_leader": "first"}, **variables)).template(trust_as_template(text))
 
 
-@pytest.mark.parametrize("role", ["service", "maintenance"])
+def refusing(repository, role, variables):
+    """Whether a role does not go on after that, which it does first of all."""
+    first, second = repository.yaml("roles/%s/tasks/main.yml" % role)[:2]
+    asked = {"name": "slipway.app.operation", "tasks_from": "free"}
+    assert (first["ansible.builtin.import_role"], first["vars"]) == (asked, {"operation_root": "{{ %s_root }}" % role})
+    return Templar(loader=DataLoader(), variables=variables).template(trust_as_template("{{ %s }}" % second["when"]))
+
+
 @pytest.mark.parametrize("here, there, said, asked", [
     ("/srv/here", "/srv/there", "/srv/here", "/srv/there"), ("/srv/here", None, "/srv/here", "/srv/here"),
     ("/srv/here", "/srv/there", "/srv/other", "/srv/other"), (None, "/srv/there", "/srv/other", "/srv/other")])
-def test_the_leader_is_asked_for_the_folder_that_is_meant(repository, role, here, there, said, asked):
+def test_the_leader_is_asked_for_the_folder_that_is_meant(repository, here, there, said, asked):
     """slipway_root may differ between hosts; a role that is told another application is to ask for that one."""
-    variables = {"hostvars": {"first": {"slipway_root": there} if there else {}}, role + "_root": said}
-    assert guard(repository, role, dict(variables, slipway_root=here) if here else variables, "root") == asked
+    variables = {"hostvars": {"first": {"slipway_root": there} if there else {}}, "operation_root": said}
+    assert asking(repository, dict(variables, slipway_root=here) if here else variables, "root") == asked
 
 
 @pytest.mark.parametrize("answer, known", [
     ({"changed": False}, True), ({"msg": "Operation restore-1 holds the lock.", "operation": "restore-1"}, True),
     ({"msg": "No route to host", "unreachable": True}, False), ({"msg": "Timed out after 60 second(s).", "timedout": {"period": 60}}, False)])
 def test_without_an_answer_of_the_leader_nothing_is_started_and_all_else_goes_on(repository, answer, known):
-    held = "operation" in answer
-    states = [{"service_lock": answer, "service_state": state, "service_leader_lost": lost}
-              for state in ("started", "restarted", "stopped", "resumed") for lost in (False, True)]
-    refused = [(one["service_state"], one["service_leader_lost"]) for one in states if guard(repository, "service", one, "when", 1)]
-    assert refused == [(one["service_state"], one["service_leader_lost"]) for one in states if held] if known else [
-        ("started", False), ("restarted", False)]
-    assert guard(repository, "maintenance", {"maintenance_lock": answer}, "when", 1) is held
-    for role in ("service", "maintenance"):
-        assert guard(repository, role, {role + "_lock": answer}, "failed_when") is not known
-        assert repository.yaml("roles/%s/tasks/main.yml" % role)[0]["timeout"] == 60
+    held, lock = "operation" in answer, {"operation_lock": answer}
+    states = [(state, lost) for state in ("started", "restarted", "stopped", "resumed") for lost in (False, True)]
+    refused = [(state, lost) for state, lost in states
+               if refusing(repository, "service", dict(lock, service_state=state, service_leader_lost=lost))]
+    assert refused == (states if held else []) if known else refused == [("started", False), ("restarted", False)]
+    assert refusing(repository, "maintenance", lock) is held
+    assert asking(repository, lock, "failed_when") is not known
 
 
 @pytest.mark.parametrize("alive, words", [(True, "who may still be at work"), (False, "run recover")])

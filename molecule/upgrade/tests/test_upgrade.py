@@ -152,7 +152,7 @@ def test_no_request_fails_and_none_is_refused_but_in_maintenance(upgraded, shop,
 
 
 def window(shop, on):
-    """(when the first app host began to turn users away, when the last one had let them in again), by their journals."""
+    """(when the leader began to turn users away, when the last one had let them in again), by their journals."""
     closing, opened = [], []
     for host in shop.apps:
         journal = on(host).check_output("cat $(ls %s/state/journal/*.jsonl | tail -n 1)" % ROOT)

@@ -111,7 +111,7 @@ def _take_over(site, operation, plan):
 
 
 def _lost_leader(site, plan, over):
-    """The host that led an open operation and is gone for good, where this one is to stand in for it; else None.
+    """The leader of an open operation that is gone for good, where this host is to stand in for it; else None.
 
     Only its leader knows what became of an operation's migration: without the word of a person, nobody else decides about it.
     over: those that have ended all the same.

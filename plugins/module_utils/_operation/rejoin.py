@@ -55,7 +55,7 @@ def _has_gone_on(host, outcome, live, plan):
 
 
 def _led(plan):
-    """The host that led by this plan; None where it tells of none: then it was the one that has the journal."""
+    """The leader by this plan; None where it tells of none: then it was the one that has the journal."""
     return next((host for host, roles in (plan.get("hosts") or {}).items() if "leader" in roles), None)
 
 

@@ -19,7 +19,7 @@ UNTOUCHED = "No package was written."
 WAITS = "Find out what the command waits for, or give it more time."
 
 
-def build(repository, reference, name, store, label=None, skip_assets_build=False, force=False, environment=None,
+def build(repository, reference, name, store, label=None, skip_assets_build=False, force=False, environment_variables=None,
           check=False, look=None):
     """Make the package called name (with a tag) from a reference of a git repository, unless it is there already.
 
@@ -41,7 +41,7 @@ def build(repository, reference, name, store, label=None, skip_assets_build=Fals
         content = there
         result.update(_facts(digest, store.manifest(digest), there["layers"]))
     elif not check:
-        result.update(_build(repository, wanted, name, store, digest, environment or {}, look or (lambda configuration: None)))
+        result.update(_build(repository, wanted, name, store, digest, environment_variables or {}, look or (lambda configuration: None)))
     before, after = _summary(name, there), _summary(name, content)
     result.update(after, seconds=round(time.monotonic() - begun, 3),
                   diff={"before": before, "after": after if result["changed"] else before})
@@ -93,7 +93,7 @@ def _taken(name, there, wanted, differences):
                         hint="Choose another tag, or replace the package with force.")
 
 
-def _build(repository, wanted, name, store, expected, environment, look):
+def _build(repository, wanted, name, store, expected, environment_variables, look):
     """Check out, run the build commands, write the layers, publish; return what of the result only a build can tell."""
     try:
         with store.workspace() as work:
@@ -103,7 +103,7 @@ def _build(repository, wanted, name, store, expected, environment, look):
             config = effective(documents)
             for one in [None, *documents["overlays"]]:
                 look(effective(documents, one))
-            output = _run_commands(config, wanted["assets"], tree, work, commit, environment)
+            output = _run_commands(config, wanted["assets"], tree, work, commit, environment_variables)
             written = _write_layers(config, tree, work)
             document = artifact.config_document(commit, wanted["reference"], wanted["label"], wanted["assets"],
                                                 documents, written)
@@ -121,19 +121,19 @@ def _build(repository, wanted, name, store, expected, environment, look):
         raise SlipwayError(error.message, UNTOUCHED, error.hint, **error.facts) from error
 
 
-def _run_commands(config, assets, tree, work, commit, environment):
+def _run_commands(config, assets, tree, work, commit, environment_variables):
     """Run the build commands in the checkout; return what they printed, without the secrets they were given."""
     temporary = os.path.join(work, "tmp")
     os.mkdir(temporary)
     # Tools that write the time of the build take SOURCE_DATE_EPOCH instead where it is set.
     env = dict(os.environ, TMPDIR=temporary, SOURCE_DATE_EPOCH=str(commit.time))
-    env.update(environment)
+    env.update(environment_variables)
     printed = []
     for command in _commands(config["build"], assets, tree):
         argv = expand(command, dict(config["variables"], python=sys.executable))
         done = run(argv, cwd=tree, env=env, timeout=config["timeouts"]["build"], dies_with_us=True)
-        text = git.public(redact(done.stdout + done.stderr, environment.values()))
-        line = git.public(redact(command if isinstance(command, str) else " ".join(command), environment.values()))
+        text = git.public(redact(done.stdout + done.stderr, environment_variables.values()))
+        line = git.public(redact(command if isinstance(command, str) else " ".join(command), environment_variables.values()))
         printed.append("$ %s\n%s" % (line, text))
         if not done.ok:
             raise SlipwayError("The build command '%s' %s:\n%s\n" % (line, _ending(done), tail(text) or "(no output)"),

@@ -2,7 +2,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""A bucket of S3, whoever serves it. What may pass, such as a broken connection or a 503, is tried again, later and later.
+"""A bucket of S3, whoever serves it. Errors that may be temporary, such as a broken connection or a 503, are retried at growing intervals.
 
 No object is ever in memory as a whole, but for manifests and locks. None is given rights of its own: it is as private as
 the bucket.

@@ -73,7 +73,7 @@ class Reader:
         self._pglast = statements.parser("read SQL of Oro", "this host")
 
     def rules(self, keep_rest=False):
-        """A document of rules for the option sanitize; with keep_rest what is not mentioned and does not look like data of persons stays as it is."""
+        """A document of rules for the option sanitize; with keep_rest what is not mentioned and does not look like personal data stays as it is."""
         tables = {"*": "keep"} if keep_rest else {}
         tables.update((name, table.told(keep_rest)) for name, table in self._tables.items() if table.told(keep_rest))
         return {"tables": tables}
@@ -199,7 +199,7 @@ class Reader:
     def _sometimes(self, table, column, where, value):
         """A value for some rows, the others stay as they are: not where they may be somebody's."""
         if suspicion.by_name_and_type(Column(column, "text", "text")):
-            raise _NotUnderstood("a value for some rows, and by its name the others may hold data of persons")
+            raise _NotUnderstood("a value for some rows, and by its name the others may hold personal data")
         known, name = self._of(table), _name(column)
         rule = known.columns.get(name)
         if rule and not _is_object(rule):

@@ -5,7 +5,7 @@
 """What a set of rules comes to in a database: a decision for each column, what speaks against them, and the queries that run.
 
 A column whose decision nobody made keeps the dump from being made (policy strict), or does when it looks as if it held
-something of a person (policy scan).
+personal data (policy scan).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Table:
         return next((column for column in self.columns if column.name == name), None)
 
     def suspicious(self, column):
-        """(why a column looks like data of persons, the rule that is proposed), or None. What a preset would mask does, though its rule does not fit."""
+        """(why a column looks like personal data, the rule that is proposed), or None. What a preset would mask does, though its rule does not fit."""
         passed_over = [(entry.told, rule.told()) for entry, rule in self.passed_over.get(column.name, ())]
         withheld = ("a preset keeps it of its own rows only", "null") if column.name in self.withheld else None
         return suspicion.by_name_and_type(column) or next(iter(passed_over), None) or withheld or self.contents.get(column.name)
@@ -232,7 +232,7 @@ class Plan:
                         spoken(table.relation), column.name, rule.name, entry.matcher.text, other.name, other_entry.matcher.text))
 
     def _look_into(self, table):
-        """What a pattern keeps is undecided where its values tell that they are data of persons, whatever it is called."""
+        """What a pattern keeps is undecided where its values tell that they are personal data, whatever it is called."""
         kept = [column for column in table.columns if column.name in table.decisions and table.decisions[column.name].of_pattern
                 and table.decisions[column.name].rule.name == "keep"]
         table.contents = suspicion.by_content(self._session, table.sql, kept, table.estimate, suspicion.TELLING)
@@ -345,7 +345,7 @@ class Plan:
                     for table, column, why, rule in self.undecided]
             self.problems.append("No rule says what is to become of %s%s.%s" % (
                 ", ".join(told[:MOST_TOLD]), " and %d more" % (len(told) - MOST_TOLD) if len(told) > MOST_TOLD else "",
-                " What looks like data of persons is kept by its own name, and by no pattern: name it under columns of its table, with a mask or with keep."
+                " What looks like personal data is kept by its own name, and by no pattern: name it under columns of its table, with a mask or with keep."
                 if any(undecided[2] for undecided in self.undecided) else ""))
 
     # What speaks against them

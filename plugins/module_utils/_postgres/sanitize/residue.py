@@ -42,7 +42,7 @@ ALIKE = ("number", "date", "inet", "keep", "postal_code", "digits_mask", "phone"
 PLAIN = NUMBERS + MOMENTS + ADDRESSES + ("bool", "bytea")
 # What says somebody, wherever it stands: of other values under the rule fixed, as states, any table may have the same words.
 SURELY = "(%%(v)s ~ %s)" % " OR %(v)s ~ ".join(quote_literal(form).replace("%", "%%") for form, _what, _rule in suspicion.SURE)
-# What the rule json drops is data of persons where its key's name says so. Of firms, towns and messages other tables may well have the same.
+# What the rule json drops is personal data where its key's name says so. Of firms, towns and messages other tables may well have the same.
 PERSONAL = ("email", "first_name", "last_name", "hash", "street", "iban")  # rules that such a name makes one think of
 OBJECTS = 'strict $.** ? (@.type() == "object")'
 BETWEEN = quote_literal(r"""[\s"'<>(),;:=|]+""")  # what addresses in a text stand between
@@ -202,7 +202,7 @@ def _values(column, rule, keys=None):
 
 
 def _keys(session, rows, column, name):
-    """The keys in documents of JSON in a column below which there is data of persons, by their names."""
+    """The keys in documents of JSON in a column below which there is personal data, by their names."""
     documents = " UNION ALL ".join("(SELECT (%s)::jsonb FROM %s)" % (column.value, some) for some in rows)
     found = session.query_rows("SELECT DISTINCT k.key FROM (%s) s (v), jsonb_path_query(s.v, '%s') o, jsonb_object_keys(o) k (key) LIMIT %d" % (
         documents, OBJECTS, KEYS), name)

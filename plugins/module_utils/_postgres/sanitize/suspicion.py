@@ -2,7 +2,7 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""Columns that look as if they held something of a person, by their names, their types and what is in them.
+"""Columns that look as if they held personal data, by their names, their types and what is in them.
 
 What is in them is looked at by the server: it tells how many values have a form, and none of them.
 """

@@ -131,7 +131,7 @@ def test_a_taken_tag_is_refused_and_force_moves_it(run_module, build, info, repo
 def test_secrets_are_hidden_and_harmless_values_harm_nothing(run_module, repository, tmp_path):
     """Ansible alone would put asterisks into every digest for a variable whose value is "1"."""
     params = {"name": "shop", "store": str(tmp_path / "store"), "reference": "1.0.0", "repository": repository.path,
-              "build_environment": {"TOKEN": "t0psecret", "CI": 1, "LABEL": "1.0.0"}, "_ansible_verbosity": 3}
+              "build_environment_variables": {"TOKEN": "t0psecret", "CI": 1, "LABEL": "1.0.0"}, "_ansible_verbosity": 3}
     result = run_module("package_build", params)
     assert result["package"] == "shop:1.0.0"
     assert "*" not in result["digest"]

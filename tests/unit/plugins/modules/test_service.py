@@ -44,7 +44,7 @@ def service(run_module, application, supervisord):
 
 def actions(result):
     assert not result.get("failed"), result
-    assert result["changed"] == (result["environment_changed"] or any(one["action"] != "none" for one in result["services"]))
+    assert result["changed"] == (result["environment_variables_changed"] or any(one["action"] != "none" for one in result["services"]))
     return {one["name"]: one["action"] for one in result["services"]}
 
 
@@ -155,13 +155,13 @@ def test_what_an_upgrade_could_not_start_is_resumed_with_the_settings_of_now_and
     assert service("resumed", operation="swap")["warmed"] == []
     service("stopped")
     with open(os.path.join(application.root, "state", "services.json"), "r+", encoding="utf-8") as stream:
-        noted = dict(json.load(stream), running=[], failed=["web"], owed=["web"], stopped=False)  # it had failed by the release before, too
+        noted = dict(json.load(stream), running=[], failed=["web"], owed=["web"], stopped=False)  # it had failed by the old release, too
         stream.seek(0)
         json.dump(noted, stream)
         stream.truncate()
     result = both(service, "resumed", warm=True, environment_variables={"MENDED": "by now"})
     assert result["warmed"] == [] and not os.path.exists(os.path.join(path, "warmed"))
-    assert actions(result) == {"web": "started"} and result["environment_changed"] and service.told()["owed"]["services"] == []
+    assert actions(result) == {"web": "started"} and result["environment_variables_changed"] and service.told()["owed"]["services"] == []
     with open("/proc/%d/environ" % service.info()["web"]["pid"], "rb") as stream:
         assert b"MENDED=by now" in stream.read().split(b"\0")
 
@@ -248,15 +248,15 @@ def test_other_environment_variables_reach_what_runs(service, application, state
     assert all(one["up_to_date"] for one in service.info().values() if one["state"] != "absent")
     result = both(service, state, names=["web", "clock"], environment_variables=variables)
     assert actions(result) == {"web": "restarted", "clock": "started" if state == "started" else "none"}
-    assert result["environment_changed"] and "s3cret" not in str(result)
+    assert result["environment_variables_changed"] and "s3cret" not in str(result)
     assert result["diff"]["before"]["environment variables"] == ["DEBUG", "TOKEN"]
     assert result["diff"]["after"]["environment variables"] == ["DEBUG", "MORE", "TOKEN (another value)"]
     with open("/proc/%d/environ" % service.info()["web"]["pid"], "rb") as stream:
         assert {b"TOKEN=n3w-s3cret", b"DEBUG=1", b"MORE="} <= set(stream.read().split(b"\0"))
     again = service("started", names=["web"], environment_variables=variables)
-    assert not again["changed"] and not again["environment_changed"]
+    assert not again["changed"] and not again["environment_variables_changed"]
     service("stopped", environment_variables={})
-    assert service("started", names=["clock"])["environment_changed"] is False
+    assert service("started", names=["clock"])["environment_variables_changed"] is False
     with open("/proc/%d/environ" % service.info()["clock"]["pid"], "rb") as stream:
         assert b"TOKEN=n3w-s3cret" in stream.read().split(b"\0")
 

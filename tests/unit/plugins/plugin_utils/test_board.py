@@ -291,7 +291,7 @@ def test_going_back():
     assert set(_runs(board)) == set(MODES["maintenance"].back) - {"survey", "assess"}
     ended, sentences = report(board, "upgrade")
     assert ended == "undone" and any("migrate on app1: no" in sentence for sentence in sentences)
-    assert "The release before is live again" in sentences[-1]
+    assert "The old release is live again" in sentences[-1]
 
 
 def test_an_installation_that_is_undone_leaves_nothing_and_is_said_so():

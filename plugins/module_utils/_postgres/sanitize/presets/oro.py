@@ -2,10 +2,10 @@
 # Simplified BSD License (see LICENSES/BSD-2-Clause.txt or https://opensource.org/licenses/BSD-2-Clause)
 # SPDX-License-Identifier: BSD-2-Clause
 
-"""What OroPlatform, OroCRM and OroCommerce keep of persons.
+"""The personal data of OroPlatform, OroCRM and OroCommerce.
 
 It covers what the rules that Oro ships cover, and what they leave out: first names, what stands before the @ of an address, system
-configuration, OAuth clients, payments, visits. What says nothing of persons has no rule here: the application's own rules keep it.
+configuration, OAuth clients, payments, visits. What says nothing of people has no rule here: the application's own rules keep it.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def test_a_package_has_the_bytecode_of_those_who_are_to_compile_and_no_other(tmp
     digests = set()
     for name in ("one", "two"):
         store = open_store(str(tmp_path / name))
-        digests.add(build(repository.path, "1.0.0", NAME, store, environment={"PYTHONDONTWRITEBYTECODE": ""})["digest"])
+        digests.add(build(repository.path, "1.0.0", NAME, store, environment_variables={"PYTHONDONTWRITEBYTECODE": ""})["digest"])
         time.sleep(1.1)  # whole seconds are what bytecode knows
     assert len(digests) == 1
     tag = sys.implementation.cache_tag
@@ -129,7 +129,7 @@ def test_a_package_has_the_bytecode_of_those_who_are_to_compile_and_no_other(tmp
 def test_bytecode_is_not_of_the_machine_that_builds(tmp_path, store):
     (tmp_path / "sitecustomize.py").write_text("raise SystemExit('what this machine has Python do at its start')", encoding="utf-8")
     repository = shop(tmp_path / "repository", slipway="application: shop\nprofile: django\n", **{"x" * 245 + ".py": ""})
-    result = build(repository.path, "1.0.0", NAME, store, environment={"PYTHONPATH": str(tmp_path)})
+    result = build(repository.path, "1.0.0", NAME, store, environment_variables={"PYTHONPATH": str(tmp_path)})
     assert "File name too long" in result["output"] and [name for name in layer_names(store, result["digest"])["source"] if "app." in name and "pyc" in name]
 
 
@@ -140,7 +140,7 @@ def test_bytecode_is_whole_or_there_is_no_package(tmp_path, store, fails):
     (tmp_path / "setarch").chmod(0o755)
     repository = shop(tmp_path / "repository", slipway="application: shop\nprofile: django\n")
     with pytest.raises(SlipwayError, match="The build command 'sh -c"):
-        build(repository.path, "1.0.0", NAME, store, environment={"PATH": "%s:%s" % (tmp_path, os.environ["PATH"])})
+        build(repository.path, "1.0.0", NAME, store, environment_variables={"PATH": "%s:%s" % (tmp_path, os.environ["PATH"])})
     assert nothing_left(store)
 
 
@@ -168,7 +168,7 @@ def test_two_builds_of_a_commit_have_one_digest(repository, tmp_path):
     time.sleep(1.1)  # whole seconds are what archives and headers know
     umask = os.umask(0o077)
     try:
-        second = build("file://" + clone, "1.0.0", NAME, stores[1], environment={"HOME": str(tmp_path)})
+        second = build("file://" + clone, "1.0.0", NAME, stores[1], environment_variables={"HOME": str(tmp_path)})
     finally:
         os.umask(umask)
     assert first["digest"] == second["digest"]
@@ -318,11 +318,11 @@ def test_secrets_stay_out_of_output_and_errors(tmp_path, store):
                "    - sh -c 'echo the token is $TOKEN; echo from https://ada:pw@example.com/x'\n%s")
     good = shop(tmp_path / "good", slipway=slipway % "")
     bad = shop(tmp_path / "bad", slipway=slipway % "    - sh -c 'echo $TOKEN; exit 1'\n")
-    result = build(good.path, "main", NAME, store, environment={"TOKEN": "t0psecret"})
+    result = build(good.path, "main", NAME, store, environment_variables={"TOKEN": "t0psecret"})
     assert "the token is ********" in result["output"]
     assert "from https://example.com/x" in result["output"]
     with pytest.raises(SlipwayError) as caught:
-        build(bad.path, "main", parse("shop:bad"), store, environment={"TOKEN": "t0psecret"})
+        build(bad.path, "main", parse("shop:bad"), store, environment_variables={"TOKEN": "t0psecret"})
     assert "t0psecret" not in str(caught.value) + json.dumps(caught.value.facts)
     assert "the token is" in caught.value.facts["output"]
 

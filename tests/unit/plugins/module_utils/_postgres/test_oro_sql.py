@@ -123,7 +123,7 @@ NOT_UNDERSTOOD = [
     ("UPDATE t SET c = u.c FROM u", "other tables"), ("DELETE FROM t USING u WHERE t.id = u.id", "other tables"),
     ("UPDATE t SET c = (SELECT 1)", "none of the forms"), ("UPDATE t SET c = concat(first_name, id)", "none of the forms"),
     ("UPDATE t SET c = CASE WHEN a THEN 'b' ELSE c END", "none of the forms"), ("UPDATE t SET (a, b) = (SELECT 1, 2)", "none of the forms"),
-    ("UPDATE t SET email = 'a@b.c' WHERE id = 1", "the others may hold data of persons"),
+    ("UPDATE t SET email = 'a@b.c' WHERE id = 1", "the others may hold personal data"),
     ("UPDATE t SET c = 'a' WHERE id IN (SELECT id FROM u)", "may not name SELECT"), ("DELETE FROM t WHERE id IN (SELECT id FROM u)", "may not name SELECT"),
     ("INSERT INTO t VALUES (1)", "no UPDATE, DELETE or TRUNCATE"), ("DO 'x'", "no UPDATE"), ("UPDATE t SET d = d || 'x'", "adds what is no object"),
     ("UPDATE t SET c = to_char(1, 'x')", "none of the forms"), ("UPDATE t SET c = CASE WHEN c IS NOT NULL THEN to_char(random(), 'FM999') END", "another form"),
