@@ -15,6 +15,8 @@ description:
   - Services that run are stopped by draining. They get the time to end what they are doing, and are killed after it;
     a scheduled job is asked to end first.
   - Services come back after a reboot of the host exactly when they ran before it.
+  - Where web was started, the application's health check is waited for (C(health) of C(slipway.yml), its C(timeout) at most). An application
+    that does not become well is a warning, as its services run.
 extends_documentation_fragment:
   - slipway.app._attributes
   - slipway.app._attributes.actiongroup_app
@@ -192,6 +194,13 @@ warmed:
       description: How long it took.
       type: float
       sample: 21.5
+healthy_after:
+  description:
+    - Seconds until the application answered its health check, where web was started here. Null where it was not, where there is no check,
+      and where it has not become well in time, which is a warning.
+  returned: success
+  type: float
+  sample: 1.3
 services:
   description: What was done with each service that was meant, or in check mode what would be.
   returned: success
@@ -245,6 +254,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._operation.action import action
+from ansible_collections.slipway.app.plugins.module_utils._operation.health import HealthCheck
 from ansible_collections.slipway.app.plugins.module_utils._release import environment
 from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.control import STATES, perform, plan
@@ -260,7 +270,7 @@ def run(module, variables):
     root, state, operation, debts = options["root"], options["state"], options["operation"], record.debts(options["root"])
     due = debts["services"] if state == "resumed" and not operation else None
     if due == []:
-        return {"changed": False, "release": None, "services": [], "environment_variables_changed": False, "warmed": [],
+        return {"changed": False, "release": None, "services": [], "environment_variables_changed": False, "warmed": [], "healthy_after": None,
                 "diff": {"before": {}, "after": {}}}
     if due:
         operation = debts["operation"]
@@ -278,7 +288,7 @@ def run(module, variables):
     diff = {"before": {step.name: step.before for step in steps}, "after": {step.name: _described(step) for step in steps}}
     caches = runtime.config["commands"]["warm"] if state == "resumed" and options["warm"] and (
         options["operation"] or record.has_stopped(root, operation)) else []
-    written, warmed = False, []
+    written, warmed, healthy_after = False, [], None
     if private is not None:
         diff["before"]["environment variables"], diff["after"]["environment variables"] = environment.names(
             root, runtime.release.id, private)
@@ -294,14 +304,27 @@ def run(module, variables):
             perform(state, steps, defined, statuses, driver, drain, timeouts["start"], promise, failed or ())
             if state == "resumed" or not operation:
                 _settle(root, state, steps)
+            if "app" in options["roles"] and any(step.kind == "web" and step.action in ("started", "restarted") for step in steps):
+                healthy_after = _answers(module, runtime)
     return {
         "changed": written or bool(caches) or any(step.action != "none" for step in steps),
         "release": runtime.release.id,
         "services": [step.as_dict() for step in steps],
         "environment_variables_changed": written,
         "warmed": warmed,
+        "healthy_after": healthy_after,
         "diff": diff,
     }
+
+
+def _answers(module, runtime):
+    """Seconds until web, which has been started, is well: a process may be there some time before it listens. None without a check, or with a warning."""
+    check = HealthCheck.of(runtime)
+    try:
+        return check and check.wait()
+    except SlipwayError as error:
+        module.warn("Services run, but the application is not well. %s" % error)
+        return None
 
 
 @contextlib.contextmanager

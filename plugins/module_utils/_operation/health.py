@@ -48,6 +48,14 @@ class HealthCheck:
         self.timeout = timeout
         self.interval = interval
 
+    @classmethod
+    def of(cls, runtime):
+        """That of a release's application, or None where it has none."""
+        health = runtime.config["health"]
+        if not health["url"]:
+            return None
+        return cls(" ".join(runtime.argv(health["url"])), health["status"], health["contains"], health["timeout"], health["interval"])
+
     def is_green(self):
         """One quick question while other things are waited for too: no answer within a second is no."""
         return self._green(*ask(self.url, 1))

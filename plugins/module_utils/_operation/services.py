@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 
-from ansible_collections.slipway.app.plugins.module_utils._config.load import expand
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._service import record
 from ansible_collections.slipway.app.plugins.module_utils._service.definition import service_of
@@ -104,7 +103,7 @@ def start_web(site, operation, release, wanted):
     """Start what is wanted of web and wait until it is well; {started, healthy_after: seconds beyond the start, None without a check}."""
     config = site.config(release.documents)
     webs = [definition for definition in wanted if definition.kind == "web"]
-    check = _health_check(site, config, release)
+    check = _health_check(site, release)
     alone = check and len(webs) == 1  # the check speaks for one program
     started = start(site, webs, ("web",), config["timeouts"]["start"], check.is_green if alone else None)
     if not started:
@@ -114,7 +113,7 @@ def start_web(site, operation, release, wanted):
 
 def check_live(site, release, seconds=10, beat=None):
     """Raise when the live release does not answer its health check here within so many seconds."""
-    check = _health_check(site, site.config(release.documents), release)
+    check = _health_check(site, release)
     if check:
         check.timeout = min(check.timeout, seconds)
         check.wait(beat)
@@ -136,12 +135,8 @@ def check_up(site, operation, release, started):
                                      for item in fallen))
 
 
-def _health_check(site, config, release):
+def _health_check(site, release):
     """How to see that the application is well, or None where it has no web here."""
     from ansible_collections.slipway.app.plugins.module_utils._operation.health import HealthCheck
 
-    health = config["health"]
-    if not site.serves or not health["url"]:
-        return None
-    url = " ".join(expand(health["url"], site.runtime(release).variables))
-    return HealthCheck(url, health["status"], health["contains"], health["timeout"], health["interval"])
+    return HealthCheck.of(site.runtime(release)) if site.serves else None

@@ -6,7 +6,10 @@ from __future__ import annotations
 import glob
 import json
 import os
+import socket
+import sys
 import time
+import urllib.request
 from unittest.mock import Mock
 
 import pytest
@@ -103,6 +106,26 @@ def test_what_was_stopped_by_somebody_who_is_gone_is_resumed_by_the_next(service
         "web": "running", "mailer@1": "running", "mailer@2": "stopped", "clock": "stopped"}
     assert service.told()["owed"]["services"] == [] and result["changed"]
     assert both(service, "resumed")["services"] == []
+
+
+@pytest.mark.parametrize("roles, state, wants, waited", [
+    (["app"], "started", 200, True), (["app"], "started", 204, False), (["consumer"], "started", 200, None), (["app"], "restarted", 200, None)])
+def test_web_that_was_started_answers_when_the_module_ends(service, application, roles, state, wants, waited):
+    """Its process is there long before; an application that does not become well is a warning, since it runs."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    late = [sys.executable, "-c", "import http.server as h, time; time.sleep(1.5); h.HTTPServer(('127.0.0.1', %d), "
+                                  "h.SimpleHTTPRequestHandler).serve_forever()" % port]
+    application.release({"web": {"kind": "web", "command": late}}, health={
+        "url": "http://127.0.0.1:%d/" % port, "status": wants, "timeout": 30 if waited else 3})
+    done = service(state, roles=roles)
+    assert not done.get("failed") and (done["healthy_after"] is not None) is bool(waited), done
+    if waited:
+        assert urllib.request.urlopen("http://127.0.0.1:%d/" % port, timeout=5).status == 200
+    said = " ".join(map(str, done.get("warnings", [])))
+    assert ("the application is not well" in said and "wanted status 204" in said) is (waited is False), said
+    service("stopped")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be led astray")
