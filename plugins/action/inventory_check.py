@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible import constants as C
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -116,7 +117,8 @@ def _environments(hosts, hostvars):
 
 def _twice(hosts, hostvars):
     """Hosts that are surely one, by the same way over SSH to the same folder. An operation's preflight sees more: it looks at the folders."""
-    ways = {host: _way(host, hostvars[host]) for host in hosts if (hostvars[host].get("ansible_connection") or "ssh").rpartition(".")[2] in ("ssh", "smart")}
+    over = {host: hostvars[host].get("ansible_connection") or C.DEFAULT_TRANSPORT for host in hosts}
+    ways = {host: _way(host, hostvars[host]) for host in hosts if over[host].rpartition(".")[2] in ("ssh", "smart")}
     return ["%s: %s" % (", ".join(names), sentence) for names, sentence in named_twice(ways)]
 
 

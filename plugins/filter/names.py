@@ -22,10 +22,11 @@ options:
 
 EXAMPLES = r"""
 ---
-- name: Stop services that somebody names
+- name: Restart services that somebody names, or all
   slipway.app.service:
     root: /srv/shop
-    state: stopped
+    roles: [app, leader]
+    state: restarted
     names: "{{ services | slipway.app.names }}"
 """
 

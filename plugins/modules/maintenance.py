@@ -30,7 +30,7 @@ options:
     type: str
     choices: ["on", "off"]
     default: "on"
-  message:
+  msg:
     description:
       - What users are told.
       - Without it, C(maintenance.message) of the live release.
@@ -70,7 +70,7 @@ EXAMPLES = r"""
   slipway.app.maintenance:
     root: /srv/shop
     environment: prod
-    message: We are moving to a larger warehouse.
+    msg: We are moving to a larger warehouse.
     expected_seconds: 600
 
 - name: Let users in again
@@ -209,7 +209,8 @@ def _run(runtime, commands, config, so_far):
 
 def _words(options, settings):
     """The message, the expected seconds and the lifetime, as given or as the live release has them."""
-    words = {name: settings[name] if options[name] is None else options[name] for name in ("message", "expected_seconds")}
+    given = {"message": options["msg"], "expected_seconds": options["expected_seconds"]}
+    words = {name: settings[name] if value is None else value for name, value in given.items()}
     words["lifetime"] = words["expected_seconds"] if options["lifetime"] is None else options["lifetime"]
     for name in ("expected_seconds", "lifetime"):
         if not 1 <= words[name] <= MOST:
@@ -226,7 +227,7 @@ def main():
         argument_spec=dict(
             root=dict(type="path", required=True),
             state=dict(type="str", choices=["on", "off"], default="on"),
-            message=dict(type="str"),
+            msg=dict(type="str"),
             expected_seconds=dict(type="int"),
             lifetime=dict(type="int"),
             by=dict(type="str"),

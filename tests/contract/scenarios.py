@@ -167,13 +167,13 @@ def service_info_running(world):
 @of("maintenance")
 def maintenance_on(world):
     world.live()
-    return {"root": world.root, "state": "on", "message": "Back at noon.", "expected_seconds": 60, "by": "ann"}
+    return {"root": world.root, "state": "on", "msg": "Back at noon.", "expected_seconds": 60, "by": "ann"}
 
 
 @of("maintenance")
 def maintenance_on_with_other_words(world):
     world.do("maintenance", root=world.root, state="on", by="ann")
-    return {"root": world.root, "state": "on", "message": "Back at noon.", "by": "bob"}
+    return {"root": world.root, "state": "on", "msg": "Back at noon.", "by": "bob"}
 
 
 @of("maintenance")

@@ -60,6 +60,17 @@ class HealthCheck:
         """One quick question while other things are waited for too: no answer within a second is no."""
         return self._green(*ask(self.url, 1))
 
+    def answers(self, seconds):
+        """Seconds until anything is answered, right or wrong; None where nothing is within so many."""
+        begun = time.monotonic()
+        while True:
+            left = seconds - (time.monotonic() - begun)
+            if ask(self.url, max(1, left))[0]:
+                return round(time.monotonic() - begun, 3)
+            if left <= 0:
+                return None
+            time.sleep(self.interval)
+
     def wait(self, beat=None):
         """Ask until the answer is right; return the seconds it took, raise with the last answer after timeout seconds."""
         begun = time.monotonic()

@@ -103,7 +103,11 @@ def test_one_machine_has_one_name(jobs, same):
     assert not same or findings[0].startswith("shop, jobs: ") and "name the machine once" in findings[0]
 
 
-def test_containers_that_are_reached_through_one_machine_are_several():
+@pytest.mark.parametrize("said", [True, False])
+def test_containers_that_are_reached_through_one_machine_are_several(monkeypatch, said):
     """Each connection plugin has variables of its own that tell them apart."""
-    shop, jobs = (dict(SHOP, ansible_connection="community.proxmox.proxmox_pct_remote", proxmox_vmid=number) for number in (100, 200))
+    name = "community.proxmox.proxmox_pct_remote"
+    if not said:
+        monkeypatch.setattr("ansible.constants.DEFAULT_TRANSPORT", name)
+    shop, jobs = (dict(SHOP, proxmox_vmid=number, **{"ansible_connection": name} if said else {}) for number in (100, 200))
     assert _twice({"shop": ["app", "leader"], "jobs": ["consumer"]}, {"shop": shop, "jobs": jobs}) == []

@@ -29,12 +29,12 @@ def test_on_and_off(run_module, application):
     root = application.root
     assert info(run_module, root)["on"] is False
     assert not both(run_module, {"root": root, "state": "off"})["changed"]
-    first = both(run_module, {"root": root, "message": "Moving", "expected_seconds": 600, "by": "ann"})
+    first = both(run_module, {"root": root, "msg": "Moving", "expected_seconds": 600, "by": "ann"})
     assert first["changed"] and first["by"] == "ann" and first["diff"]["after"]["message"] == "Moving"
     assert os.path.exists(os.path.join(root, "maintenance", "on", "index.html"))
-    again = both(run_module, {"root": root, "message": "Moving", "expected_seconds": 600, "by": "bob"})
+    again = both(run_module, {"root": root, "msg": "Moving", "expected_seconds": 600, "by": "bob"})
     assert not again["changed"] and again["by"] == "ann" and again["since"] == first["since"]
-    longer = both(run_module, {"root": root, "message": "Moving", "expected_seconds": 900})
+    longer = both(run_module, {"root": root, "msg": "Moving", "expected_seconds": 900})
     assert longer["changed"] and longer["since"] == first["since"]
     now = info(run_module, root)
     assert now["on"] and now["expected_seconds"] == 900 and now["seconds"] > 0
@@ -111,7 +111,7 @@ def test_the_application_is_locked_behind_the_page_and_unlocked_before_users_are
     again = both(run_module, {"root": root})
     assert again["changed"] and again["locked"] and not again["diff"]["before"]["locked"]
     assert not both(run_module, {"root": root})["changed"]
-    other = both(run_module, {"root": root, "message": "Back at noon"})
+    other = both(run_module, {"root": root, "msg": "Back at noon"})
     assert other["changed"] and other["locked"]  # and not locked once more
     assert said() == ["on kept-out"] * 2
 
