@@ -61,11 +61,14 @@ class HealthCheck:
         return self._green(*ask(self.url, 1))
 
     def answers(self, seconds):
-        """Seconds until anything is answered, right or wrong; None where nothing is within so many."""
+        """Seconds until the application answers, right or wrong; None where it does not within so many.
+
+        502 and 504 are what a web server before it says as long as there is none.
+        """
         begun = time.monotonic()
         while True:
             left = seconds - (time.monotonic() - begun)
-            if ask(self.url, max(1, left))[0]:
+            if ask(self.url, max(1, left))[0] not in (0, 502, 504):
                 return round(time.monotonic() - begun, 3)
             if left <= 0:
                 return None

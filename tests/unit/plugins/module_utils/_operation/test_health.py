@@ -78,3 +78,11 @@ def test_what_is_wrong_is_said(tmp_path):
     with saying(b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % b"http://127.0.0.1:1/") as url:
         assert ask(url, 1) == (302, "")
     assert ask((tmp_path / "here").as_uri(), 1)[0] == 0
+
+
+def test_an_answer_is_one_but_for_that_of_a_web_server_with_nobody_behind():
+    away = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
+    with saying(b"", away, away, b"HTTP/1.1 503 Locked\r\nContent-Length: 0\r\n\r\n") as url:
+        assert 0.3 <= HealthCheck(url, interval=0.1).answers(10) < 10
+    with saying(away) as url:
+        assert HealthCheck(url, interval=0.1).answers(0.5) is None
