@@ -37,9 +37,9 @@ def test_a_database_of_any_name_can_be_connected_to(postgres):
 
 def test_settings_of_role_and_database_change_nothing(postgres):
     postgres.sql("ALTER DATABASE shop SET default_transaction_read_only = on;"
-                 "ALTER DATABASE shop SET statement_timeout = 1;"
+                 "ALTER DATABASE shop SET statement_timeout = 400;"
                  "ALTER DATABASE shop SET search_path = public")
-    postgres.connection().execute("CREATE TABLE public.written AS SELECT count(pg_sleep(0.01))")
+    postgres.connection().execute("CREATE TABLE public.written AS SELECT count(pg_sleep(0.6))")
 
 
 def test_the_server_looks_after_a_client_whose_host_may_be_gone(postgres):
