@@ -74,7 +74,7 @@ class Masks:
 
     def copied(self, masked):
         """COPY all masked tables to nowhere."""
-        queries = [table.query() if masked else "SELECT %s FROM ONLY %s" % (", ".join('"%s"' % column.name for column in table.columns), table.sql)
+        queries = [table.copied() if masked else "SELECT %s FROM ONLY %s" % (", ".join('"%s"' % column.name for column in table.columns), table.sql)
                    for table in self.tables]
         text = "".join("%s;\n" % statement for statement in (*writer.SETTINGS, *("COPY (%s) TO '/dev/null'" % query for query in queries)))
         environment = dict(self._server.environment("shop"), PGOPTIONS="-c %s=%s" % (SETTING, self._key.setting))

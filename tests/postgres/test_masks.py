@@ -8,9 +8,11 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
+import hmac
 import json
 import re
 import string
+import struct
 import zlib
 
 import pytest
@@ -21,6 +23,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import masks, passwords, placeholders, residue
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import Column
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import WORDS
 
 SECRET = "a key of thirty-two characters..."
 FAST = settings(max_examples=4, derandomize=True, database=None, deadline=None)
@@ -265,11 +268,47 @@ def test_what_there_is_too_much_to_look_for_of_is_said(monkeypatch, session):
     assert found.told() == {"columns": 1, "left_out": ["b"], "values": 3, "bytes": 0, "found": []}
 
 
+def test_a_word_is_drawn_by_a_table_that_only_the_key_makes(session):
+    column = Column("c", "text", "text")
+    secret = hmac.new(scrypt(SECRET), hashlib.sha256(b"\0street").digest(), hashlib.sha256).digest()
+    table = b"".join(hashlib.sha512(secret + struct.pack(">i", place)).digest() for place in range(1024))
+    values = ["%d Elm Street" % number for number in range(500)] + ["日本 'n \\"]
+    places = [row["place"] for row in session.query("SELECT hashtext(v) AS place FROM unnest(ARRAY[%s]) v" % ", ".join(map(quote_literal, values)))]
+    streets = WORDS["en"]["street"]
+    drawn = [(streets[table[place & 65535] % len(streets)], 1 + table[place >> 16 & 65535] % 180) for place in places]
+    assert [row["mask"] for row in masked(session, masks.parse("street", ""), column, values)] == ["%s %d" % pair for pair in drawn]
+    assert {street for street, _number in drawn} == set(streets) and len({number for _street, number in drawn}) > 100 and len(set(drawn)) > 450
+    assert all(len(words) <= 256 for lists in WORDS.values() for words in lists.values())
+    others = masked(session, masks.parse({"rule": "street", "domain": "d"}, ""), column, values)
+    assert sum(row["mask"] == "%s %d" % pair for row, pair in zip(others, drawn)) < 5
+
+
+@pytest.mark.parametrize("rest", ["drop", "keep"])
+@pytest.mark.parametrize("base", ["json", "jsonb"])
+def test_an_object_is_copied_as_text_that_comes_to_the_same(session, base, rest):
+    rule = masks.parse({"rule": "json", "rest": rest, "paths": {
+        "a": "hash", "b.x": "street", "b.c.d": "iban", "é\\": {"rule": "fixed", "value": 'it\'s "\\"'}, "k": "keep"}}, "")
+    values = [{"a": "raw", "b": {"x": "raw", "y": 1.50, "c": {"d": "raw"}}, "é\\": "raw", "k": ["\u2028", {"z": None}]},
+              {"a": None, "b": [], "k": None}, {"b": {"c": "raw"}}, {}, [], "raw", None]
+    column, row = Column("c", base, base), masks.Row()
+    shared = row.select([(rule.copied(column, row), "m"), ("n", "n")], "(SELECT * FROM u) t", "t").replace("ONLY ", "")
+    rows = session.query("WITH u AS (SELECT n, v::%s AS c FROM unnest(ARRAY[%s]) WITH ORDINALITY a (v, n)) SELECT m, pg_typeof(m)::text AS type, "
+                         "(SELECT (%s)::text FROM u WHERE u.n = s.n) AS typed FROM (%s) s ORDER BY n" % (
+                             base, ", ".join(quote_literal(json.dumps(value)) for value in values), rule.sql(column, masks.Within), shared))
+    assert [json.loads(row["m"]) for row in rows] == [json.loads(row["typed"]) for row in rows] and {row["type"] for row in rows} == {"text"}
+    first = json.loads(rows[0]["m"])
+    assert first["b"]["c"]["d"].startswith("DE") and first["é\\"] == 'it\'s "\\"' and first["k"] == values[0]["k"] and first["a"] != "raw"
+    limited = Column("c", "public.settings", base)  # a domain
+    assert rule.copied(limited, masks.Within) == rule.sql(limited, masks.Within)
+
+
+def scrypt(secret):
+    return hashlib.scrypt(secret.encode(), salt=masks.LABEL, n=2 ** 15, r=8, p=1, maxmem=2 ** 26, dklen=32)
+
+
 def test_the_key_and_the_domain_make_the_pseudonym(server, session):
     """What a mask is can be worked out by who has the key, and by nobody else."""
-    import hmac
-
-    key = hashlib.scrypt(SECRET.encode(), salt=masks.LABEL, n=2 ** 15, r=8, p=1, maxmem=2 ** 26, dklen=32)
+    key = scrypt(SECRET)
     column = Column("c", "text", "text")
     for said, domain in (("hash", "hash"), ({"rule": "hash", "domain": "person"}, "person")):
         rows = masked(session, masks.parse(said, ""), column, ["Ann", "日本 'n \\"])
@@ -277,7 +316,7 @@ def test_the_key_and_the_domain_make_the_pseudonym(server, session):
             hmac.new(key, hashlib.sha256(domain.encode()).digest() + row["raw"].encode(), hashlib.sha256).hexdigest()[:32] for row in rows]
     rows = masked(session, masks.parse("email", ""), column, ["ann@é.example"])
     secret = hmac.new(key, hashlib.sha256(b"\0email").digest(), hashlib.sha256).digest()
-    of_nothing = session.query("SELECT %s AS hash" % masks.digest("email", column, "''"))[0]["hash"]
+    of_nothing = session.query("SELECT encode(%s, 'hex') AS hash" % masks.digest("email", column, "''"))[0]["hash"]
     assert of_nothing == hmac.new(key, hashlib.sha256(b"email").digest(), hashlib.sha256).hexdigest() != secret.hex()
     assert rows[0]["mask"] == "u%s@example.invalid" % hashlib.sha256(secret + "ann@é.example".encode()).hexdigest()[:20]
     other = server.connection(server.superuser, "postgres").having(masks.SETTING, masks.Key(SECRET + "!").setting)

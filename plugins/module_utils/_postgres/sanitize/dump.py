@@ -140,7 +140,7 @@ class Sanitizing:
                 "connection": vars(keyed), "snapshot": snapshot, "encoding": facts["encoding"],
                 "compression": settled, "jobs": wish.jobs, "schema": os.path.join(schema, CONTENTS),
                 "residue": [looked_for, codec, self.rules.accepted, constants],
-                "tables": [[os.path.join(part.archive, file), table.query(), spoken(table.relation),
+                "tables": [[os.path.join(part.archive, file), table.copied(), spoken(table.relation),
                             [[column.name, residues.form(column)] for column in table.columns]]
                            for file, table in zip(files, tables)]}, watch, begun)
             _require_none(residue["found"], self.rules.warnings)

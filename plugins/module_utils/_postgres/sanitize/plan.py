@@ -84,9 +84,13 @@ class Table:
         decided = ((column, self.decisions.get(column.name)) for column in self.columns)
         return [column for column, decision in decided if decision and decision.rule.name != "keep"]
 
-    def query(self, names=None):
-        """SQL for its rows as the dump has them, with all columns or those of some names."""
-        return self._select(self.part, self.part.where, self.part.with_, names) if self.part else self._select(names=names)
+    def copied(self):
+        """SQL for its rows as the dump has them, to be copied."""
+        return self.query(typed=False)
+
+    def query(self, names=None, typed=True):
+        """SQL for its rows as the dump has them, with all columns or those of some names; with typed each of the type of its column."""
+        return self._select(self.part, self.part.where, self.part.with_, names, typed) if self.part else self._select(names=names, typed=typed)
 
     def trial(self):
         """SQL for some rows to try masks on: those that the table itself wants, unless what they refer to changes them."""
@@ -97,9 +101,10 @@ class Table:
         """SQL for one column of all of its rows."""
         return self._select(names={column.name})
 
-    def _select(self, part=None, where=None, first="", names=None):
+    def _select(self, part=None, where=None, first="", names=None, typed=True):
         row = Row()
-        masks = [(self.decisions[column.name].rule.sql(column, row), column) for column in self.columns if names is None or column.name in names]
+        rules = [(self.decisions[column.name].rule, column) for column in self.columns if names is None or column.name in names]
+        masks = [((rule.sql if typed else rule.copied)(column, row), column) for rule, column in rules]
         return first + row.select([(part.mask(column, mask) if part else mask, column.name) for mask, column in masks], self.sql,
                                   quote_ident(self.relation["name"]), where, part.joins if first else "")
 

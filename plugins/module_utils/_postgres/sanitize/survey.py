@@ -45,7 +45,7 @@ def survey(connection, document, below, environment, gather, exclude_tables=(), 
         if RULES in gather:
             result[RULES] = [_decided(table) for table in plan.tables]
         if QUERIES in gather:
-            result[QUERIES] = [dict(_name(table.relation), query=table.query()) for table in plan.tables if plan.followed and _whole(table)]
+            result[QUERIES] = [dict(_name(table.relation), query=table.copied()) for table in plan.tables if plan.followed and _whole(table)]
         if COVERAGE in gather:
             result[COVERAGE] = _coverage(plan)
         if SCAN in gather:
