@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A sanitized dump against pg_dump, against the classic way and against others, on the same shop; its masks, its proof, its memory.
 
-    .venv/bin/python benchmarks/sanitize/run.py --megabytes 1000 --runs 3 --peers 1
+    .venv/bin/python benchmarks/sanitize/run.py --megabytes 1000 --runs 3 --classic 1 --peers pg_anon,pganonymize
     .venv/bin/python benchmarks/sanitize/run.py --megabytes 100 --runs 1
 
 What is compared takes turns, and which is first alternates. CPU seconds are those of client programs and of the server's ended backends.
@@ -119,7 +119,7 @@ def measured(server, way):
 
 
 def main():
-    options = world.options(__doc__, peers=0, classic=0)
+    options = world.options(__doc__, peers="", classic=0)
     sanitizing = Sanitizing(RULES, SECRET)
     with world.world(options.megabytes, fill) as (folder, server, connection):
         masks = Masks(server, connection, sanitizing)
@@ -146,7 +146,7 @@ def main():
         seldom = dict([("classic", rivals.classic)] if options.classic else [])
         if options.peers:
             server.sql("CREATE DATABASE copy TEMPLATE shop")
-            seldom.update(pganonymize=rivals.pganonymize, pg_anon=rivals.pg_anon)
+            seldom.update((name, getattr(rivals, name)) for name in options.peers.split(","))
         once = {}
         for name, way in seldom.items():
             try:

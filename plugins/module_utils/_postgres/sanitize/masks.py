@@ -434,7 +434,7 @@ class Hash(Rule):
     def distinct(self, column):
         return self._length(column) >= DISTINCT
 
-    def mask(self, column, row):
+    def mask(self, column, _row):
         return digits(digest(self["domain"] or self.name, column, column.text()), self._length(column))
 
 
@@ -453,7 +453,7 @@ class Email(Rule):
     def distinct(self, column):
         return self._digits(column) >= DISTINCT
 
-    def mask(self, column, row):
+    def mask(self, column, _row):
         return "'u' || %s || '@%s'" % (digits(self.drawn(column), self._digits(column)), self["at"])
 
 
@@ -523,7 +523,7 @@ class DigitsMask(Rule):
     def template(self):
         return self["mask"]
 
-    def mask(self, column, row):
+    def mask(self, column, _row):
         template = self.template()
         parts = "".join("0" * len(part) if part[0] == "X" else '"%s"' % part for part in re.findall("X+|[^X]+", template))
         return _cut(column, "to_char(%s %% %d, %s)" % (self.number(column), 10 ** template.count("X"), quote_literal("FM" + parts)))
@@ -572,7 +572,7 @@ class Date(Rule):
             raise SlipwayError("%s: the rule date has an entity and needs a domain, such as person: the same entity has the same offset wherever "
                                "the domain is the same, and customer 7 is not order 7." % where)
 
-    def mask(self, column, row):
+    def mask(self, column, _row):
         if self["to"] == "year":
             return "date_trunc('year', %s)" % column.value
         # Of a row without an entity the value itself is one: the offset of nothing would be NULL, and the date lost.
@@ -593,7 +593,7 @@ class Number(Rule):
     name, fits, by_value = "number", NUMBERS, False
     options = _keyed(percent=(10, _from(1, 100)), bucket=(None, _from(1, 10 ** 12)))
 
-    def mask(self, column, row):
+    def mask(self, column, _row):
         if self["bucket"]:
             mask = "floor((%s)::numeric / %d) * %d" % (column.value, self["bucket"], self["bucket"])
         else:
@@ -636,7 +636,7 @@ class Uuid(Rule):
     def distinct(self, _column):
         return True
 
-    def mask(self, column, row):
+    def mask(self, column, _row):
         mask = "overlay(overlay(%s placing '4' from 13) placing 'a' from 17)::uuid" % digits(self.drawn(column), 32)
         return mask + "::text" if column.is_text else mask
 
@@ -647,7 +647,7 @@ class Inet(Rule):
     name, fits = "inet", ADDRESSES + TEXTS
     options = _keyed()
 
-    def mask(self, column, row):
+    def mask(self, column, _row):
         drawn = self.number(column)
         if column.is_text:
             return _cut(column, "host(inet '10.0.0.0' + (%s & 16777215))" % drawn)
