@@ -18,6 +18,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import Wish, dump
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import dump as sanitize_dump
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.survey import survey
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.toc import Toc
 from ansible_collections.slipway.app.tests.postgres.dumps import restored
 from ansible_collections.slipway.app.tests.postgres.sanitizing import (
@@ -172,12 +173,16 @@ def test_what_is_generated_from_masked_values_is_worked_out_before_anything_is_d
 
 
 def test_a_column_that_nobody_decided_on_stops_it(shop, store):
-    shop.execute("ALTER TABLE app.customer ADD nickname text, ADD colour text, ADD x1 text")
+    shop.execute("ALTER TABLE app.customer ADD nickname text, ADD colour text, ADD x1 text, ADD \"odd\nok: [db1]\" text")
     shop.execute("UPDATE app.customer SET x1 = 'write to raw@mail.example', colour = 'red'")
     with pytest.raises(SlipwayError) as error:
         sanitized(shop, store)
     for words in ("app.customer.nickname (its name says hash)", "app.customer.colour (new, or forgotten)", "app.customer.x1"):
         assert words in str(error.value)
+    # A name is no line of its own in anybody's log.
+    assert r"app.customer.odd\nok: [db1] (new, or forgotten)" in str(error.value) and "\n" not in str(error.value)
+    assert "\n" not in " ".join(survey(shop, RULES, (), "prod", [])[0]["problems"])
+    shop.execute("ALTER TABLE app.customer DROP \"odd\nok: [db1]\"")
     with pytest.raises(SlipwayError) as error:
         sanitized(shop, store, dict(customer(nickname="hash"), policy="scan"))
     assert "texts with e-mail addresses in it says text" in str(error.value) and "colour" not in str(error.value) and "raw@" not in str(error.value)
@@ -359,7 +364,7 @@ def test_functions_of_another_role_are_not_run_with_the_rights_of_the_dump(postg
         CREATE FUNCTION told(public.text) RETURNS text LANGUAGE sql AS $$ SELECT public.low('good') $$;
         CREATE CAST (public.text AS text) WITH FUNCTION told(public.text);
         CREATE TABLE u (id int, mail text, tag text, slug text, n text, born date, kind public.text, CONSTRAINT short CHECK (length(low(mail)) < 99),
-            CONSTRAINT alike CHECK (mail === lower(mail)),
+            CONSTRAINT "ali\nke" CHECK (mail === lower(mail)),
             folded text GENERATED ALWAYS AS (low(tag)) STORED CONSTRAINT folded_short CHECK (length(folded) < 99));
         CREATE INDEX ON u (low(mail)); CREATE INDEX ON u (id) WHERE mail === 'raw'; CREATE UNIQUE INDEX ON u (low(slug)); CREATE UNIQUE INDEX ON u (folded);
         CREATE UNIQUE INDEX ON u (lower(n)); CREATE TABLE v (name named, names named[], mood public.text, other public.text);
@@ -385,7 +390,7 @@ def test_functions_of_another_role_are_not_run_with_the_rights_of_the_dump(postg
         told = sanitized(connection, store, rules_of(good))
         said = [warning for warning in told["warnings"] if "calls a function of another role" in warning]
         assert [warning.split(" calls ")[0] for warning in said] == [
-            "public.u: the check alike", "public.u: the check folded_short", "public.u: the check short", "public.u: the generated column folded"]
+            r"public.u: the check ali\nke", "public.u: the check folded_short", "public.u: the check short", "public.u: the generated column folded"]
     # Its own role runs what it has made, and finds what would not pass.
     refused(small, store, rules_of(text % ("{rule: fixed, value: x}", "hash", "hash", "keep", "keep")),
             "public.u: the index u_folded_idx would refuse 2 of 3 masked rows")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 
 from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, one_line
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, suspicion
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.calls import Calls
@@ -151,8 +151,12 @@ class Plan:
     def require(self):
         """An error with all that speaks against it."""
         if self.problems:
-            raise SlipwayError("The rules of the sanitized dump do not hold: " + " ".join(self.problems), untouched="Nothing was dumped.",
+            raise SlipwayError("The rules of the sanitized dump do not hold: " + " ".join(self.told()), untouched="Nothing was dumped.",
                                hint=" ".join(self.rules.warnings) or None)
+
+    def told(self):
+        """The problems as they are said to people: names of columns, indexes and checks are in them as the database has them."""
+        return [one_line(problem) for problem in self.problems]
 
     # Decisions
 

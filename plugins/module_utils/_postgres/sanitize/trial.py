@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, one_line
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import NONE
@@ -57,7 +57,7 @@ class Trial:
         """Of checks or generated columns of a table those that run no functions of others; of each of the rest there is a warning."""
         for one in found:
             warning = ("%s: the %s %s calls a function of another role, which is not run with the rights of this one: whether masked rows pass it, "
-                       "nobody knows before a restore." % (spoken(table.relation), kind, one["name"]))
+                       "nobody knows before a restore." % (spoken(table.relation), kind, one_line(one["name"])))
             if one["others"] and warning not in self._warnings:
                 self._warnings.append(warning)
         return [one for one in found if not one["others"]]
