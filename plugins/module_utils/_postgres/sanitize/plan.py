@@ -153,10 +153,14 @@ class Plan:
         if self.problems:
             raise SlipwayError("The rules of the sanitized dump do not hold: " + " ".join(self.told()), untouched="Nothing was dumped.",
                                hint=" ".join(self.rules.warnings) or None)
+        if self._trial.uncounted:
+            sentence, hint = self._trial.uncounted
+            raise SlipwayError(sentence, untouched="Nothing was dumped.", hint=hint)
 
     def told(self):
-        """The problems as they are said to people: names of columns, indexes and checks are in them as the database has them."""
-        return [one_line(problem) for problem in self.problems]
+        """All that speaks against it as it is said to people: names of columns, indexes and checks are in problems as the database has them."""
+        uncounted = ["%s Nothing more was tried out. %s" % self._trial.uncounted] if self._trial.uncounted else []
+        return [one_line(problem) for problem in self.problems] + uncounted
 
     # Decisions
 
@@ -406,11 +410,21 @@ class Plan:
 
     def _differ_in_case(self, table, column):
         if (table, column) not in self._case:  # all rows are sorted for it, twice, and each index of the column asks
-            name = column.text()
+            self._case[table, column] = not self._trial.uncounted and self._count_case(table, column)
+        return self._case[table, column]
+
+    def _count_case(self, table, column):
+        name = column.text()
+        self._session.execute("SAVEPOINT folded")
+        try:
             row = self._session.query_rows("SELECT count(DISTINCT %s) AS n, count(DISTINCT lower(%s)) AS folded FROM ONLY %s" % (
                 name, name, table.sql), table.sql)[0]
-            self._case[table, column] = row["n"] != row["folded"]
-        return self._case[table, column]
+        except PostgresError as error:
+            if not self._trial.is_of_server(error, table):  # of which alone there is no dump
+                raise
+            self._session.execute("ROLLBACK TO SAVEPOINT folded")
+            return False
+        return row["n"] != row["folded"]
 
     def _has_dimensions(self, table, column):
         return self._session.query_rows("SELECT EXISTS (SELECT FROM ONLY %s WHERE array_ndims(%s) > 1) AS it" % (table.sql, column.value), table.sql)[0]["it"]
