@@ -6,7 +6,7 @@
 
 What a pending migration has made itself, no release that serves can know of, so nothing done to it can hurt one; unless
 it is a part of a table that was there, or has one as a part: then the old release uses it under that one's name.
-Names are taken as they are written: "orders" and "public.orders" may be two tables.
+Names are taken as they are written: "orders" and "public.orders" may be two tables. Where one is made and the other becomes a part, they may be one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from enum import Enum
 
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 NOT_KNOWN = "its size is not known"
+PUBLIC = "public."
 
 
 class Links:
@@ -162,9 +163,18 @@ class World:
 
         Returns the names of the functions that were skipped and that the old release may call from now on.
         """
-        self.empty -= {part, parent}
-        self.links.add(part, parent)
-        return self._take({table for table in self.skipped.keys() & self._related(part) if not self.is_new("table", table)})
+        parts = self._alike(part)
+        for one in parts:
+            for above in self._alike(parent):
+                self.empty -= {one, above}
+                self.links.add(one, above)
+        related = set().union(*map(self._related, parts))
+        return self._take({table for table in self.skipped.keys() & related if not self.is_new("table", table)})
+
+    def _alike(self, table):
+        """A table, and where no migration has made it, one that has been made by the same name with public or without: tools write both."""
+        other = table[len(PUBLIC):] if table.startswith(PUBLIC) else PUBLIC + table
+        return [table] if self.is_made("table", table) or not self.is_made("table", other) else [table, other]
 
     def leave(self, part, parent):
         """No longer a part: it keeps what it got from the parent."""
@@ -271,7 +281,7 @@ class World:
 
     def missing(self, table):
         """Whether there surely is no such table."""
-        return self.tables is not None and not self.is_made("table", table) and not self._named(table)
+        return self.tables is not None and not any(self.is_made("table", one) for one in self._alike(table)) and not self._named(table)
 
     def is_partitioned(self, table):
         """Whether that is known of an old table."""
