@@ -420,10 +420,10 @@ class Plan:
             row = self._session.query_rows("SELECT count(DISTINCT %s) AS n, count(DISTINCT lower(%s)) AS folded FROM ONLY %s" % (
                 name, name, table.sql), table.sql)[0]
         except PostgresError as error:
-            if not self._trial.is_of_server(error, table):  # of which alone there is no dump
+            if not self._trial.is_of_server(error, table):
                 raise
             self._session.execute("ROLLBACK TO SAVEPOINT folded")
-            return False
+            return False  # whether they do or not: there is no dump by what was noted
         return row["n"] != row["folded"]
 
     def _has_dimensions(self, table, column):
