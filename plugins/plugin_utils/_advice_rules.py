@@ -417,6 +417,12 @@ def replica_identity(command, table, world):
         yield "unknown", "another replica identity of %s, which may be published," % table, None
 
 
+def change_owner(command, table, world):
+    """The rights to what is read and written by way of an old table are those to that one."""
+    if not world.is_made("table", table):
+        yield "access", table, None
+
+
 ALTERATIONS = {
     "AddColumn": add_column, "ReplicaIdentity": replica_identity, "ColumnDefault": column_default, "SetNotNull": set_not_null, "DropColumn": drop_column,
     "AlterColumnType": column_type, "AddConstraint": add_constraint, "AttachPartition": attach_partition,
@@ -425,7 +431,7 @@ ALTERATIONS = {
     "DropIdentity": lambda command, table, world: [("no-default", "%s.%s" % (table, command.name), None)],
     "DropExpression": lambda command, table, world: [("behaviour", "%s.%s" % (table, command.name), None)],
     "SetExpression": lambda command, table, world: [("type", "%s.%s" % (table, command.name), None)],
-    "AlterConstraint": always("behaviour"), "ChangeOwner": always("access"), "EnableRowSecurity": always("access"),
+    "AlterConstraint": always("behaviour"), "ChangeOwner": change_owner, "EnableRowSecurity": always("access"),
     "ForceRowSecurity": always("access"), "DisableTrig": always("behaviour"), "DisableTrigAll": always("behaviour"),
     "DisableTrigUser": always("behaviour"), "DisableRule": always("behaviour"), "EnableTrig": always("behaviour"),
     "EnableAlwaysTrig": always("behaviour"), "EnableTrigAll": always("behaviour"), "EnableTrigUser": always("behaviour"),

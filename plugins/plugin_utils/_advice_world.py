@@ -6,7 +6,7 @@
 
 What a pending migration has made itself, no release that serves can know of, so nothing done to it can hurt one; unless
 it is a part of a table that was there, or has one as a part: then the old release uses it under that one's name.
-Names are taken as they are written: "orders" and "public.orders" may be two tables.
+Names are taken as they are written: "orders" and "public.orders" may be two tables. Where one is made and the other becomes a part, they may be one.
 """
 
 from __future__ import annotations
@@ -15,25 +15,37 @@ from enum import Enum
 
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 NOT_KNOWN = "its size is not known"
+PUBLIC = "public."
 
 
 class Links:
     """Which table pending migrations have made a part of which other.
 
-    Nobody has tried yet whether PostgreSQL takes what is read here: they may go in a circle.
+    Nobody has tried yet whether PostgreSQL takes what is read here: they may go in a circle. is_old says of a table whether it was there before, which
+    does not change while it has links.
     """
 
-    def __init__(self):
+    def __init__(self, is_old):
+        self._is_old = is_old
         self.parts = {}  # table: its parts
         self.parents = {}  # table: those that it is a part of
+        self._to_old = {}  # table: those of its parts that are old, or have had an old one below: of thousands of new ones none
 
     def add(self, part, parent):
         self.parts.setdefault(parent, set()).add(part)
         self.parents.setdefault(part, set()).add(parent)
+        left = [(part, parent)] if self._is_old(part) or self._to_old.get(part) else []
+        while left:
+            part, parent = left.pop()
+            ways = self._to_old.setdefault(parent, set())
+            if part not in ways:
+                ways.add(part)
+                left += [(parent, above) for above in self.parents.get(parent, ())]
 
     def discard(self, part, parent):
         self.parts.get(parent, set()).discard(part)
         self.parents.get(part, set()).discard(parent)
+        self._to_old.get(parent, set()).discard(part)
 
     def forget(self, table):
         """Returns the links that it had."""
@@ -49,6 +61,10 @@ class Links:
     def below(self, table):
         """The table and all its parts."""
         return _reached(table, self.parts)
+
+    def old_below(self, table):
+        """Those of the table and its parts that were there before."""
+        return {one for one in _reached(table, self._to_old) if self._is_old(one)}
 
     def above(self, table):
         """The table and all that it is a part of."""
@@ -82,7 +98,7 @@ class World:
         self.skipped = {}  # new table: names of the functions in it that nobody has judged, as nobody calls them yet
         self.views = {}  # new view: names of the functions that are called where it is read
         self.keyed = set()  # the new tables that have a unique or a foreign key, which their parts get
-        self.links = Links()
+        self.links = Links(lambda table: not self.is_made("table", table))
         self.columns = {}  # (table, column) that is new in an old table: {"default": bool, "required": bool}
         self.lock_timeout = None  # what it is set to where users could wait behind the migration for that long
         self.in_transaction = False  # whether there was a BEGIN without a COMMIT
@@ -126,7 +142,7 @@ class World:
         """
         if not self.is_new("view", table) and (self.is_made("table", table) or self._named(table)):
             self.empty.discard(table)
-            return self._take(self._related(table))
+            return self._take(self._related(table)) if self.skipped else set()
         self.empty = set()
         return self._take(set(self.skipped))
 
@@ -147,9 +163,18 @@ class World:
 
         Returns the names of the functions that were skipped and that the old release may call from now on.
         """
-        self.empty -= {part, parent}
-        self.links.add(part, parent)
-        return self._take({table for table in self.skipped.keys() & self._related(part) if not self.is_new("table", table)})
+        parts = self._alike(part)
+        for one in parts:
+            for above in self._alike(parent):
+                self.empty -= {one, above}
+                self.links.add(one, above)
+        related = set().union(*map(self._related, parts))
+        return self._take({table for table in self.skipped.keys() & related if not self.is_new("table", table)})
+
+    def _alike(self, table):
+        """A table, and where no migration has made it, one that has been made by the same name with public or without: tools write both."""
+        other = table[len(PUBLIC):] if table.startswith(PUBLIC) else PUBLIC + table
+        return [table] if self.is_made("table", table) or not self.is_made("table", other) else [table, other]
 
     def leave(self, part, parent):
         """No longer a part: it keeps what it got from the parent."""
@@ -167,10 +192,11 @@ class World:
 
     def has_old_part(self, table):
         """Whether a table, or a part of it, was there before."""
-        return bool(self._old(self.links.below(table)))
+        return bool(self.links.old_below(table))
 
-    def _old(self, tables):
-        return [table for table in tables if not self.is_made("table", table)]
+    def _is_of_old(self, table):
+        """Whether a table, a part of it, or what it is a part of, was there before."""
+        return self.has_old_part(table) or not all(self.is_made("table", one) for one in self.links.above(table))
 
     def end_session(self):
         """Each migration may have a session of its own, and the old table of a temporary one's name is back then."""
@@ -185,10 +211,12 @@ class World:
 
     def is_new(self, kind, name):
         """Whether the old release does not use it, or a table in it, under the name of another one, either."""
+        if not self.is_made(kind, name):
+            return False
         tables = [name] if kind == "table" else []
         if kind == "schema":
             tables = [table for made, table in self.made if made == "table" and table.rpartition(".")[0] == name]
-        return self.is_made(kind, name) and not any(self._old(self._related(table)) for table in tables)
+        return not any(self._is_of_old(table) for table in tables)
 
     def forget(self, kind, name):
         """It was dropped: what has its name from now on is another one."""
@@ -253,7 +281,7 @@ class World:
 
     def missing(self, table):
         """Whether there surely is no such table."""
-        return self.tables is not None and not self.is_made("table", table) and not self._named(table)
+        return self.tables is not None and not any(self.is_made("table", one) for one in self._alike(table)) and not self._named(table)
 
     def is_partitioned(self, table):
         """Whether that is known of an old table."""
@@ -262,12 +290,12 @@ class World:
 
     def size(self, table):
         """Its size in words when it is big, or may be; else None. What is new in it does not count."""
-        return self._largest("bytes", self._old(self.links.below(table)))
+        return self._largest("bytes", self.links.old_below(table))
 
     def default_size(self, table, part):
         """As size(), of its default partition where another part comes; what migrations have made a part of it may be the default as well."""
-        others = self.links.below(table) - self.links.below(part) - {table}
-        return self._largest("default_bytes", self._old([table])) or self._largest("bytes", self._old(others))
+        others = self.links.old_below(table) - self.links.below(part) - {table}
+        return self._largest("default_bytes", {table} & self.links.old_below(table)) or self._largest("bytes", others)
 
     def _largest(self, fact, tables):
         found = [self._named(table) for table in tables]
@@ -279,7 +307,7 @@ class World:
 
     def type_of(self, table, column):
         """The type of an old column as PostgreSQL writes it, or None where that is not known."""
-        types = {one["columns"].get(column) for name in self._old(self.links.below(table)) for one in self._named(name)}
+        types = {one["columns"].get(column) for name in self.links.old_below(table) for one in self._named(name)}
         return types.pop() if len(types) == 1 else None
 
 

@@ -248,8 +248,8 @@ def test_what_paths_keep_of_an_object_stays_as_it_is_and_nothing_is_added(sessio
 
 def test_an_error_of_the_proof_has_no_value_in_it(session):
     """What the server says of it has: invalid input syntax for type integer: "rawvalue"."""
-    source = {"name": "app.t.c", "rule": "hash", "query": "SELECT v::int::text AS v FROM (VALUES ('rawvalue')) t (v)"}
-    with pytest.raises(SlipwayError, match="app.t.c cannot be looked at in .*SQLSTATE 22P02") as caught:
+    source = {"name": "app.t.c\nok: [db1]", "rule": "hash", "query": "SELECT v::int::text AS v FROM (VALUES ('rawvalue')) t (v)"}
+    with pytest.raises(SlipwayError, match=r"app.t.c\\nok: \[db1\] cannot be looked at in .*SQLSTATE 22P02") as caught:
         residue.Residue([source], "utf-8").learn(session)
     assert "rawvalue" not in str(caught.value)
     assert caught.value.__suppress_context__

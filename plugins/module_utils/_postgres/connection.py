@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import uuid
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, one_line
 from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import psql
 from ansible_collections.slipway.app.plugins.module_utils._postgres.service_file import VARIABLES
@@ -264,7 +264,7 @@ class Session:
             return self.query(sql)
         except PostgresError as error:
             raise PostgresError("%s cannot be looked at in %s (SQLSTATE %s)." % (
-                what, self.connection.describe(self.database), error.sqlstate), error.sqlstate, hint=CONVERT if error.sqlstate == NOT_UTF8 else None) from None
+                one_line(what), self.connection.describe(self.database), error.sqlstate), error.sqlstate, hint=CONVERT if error.sqlstate == NOT_UTF8 else None) from None
 
     def execute(self, *statements):
         """Run statements one after the other, each a transaction of its own; stop at the first error."""

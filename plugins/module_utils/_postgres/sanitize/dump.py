@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, one_line
 from ansible_collections.slipway.app.plugins.module_utils._core.process import started
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression, encoding
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
@@ -166,7 +166,7 @@ def _require_private(connection):
 def _require_none(found, passed_over):
     if found:
         hints = ["Mask them there, too, or say with residue: accept that they may stand there.", *passed_over]
-        raise SlipwayError("Raw values were found in what was to be dumped: %s." % ", ".join("of %s in %s" % tuple(pair) for pair in found),
+        raise SlipwayError("Raw values were found in what was to be dumped: %s." % one_line(", ".join("of %s in %s" % tuple(pair) for pair in found)),
                            untouched=dumps.UNTOUCHED, hint=" ".join(hints))
 
 
@@ -248,7 +248,7 @@ def _written_schema(connection, clients, rc, said, folder, selection):
         toc = Toc(stream.read())
     gone = toc.remove_secrets()
     if gone:
-        heard.warnings.append("Left out, for the passwords in them: %s." % ", ".join(tag.decode("utf-8", "replace") for tag in gone))
+        heard.warnings.append("Left out, for the passwords in them: %s." % one_line(b", ".join(gone).decode("utf-8", "replace")))
     return toc, heard.warnings
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import copy
 
 from ansible_collections.slipway.app.plugins.module_utils._config.fields import nearest
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, one_line
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, suspicion
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.calls import Calls
@@ -156,8 +156,16 @@ class Plan:
     def require(self):
         """An error with all that speaks against it."""
         if self.problems:
-            raise SlipwayError("The rules of the sanitized dump do not hold: " + " ".join(self.problems), untouched="Nothing was dumped.",
+            raise SlipwayError("The rules of the sanitized dump do not hold: " + " ".join(self.told()), untouched="Nothing was dumped.",
                                hint=" ".join(self.rules.warnings) or None)
+        if self._trial.uncounted:
+            sentence, hint = self._trial.uncounted
+            raise SlipwayError(sentence, untouched="Nothing was dumped.", hint=hint)
+
+    def told(self):
+        """All that speaks against it as it is said to people: names of columns, indexes and checks are in problems as the database has them."""
+        uncounted = ["%s Nothing more was tried out. %s" % self._trial.uncounted] if self._trial.uncounted else []
+        return [one_line(problem) for problem in self.problems] + uncounted
 
     # Decisions
 
@@ -407,11 +415,21 @@ class Plan:
 
     def _differ_in_case(self, table, column):
         if (table, column) not in self._case:  # all rows are sorted for it, twice, and each index of the column asks
-            name = column.text()
+            self._case[table, column] = not self._trial.uncounted and self._count_case(table, column)
+        return self._case[table, column]
+
+    def _count_case(self, table, column):
+        name = column.text()
+        self._session.execute("SAVEPOINT folded")
+        try:
             row = self._session.query_rows("SELECT count(DISTINCT %s) AS n, count(DISTINCT lower(%s)) AS folded FROM ONLY %s" % (
                 name, name, table.sql), table.sql)[0]
-            self._case[table, column] = row["n"] != row["folded"]
-        return self._case[table, column]
+        except PostgresError as error:
+            if not self._trial.is_of_server(error, table):
+                raise
+            self._session.execute("ROLLBACK TO SAVEPOINT folded")
+            return False  # whether they do or not: there is no dump by what was noted
+        return row["n"] != row["folded"]
 
     def _has_dimensions(self, table, column):
         return self._session.query_rows("SELECT EXISTS (SELECT FROM ONLY %s WHERE array_ndims(%s) > 1) AS it" % (table.sql, column.value), table.sql)[0]["it"]

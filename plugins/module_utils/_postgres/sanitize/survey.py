@@ -61,7 +61,7 @@ def _problems(plan):
     """All that speaks against a dump by a Plan, as the dump itself would find it."""
     if not plan.problems:
         plan.try_all()
-    return plan.problems
+    return plan.told()
 
 
 def _dumped(plan):

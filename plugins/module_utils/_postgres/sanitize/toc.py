@@ -9,7 +9,7 @@ What is read is what pg_dump wrote a moment ago: archives of others are looked a
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, one_line
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import HEAD, MAGIC, VERSIONS
 
 DATA, POST_DATA = 3, 4  # sections
@@ -91,7 +91,7 @@ class Toc:
         for entry in self.entries:
             if entry.kind in RAW or entry.kind == b"TABLE DATA" and (entry.schema, entry.tag) in tables:
                 raise SlipwayError("pg_dump has read what it was told not to: %s %s." % (
-                    entry.kind.decode("ascii"), (entry.tag or b"").decode("utf-8", "replace")))
+                    entry.kind.decode("ascii"), one_line((entry.tag or b"").decode("utf-8", "replace"))))
 
     def tables(self):
         """{oid: entry} of the tables."""

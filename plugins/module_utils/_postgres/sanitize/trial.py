@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import one_line
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import PostgresError, quote_ident
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import NONE
@@ -27,7 +27,8 @@ ENDED = "The server's log says why it ended the query; a standby does where repl
 class Trial:
     """Has masks of tables worked out in a session; what does not pass is told in problems, what is not tried in warnings.
 
-    distinct(table, column) says whether the mask of a column keeps all of its values apart.
+    distinct(table, column) says whether the mask of a column keeps all of its values apart. uncounted has a sentence where the server could not go
+    on, and what to do: nothing is tried after that, for it would fill a disk again and again.
     """
 
     def __init__(self, session, distinct, problems, warnings):
@@ -35,6 +36,7 @@ class Trial:
         self._distinct = distinct
         self._problems = problems
         self._warnings = warnings
+        self.uncounted = None
         # Of Tables that are tried out: (checks that their rows have to pass, generated columns, indexes that work something out, those to count in).
         self._passed = {}
 
@@ -53,11 +55,18 @@ class Trial:
             self._passed[table] = (own_checks, own_generated, _of(table, indexes, changed), counted)
             self._try(table, table.trial(), table.masked(), table.masked(), FEW)
 
+    def is_of_server(self, error, table):
+        """Whether an error tells of the server, which cannot count rows of a table, and not of a value in them; that is noted."""
+        if error.sqlstate[:2] not in NOT_OF_VALUES:
+            return False
+        self.uncounted = (NOT_COUNTED % (spoken(table.relation), error.sqlstate), ROOM if error.sqlstate.startswith("53") else ENDED)
+        return True
+
     def _own(self, table, kind, found):
         """Of checks or generated columns of a table those that run no functions of others; of each of the rest there is a warning."""
         for one in found:
             warning = ("%s: the %s %s calls a function of another role, which is not run with the rights of this one: whether masked rows pass it, "
-                       "nobody knows before a restore." % (spoken(table.relation), kind, one["name"]))
+                       "nobody knows before a restore." % (spoken(table.relation), kind, one_line(one["name"])))
             if one["others"] and warning not in self._warnings:
                 self._warnings.append(warning)
         return [one for one in found if not one["others"]]
@@ -84,6 +93,8 @@ class Trial:
 
     def _try(self, table, query, columns, masked, limit=""):
         """Have masks of a table worked out, those of masked; say what does not pass: checks, indexes, and NOT NULL of some columns and of generated ones."""
+        if self.uncounted:
+            return
         checks, generated, indexes, counted = self._passed[table]
         tried = [(index, _indexed(index)) for index in indexes] + [(index, "%s AS u%d" % (_met(index), number)) for number, index in enumerate(counted)]
         parts = ["count(*) FILTER (WHERE NOT (%s)) AS c%d" % (check["expression"], number) for number, check in enumerate(checks)]
@@ -91,13 +102,11 @@ class Trial:
         try:
             row = self._session.query(_counted(query, columns, parts + [part for _index, part in tried], generated))[0]
         except PostgresError as error:
-            if error.sqlstate[:2] in NOT_OF_VALUES:
-                raise SlipwayError(NOT_COUNTED % (spoken(table.relation), error.sqlstate), untouched="Nothing was dumped.",
-                                   hint=ROOM if error.sqlstate.startswith("53") else ENDED) from None
-            guilty = self._guilty(table, masked, limit)
-            index = None if guilty else self._guilty_index(query, generated, tried)
-            self._problems.append(NOT_INDEXED % (spoken(table.relation), index["name"], error.sqlstate, _by(table, index)) if index else NOT_WORKED_OUT % (
-                spoken(table.relation), error.sqlstate, ", ".join(column.name for column in guilty or masked)))
+            if not self.is_of_server(error, table):
+                guilty = self._guilty(table, masked, limit)
+                index = None if guilty else self._guilty_index(query, generated, tried)
+                self._problems.append(NOT_INDEXED % (spoken(table.relation), index["name"], error.sqlstate, _by(table, index)) if index else NOT_WORKED_OUT % (
+                    spoken(table.relation), error.sqlstate, ", ".join(column.name for column in guilty or masked)))
             self._session.execute("ROLLBACK TO SAVEPOINT trial")
             return
         self._say_what_is_null(table, columns, generated, row)

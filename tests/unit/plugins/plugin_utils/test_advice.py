@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import pathlib
 import re
+import sys
 
 import pytest
 from ansible.errors import AnsibleError
@@ -220,6 +221,7 @@ SAFE = """
     CREATE TABLE q (n int DEFAULT wipe()); CREATE VIEW v AS SELECT n FROM q; INSERT INTO small SELECT n FROM v
     CREATE VIEW v AS SELECT wipe(n) AS name FROM small; DROP VIEW v; CREATE VIEW v AS SELECT 1 AS name; INSERT INTO small SELECT name FROM v
     CREATE TABLE q (n int); ALTER TABLE q INHERIT big
+    CREATE TABLE q PARTITION OF visits FOR VALUES IN (1); ALTER TABLE q OWNER TO other; ALTER TABLE q RENAME TO r; ALTER TABLE r OWNER TO other
     CREATE TABLE q (n int); ALTER TABLE q ATTACH PARTITION small DEFAULT; ALTER TABLE q RENAME TO r
     CREATE TABLE part PARTITION OF visits FOR VALUES IN (1); CREATE TABLE other PARTITION OF events DEFAULT
     CREATE INDEX i ON ONLY events (n); CREATE INDEX CONCURRENTLY part_i ON big (n); ALTER INDEX i ATTACH PARTITION part_i
@@ -432,6 +434,7 @@ UNSAFE = """
     REINDEX SCHEMA public => lock
     REFRESH MATERIALIZED VIEW top => lock
     ALTER TABLE big OWNER TO other => access
+    CREATE TABLE p () PARTITION BY LIST (n); ALTER TABLE p ATTACH PARTITION small DEFAULT; ALTER TABLE small OWNER TO other => access
     ALTER FUNCTION f() OWNER TO other => access
     ALTER TABLE big ENABLE ROW LEVEL SECURITY => access
     REVOKE SELECT ON big FROM shop => access
@@ -589,9 +592,15 @@ UNSAFE = """
     CREATE TABLE p (); CREATE TABLE q PARTITION OF p DEFAULT; ALTER TABLE big ATTACH PARTITION p DEFAULT; ALTER TABLE q ADD UNIQUE (n) => constraint
     CREATE TABLE part PARTITION OF big FOR VALUES IN (1); ALTER TABLE part ADD CONSTRAINT u UNIQUE (n); CREATE INDEX ON part (n) => constraint
     CREATE TABLE part PARTITION OF big FOR VALUES IN (1); CREATE UNIQUE INDEX ON part (n) => constraint
+    CREATE TABLE child () INHERITS (big); CREATE UNIQUE INDEX ON child (n) => constraint
     CREATE TABLE part PARTITION OF big FOR VALUES IN (1); CREATE TABLE IF NOT EXISTS part (n int); CREATE UNIQUE INDEX ON part (n) => constraint
     CREATE TABLE part PARTITION OF big FOR VALUES IN (1); ALTER TABLE part ADD FOREIGN KEY (n) REFERENCES small (id) => constraint
     CREATE TABLE q (n int); ALTER TABLE big ATTACH PARTITION q DEFAULT; ALTER TABLE q ADD CHECK (n > 0) => constraint
+    CREATE TABLE q (n int); ALTER TABLE big ATTACH PARTITION public.q DEFAULT; CREATE UNIQUE INDEX ON q (n) => scan constraint constraint
+    CREATE TABLE public.q (n int); ALTER TABLE big ATTACH PARTITION q DEFAULT; ALTER TABLE public.q ADD CHECK (n > 0) => scan constraint constraint
+    CREATE TABLE p (n int); ALTER TABLE public.p ATTACH PARTITION small DEFAULT; ALTER TABLE p ADD x int NOT NULL => constraint not-null
+    CREATE TABLE q PARTITION OF big DEFAULT; CREATE TABLE IF NOT EXISTS public.q (n int); ALTER TABLE public.q ADD UNIQUE (n) => index constraint
+    CREATE TABLE q PARTITION OF big DEFAULT; CREATE TABLE public.q (n int); ALTER TABLE public.q ADD UNIQUE (n); ALTER TABLE q ADD UNIQUE (n) => constraint
     CREATE TABLE q PARTITION OF big DEFAULT; DELETE FROM q; TRUNCATE q; LOCK TABLE q; DROP TABLE q => emptied emptied lock drop
     CREATE TABLE q PARTITION OF big DEFAULT; ALTER TABLE q RENAME TO r; DROP TABLE r => drop
     CREATE SCHEMA s; CREATE TABLE s.q PARTITION OF big FOR VALUES IN (1); DROP TABLE s.q => drop
@@ -710,6 +719,29 @@ def test_tables_that_go_in_a_circle_are_parts_of_each_other_once():
     assert not world.is_new("table", "p") and not world.is_new("table", "q")
     world.leave("small", "p")
     assert world.is_new("table", "p") and world.is_new("table", "q")
+
+
+@pytest.mark.parametrize("parent", ["CREATE TABLE p (id int) PARTITION BY RANGE (id)", "ALTER TABLE p ADD x int"])
+@pytest.mark.parametrize("more", ["", "CREATE INDEX ON p_%(n)d (id); ALTER TABLE p_%(n)d ADD CHECK (id > 0)", "INSERT INTO p VALUES (%(n)d)",
+                                  "CREATE TABLE r_%(n)d (id int REFERENCES p)", "DROP TABLE p_%(n)d"])
+def test_partitions_are_judged_in_a_time_that_grows_as_their_number_does(parent, more):
+    def steps(number):
+        """Lines that run in what knows of the tables, which are the same each time."""
+        parts = ["CREATE TABLE p_%d PARTITION OF p FOR VALUES FROM (%d) TO (%d)" % (n, n, n + 1) for n in range(number)]
+        sql, seen, before = "; ".join([parent, *parts, *(more % {"n": n} for n in range(number) if more)]), [], sys.gettrace()
+
+        def step(frame, event, arg):
+            seen.append(event)
+            return step
+
+        sys.settrace(lambda frame, event, arg: step if frame.f_code.co_filename.endswith("_advice_world.py") and "walk" not in frame.f_code.co_name else None)
+        try:
+            rules(sql)
+        finally:
+            sys.settrace(before)
+        return len(seen)
+
+    assert steps(200) < 2.2 * steps(100)
 
 
 def test_a_lock_that_is_held_is_told_with_what_is_read_meanwhile():

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump_choice, manifest, selection
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import dump as sanitized_dump
 
 NAME = "a\x1b]52;c;cm0=\x07\r\nok: [db1] => swapped\u202e"
 SAFE = r"a\x1b]52;c;cm0=\x07\r\nok: [db1] => swapped\u202e"
@@ -50,6 +51,7 @@ def lacking(_module):
 @pytest.mark.parametrize("run", [
     lambda _module: {"warnings": dump_choice.masked({"sanitized": {"masked": [], "emptied": [{"schema": "public", "name": NAME}]}})},
     lambda _module: {"warnings": selection.needed([{"key": NAME, "table": {"schema": "public", "name": NAME}, "of": {"schema": "public", "name": NAME}}])},
+    lambda _module: sanitized_dump._require_none([(NAME, "public.%s" % NAME)], []),
     lacking])
 def test_names_that_users_give_command_no_terminal_and_begin_no_line(run):
     (words,) = said(run)
