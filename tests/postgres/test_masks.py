@@ -268,19 +268,26 @@ def test_what_there_is_too_much_to_look_for_of_is_said(monkeypatch, session):
     assert found.told() == {"columns": 1, "left_out": ["b"], "values": 3, "bytes": 0, "found": []}
 
 
-def test_a_word_is_drawn_by_a_table_that_only_the_key_makes(session):
+def test_a_word_is_drawn_by_a_table_and_a_seed_that_only_the_key_makes(session):
     column = Column("c", "text", "text")
     secret = hmac.new(scrypt(SECRET), hashlib.sha256(b"\0street").digest(), hashlib.sha256).digest()
-    table = b"".join(hashlib.sha512(secret + struct.pack(">i", place)).digest() for place in range(1024))
+    table = b"".join(hashlib.sha512(secret + struct.pack(">i", place)).digest() for place in range(64))
     values = ["%d Elm Street" % number for number in range(500)] + ["日本 'n \\"]
-    places = [row["place"] for row in session.query("SELECT hashtext(v) AS place FROM unnest(ARRAY[%s]) v" % ", ".join(map(quote_literal, values)))]
+    places = [row["place"] for row in session.query("SELECT hashtextextended(v, hashtextextended('%s', 0)) AS place FROM unnest(ARRAY[%s]) v" % (
+        secret.hex(), ", ".join(map(quote_literal, values))))]
     streets = WORDS["en"]["street"]
-    drawn = [(streets[table[place & 65535] % len(streets)], 1 + table[place >> 16 & 65535] % 180) for place in places]
+    drawn = [(streets[table[place & 4095] % len(streets)], 1 + table[place >> 12 & 4095] % 180) for place in places]
     assert [row["mask"] for row in masked(session, masks.parse("street", ""), column, values)] == ["%s %d" % pair for pair in drawn]
     assert {street for street, _number in drawn} == set(streets) and len({number for _street, number in drawn}) > 100 and len(set(drawn)) > 450
     assert all(len(words) <= 256 for lists in WORDS.values() for words in lists.values())
     others = masked(session, masks.parse({"rule": "street", "domain": "d"}, ""), column, values)
     assert sum(row["mask"] == "%s %d" % pair for row, pair in zip(others, drawn)) < 5
+
+
+def test_an_object_of_more_members_than_a_function_has_arguments(session):
+    rule = masks.parse({"rule": "json", "paths": {"k%d" % number: "hash" for number in range(150)}}, "")
+    (row,) = masked(session, rule, Column("c", "jsonb", "jsonb"), [json.dumps({"k149": "raw", "x": "raw"})])[:1]
+    assert list(json.loads(row["mask"])) == ["k149"] and "raw" not in row["mask"]
 
 
 @pytest.mark.parametrize("rest", ["drop", "keep"])

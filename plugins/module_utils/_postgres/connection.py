@@ -264,7 +264,8 @@ class Session:
             return self.query(sql)
         except PostgresError as error:
             raise PostgresError("%s cannot be looked at in %s (SQLSTATE %s)." % (
-                one_line(what), self.connection.describe(self.database), error.sqlstate), error.sqlstate, hint=CONVERT if error.sqlstate == NOT_UTF8 else None) from None
+                one_line(what), self.connection.describe(self.database), error.sqlstate), error.sqlstate,
+                hint=CONVERT if error.sqlstate == NOT_UTF8 else None) from None
 
     def execute(self, *statements):
         """Run statements one after the other, each a transaction of its own; stop at the first error."""
