@@ -591,7 +591,7 @@ class Number(Rule):
     """Some per cent more or less, or the beginning of the bucket that it is in."""
 
     name, fits, by_value = "number", NUMBERS, False
-    options = _keyed(percent=(10, _from(1, 100)), bucket=(None, _from(1, 10 ** 12)))
+    options = _keyed(percent=(10, _from(1, 100)), bucket=(None, _from(2, 10 ** 12)))  # a bucket of 1 is the number itself
 
     def mask(self, column, _row):
         if self["bucket"]:

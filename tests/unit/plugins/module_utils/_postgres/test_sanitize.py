@@ -39,6 +39,7 @@ def column(rule):
     (column({"rule": "json", "paths": {"a": "hash", "a.b": "keep"}}), "the path a is a part of another one"),
     (column({"rule": "array"}), "sanitize.tables.t.c.of: none is no rule"), (column({"rule": "date", "to": "month"}), "one of day, year"),
     (column({"rule": "date", "entity": "id"}), "has an entity and needs a domain"),
+    (column({"rule": "number", "bucket": 1}), "bucket of the rule number has to be a whole number from 2"),
 ])
 def test_what_is_no_rule_is_said_with_its_place(document, words):
     with pytest.raises(SlipwayError) as error:
