@@ -193,6 +193,31 @@ def test_a_column_that_nobody_decided_on_stops_it(shop, store):
 def test_the_example_of_the_guide_does_what_the_guide_says(postgres, small, store):
     guide = (pathlib.Path(__file__).parents[2] / "docs/docsite/rst/guide_sanitized.rst").read_text(encoding="utf-8")
     block = yaml.safe_load(re.search(r"code-block:: yaml\n\n((?:    .*\n|\n)+)", guide).group(1))
+def test_all_that_the_role_may_not_read_is_said_at_once_before_anything_is_read(postgres, shop, reader, store):
+    shop.execute("""CREATE SCHEMA "Other"; CREATE TABLE "Other"."Möbel" (id serial, email text); CREATE TABLE app.gone (id int GENERATED ALWAYS AS IDENTITY);
+        CREATE TABLE app.apart (id serial); CREATE SEQUENCE app.numbers; REVOKE SELECT ON app.egg, app.session FROM guest""")
+    wanted = changed(apart="keep")
+    wanted["tables"]['"Other".*'] = {"columns": {"id": "keep", "email": "email"}}
+    said = ('Role guest may not use the schemas "Other", and may not read the tables "Other"."Möbel", app.apart, app.egg, app.session, and may not read '
+            'the sequences "Other"."Möbel_id_seq", app.apart_id_seq, app.numbers.')
+    grants = ('GRANT USAGE ON SCHEMA "Other" TO guest; GRANT SELECT ON TABLE "Other"."Möbel", app.apart, app.egg, app.session TO guest; '
+              'GRANT SELECT ON SEQUENCE "Other"."Möbel_id_seq", app.apart_id_seq, app.numbers TO guest')
+
+    def surveyed():
+        survey(reader, wanted, (), "prod", ["rules"], ["app.gone"])
+
+    for attempt in (surveyed, lambda: sanitized(reader, store, wanted, exclude_tables=["app.gone"]),
+                    lambda: sanitized(reader, store, wanted, check=True, exclude_tables=["app.gone"])):
+        with pytest.raises(SlipwayError) as error:
+            attempt()
+        assert said in str(error.value) and "Nothing was dumped." in str(error.value)
+        assert grants in error.value.hint and "GRANT pg_read_all_data TO guest" in error.value.hint
+    assert store.list() == [] and store.leftovers() == []
+    for grant in grants.split("; "):
+        shop.execute(grant)
+    assert sanitized(reader, store, wanted, exclude_tables=["app.gone"])["warnings"] == []
+
+
     rules = block["slipway_postgres_configs"]["people"]["sanitize"]
     small.execute("""SET search_path = public; CREATE TABLE customer (id int PRIMARY KEY, email text UNIQUE, first_name text, last_name text, phone text,
             birthday date, notes text, data jsonb, shop_password text, colour text);

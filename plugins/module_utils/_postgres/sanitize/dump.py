@@ -20,7 +20,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.process import s
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression, encoding
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import CONTENTS
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, compressor, writer
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, compressor, privileges, writer
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import residue as residues
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import SETTING, Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.plan import Plan
@@ -75,6 +75,7 @@ class Sanitizing:
         """Do all that a dump does before it writes, and return what its manifest says of the rules."""
         with self.keyed(connection).session() as session:
             session.execute(*writer.SETTINGS, dumps.BEGIN)
+            privileges.require_all(session, selection)
             return dict(self.told(self.plan(session, selection, facts)), residue=None)
 
     def told(self, plan):
@@ -96,6 +97,7 @@ class Sanitizing:
         beside = os.path.dirname(part.archive)
         keyed = self.keyed(connection)
         with writer.session_at(keyed, snapshot) as session, tempfile.TemporaryDirectory(prefix="slipway-schema-", dir=beside) as folder:
+            privileges.require_all(session, selection)
             _lock(session, selection.with_rows)
             _require_unchanged(connection, session, selection.with_rows)
             foreign, warnings = self._of_extensions(session)
