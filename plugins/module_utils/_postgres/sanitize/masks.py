@@ -206,6 +206,7 @@ class Rule:
     fits = TEXTS
     arrays = False  # whether it takes an array as a whole
     shows = False  # whether it may give out what is in the column
+    keeps = False  # whether it gives out what is in the column and is named nowhere: not as a path, nor in SQL
     options = {}
     unsaid = ()  # names of options whose values are in no message and no result
 
@@ -310,7 +311,7 @@ def _cut(column, sql):
 class Keep(Rule):
     """The value as it is."""
 
-    name, fits, arrays, shows, by_value = "keep", (), True, True, False
+    name, fits, arrays, shows, keeps, by_value = "keep", (), True, True, True, False
 
     def distinct(self, _column):
         return True
@@ -674,7 +675,8 @@ class Json(Rule):
             if any(other != path and other[:len(path)] == path for other in self.paths):
                 raise SlipwayError("%s: the path %s is a part of another one." % (where, ".".join(path)))
         self.said["paths"] = {".".join(path): rule.told() for path, rule in self.paths.items()}
-        self.shows = self["rest"] == "keep" or any(rule.shows for rule in self.paths.values())
+        self.keeps = self["rest"] == "keep"
+        self.shows = self.keeps or any(rule.shows for rule in self.paths.values())
 
     def written(self, column, source):
         return [found for rule in self.paths.values() for found in rule.written(column, source)]
@@ -739,7 +741,7 @@ class Array(Rule):
         self.of = parse(said.pop("of", "none"), "%s.of" % where)
         super().__init__(said, where)
         self.said["of"] = self.of.told()
-        self.shows = self.of.shows
+        self.shows, self.keeps = self.of.shows, self.of.keeps
 
     def written(self, column, source):
         return self.of.written(column, "%s, unnest(%s) WITH ORDINALITY e (v, n)" % (source, column.value))

@@ -111,9 +111,13 @@ def test_the_key_does_not_travel_in_clear_text(said, fine):
 def test_a_table_of_an_extension_is_kept_when_all_of_it_is(tables, kept):
     table = {"schema": "x", "name": "ref", "columns": ["id", "name"]}
     assert Sanitizing({"tables": tables}, SECRET)._kept_whole(table) is kept
+    assert Sanitizing({"tables": tables}, SECRET)._kept_whole(table, one_of_several=True) is kept
     # The proof does not look at what pg_dump writes: no release says that it may.
     assert Sanitizing({}, SECRET, below=[("slipway.yml", {"tables": tables}, True)])._kept_whole(table) is False
     assert Sanitizing({"tables": tables}, SECRET, below=[("slipway.yml", {"tables": {"ref": "keep"}}, True)])._kept_whole(table) is kept
+    # Who names another one may not know of it.
+    assert Sanitizing({"tables": {"ref": "keep"}}, SECRET)._kept_whole(table) is True
+    assert Sanitizing({"tables": {"ref": "keep"}}, SECRET)._kept_whole(table, one_of_several=True) is False
 
 
 @pytest.mark.parametrize("rule, told", [
