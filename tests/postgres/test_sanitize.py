@@ -179,6 +179,9 @@ def test_a_column_that_nobody_decided_on_stops_it(shop, store):
         sanitized(shop, store)
     for words in ("app.customer.nickname (its name says hash)", "app.customer.colour (new, or forgotten)", "app.customer.x1"):
         assert words in str(error.value)
+    shop.execute("ALTER TABLE app.egg ADD size int")
+    refused(shop, store, dict(changed(egg={"columns": {"id": "keep", "hen": "keep"}}, customer="keep"), policy="strict"),
+            "app.egg.size (new, or forgotten). Name it under columns of its table, with a mask or with keep. sanitized_rules -e write=<file> proposes rules.")
     # A name is no line of its own in anybody's log.
     assert r"app.customer.odd\nok: [db1] (new, or forgotten)" in str(error.value) and "\n" not in str(error.value)
     assert "\n" not in " ".join(survey(shop, RULES, (), "prod", [])[0]["problems"])
@@ -188,6 +191,31 @@ def test_a_column_that_nobody_decided_on_stops_it(shop, store):
     assert "texts with e-mail addresses in it says text" in str(error.value) and "colour" not in str(error.value) and "raw@" not in str(error.value)
     result = sanitized(shop, store, dict(customer(nickname="hash", x1="text"), policy="scan"))
     assert result["sanitized"]["policy"] == "scan"
+
+
+def test_all_that_the_role_may_not_read_is_said_at_once_before_anything_is_read(postgres, shop, reader, store):
+    shop.execute("""CREATE SCHEMA "Other"; CREATE TABLE "Other"."Möbel" (id serial, email text); CREATE TABLE app.gone (id int GENERATED ALWAYS AS IDENTITY);
+        CREATE TABLE app.apart (id serial); CREATE SEQUENCE app.numbers; REVOKE SELECT ON app.egg, app.session FROM guest""")
+    wanted = changed(apart="keep")
+    wanted["tables"]['"Other".*'] = {"columns": {"id": "keep", "email": "email"}}
+    said = ('Role guest may not use the schemas "Other", and may not read the tables "Other"."Möbel", app.apart, app.egg, app.session, and may not read '
+            'the sequences "Other"."Möbel_id_seq", app.apart_id_seq, app.numbers.')
+    grants = ('GRANT USAGE ON SCHEMA "Other" TO guest; GRANT SELECT ON TABLE "Other"."Möbel", app.apart, app.egg, app.session TO guest; '
+              'GRANT SELECT ON SEQUENCE "Other"."Möbel_id_seq", app.apart_id_seq, app.numbers TO guest')
+
+    def surveyed():
+        survey(reader, wanted, (), "prod", ["rules"], ["app.gone"])
+
+    for attempt in (surveyed, lambda: sanitized(reader, store, wanted, exclude_tables=["app.gone"]),
+                    lambda: sanitized(reader, store, wanted, check=True, exclude_tables=["app.gone"])):
+        with pytest.raises(SlipwayError) as error:
+            attempt()
+        assert said in str(error.value) and "Nothing was dumped." in str(error.value)
+        assert grants in error.value.hint and "GRANT pg_read_all_data TO guest" in error.value.hint
+    assert store.list() == [] and store.leftovers() == []
+    for grant in grants.split("; "):
+        shop.execute(grant)
+    assert sanitized(reader, store, wanted, exclude_tables=["app.gone"])["warnings"] == []
 
 
 def test_the_example_of_the_guide_does_what_the_guide_says(postgres, small, store):

@@ -213,6 +213,40 @@ def test_a_table_of_more_columns_than_one_query_can_count(small):
     assert found == {"c399": ("e-mail addresses in it", "email")}
 
 
+TEXT_OF_AN_EXTENSION = """CREATE TYPE public.%(name)s; CREATE FUNCTION public.%(name)s_in(cstring) RETURNS public.%(name)s LANGUAGE internal
+        IMMUTABLE STRICT AS 'textin'; CREATE FUNCTION public.%(name)s_out(public.%(name)s) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout';
+    CREATE TYPE public.%(name)s (INPUT = public.%(name)s_in, OUTPUT = public.%(name)s_out, LIKE = text)"""
+
+
+def test_no_pattern_keeps_what_stands_in_types_that_nobody_knows_or_in_documents(postgres, small, store):
+    postgres.sql(TEXT_OF_AN_EXTENSION % {"name": "emailaddr"} + ";" + TEXT_OF_AN_EXTENSION % {"name": "word"}, "shop")
+    postgres.sql("ALTER TYPE public.word OWNER TO shop", "shop")
+    small.execute("""SET search_path = public; CREATE TYPE mood AS ENUM ('mail@shop.example', 'bad');
+        CREATE FUNCTION told(word) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+            IF session_user <> 'shop' THEN RAISE EXCEPTION 'it was run'; END IF; RETURN 'x'; END $$;
+        CREATE CAST (word AS text) WITH FUNCTION told(word);
+        CREATE TABLE event (id int, email emailaddr, what emailaddr, many emailaddr[], track path, email_mood mood, said word, plan_data jsonb, tags text[]);
+        INSERT INTO event VALUES (1, 'raw@shop.example', 'raw@shop.example', '{raw@shop.example}', '((1,2),(3,4))', 'mail@shop.example', 'x', '{"plan": "x"}',
+            '{raw@shop.example}')""")
+    told = [("email", "its name says email"), ("what", "e-mail addresses in it says email"), ("many", "e-mail addresses in it says email"),
+            ("track", "its type path says null"), ("plan_data", "its type jsonb says json"), ("tags", "e-mail addresses in it says email")]
+    seen = {"email": "keep", "what": "keep", "many": "keep", "track": "keep", "tags": "keep"}
+    # Of a document some is masked; of an array nothing is.
+    rest = {"rule": "json", "paths": {"plan": "hash"}, "rest": "keep"}
+    nested = {"rule": "array", "of": "keep"}
+    foreign = postgres.connection(postgres.superuser)
+    for tables, words in (({"columns": {"*": "keep", "*_data": rest, "t*": nested}}, told), ({"columns": dict(seen, **{"*": "keep"})}, told[4:5]),
+                          ({"columns": dict(seen, **{"*": "keep", "*_data": rest})}, told[4:5]),
+                          ({"columns": dict(seen, **{"*": "keep", "plan_data": rest})}, []), ({"columns": dict(seen, tags=nested, **{"*": "keep"})}, told[4:5]),
+                          # What is written of a path, or as SQL, names what it shows.
+                          ({"columns": dict(seen, **{"*": "keep", "*_data": dict(rest, paths={"plan": "keep"}, rest="drop")})}, []),
+                          ({"columns": dict(seen, **{"*": "keep", "*_data": {"rule": "sql", "expression": "NULL"}})}, [])):
+        problems = " ".join(looked(foreign, document={"tables": {"event": tables}})["problems"])
+        assert re.findall(r"public.event.(\w+) \((.*? says \w+)\)", problems) == words
+    with pytest.raises(SlipwayError, match=r"event.email \(e-mail addresses in it .*event.what \(e-mail addresses in it says email\)"):
+        dumped(small, store, {"policy": "scan"})
+
+
 def test_no_pattern_keeps_what_is_surely_of_persons_whatever_it_is_called(small, store):
     small.execute("""CREATE TABLE public.event (id int, who text, ean text, mail text, words text[], place text);
         INSERT INTO public.event SELECT g, 'someone' || g || '@shop.example', 4006381333931 + g, 'x', ARRAY['to someone@shop.example'], 'Rome'
@@ -224,6 +258,33 @@ def test_no_pattern_keeps_what_is_surely_of_persons_whatever_it_is_called(small,
             ("who", "e-mail addresses in it says email"), ("mail", "its name says email"), ("words", "texts with e-mail addresses in it says text")]
     for keep in ({"event": "keep"}, {"event": {"columns": {"*": "keep", "who": "keep", "mail": "keep", "words": "keep"}}}):  # who has named it has seen it
         assert looked(small, document={"tables": keep})["problems"] == []
+
+
+def test_a_table_that_is_kept_keeps_nothing_of_others_that_nobody_named(small, store):
+    small.execute("""CREATE SCHEMA crm; SET search_path = public;
+        CREATE TABLE log (id int PRIMARY KEY, email text); CREATE TABLE log_login (id int, email text, phone text, what text) INHERITS (log);
+        CREATE TABLE crm.log_old (iban text) INHERITS (log_login);
+        CREATE TABLE setting (k text, token text); CREATE TABLE crm.setting (k text, contact text); INSERT INTO crm.setting VALUES ('a', 'to a@b.example');
+        CREATE TABLE visit (who int, ip inet) PARTITION BY LIST (who); CREATE TABLE crm.visit PARTITION OF visit FOR VALUES IN (1);
+        CREATE TABLE crm.visit_2 PARTITION OF visit FOR VALUES IN (2); CREATE VIEW crm.log AS SELECT * FROM log""")
+    log = ["log_login.phone (its name says phone)", "log_old.phone (its name says phone)", "log_old.iban (its name says iban)"]
+    setting = ["public.setting.token (its name says hash)", "crm.setting.contact (texts with e-mail addresses in it says text)"]
+
+    def left(**tables):
+        kept = dict({"log": "keep", "log_login": {"columns": {"phone": "phone"}}, "log_old": {"columns": {"iban": "iban"}}, "visit": "keep",
+                     "public.setting": "keep", "crm.setting": "keep"}, **{name.replace("__", "."): said for name, said in tables.items()})
+        problems = " ".join(looked(small, document={"tables": {name: said for name, said in kept.items() if said}})["problems"])
+        assert not problems or "is kept by its own name, and by no pattern" in problems
+        return [words for words in log + setting if words in problems]
+
+    assert left() == []
+    assert left(log_login=None, log_old=None) == log
+    assert left(log_login="keep", log_old=None) == log[2:]
+    assert left(log_login=None, log_old={"columns": {"iban": "iban", "phone": "keep"}}) == log[:1]
+    assert left(public__setting=None, crm__setting=None, setting="keep") == setting
+    # Who names one of two that are called the same knows both; one without rows shows nothing.
+    for others in ({"crm__setting": {"columns": {"k": "keep"}}}, {"crm__setting": "truncate"}, {"crm__setting": None, "crm.*": "truncate"}):
+        assert left(**dict({"public__setting": None, "setting": "keep"}, **others)) == []
 
 
 def test_one_address_is_enough_to_keep_nothing_by_a_pattern(small, store):

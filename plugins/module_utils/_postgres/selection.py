@@ -56,6 +56,7 @@ class Pattern:
         if len(parts) > 2 or not all(parts) or re.sub(r'"(?:[^"]|"")*"', "", text).count('"'):
             raise SlipwayError("%r is no pattern of tables: it is [schema.]name, in double quotes where a name has upper case, dots or spaces."
                                % (text,), untouched="Nothing was changed.")
+        self.has_schema = len(parts) == 2
         self._schema, self._name = [re.compile(part + r"\Z", re.DOTALL) for part in ([".*"] + parts)[-2:]]
 
     def matches(self, relation):

@@ -135,6 +135,11 @@ WHERE p.partstrat = 'h' AND c.opcname = 'enum_ops' AND c.opcnamespace = 'pg_cata
 
 PARENTS = "SELECT inhrelid::bigint AS oid, inhparent::bigint AS parent FROM pg_inherits"
 
+# The columns that tables hand down to others.
+HANDED_DOWN = """
+SELECT attrelid::bigint AS oid, json_agg(attname) AS columns
+FROM pg_attribute WHERE attrelid IN (SELECT inhparent FROM pg_inherits) AND attnum > 0 AND NOT attisdropped GROUP BY 1"""
+
 # Of partitioned tables once for all their partitions. collation is that of a key to which different letters may be the same.
 REFERENCES = """
 SELECT f.conname AS name, f.conrelid::bigint AS source, f.confrelid::bigint AS target, f.confmatchtype = 'f' AS full, s.attname AS column,

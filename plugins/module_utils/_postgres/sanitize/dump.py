@@ -20,7 +20,7 @@ from ansible_collections.slipway.app.plugins.module_utils._core.process import s
 from ansible_collections.slipway.app.plugins.module_utils._postgres import compression, encoding
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.archive import CONTENTS
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, compressor, writer
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, compressor, privileges, writer
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import residue as residues
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import SETTING, Key
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.plan import Plan
@@ -75,6 +75,7 @@ class Sanitizing:
         """Do all that a dump does before it writes, and return what its manifest says of the rules."""
         with self.keyed(connection).session() as session:
             session.execute(*writer.SETTINGS, dumps.BEGIN)
+            privileges.require_all(session, selection)
             return dict(self.told(self.plan(session, selection, facts)), residue=None)
 
     def told(self, plan):
@@ -96,9 +97,10 @@ class Sanitizing:
         beside = os.path.dirname(part.archive)
         keyed = self.keyed(connection)
         with writer.session_at(keyed, snapshot) as session, tempfile.TemporaryDirectory(prefix="slipway-schema-", dir=beside) as folder:
+            privileges.require_all(session, selection)
             _lock(session, selection.with_rows)
             _require_unchanged(connection, session, selection.with_rows)
-            foreign, warnings = self._of_extensions(session)
+            foreign, warnings = self._of_extensions(session, selection)
             arguments = dumps.arguments(connection, wish, settled, clients, selection.excluded, selection.excluded_data + selection.with_rows + foreign,
                                         snapshot, facts)
             # One job: for next to no rows each of them would have a session of its own.
@@ -111,18 +113,22 @@ class Sanitizing:
             rows, residue = self._write_rows(keyed, session, snapshot, plan, facts, toc, schema, part, wish, settled, report)
         return dict(self.told(plan), residue=residue), rows, self.rules.warnings + warnings + said
 
-    def _of_extensions(self, session):
+    def _of_extensions(self, session, selection):
         """The tables of extensions whose rows pg_dump would dump and no rule keeps, and warnings that name them."""
-        left_out = [row for row in session.query(catalog.OF_EXTENSIONS) if not self._kept_whole(row)]
+        tables = [relation["name"] for relation in selection.relations if relation["kind"] in "rp"]
+        left_out = [row for row in session.query(catalog.OF_EXTENSIONS) if not self._kept_whole(row, tables.count(row["name"]) > 1)]
         return left_out, ["The rows of table %s of extension %s are not in the dump, since no rule keeps them."
                           % (spoken(row), row["extension"]) for row in left_out]
 
-    def _kept_whole(self, table):
-        """Whether all rules for a table keep all of its rows and columns, and one of whoever dumps names it: pg_dump can mask none, and the proof sees none."""
+    def _kept_whole(self, table, one_of_several=False):
+        """Whether all rules for a table keep all of its rows and columns, and one of whoever dumps names it: pg_dump can mask none, and the proof sees none.
+
+        Where it is one of several that are called so, it is named with its schema.
+        """
         entries = [entry for entry in self.rules.entries if entry.matcher.matches(table["schema"], table["name"])]
         named = [entry for entry in entries if entry.matcher.exact]
         masked = any(rule.name != "keep" and matcher.matches("", name) for entry in entries for matcher, rule in entry.columns for name in table["columns"])
-        return not all(entry.of_package for entry in named) and not masked and all(
+        return not all(entry.of_package or one_of_several and not entry.matcher.whole for entry in named) and not masked and all(
             entry.rows != NONE and not (entry.where or entry.sample or entry.orphans) and [matcher.text for matcher, _rule in entry.columns] == ["*"]
             for entry in named)
 

@@ -207,6 +207,7 @@ class Rule:
     fits = TEXTS
     arrays = False  # whether it takes an array as a whole
     shows = False  # whether it may give out what is in the column
+    keeps = False  # whether it gives out what is in the column and is named nowhere: not as a path, nor in SQL
     options = {}
     unsaid = ()  # names of options whose values are in no message and no result
 
@@ -311,7 +312,7 @@ def _cut(column, sql):
 class Keep(Rule):
     """The value as it is."""
 
-    name, fits, arrays, shows, by_value = "keep", (), True, True, False
+    name, fits, arrays, shows, keeps, by_value = "keep", (), True, True, True, False
 
     def distinct(self, _column):
         return True
@@ -592,7 +593,7 @@ class Number(Rule):
     """Some per cent more or less, or the beginning of the bucket that it is in."""
 
     name, fits, by_value = "number", NUMBERS, False
-    options = _keyed(percent=(10, _from(1, 100)), bucket=(None, _from(1, 10 ** 12)))
+    options = _keyed(percent=(10, _from(1, 100)), bucket=(None, _from(2, 10 ** 12)))  # a bucket of 1 is the number itself
 
     def mask(self, column, _row):
         if self["bucket"]:
@@ -675,7 +676,8 @@ class Json(Rule):
             if any(other != path and other[:len(path)] == path for other in self.paths):
                 raise SlipwayError("%s: the path %s is a part of another one." % (where, ".".join(path)))
         self.said["paths"] = {".".join(path): rule.told() for path, rule in self.paths.items()}
-        self.shows = self["rest"] == "keep" or any(rule.shows for rule in self.paths.values())
+        self.keeps = self["rest"] == "keep"
+        self.shows = self.keeps or any(rule.shows for rule in self.paths.values())
 
     def written(self, column, source):
         return [found for rule in self.paths.values() for found in rule.written(column, source)]
@@ -740,7 +742,7 @@ class Array(Rule):
         self.of = parse(said.pop("of", "none"), "%s.of" % where)
         super().__init__(said, where)
         self.said["of"] = self.of.told()
-        self.shows = self.of.shows
+        self.shows, self.keeps = self.of.shows, self.of.keeps
 
     def written(self, column, source):
         return self.of.written(column, "%s, unnest(%s) WITH ORDINALITY e (v, n)" % (source, column.value))

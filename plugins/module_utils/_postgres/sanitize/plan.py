@@ -126,6 +126,7 @@ class Plan:
         self._parents = {}
         for row in session.query(catalog.PARENTS):
             self._parents.setdefault(row["oid"], []).append(row["parent"])
+        self._handed_down = {row["oid"]: row["columns"] for row in session.query(catalog.HANDED_DOWN)}
         relations = selection.with_rows
         found = catalog.columns(session, [table["oid"] for table in relations], facts["encoding"])
         self.tables = [Table(table, found[table["oid"]]) for table in relations]
@@ -137,6 +138,7 @@ class Plan:
         self._leaves_of = {}
         self._case = {}  # {(Table, Column): whether any of its values differ in upper and lower case only}
         self._require_known()
+        self._unknown = {entry: self._unknown_to(entry) for entry in self.rules.entries if entry.kept_whole and not entry.matcher.whole}
         for table in self.tables:
             self._decide(table)
             if table.rows != NONE:
@@ -201,12 +203,33 @@ class Plan:
                         entry.matcher.text, matcher.text, " that rows could have: it is generated" if worked_out else "",
                         nearest(matcher.text, sorted(columns))))
 
+    def _entries(self, lineage):
+        """[(exact, order, Entry)] of all that mean a table of this lineage."""
+        return [(entry.matcher.exact, order, entry) for order, entry in enumerate(self.rules.entries)
+                if any(entry.matcher.matches(relation["schema"], relation["name"]) for relation in lineage)]
+
+    def _unknown_to(self, entry):
+        """The oids of the tables that a name without a schema means, and that its author may not have thought of: several are called so, have rows,
+        and are named by nobody with their schema."""
+        meant = {}
+        for lineage in [self._lineage(table.relation) for table in self.tables]:
+            found = [relation for relation in lineage if entry.matcher.matches(relation["schema"], relation["name"])]
+            if found and _rows(self._entries(lineage))[0] != NONE:
+                meant.update((relation["oid"], relation) for relation in found)
+        whole = [other.matcher for other in self.rules.entries if other.matcher.whole]
+        unknown = {oid for oid, relation in meant.items() if relation["partition_of"] not in meant and not any(
+            matcher.matches(relation["schema"], relation["name"]) for matcher in whole)}
+        return unknown if len(unknown) > 1 else set()
+
+    def _has_seen(self, entry, lineage, name):
+        """Whether an entry that keeps a table names a column with it: the table has it itself, or hands it down to this one."""
+        named = [relation for relation in lineage if entry.kept_whole and entry.matcher.matches(relation["schema"], relation["name"])
+                 and relation["oid"] not in self._unknown.get(entry, ())]
+        return any(relation is lineage[0] or name in self._handed_down.get(relation["oid"], ()) for relation in named)
+
     def _decide(self, table):
         lineage = self._lineage(table.relation)
-        entries = []
-        for order, entry in enumerate(self.rules.entries):
-            if any(entry.matcher.matches(relation["schema"], relation["name"]) for relation in lineage):
-                entries.append((entry.matcher.exact, order, entry))
+        entries = self._entries(lineage)
         table.rows, table.rows_source = _rows(entries)
         # What a preset says of some rows, and what of those it shows, counts as long as nobody else says the rows.
         others = [entry for _exact, _order, entry in entries if entry.preset and entry.where and entry.told != table.rows_source]
@@ -234,8 +257,8 @@ class Plan:
                 continue
             (rank, rule, entry) = max(candidates, key=lambda candidate: candidate[0])
             # Nobody who wrote a pattern has seen the columns of later.
-            of_pattern = not (rank[0] or entry.kept_whole)
-            if rule.name == "keep" and of_pattern and table.suspicious(column):
+            of_pattern = not (rank[0] or self._has_seen(entry, lineage, column.name))
+            if rule.keeps and of_pattern and table.suspicious(column):
                 continue
             table.decisions[column.name] = Decision(rule, entry.told, of_pattern)
             for other_rank, other, other_entry in candidates:
@@ -247,7 +270,7 @@ class Plan:
     def _look_into(self, table):
         """What a pattern keeps is undecided where its values tell that they are personal data, whatever it is called."""
         kept = [column for column in table.columns if column.name in table.decisions and table.decisions[column.name].of_pattern
-                and table.decisions[column.name].rule.name == "keep"]
+                and table.decisions[column.name].rule.keeps]
         table.contents = suspicion.by_content(self._session, table.sql, kept, table.estimate, suspicion.TELLING)
         for name in table.contents:
             del table.decisions[name]
@@ -356,10 +379,11 @@ class Plan:
         if self.undecided:
             told = ["%s.%s (%s)" % (spoken(table.relation), column.name, "%s says %s" % (why, rule) if why else "new, or forgotten")
                     for table, column, why, rule in self.undecided]
-            self.problems.append("No rule says what is to become of %s%s.%s" % (
-                ", ".join(told[:MOST_TOLD]), " and %d more" % (len(told) - MOST_TOLD) if len(told) > MOST_TOLD else "",
-                " What looks like personal data is kept by its own name, and by no pattern: name it under columns of its table, with a mask or with keep."
-                if any(undecided[2] for undecided in self.undecided) else ""))
+            self.problems.append("No rule says what is to become of %s%s. %s under columns of its table, with a mask or with keep. "
+                                 "sanitized_rules -e write=<file> proposes rules." % (
+                                     ", ".join(told[:MOST_TOLD]), " and %d more" % (len(told) - MOST_TOLD) if len(told) > MOST_TOLD else "",
+                                     "What looks like personal data is kept by its own name, and by no pattern: name it"
+                                     if any(undecided[2] for undecided in self.undecided) else "Name it"))
 
     # What speaks against them
 

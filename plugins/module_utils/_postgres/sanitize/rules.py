@@ -44,12 +44,13 @@ class Document(typing.NamedTuple):
 
 
 class Matcher:
-    """A pattern of tables, or of columns; exact where it means one name."""
+    """A pattern of tables, or of columns; exact where it means one name, and whole where that has its schema."""
 
     def __init__(self, text):
         self.text = text
         self._pattern = Pattern(text)
         self.exact = not re.search(r"[*?]", re.sub(r'"(?:[^"]|"")*"', "", text))
+        self.whole = self.exact and self._pattern.has_schema
 
     def matches(self, schema, name):
         return self._pattern.matches({"schema": schema, "name": name})
@@ -70,7 +71,7 @@ class Entry:
         self.level = level
         self.preset = level == 0
         self.of_package = of_package
-        self.kept_whole = said == "keep" and self.matcher.exact  # somebody named the table, and said this of all that is in it
+        self.kept_whole = said == "keep" and self.matcher.exact  # a name of a table, and this is said of all that is in it
         if isinstance(said, str) and said in SHORT:
             said = SHORT[said]
         if not isinstance(said, dict):

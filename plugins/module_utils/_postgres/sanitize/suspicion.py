@@ -35,6 +35,7 @@ DIALLED = r"(.*(phone|telefon|(?<!auto)mobile?|fax|whats_?app|contact(?=_?n(o|r|
 COUNTED = (r"is_|has_|opt_in_|(.*_)?(clicks|visits|views|hits|counts?|sum|total|prices?|costs?|width|height|size|columns?|rows?|items|sort|position|avg"
            r"|rate|number_of)_")
 SETTING = r".*s$|(.*_)?(click|visit|view|per|limit|max|min|show|hide|enabled?|disabled?|allow|use|notify)_"
+BORN = r"birth|dob$|geburt|(^|_)born(_?(on|at|date))?$"
 
 # (what a name has in it, as _names() has it; the bases it is looked at with (empty: all); the rule that is proposed)
 NAMES = (
@@ -51,7 +52,8 @@ NAMES = (
     (r"iban|account_?n|(^|_)acc_?n(o|r|um(ber)?)$", TEXTS, "iban"),
     (r"passw|pass_wor[dt]|secret|token|(api|activation)_?key|salt|credential|hash$", (), "hash"),
     (r"sess(ion)?_?(id|key|data)", TEXTS + ("uuid", "bytea"), "hash"),  # a number is one that rows are told apart by
-    (r"birth|dob$|geburt|(^|_)born(_?(on|at|date))?$", MOMENTS + TEXTS, "date"),
+    (BORN, MOMENTS + TEXTS, "date"),
+    (BORN, ("time", "timetz", "interval", "range", "multirange"), "null"),
     # Two bytes are too few for one of a phone.
     (r"^(?!%s)%s" % (COUNTED, DIALLED), tuple(base for base in NUMBERS if base not in ("int2", "int4")), "null"),
     (r"^(?!%s|%s)%s" % (COUNTED, SETTING, DIALLED), ("int4",), "null"),
@@ -70,8 +72,17 @@ NAMES = (
     (r"latitude|longitude|(^|_)(lat|lon|lng)$", (), "null"),
 )
 TYPES = {"inet": "inet", "cidr": "inet", "macaddr": "null", "macaddr8": "null", "bytea": "empty", "xml": "null", "hstore": "empty",
-         "record": "null", "tsvector": "null", "tsquery": "null", "point": "null", "geometry": "null", "geography": "null"}
+         "record": "null", "tsvector": "null", "tsquery": "null", "geometry": "null", "geography": "null"}
 TYPES.update({name: "json" for name in JSONS})
+TYPES.update(dict.fromkeys(("point", "path", "lseg", "box", "polygon", "circle", "cube"), "null"))  # places, as on maps; of earthdistance cubes
+# Types that are known to hold no text: those of the server, and those of extensions whose numbers or words would be taken for those of people. Of
+# any other, as emailaddr, nobody knows, and so it is looked at as a text.
+NO_TEXTS = frozenset((*NUMBERS, *MOMENTS, *TYPES, *"""
+    bool bit varbit char uuid enum range multirange money time timetz interval line aclitem jsonpath refcursor
+    oid xid xid8 cid tid pg_lsn pg_snapshot txid_snapshot regclass regcollation regconfig regdictionary regnamespace regoper regoperator regproc
+    regprocedure regrole regtype
+    ltree lquery ltxtquery seg query_int ean13 isbn isbn13 ismn ismn13 issn issn13 upc box2d box3d raster spheroid vector halfvec sparsevec hll tdigest
+    roaringbitmap roaringbitmap64 int1 int16 uint1 uint2 uint4 uint8 uint16 semver debversion ulid""".split()))
 # Neither a picture for fine screens, as logo@2x.png, nor an address of the web with somebody's @name in it.
 _MAIL = r"[^@\s]+@(?![0-9]x\.(png|jpe?g|gif|webp))[^@\s/]+\.[a-zA-Z]{2,}"
 # Account numbers of countries where they are so full of digits that no code in capitals looks like one by chance.
@@ -108,12 +119,18 @@ def by_name_and_type(column):
     """(why a column is suspicious, the rule that is proposed), or None."""
     if column.base in ("bool",):
         return None
+    base = _taken_for(column)
     # Of a number the first word is to be told: isMobile is a flag.
     names = list(_names(column.name, SPLITS[:-1] if column.base in NUMBERS else SPLITS))
     for words, bases, rule in NAMES:
-        if (not bases or column.base in bases) and any(re.search(words, name) for name in names):
+        if (not bases or base in bases) and any(re.search(words, name) for name in names):
             return "its name", rule
     return ("its type %s" % column.type, TYPES[column.base]) if column.base in TYPES else None
+
+
+def _taken_for(column):
+    """The base that a column is looked at by."""
+    return column.base if column.base in NO_TEXTS else "text"
 
 
 def _names(name, splits):
@@ -146,7 +163,8 @@ def by_content(session, table, columns, estimate, forms=FORMS):
 
 def _alike(columns, forms):
     """(columns that one query can look at, the forms that they are looked at for, the share of values that tells)."""
-    texts = [column for column in columns if column.base in TEXTS]
+    # To make a text of any other type may run a function that its owner wrote as its cast.
+    texts = [column for column in columns if column.base in TEXTS or _taken_for(column) in TEXTS and not column.others]
     numbers = [column for column in columns if column.base in ("int8", "numeric")] if forms is FORMS else []
     for some, forms, share in ((texts, forms, SHARE), (numbers, NUMBER_FORMS, NUMBER_SHARE)):
         wide = ENTRIES // (len(forms) + 1)

@@ -39,6 +39,7 @@ def column(rule):
     (column({"rule": "json", "paths": {"a": "hash", "a.b": "keep"}}), "the path a is a part of another one"),
     (column({"rule": "array"}), "sanitize.tables.t.c.of: none is no rule"), (column({"rule": "date", "to": "month"}), "one of day, year"),
     (column({"rule": "date", "entity": "id"}), "has an entity and needs a domain"),
+    (column({"rule": "number", "bucket": 1}), "bucket of the rule number has to be a whole number from 2"),
 ])
 def test_what_is_no_rule_is_said_with_its_place(document, words):
     with pytest.raises(SlipwayError) as error:
@@ -110,9 +111,13 @@ def test_the_key_does_not_travel_in_clear_text(said, fine):
 def test_a_table_of_an_extension_is_kept_when_all_of_it_is(tables, kept):
     table = {"schema": "x", "name": "ref", "columns": ["id", "name"]}
     assert Sanitizing({"tables": tables}, SECRET)._kept_whole(table) is kept
+    assert Sanitizing({"tables": tables}, SECRET)._kept_whole(table, one_of_several=True) is kept
     # The proof does not look at what pg_dump writes: no release says that it may.
     assert Sanitizing({}, SECRET, below=[("slipway.yml", {"tables": tables}, True)])._kept_whole(table) is False
     assert Sanitizing({"tables": tables}, SECRET, below=[("slipway.yml", {"tables": {"ref": "keep"}}, True)])._kept_whole(table) is kept
+    # Who names another one may not know of it.
+    assert Sanitizing({"tables": {"ref": "keep"}}, SECRET)._kept_whole(table) is True
+    assert Sanitizing({"tables": {"ref": "keep"}}, SECRET)._kept_whole(table, one_of_several=True) is False
 
 
 @pytest.mark.parametrize("rule, told", [

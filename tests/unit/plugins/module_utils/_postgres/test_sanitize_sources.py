@@ -228,6 +228,20 @@ def test_what_looks_like_data_of_persons(name, base, rule):
     assert (by_name_and_type(Column(name, base, base)) or (None, None))[1] == rule
 
 
+@pytest.mark.parametrize("name, base, rule", [
+    ("email", "emailaddr", "email"), ("phone", "phone_number", "phone"), ("iban", "iban", "iban"), ("last_name", "any_other", "last_name"),
+    ("birthday", "range", "null"), ("born", "interval", "null"), ("birth_time", "timetz", "null"), ("track", "path", "null"), ("home", "circle", "null"),
+    ("zone", "polygon", "null"), ("way", "lseg", "null"), ("here", "box", "null"), ("at", "cube", "null")])
+def test_a_type_that_nobody_knows_is_taken_for_a_text(name, base, rule):
+    assert (by_name_and_type(Column(name, base, base)) or (None, None))[1] == rule
+
+
+@pytest.mark.parametrize("name", ["email_state", "note_kind", "phone_type", "company", "comment_path", "message", "street"])
+@pytest.mark.parametrize("base", ["enum", "range", "interval", "oid", "regclass", "money", "bit", "time", "line", "aclitem", "ltree", "vector", "hll", "ean13"])
+def test_what_is_known_to_be_no_text_is_not_taken_for_one(name, base):
+    assert by_name_and_type(Column(name, base, base)) is None
+
+
 @pytest.mark.parametrize("account", ["DE89370400440532013000", "AT611904300234573201", "CH9300762011623852957", "GB29NWBK60161331926819", "NL91ABNA0417164300",
                                      "FR1420041010050500013M02606", "IT60X0542811101000000123456", "BE68539007547034", "NO9386011117947"])
 def test_an_account_number_is_surely_one_where_its_country_has_such(account):
