@@ -47,6 +47,8 @@ ITSELF = "A pooler, such as pgbouncer, seems to stand between: connect to the se
 SETTINGS = ("SET search_path = pg_catalog, pg_temp", "SET standard_conforming_strings = on", "SET client_min_messages = error",
             "SET row_security = off", "SET default_transaction_read_only = off", "SET synchronous_commit = on",
             "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
+            # To find tables that it need not read, the server would run what checks of theirs call, with our rights.
+            "SET constraint_exclusion = off",
             # It would end a copy by the server, too. Known from 17 on.
             "SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('transaction_timeout', true) IS NOT NULL",
             # The server, too, is to find out that a client's host is gone: until then it would keep the client's locks, by default for hours.
