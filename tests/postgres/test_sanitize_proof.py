@@ -26,6 +26,7 @@ from ansible_collections.slipway.app.tests.postgres.dumps import restored
 from ansible_collections.slipway.app.tests.postgres.sanitizing import (
     RULES, SECRET, changed, customer, fill, let_read, newest, refused, rules_of, sanitized, shop, small, standby_of,
     store, text_of)
+from ansible_collections.slipway.app.tests.waiting import until
 
 __all__ = ["shop", "small", "store"]  # fixtures
 
@@ -212,6 +213,32 @@ def test_nothing_is_left_when_it_is_cut(postgres, shop, store):
     assert len(list(pathlib.Path(store.location).glob("**/slipway-schema-*/archive/toc.dat"))) == 1
     sanitized(shop, store, rules)
     assert len(store.list()) == 1 and store.leftovers() == [] == list(pathlib.Path(store.location).glob("**/slipway-schema-*"))
+
+
+def test_nothing_goes_on_at_the_server_when_it_is_cut(postgres, small, store):
+    """A query that gives out no row yet sees neither that its psql has nobody to write for, nor that its psql is gone."""
+    small.execute("""SET search_path = public; CREATE TABLE stuck_1 (id int); CREATE TABLE stuck_2 (LIKE stuck_1);
+        INSERT INTO stuck_1 SELECT generate_series(1, 1000) UNION ALL SELECT generate_series(2000000, 2009999); INSERT INTO stuck_2 TABLE stuck_1""")
+    said = "{where: \"md5(repeat('x', id)) = 'x'\", columns: {id: keep}}"  # not of the first rows, on which it is tried
+    rules = rules_of("{stuck_1: %s, stuck_2: %s}" % (said, said))
+
+    def at_work():
+        return postgres.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'shop' AND state = 'active' AND query LIKE 'COPY (%stuck%'").split()
+
+    def cut(_phase, table, **_state):
+        if table == "public.stuck_1":
+            until(lambda: len(at_work()) == 2)
+            postgres.sql("SELECT pg_terminate_backend(%s)" % at_work()[0])
+
+    def die(_phase, **_state):
+        until(lambda: len(at_work()) == 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(SlipwayError, match="The rows could not be written: table public.stuck_"):
+        sanitized(small, store, rules, report=cut, jobs=2)
+    until(lambda: not at_work(), 5)
+    assert in_child(lambda: sanitized(small, store, rules, report=die, jobs=2)) is False
+    until(lambda: not at_work(), 5)
 
 
 LOUD = {"log_statement": "all", "log_min_duration_statement": 0, "log_connections": "on", "log_disconnections": "on", "log_duration": "on",
