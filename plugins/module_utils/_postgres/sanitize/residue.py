@@ -20,6 +20,7 @@ import unicodedata
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import suspicion
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import ADDRESSES, FLOATS, INTEGERS, MOMENTS, NUMBERS, TEXTS, Column
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import SETTING
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.passwords import PREFIXES
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.placeholders import all_written
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, MAILBOXES, WORDS
@@ -47,6 +48,8 @@ RANGES = tuple(of + kind for of in ("int4", "int8", "num", "date", "ts", "tstz")
 SURELY = "(%%(v)s ~ %s)" % " OR %(v)s ~ ".join(quote_literal(form).replace("%", "%%") for form, _what, _rule in suspicion.SURE)
 # What the rule json drops is personal data where its key's name says so. Of firms, towns and messages other tables may well have the same.
 PERSONAL = ("email", "first_name", "last_name", "hash", "street", "iban")  # rules that such a name makes one think of
+# What SQL calls a key of a document: nobody without the key of the masks can tell what it is. Two of the same number do no harm.
+KEYED = "hashtext(%%s || current_setting('%s'))" % SETTING
 OBJECTS = 'strict $.** ? (@.type() == "object")'
 BETWEEN = quote_literal(r"""[\s"'<>(),;:=|]+""")  # what addresses in a text stand between
 # Several words, and none that may be a uuid, a moment or an order number: other tables keep those rightly.
@@ -209,12 +212,15 @@ def _values(column, rule, keys=None):
 
 
 def _keys(session, rows, column, name):
-    """The keys in documents of JSON in a column below which there is personal data, by their names."""
+    """The keys in documents of JSON in a column below which there is personal data, by their names; each as KEYED has it.
+
+    A document may have somebody's login for a key: no SQL names one. What says somebody by itself, as an address, is no name of anything at all.
+    """
     documents = " UNION ALL ".join("(SELECT (%s)::jsonb FROM %s)" % (column.value, some) for some in rows)
-    found = session.query_rows("SELECT DISTINCT k.key FROM (%s) s (v), jsonb_path_query(s.v, '%s') o, jsonb_object_keys(o) k (key) LIMIT %d" % (
-        documents, OBJECTS, KEYS), name)
-    looks = ((row["key"], suspicion.by_name_and_type(Column(row["key"], "text", "text", value="v"))) for row in found)
-    return sorted(key for key, look in looks if look and look[1] in PERSONAL)
+    found = session.query_rows("SELECT DISTINCT k.key, %s AS keyed FROM (%s) s (v), jsonb_path_query(s.v, '%s') o, jsonb_object_keys(o) k (key) "
+                               "WHERE NOT %s LIMIT %d" % (KEYED % "k.key", documents, OBJECTS, SURELY % {"v": suspicion.as_it_stands("k.key")}, KEYS), name)
+    looks = ((row["keyed"], suspicion.by_name_and_type(Column(row["key"], "text", "text", value="v"))) for row in found)
+    return sorted({keyed for keyed, look in looks if look and look[1] in PERSONAL})
 
 
 def _dropped(document, places, keys):
@@ -228,8 +234,8 @@ def _dropped(document, places, keys):
     sure = ("SELECT p.v FROM (%s EXCEPT %s) d (v), LATERAL (SELECT w FROM regexp_split_to_table(d.v, %s) w WHERE strpos(w, '@') > 0 "
             "UNION SELECT d.v WHERE strpos(d.v, '@') = 0) p (v) WHERE %s") % (
                 everywhere, named, BETWEEN, SURELY % {"v": suspicion.as_it_stands("p.v")})
-    personal = "SELECT v FROM (%s WHERE e.key = ANY (ARRAY[%s]::text[]) EXCEPT %s) d (v) WHERE %s" % (
-        below, ", ".join(map(quote_literal, keys)), named, SAYING % {"v": suspicion.as_it_stands("v")})
+    personal = "SELECT v FROM (%s WHERE %s = ANY (ARRAY[%s]::int[]) EXCEPT %s) d (v) WHERE %s" % (
+        below, KEYED % "e.key", ", ".join(map(str, keys)), named, SAYING % {"v": suspicion.as_it_stands("v")})
     return "ARRAY(%s UNION %s LIMIT %d)" % (sure, personal, DROPPED)
 
 
