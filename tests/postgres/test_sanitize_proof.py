@@ -234,8 +234,15 @@ def test_nothing_goes_on_at_the_server_when_it_is_cut(postgres, small, store):
         until(lambda: len(at_work()) == 2)
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def interrupt(_phase, **_state):
+        until(lambda: len(at_work()) == 2)
+        raise KeyboardInterrupt
+
     with pytest.raises(SlipwayError, match="The rows could not be written: table public.stuck_"):
         sanitized(small, store, rules, report=cut, jobs=2)
+    until(lambda: not at_work(), 5)
+    with pytest.raises(KeyboardInterrupt):
+        sanitized(small, store, rules, report=interrupt, jobs=2)
     until(lambda: not at_work(), 5)
     assert in_child(lambda: sanitized(small, store, rules, report=die, jobs=2)) is False
     until(lambda: not at_work(), 5)
