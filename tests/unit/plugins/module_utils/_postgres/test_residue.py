@@ -265,8 +265,8 @@ def test_what_is_too_short_is_so_in_every_language(known, name):
     assert looked_for.values == 0
 
 
-@pytest.mark.parametrize("value", ["1980-01-02", "1980-01-02 10:20", "2026-01-15T10:59:01.5Z", "2026-01-15T10:59:01+01:00", "2026-01-15 10:59:01+01", "02.01.1980",
-                                   "0044-03-15 BC", "1234567.50", "-1234567"])
+@pytest.mark.parametrize("value", ["1980-01-02", "1980-01-02 10:20", "2026-01-15T10:59:01.5Z", "2026-01-15T10:59:01+01:00", "2026-01-15 10:59:01+01",
+                                   "02.01.1980", "0044-03-15 BC", "1234567.50", "-1234567"])
 def test_a_text_that_is_a_moment_or_a_number_is_as_one_in_a_column_of_them(value):
     looked_for = residue.Residue([{"name": "source"}], "utf-8")
     looked_for._learn(0, value, False)
