@@ -12,13 +12,13 @@ import pytest
 PATIENCE = 60  # seconds until something that must come is missed
 
 
-def until(condition):
-    """Wait for something that must come; its value."""
-    deadline = time.monotonic() + PATIENCE
+def until(condition, patience=PATIENCE):
+    """Wait for something that must come within some seconds; its value."""
+    deadline = time.monotonic() + patience
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            pytest.fail("it did not happen within %d seconds" % PATIENCE)
+            pytest.fail("it did not happen within %d seconds" % patience)
         time.sleep(0.02)

@@ -408,11 +408,12 @@ def test_functions_of_another_role_are_not_run_with_the_rights_of_the_dump(postg
         CREATE UNIQUE INDEX ON u (lower(n)); CREATE TABLE v (name named, names named[], mood public.text, other public.text);
         CREATE TABLE w (kind public.text PRIMARY KEY);
         INSERT INTO w VALUES ('good'), ('bad');
+        CREATE TABLE x (id int, CHECK (id > 0 OR low('x') = 'y')); ALTER DATABASE shop SET constraint_exclusion = on;
         INSERT INTO u SELECT g, 'raw' || g || '@mail.example', 'Raw' || g, 'Raw' || g, 'Raw' || g FROM generate_series(1, 3) g;
         INSERT INTO v VALUES ('Raw', '{Raw}', 'good', 'good')""")
     admin = postgres.connection(postgres.superuser)
     text = ("{u: {columns: {id: keep, mail: hash, tag: %s, slug: %s, n: %s, born: keep, kind: keep}}, "
-            "v: {columns: {name: %s, mood: %s, '*': keep}}, w: {sample: 1, columns: {kind: keep}}}")
+            "v: {columns: {name: %s, mood: %s, '*': keep}}, w: {sample: 1, columns: {kind: keep}}, x: {where: id < 9, columns: {id: keep}}}")
     for rules, words in (
             (("hash", "last_name", "hash", "keep", "keep"),
              "public.u.slug: the rule last_name cannot keep the values apart that an index says are unique, and nobody"),

@@ -26,6 +26,7 @@ from ansible_collections.slipway.app.tests.postgres.dumps import restored
 from ansible_collections.slipway.app.tests.postgres.sanitizing import (
     RULES, SECRET, changed, customer, fill, let_read, newest, refused, rules_of, sanitized, shop, small, standby_of,
     store, text_of)
+from ansible_collections.slipway.app.tests.waiting import until
 
 __all__ = ["shop", "small", "store"]  # fixtures
 
@@ -215,6 +216,39 @@ def test_nothing_is_left_when_it_is_cut(postgres, shop, store):
     assert len(store.list()) == 1 and store.leftovers() == [] == list(pathlib.Path(store.location).glob("**/slipway-schema-*"))
 
 
+def test_nothing_goes_on_at_the_server_when_it_is_cut(postgres, small, store):
+    """A query that gives out no row yet sees neither that its psql has nobody to write for, nor that its psql is gone."""
+    small.execute("""SET search_path = public; CREATE TABLE stuck_1 (id int); CREATE TABLE stuck_2 (LIKE stuck_1);
+        INSERT INTO stuck_1 SELECT generate_series(1, 1000) UNION ALL SELECT generate_series(2000000, 2009999); INSERT INTO stuck_2 TABLE stuck_1""")
+    said = "{where: \"md5(repeat('x', id)) = 'x'\", columns: {id: keep}}"  # not of the first rows, on which it is tried
+    rules = rules_of("{stuck_1: %s, stuck_2: %s}" % (said, said))
+
+    def at_work():
+        return postgres.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'shop' AND state = 'active' AND query LIKE 'COPY (%stuck%'").split()
+
+    def cut(_phase, table, **_state):
+        if table == "public.stuck_1":
+            until(lambda: len(at_work()) == 2)
+            postgres.sql("SELECT pg_terminate_backend(%s)" % at_work()[0])
+
+    def die(_phase, **_state):
+        until(lambda: len(at_work()) == 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def interrupt(_phase, **_state):
+        until(lambda: len(at_work()) == 2)
+        raise KeyboardInterrupt
+
+    with pytest.raises(SlipwayError, match="The rows could not be written: table public.stuck_"):
+        sanitized(small, store, rules, report=cut, jobs=2)
+    until(lambda: not at_work(), 5)
+    with pytest.raises(KeyboardInterrupt):
+        sanitized(small, store, rules, report=interrupt, jobs=2)
+    until(lambda: not at_work(), 5)
+    assert in_child(lambda: sanitized(small, store, rules, report=die, jobs=2)) is False
+    until(lambda: not at_work(), 5)
+
+
 LOUD = {"log_statement": "all", "log_min_duration_statement": 0, "log_connections": "on", "log_disconnections": "on", "log_duration": "on",
         "log_parameter_max_length": -1, "log_parameter_max_length_on_error": -1, "log_replication_commands": "on", "log_min_messages": "debug2",
         "debug_print_plan": "on", "log_line_prefix": "%m %a ", "track_activity_query_size": 65536,
@@ -260,7 +294,9 @@ def test_no_server_sees_the_key_and_a_standby_will_do(tmp_path, bin_dir, server,
         for statement in ("CREATE ROLE shop LOGIN PASSWORD '%s'" % PASSWORD, "CREATE ROLE guest LOGIN PASSWORD '%s'" % PASSWORD,
                           "CREATE EXTENSION pg_stat_statements", "CREATE DATABASE shop OWNER shop"):
             primary.sql(statement)
-        let_read(fill(primary))
+        fill(primary).execute("""UPDATE app.customer SET address = coalesce(address, '{}') || jsonb_build_object(
+            'nick_' || id, id, 'raw' || id || '@email.example', id)""")
+        let_read(primary.connection())
         rules = changed(customer=dict(RULES["tables"]["app.customer"], where="id % 3 = 0", sample=900, orphans=None), visit=dict(
             RULES["tables"]["app.visit"], where="day < now()"), egg={"columns": {"*": "keep"}, "where": "id > 1"})
         with looking(primary) as seen:
@@ -277,6 +313,7 @@ def test_no_server_sees_the_key_and_a_standby_will_do(tmp_path, bin_dir, server,
         for what in seen:
             for secret in (SECRET, key.setting[:128], key.setting[128:], key.setting[:64]):
                 assert secret not in what
+            assert not re.search(r"nick_\d|raw\d+@email", what)  # names of people that are keys in documents
         # What could have shown it has been looked at.
         assert "slipway.sanitize_key" in seen[-2] and "slipway.sanitize_key" in seen[-1] and "pg_export_snapshot" in seen[-1]
         standby = standby_of(primary, tmp_path / "standby", bin_dir)

@@ -47,6 +47,8 @@ ITSELF = "A pooler, such as pgbouncer, seems to stand between: connect to the se
 SETTINGS = ("SET search_path = pg_catalog, pg_temp", "SET standard_conforming_strings = on", "SET client_min_messages = error",
             "SET row_security = off", "SET default_transaction_read_only = off", "SET synchronous_commit = on",
             "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
+            # To find tables that it need not read, the server would run what checks of theirs call, with our rights.
+            "SET constraint_exclusion = off",
             # It would end a copy by the server, too. Known from 17 on.
             "SELECT set_config('transaction_timeout', '0', false) WHERE current_setting('transaction_timeout', true) IS NOT NULL",
             # The server, too, is to find out that a client's host is gone: until then it would keep the client's locks, by default for hours.
@@ -131,9 +133,9 @@ class Connection:
         return "SET lock_timeout = '%ds'" % seconds
 
     @contextlib.contextmanager
-    def session(self, database=None):
-        """One psql for as long as the block runs; in login_db unless another database is named."""
-        session = Session(self, database or self.login_db)
+    def session(self, database=None, in_our_group=False):
+        """One psql for as long as the block runs; in login_db unless another database is named. See Session for in_our_group."""
+        session = Session(self, database or self.login_db, in_our_group)
         try:
             yield session
         finally:
@@ -231,10 +233,11 @@ class Session:
     """One psql, fed statement by statement.
 
     Nothing is sent ahead: when this process is killed, psql finishes the one statement it is at, finds its input
-    closed and ends. Whole scripts on its standard input would run on with nobody watching.
+    closed and ends. Whole scripts on its standard input would run on with nobody watching. With in_our_group what ends our
+    process group ends psql, too, in the middle of a statement.
     """
 
-    def __init__(self, connection, database):
+    def __init__(self, connection, database, in_our_group=False):
         self.connection = connection
         self.database = database
         self._mark = uuid.uuid4().hex
@@ -242,7 +245,7 @@ class Session:
         try:
             self._process = subprocess.Popen(
                 [psql(), "-X", "-A", "-t", "-q", "-w", "-d", connection.conninfo(database)], env=connection.session_environment(),
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True)
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=not in_our_group)
         except OSError as error:
             self._errors.close()
             raise PostgresError(

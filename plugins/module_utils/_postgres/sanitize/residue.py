@@ -12,12 +12,15 @@ letters and digits in them, and words of last names.
 from __future__ import annotations
 
 import binascii
+import contextlib
 import functools
 import re
+import unicodedata
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import suspicion
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import ADDRESSES, FLOATS, INTEGERS, MOMENTS, NUMBERS, TEXTS, Column
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import SETTING
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.passwords import PREFIXES
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.placeholders import all_written
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.words import LOREM, MAILBOXES, WORDS
@@ -38,24 +41,27 @@ READ = 30000  # runs of letters that JSON writes with backslashes whose reading 
 DEFINITIONS = "the schema"  # where something was found that is in no row
 # Rules whose masks may be raw values of others: to find one says nothing.
 ALIKE = ("number", "date", "inet", "keep", "postal_code", "digits_mask", "phone")
-# Types whose values say nobody, or meet by chance.
-PLAIN = NUMBERS + MOMENTS + ADDRESSES + ("bool", "bytea")
+# Types whose values say nobody, or meet by chance; of ranges those of numbers and moments.
+PLAIN = NUMBERS + MOMENTS + ADDRESSES + ("bool", "bytea", "money", "interval", "time", "timetz", "bit", "varbit", "enum")
+RANGES = tuple(of + kind for of in ("int4", "int8", "num", "date", "ts", "tstz") for kind in ("range", "multirange"))
 # What says somebody, wherever it stands: of other values under the rule fixed, as states, any table may have the same words.
 SURELY = "(%%(v)s ~ %s)" % " OR %(v)s ~ ".join(quote_literal(form).replace("%", "%%") for form, _what, _rule in suspicion.SURE)
 # What the rule json drops is personal data where its key's name says so. Of firms, towns and messages other tables may well have the same.
 PERSONAL = ("email", "first_name", "last_name", "hash", "street", "iban")  # rules that such a name makes one think of
+# What SQL calls a key of a document: nobody without the key of the masks can tell what it is. Two of the same number do no harm.
+KEYED = "hashtext(%%s || current_setting('%s'))" % SETTING
 OBJECTS = 'strict $.** ? (@.type() == "object")'
 BETWEEN = quote_literal(r"""[\s"'<>(),;:=|]+""")  # what addresses in a text stand between
 # Several words, and none that may be a uuid, a moment or an order number: other tables keep those rightly.
 SAYING = "%%(v)s ~ %s AND %%(v)s !~ %s" % (quote_literal(r"\S\s+\S"), quote_literal(r"(^|\s)(?=\S*[0-9])[^\s@]{%d,}" % SHORTEST_CODE))
 NAMES = ("last_name", "name")  # rules whose values have words that are looked for though they are plain letters
 
+_MOMENT = rb"[0-9]{4,6}-[0-9]{2}-[0-9]{2}([ t][0-9]{2} [0-9]{2}( [0-9]{2}(\.[0-9]+)?)?(z| ?[+-][0-9 ]+)?)?( bc)?"
 # What columns of some types can hold at all, as _spaced has it; they are looked at only where something like it is looked for.
 FORMS = {
     "number": re.compile(rb"-?[0-9]+(\.[0-9]+)?|nan|-?infinity"),
     "float": re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?|nan|-?infinity"),  # 12e34567 may as well be a code, or a piece of one
-    "moment": re.compile(rb"[0-9]{4,6}-[0-9]{2}-[0-9]{2}( [0-9]{2} [0-9]{2} [0-9]{2}(\.[0-9]+)?([+-][0-9 ]+)?)?( bc)?"
-                         rb"|[0-9]+(\.[0-9]+)?([+-][0-9]+)?|-?infinity"),
+    "moment": re.compile(_MOMENT + rb"|[0-9]+(\.[0-9]+)?([+-][0-9]+)?|-?infinity"),
     "truth": re.compile(b"[tf]"),
     "address": re.compile(rb" *(%s)?( +(%s))* *" % ((rb"[0-9a-f]{1,4}|[0-9]{1,3}(\.[0-9]{1,3}){3}",) * 2)),
     "uuid": re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
@@ -64,6 +70,9 @@ FORMS = {
 _FORM_OF = {base: form for form, bases in (
     ("number", (*INTEGERS, "numeric")), ("float", FLOATS), ("moment", MOMENTS), ("truth", ("bool",)), ("address", ADDRESSES),
     ("uuid", ("uuid",))) for base in bases}
+
+# Texts that are nothing but a number or a moment, also as people in Europe write its day. Numbers of phones begin with 0 or have more in them.
+_CHANCE = re.compile(rb"-?(0|[1-9][0-9]*)(\.[0-9]+)?|" + _MOMENT + rb"|[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{4}")
 
 _WORD = re.compile(rb"[0-9a-z@._+\-\x80-\xff]")
 _QUOTE = b"\v"  # a space as others to whoever wants words, and none that COPY writes
@@ -179,7 +188,8 @@ def sources(session, tables):
 def _says_nothing(column, rule):
     """Whether nothing is looked for of what a rule masks in a column."""
     nowhere = rule.name == "json" and rule["rest"] == "keep" and all(inner.name in ALIKE for inner in rule.paths.values())
-    return rule.name in ALIKE or column.base in PLAIN or rule.name == "fixed" and column.array or nowhere
+    plain = column.base in PLAIN or (column.element_type or column.type) in RANGES
+    return rule.name in ALIKE or plain or rule.name == "fixed" and column.array or nowhere
 
 
 def _values(column, rule, keys=None):
@@ -202,12 +212,15 @@ def _values(column, rule, keys=None):
 
 
 def _keys(session, rows, column, name):
-    """The keys in documents of JSON in a column below which there is personal data, by their names."""
+    """The keys in documents of JSON in a column below which there is personal data, by their names; each as KEYED has it.
+
+    A document may have somebody's login for a key: no SQL names one. What says somebody by itself, as an address, is no name of anything at all.
+    """
     documents = " UNION ALL ".join("(SELECT (%s)::jsonb FROM %s)" % (column.value, some) for some in rows)
-    found = session.query_rows("SELECT DISTINCT k.key FROM (%s) s (v), jsonb_path_query(s.v, '%s') o, jsonb_object_keys(o) k (key) LIMIT %d" % (
-        documents, OBJECTS, KEYS), name)
-    looks = ((row["key"], suspicion.by_name_and_type(Column(row["key"], "text", "text", value="v"))) for row in found)
-    return sorted(key for key, look in looks if look and look[1] in PERSONAL)
+    found = session.query_rows("SELECT DISTINCT k.key, %s AS keyed FROM (%s) s (v), jsonb_path_query(s.v, '%s') o, jsonb_object_keys(o) k (key) "
+                               "WHERE NOT %s LIMIT %d" % (KEYED % "k.key", documents, OBJECTS, SURELY % {"v": suspicion.as_it_stands("k.key")}, KEYS), name)
+    looks = ((row["keyed"], suspicion.by_name_and_type(Column(row["key"], "text", "text", value="v"))) for row in found)
+    return sorted({keyed for keyed, look in looks if look and look[1] in PERSONAL})
 
 
 def _dropped(document, places, keys):
@@ -221,8 +234,8 @@ def _dropped(document, places, keys):
     sure = ("SELECT p.v FROM (%s EXCEPT %s) d (v), LATERAL (SELECT w FROM regexp_split_to_table(d.v, %s) w WHERE strpos(w, '@') > 0 "
             "UNION SELECT d.v WHERE strpos(d.v, '@') = 0) p (v) WHERE %s") % (
                 everywhere, named, BETWEEN, SURELY % {"v": suspicion.as_it_stands("p.v")})
-    personal = "SELECT v FROM (%s WHERE e.key = ANY (ARRAY[%s]::text[]) EXCEPT %s) d (v) WHERE %s" % (
-        below, ", ".join(map(quote_literal, keys)), named, SAYING % {"v": suspicion.as_it_stands("v")})
+    personal = "SELECT v FROM (%s WHERE %s = ANY (ARRAY[%s]::int[]) EXCEPT %s) d (v) WHERE %s" % (
+        below, KEYED % "e.key", ", ".join(map(str, keys)), named, SAYING % {"v": suspicion.as_it_stands("v")})
     return "ARRAY(%s UNION %s LIMIT %d)" % (sure, personal, DROPPED)
 
 
@@ -264,6 +277,12 @@ def _sample(rows, values, harmless):
     # A row may be in each of the samples.
     return "SELECT %s AS v FROM (%s) s (v, surely) WHERE v IS NOT NULL%s GROUP BY 1 HAVING bool_or(surely) OR count(*) <= %d" % (
         "left(%s, %d)" % (suspicion.as_it_stands("v"), LONGEST + 1), found, " AND v <> %s" % quote_literal(harmless) if harmless else "", max(AGAIN, len(rows)))
+
+
+def _cases(text):
+    """A text, and how it may be written otherwise: what makes the letters of rows the same, for each of them, knows those of ASCII alone."""
+    cases = [text] if text.isascii() else [text, text.lower(), text.upper(), text.title()]
+    return dict.fromkeys([text, *(unicodedata.normalize(form, case) for case in cases for form in ("NFC", "NFD"))])
 
 
 def _whole(data):
@@ -322,8 +341,8 @@ class Residue:
         self._columns, self._seen = None, {}  # of the table that is looked at, and {place of a column: _Seen} of those with more than a word in a field
         harmless = " ".join([LOREM, *MAILBOXES, *PREFIXES, *all_written(), *constants] + [
             word for locale in WORDS.values() for kind in locale.values() for word in kind])
-        data = _spaced(_copied(harmless).encode(codec, "replace"), codec)
-        self._harmless = {form for word in data.split() for form in (word, word.strip(b"._-+"))}
+        self._harmless = {form for text in harmless.split() for data in self._written(text) for word in data.split()
+                          for form in (word, word.strip(b"._-+"))}
 
     @property
     def values(self):
@@ -341,14 +360,30 @@ class Residue:
                 if row["v"]:
                     self._learn(number, row["v"], source["rule"] in NAMES)
 
+    def _written(self, text):
+        """The ways in which a text may be written in rows, as _spaced() has them."""
+        first, *others = map(_copied, _cases(text))
+        found = {_spaced(first.encode(self._codec, "replace"), self._codec)}
+        for other in others:
+            with contextlib.suppress(UnicodeEncodeError):  # the encoding does not have letters of it
+                found.add(_spaced(other.encode(self._codec), self._codec))
+        return found
+
+    def _length(self, data):
+        """How many characters some bytes are, however their accents are written."""
+        return len(unicodedata.normalize("NFC", data.decode(self._codec, "replace")))
+
     def _learn(self, number, value, name):
-        copied = _copied(value).encode(self._codec, "replace")
-        data = _spaced(copied, self._codec)  # letters beyond ASCII stay as they are, as those of rows do
-        whole, parts = _whole(data), data.split()
-        if len(value) > LONGEST:  # where it was cut the last word is none, and the whole is none
-            whole, parts = b"", parts[:-1]
+        for data in self._written(value):
+            whole, parts = _whole(data), data.split()
+            if len(value) > LONGEST:  # where it was cut the last word is none, and the whole is none
+                whole, parts = b"", parts[:-1]
+            if not _CHANCE.fullmatch(whole):
+                self._learn_written(number, whole, parts, name)
+
+    def _learn_written(self, number, whole, parts, name):
         telling = [part for part in (part.rstrip(b".") for part in parts) if part and part not in self._harmless and not part.isdigit()]
-        if len(whole) >= SHORTEST_VALUE and telling:
+        if self._length(whole) >= SHORTEST_VALUE and telling:
             if len(parts) > 1:
                 self._add(number, whole, self._wholes, max(telling, key=len))
             else:
@@ -363,12 +398,12 @@ class Residue:
                 continue
             local, at, _domain = part.partition(b"@")
             if at:
-                if len(part) >= SHORTEST_WORD:
+                if self._length(part) >= SHORTEST_WORD:
                     self._add(number, part, self._words)
                 part = local
             coded = _DIGIT.search(part) and _NO_NUMBER.search(part)
             shortest = SHORTEST_CODE if coded and not at else SHORTEST_WORD
-            if part in self._harmless or not (at or name or coded) or len(part) < shortest or part.isdigit():
+            if part in self._harmless or not (at or name or coded) or self._length(part) < shortest or part.isdigit():
                 continue
             self._add(number, part, self._words)
             if not coded and not (at and _JOINT.search(part)):

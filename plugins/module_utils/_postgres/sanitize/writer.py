@@ -35,15 +35,17 @@ TURN = 1024 * 1024  # bytes of rows that are compressed before they are looked a
 # In one time zone, since pseudonyms are drawn from what is written.
 SETTINGS = (*WRITTEN, "SET timezone = 'UTC'", "SET synchronize_seqscans = off",
             # One backend for each of our jobs, and rows in the order they stand in.
-            "SET max_parallel_workers_per_gather = 0")
+            "SET max_parallel_workers_per_gather = 0",
+            # A query that gives out no row would not notice that psql is gone, and keep its snapshot and its locks. Some other systems refuse it.
+            "SELECT set_config('client_connection_check_interval', '2s', false) WHERE version() ~ 'linux'")
 BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from %s import main; main()" % __name__
 END = b"\\.\n\n\n"  # what pg_dump writes behind the rows
 
 
 @contextlib.contextmanager
-def session_at(connection, snapshot):
-    """A session in the transaction of a snapshot, which writes values as pg_dump does."""
-    with connection.session() as session:
+def session_at(connection, snapshot, in_our_group=False):
+    """A session in the transaction of a snapshot, which writes values as pg_dump does. See Session for in_our_group."""
+    with connection.session(in_our_group=in_our_group) as session:
         session.execute(*SETTINGS)
         session.execute(BEGIN, "SET TRANSACTION SNAPSHOT %s" % quote_literal(snapshot))
         yield session
@@ -104,7 +106,7 @@ def main():
     task = json.load(sys.stdin)
     residue = Residue(*task["residue"])
     try:
-        with session_at(Connection(**task["connection"]), task["snapshot"]) as session:
+        with session_at(Connection(**task["connection"]), task["snapshot"], in_our_group=True) as session:
             residue.learn(session)
         with open(task["schema"], "rb") as stream:
             residue.look_at_schema(stream.read())
@@ -124,19 +126,16 @@ def main():
         for number in range(len(task["tables"])):
             os.write(numbers, number.to_bytes(NUMBER, "little"))
     os.close(numbers)
-    if _all_well(workers):
-        _say(residue=residue.told(), end=True)
+    if not _all_well(workers):
+        os.killpg(0, signal.SIGKILL)  # the other workers, and each psql, which would wait for rows that nobody wants any more
+    _say(residue=residue.told(), end=True)
 
 
 def _all_well(workers):
-    """Wait for all workers; the first that fails is the end of the others. One that was killed could not say so itself."""
-    left = set(workers)
-    while left:
-        worker, status = os.wait()
-        left.discard(worker)
+    """Wait for all workers, or for the first that fails. One that was killed could not say so itself."""
+    for _worker in workers:
+        _pid, status = os.wait()
         if status:
-            for other in left:
-                os.kill(other, signal.SIGKILL)
             if os.WIFSIGNALED(status):
                 _say(error=_killed(os.WTERMSIG(status)))
             return False
@@ -145,16 +144,17 @@ def _all_well(workers):
 
 def _as_worker(task, residue, reader):
     """In a forked child: write one table after the other, as numbers come."""
-    status = 1
+    status, stack = 1, contextlib.ExitStack()
     try:
         residue.forget()
-        with session_at(Connection(**task["connection"]), task["snapshot"]) as session:
-            for number in iter(lambda: os.read(reader, NUMBER), b""):
-                number = int.from_bytes(number, "little")
-                _do_table(session, number, task, residue)
+        session = stack.enter_context(session_at(Connection(**task["connection"]), task["snapshot"], in_our_group=True))
+        for number in iter(lambda: os.read(reader, NUMBER), b""):
+            number = int.from_bytes(number, "little")
+            _do_table(session, number, task, residue)
+        stack.close()
         _say(residue=residue.told())
         status = 0
-    except Exception as error:
+    except Exception as error:  # the session stays open: to close it would be to wait for what its query is at
         _say(error=_told(error))
     finally:
         os._exit(status)
