@@ -12,7 +12,7 @@ from __future__ import annotations
 from ansible_collections.slipway.app.plugins.module_utils._config.load import OVERLAY, PLACEHOLDER, expand_text
 from ansible_collections.slipway.app.plugins.module_utils._config.schema import packaged
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.manifest import REAL
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import open_runtime
 
@@ -43,13 +43,26 @@ def _refuse_those_of_all(runtime, inventory, environment):
                  " adopt=false does without." % (OVERLAY % environment))
 
 
+def unadopted(adopt, adoption, origin, environment):
+    """A sentence in a list where rows of another environment surely stay as they are there, and nobody has said that this is meant.
+
+    adopt is what was asked for (None: nobody has said), adoption what came of it. An environment that is not known says nothing.
+    """
+    if adopt is False or adoption and any(adoption.told().values()) or origin not in ENVIRONMENTS or origin == (environment or REAL):
+        return []
+    why, cure = (("slipway.yml of the live release says nothing under adopt", "") if adoption else
+                 ("nobody has said adopt", "adopt=true does what slipway.yml says of it, and "))
+    return ["The rows come from %s, and %s: addresses of it and access to other services stay in them as they are. %sadopt=false says that this is meant."
+            % (origin, why, cure)]
+
+
 def _placeholders(runtime):
     """The names in the SQL, be they known or not."""
     return {match.group(1) for text in runtime.config["adopt"]["sql"] for match in PLACEHOLDER.finditer(text)} - {None}
 
 
 class Adoption:
-    """What slipway.yml has for it. sql are texts to run one after the other in one session.
+    """What slipway.yml has for it. sql are texts to run one after the other in one session that has settings, {name: value}.
 
     The value of a {placeholder} is no part of the SQL: it is a setting of the session, which an expression in its place reads.
     So it is right inside of a function or a DO block as well, and nothing that it has in it is run.
@@ -61,12 +74,13 @@ class Adoption:
         texts = runtime.config["adopt"]["sql"]
         settings = {name: "slipway_variables.%s" % name for name in runtime.variables}
         self.sql = [expand_text(text, {name: "current_setting('%s')" % setting for name, setting in settings.items()}) for text in texts]
-        used = _placeholders(runtime)
-        if used:
-            self.sql.insert(0, "SELECT %s" % ", ".join(
-                "set_config('%s', %s, false)" % (settings[name], quote_literal(str(runtime.variables[name]))) for name in sorted(used)))
+        self.settings = {settings[name]: str(runtime.variables[name]) for name in sorted(_placeholders(runtime))}
         for command in self._commands:  # what they lack is said before anything is done
             runtime.argv(command)
+
+    def told(self):
+        """How many texts of SQL and how many commands it is."""
+        return {"sql": len(self.sql), "commands": len(self._commands)}
 
     def finish(self):
         """Run the commands: the database is live."""
