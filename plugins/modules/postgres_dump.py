@@ -211,7 +211,8 @@ options:
         default: true
   only_look:
     description:
-      - Only finds out whether a dump could be restored to O(target), and what that would replace, and makes none; a dump may take hours, and looks again.
+      - Only finds out whether a dump could be restored to O(target), which it needs, and what that would replace, and makes none. A dump may take
+        hours; it looks again.
       - A warning says so where rows of another environment would be restored and nothing makes them those of O(application.environment), unless
         O(application.adopt=false).
     type: bool
@@ -580,7 +581,7 @@ def sanitizing_from(params, rules):
     if rules is None:
         return None
     if not params["sanitize_key"]:
-        raise SlipwayError("A sanitized dump needs a key: sanitize_key is not set.", untouched="Nothing was changed.",
+        raise SlipwayError("A sanitized dump needs a key: sanitize_key (slipway_sanitize_key) is not set.", untouched="Nothing was changed.",
                            hint="Make one with: openssl rand -hex 32. Keep it as you keep passwords.")
     document, below = rules
     return Sanitizing(document, params["sanitize_key"], params["environment"], below)

@@ -57,12 +57,16 @@ def test_media_and_their_archive_are_said_together(allowed, variables, goes):
     assert allowed("sanitized_create", **variables) is goes
 
 
-def test_what_is_uploaded_while_a_dump_is_made_is_in_the_archive_of_media(repository):
+def test_what_is_uploaded_while_a_dump_is_made_is_in_the_archive_of_media(repository, template):
     """And what keeps it from being made is known before the dump, which may take hours."""
     plays = yaml.safe_load((repository.root / "playbooks" / "sanitized_create.yml").read_text(encoding="utf-8"))
-    look, dump, make = plays[1]["tasks"]
+    look, dump, make, say = plays[1]["tasks"]
     assert dict(make["slipway.app.media_archive"], only_look=True) == look["slipway.app.media_archive"] and look["when"] == make["when"]
     assert dump["ansible.builtin.include_role"]["tasks_from"] == "dump"
+    assert make["register"] == "media_made" and say["when"] == make["when"]
+    made = {"archive": "/srv/media.tar.gz", "images": 0, "emptied": 0, "left_out": 1}
+    assert template(say["ansible.builtin.debug"]["msg"], {"media_made": made, "ansible_check_mode": False}) == (
+        "/srv/media.tar.gz has placeholders of 0 images and 0 empty files; 1 others are left out")
 
 
 @pytest.mark.parametrize("more, goes", [
@@ -186,3 +190,12 @@ def test_what_a_refresh_would_replace_is_said_with_where_it_is(shown, said, conf
     there = dict(known["database_dumped"]["target"], live=False, beside=[], adopt=None)
     assert shown("target.txt.j2", **dict(known, database_dumped={"target": there}, database_stop_services=False, database_dumping_migrate=False)) == [
         "shop_stag on db.stag (stag) would be made as a sanitized copy of shop on prod (prod)"]
+
+
+@pytest.mark.parametrize("servers, words", [({}, "no server prd in slipway_copy_servers, which says none."), ({"prod": {}, "eu": {}}, "servers, only eu, prod.")])
+def test_a_server_that_is_not_there_is_told_with_those_that_are(repository, template, servers, words):
+    for name in ("fetch", "copy"):
+        tasks = repository.yaml("roles/database/tasks/%s.yml" % name)
+        texts = [task["ansible.builtin.assert"]["fail_msg"] for task in [*tasks, *tasks[0].get("block", [])] if "ansible.builtin.assert" in task]
+        told = [template(text, {"database_copy_server": "prd", "database_copy_servers": servers}) for text in texts if "There is no server" in text]
+        assert len(told) == 1 and words in told[0], told

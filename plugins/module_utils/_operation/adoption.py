@@ -19,9 +19,14 @@ from ansible_collections.slipway.app.plugins.module_utils._service.runtime impor
 
 def adoption_by(application, environment):
     """The Adoption by the live release of an application, which premigration.APPLICATION describes."""
-    runtime = open_runtime(dict(application, environment=environment))
-    _refuse_those_of_all(runtime, application["variables"], environment)
-    return Adoption(runtime)
+    try:
+        runtime = open_runtime(dict(application, environment=environment))
+        _refuse_those_of_all(runtime, application["variables"], environment)
+        _refuse_those_of_nobody(runtime, environment)
+        return Adoption(runtime)
+    except SlipwayError as error:
+        raise SlipwayError(error.message, untouched="Nothing was changed.", hint=" ".join(filter(None, [error.hint, "adopt=false does without."])),
+                           **error.facts) from None
 
 
 def _refuse_those_of_all(runtime, inventory, environment):
@@ -38,9 +43,18 @@ def _refuse_those_of_all(runtime, inventory, environment):
     if common:
         raise SlipwayError(
             "%s in adopt.sql would come to what slipway.yml says for all environments, prod among them as far as it knows, and nobody says it"
-            " for %s." % (", ".join("{%s}" % name for name in sorted(common)), environment), untouched="Nothing was changed.",
-            hint="Say it in slipway_variables of the inventory, or under variables in %s, where what is not for prod belongs as well;"
-                 " adopt=false does without." % (OVERLAY % environment))
+            " for %s." % (", ".join("{%s}" % name for name in sorted(common)), environment),
+            hint="Say it in slipway_variables of the inventory, or under variables in %s, where what is not for prod belongs as well."
+                 % (OVERLAY % environment))
+
+
+def _refuse_those_of_nobody(runtime, environment):
+    """Raise where the SQL asks for what has no value."""
+    lacking = _placeholders(runtime) - set(runtime.variables)
+    if lacking:
+        raise SlipwayError(
+            "adopt.sql has a placeholder that nobody says a value for: %s." % ", ".join("{%s}" % name for name in sorted(lacking)),
+            hint="Say it in slipway_variables of the inventory, or under variables in %s." % (OVERLAY % (environment or REAL)))
 
 
 def unadopted(adopt, adoption, origin, environment):

@@ -68,3 +68,12 @@ def test_rows_of_another_environment_that_nothing_makes_this_ones_are_told(adopt
     adoption = None if documents is None else adopt(by=adoption_by, profile="generic", profile_version=None, variables={}, **documents)
     told = " ".join(unadopted(said, adoption, origin, environment))
     assert words in told and "come from %s" % origin in told and "adopt=false says that this is meant" in told if words else not told
+
+
+def test_what_keeps_it_from_being_adopted_is_said_with_what_to_do(adopt, tmp_path):
+    with pytest.raises(SlipwayError) as caught:
+        adopt(adopt={"sql": ["UPDATE staff SET password = {developer_password_hash}"]})
+    assert "adopt.sql" in caught.value.message and "{developer_password_hash}" in caught.value.message
+    assert "slipway_variables" in caught.value.hint and caught.value.hint.endswith("adopt=false does without.")
+    with pytest.raises(SlipwayError, match="No release is live .* Nothing was changed.* adopt=false does without"):
+        adoption_by({"root": str(tmp_path / "nowhere"), "variables": {}, "python": None}, "uat")
