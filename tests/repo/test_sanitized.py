@@ -192,7 +192,8 @@ def test_what_a_refresh_would_replace_is_said_with_where_it_is(shown, said, conf
         "shop_stag on db.stag (stag) would be made as a sanitized copy of shop on prod (prod)"]
 
 
-@pytest.mark.parametrize("servers, words", [({}, "no server prd in slipway_copy_servers, which says none."), ({"prod": {}, "eu": {}}, "servers, only eu, prod.")])
+@pytest.mark.parametrize("servers, words", [
+    ({}, "no server prd in slipway_copy_servers, which says none."), ({"prod": {}, "eu": {}}, "servers, only eu, prod.")])
 def test_a_server_that_is_not_there_is_told_with_those_that_are(repository, template, servers, words):
     for name in ("fetch", "copy"):
         tasks = repository.yaml("roles/database/tasks/%s.yml" % name)
