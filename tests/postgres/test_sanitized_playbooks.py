@@ -134,7 +134,7 @@ def test_what_is_in_the_way_of_the_restore_is_said_before_anything_is_dumped(pla
 @pytest.mark.long
 def test_who_could_not_restore_what_was_dumped_is_told_where_it_is(playbooks, postgres, prod, tmp_path):
     Application(tmp_path / "shop").release({}, adopt={"sql": ["SELECT {site_url}", "UPDATE site SET ur = {site_url}"]})
-    done = playbooks(["environment_refresh"], slipway_copy_servers=prod, **dict(REFRESH, migrate=False, adopt=True))
+    done = playbooks(["environment_refresh"], slipway_copy_servers=prod, stop_services=False, **dict(REFRESH, migrate=False, adopt=True))
     assert done.returncode and "refused in text 2 of 2 of adopt.sql, in database" in done.stdout, done.stdout
     manifest, = tmp_path.rglob("manifest.json")
     key = str(manifest.parent.relative_to(tmp_path / "dumps"))
@@ -150,9 +150,14 @@ def test_what_a_refresh_would_do_is_said_and_nothing_of_it_is_done(playbooks, po
     told = "shop on 127.0.0.1 (uat) would be replaced by a sanitized copy of prod on prod (prod)"
     unadopted = "The rows come from prod, and slipway.yml of the live release says nothing under adopt"
     rules = {"people": {"sanitize": dict(RULES, after_restore=[])}}
+    service = {"slipway_service_driver": "supervisor", "slipway_supervisor_socket": str(tmp_path / "none"), "slipway_supervisor_conf_dir": str(tmp_path)}
+    refused = playbooks(["environment_refresh"], slipway_copy_servers=prod, remove_leftovers=True, **dict(REFRESH, migrate=False, **service))
+    assert refused.returncode and str(tmp_path / "none") in refused.stdout and "Dump the database of that" not in refused.stdout, refused.stdout
     for said, words in (({}, "what is live there would be dropped"), ({"reversible": True, "adopt": ""}, "what is live there would be kept")):
-        done = playbooks(["environment_refresh"], "--check", slipway_copy_servers=prod, remove_leftovers=True, slipway_postgres_configs=rules,
-                         **dict(REFRESH, migrate=False, **said))
+        with running_daemon() as daemon:
+            service.update(slipway_supervisor_socket=daemon.socket, slipway_supervisor_conf_dir=daemon.conf_dir)
+            done = playbooks(["environment_refresh"], "--check", slipway_copy_servers=prod, remove_leftovers=True, slipway_postgres_configs=rules,
+                             **dict(REFRESH, migrate=False, **service, **said))
         flat = " ".join(done.stdout.split()) + " ".join(done.stderr.split())
         assert done.returncode == 0 and "database prod would be dumped" in done.stdout, done.stdout + done.stderr
         assert done.stdout.index(told) < done.stdout.index("database prod would be dumped") and words in done.stdout
