@@ -209,6 +209,14 @@ options:
         description: Whether it will make the restored database its environment's.
         type: bool
         default: true
+  only_look:
+    description:
+      - Only finds out whether a dump could be restored to O(target), which it needs, and what that would replace, and makes none. A dump may take
+        hours; it looks again.
+      - A warning says so where rows of another environment would be restored and nothing makes them those of O(application.environment), unless
+        O(application.adopt=false).
+    type: bool
+    default: false
   remove_leftovers:
     description:
       - Whether to remove from a bucket what dumps, or removals, that did not end have left there, which is named in any case. Whoever writes a dump
@@ -342,63 +350,63 @@ RETURN = r"""
 key:
   description: The key of the dump; null in check mode.
   type: str
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   sample: uat/shop/none/20261126T031500.123456Z
 folder:
   description: The folder of the dump, or its place in S3; null in check mode.
   type: str
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   sample: /srv/dumps/uat/shop/none/20261126T031500.123456Z
 database:
   description: The database.
   type: str
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   sample: shop
 server_version:
   description: Version of the server, as its setting C(server_version_num).
   type: int
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   sample: 170011
 client_version:
   description: Version of pg_dump, in the same form.
   type: int
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   sample: 170011
 size:
   description: Size of the database in bytes.
   type: int
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   sample: 1508900000
 archive_size:
   description: Size of the archive in bytes; null in check mode.
   type: int
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   sample: 184500000
 tables:
   description: How many tables are in the dump, those of extensions not counted.
   type: int
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   sample: 42
 rows:
   description: How many rows they have; null in check mode.
   type: int
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   sample: 7600000
 jobs:
   description: How many tables were dumped at a time.
   type: int
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   sample: 2
 compression:
   description: How the archive is compressed.
   type: str
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   sample: zstd:3
 excluded:
   description: The tables, views and so on that were left out.
   type: list
   elements: dict
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   contains: &table
     schema:
       description: Schema of the table.
@@ -412,12 +420,12 @@ excluded_data:
   description: The tables whose rows were left out.
   type: list
   elements: dict
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   contains: *table
 sanitized:
   description: What was masked; null without O(sanitize).
   type: dict
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   contains:
     policy:
       description: What becomes of columns without a rule, V(strict) or V(scan).
@@ -493,6 +501,24 @@ sanitized:
           description: Name of the rule.
           type: str
           sample: email
+target:
+  description: What a restore to O(target) would find there.
+  type: dict
+  returned: when O(only_look=true)
+  contains:
+    live:
+      description: Whether there is a database, which would be replaced.
+      type: bool
+      sample: true
+    beside:
+      description: The databases beside it that earlier restores have kept or left, which would be dropped.
+      type: list
+      elements: str
+      sample: [shop__pre]
+    adopt:
+      description: How many texts of SQL (C(sql)) and commands (C(commands)) of C(adopt) would be run; null without O(application.adopt=true).
+      type: dict
+      sample: {sql: 2, commands: 1}
 leftovers:
   description:
     - What killed dumps had left in the store, as paths in it; folders of O(spool_dir) are named, too. It was removed, as far as the
@@ -504,7 +530,7 @@ leftovers:
 seconds:
   description: How long it took.
   type: float
-  returned: when O(state=present)
+  returned: when O(state=present) and O(only_look=false)
   sample: 21.4
 removed:
   description: The keys of the dumps that were removed, newest first; when a removal fails, those that went before it.
@@ -521,7 +547,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish, warn
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
-from ansible_collections.slipway.app.plugins.module_utils._operation.adoption import adoption_by
+from ansible_collections.slipway.app.plugins.module_utils._operation.adoption import adoption_by, unadopted
 from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION, migration_by
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs, dump_choice
 from ansible_collections.slipway.app.plugins.module_utils._postgres.arguments import POSTGRES_ARGUMENTS, connection_from
@@ -530,6 +556,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.dump import 
 from ansible_collections.slipway.app.plugins.module_utils._postgres.dump_removal import Removal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
+from ansible_collections.slipway.app.plugins.module_utils._postgres.manifest import REAL
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import CONFIG, Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.sources import SOURCE_ARGUMENTS, rules_from
@@ -554,7 +581,7 @@ def sanitizing_from(params, rules):
     if rules is None:
         return None
     if not params["sanitize_key"]:
-        raise SlipwayError("A sanitized dump needs a key: sanitize_key is not set.", untouched="Nothing was changed.",
+        raise SlipwayError("A sanitized dump needs a key: sanitize_key (slipway_sanitize_key) is not set.", untouched="Nothing was changed.",
                            hint="Make one with: openssl rand -hex 32. Keep it as you keep passwords.")
     document, below = rules
     return Sanitizing(document, params["sanitize_key"], params["environment"], below)
@@ -571,16 +598,31 @@ def config_part(params, sanitizing):
 
 
 def require_target(params, source):
-    """A target has to be one that a dump can be restored to, migrated and adopted in, before there is one, and another database than the source."""
-    application = params["application"]
+    """A target has to be one that a dump can be restored to, migrated and adopted in, before there is one, and another database than the source.
+
+    Returns its Adoption, or None, and the databases that are there.
+    """
+    application, adoption, found = params["application"], None, {}
     if application and application["adopt"]:
-        adoption_by(application, application["environment"])
+        adoption = adoption_by(application, application["environment"])
     if application and application["migrate"] and params["target"]:
         migration_by(application, application["environment"], params["target"]["login_db"], check=True)
     if params["target"]:
         target = connection_from(params["target"])
-        Restore(target, Wishes(remove_leftovers=params["remove_leftovers"])).require_possible(version_of(source), params["bin_dir"])
+        found = Restore(target, Wishes(remove_leftovers=params["remove_leftovers"])).require_possible(version_of(source), params["bin_dir"])
         dump_choice.require_elsewhere(system_of(source), source.login_db, target, params["confirm"])
+    return adoption, found
+
+
+def told_of_target(params, wish, adoption, found):
+    """What a restore of the dump would find at the target, and do with it; the result."""
+    application, live = params["application"], params["target"]["login_db"]
+    config = params["configs"].get(params["config"], {})
+    makes_own = wish.sanitizing and wish.sanitizing.rules.after_restore or config.get("pre_swap_sql") or config.get("pre_swap_hooks")
+    return {"changed": False, "leftovers": [],
+            "target": {"live": live in found, "beside": sorted(set(found) - {live}), "adopt": adoption and adoption.told()},
+            "warnings": unadopted(application["adopt"], adoption, params["environment"] or REAL, application["environment"])
+            if application and not makes_own else []}
 
 
 def removed(params, check):
@@ -601,10 +643,12 @@ def run(module):
         return removed(params, module.check_mode)
     chosen = configs.effective(params, params["configs"], params["config"], configs.DUMP, configs.ALL)
     connection = connection_from(params)
-    require_target(params, connection)
+    adoption, found = require_target(params, connection)
+    wish = wish_from(params, chosen)
+    if params["only_look"]:
+        return told_of_target(params, wish, adoption, found)
     with Progress(params["progress"]) as progress:
-        return dump(connection, store_from(params, chosen["store"]), wish_from(params, chosen), check=module.check_mode,
-                    report=progress if params["progress"] else None)
+        return dump(connection, store_from(params, chosen["store"]), wish, check=module.check_mode, report=progress if params["progress"] else None)
 
 
 def main():
@@ -624,6 +668,7 @@ def main():
             application={"type": "dict", "options": dict(
                 APPLICATION, environment={"type": "str", "choices": list(ENVIRONMENTS)}, migrate={"type": "bool", "default": False},
                 adopt={"type": "bool", "default": True})},
+            only_look={"type": "bool", "default": False},
             bin_dir={"type": "path"},
             instance={"type": "str"},
             config={"type": "str", "default": NO_CONFIG},
@@ -640,7 +685,7 @@ def main():
             progress={"type": "path"},
             by={"type": "str"},
         ),
-        required_if=[("state", "present", ["login_db"]), ("state", "absent", ["key", "prefix"], True)],
+        required_if=[("state", "present", ["login_db"]), ("only_look", True, ["target"]), ("state", "absent", ["key", "prefix"], True)],
         required_by={"prefix": "keep"},
         mutually_exclusive=[("key", "prefix")],
         supports_check_mode=True,

@@ -210,8 +210,8 @@ options:
             C(adopt.sql) is run before the database is live, after the migration and before O(pre_swap_sql); C(adopt.commands) when it is live.
           - A placeholder of C(adopt.sql) whose value C(slipway.yml) alone says, for all environments, is refused, except in V(prod).
           - Not with O(tables) and O(schemas). With O(source=:ready) only C(adopt.commands) are left to run.
+          - Where nothing makes rows of another environment this one's, a warning says so; not where V(false) was said.
         type: bool
-        default: false
   remove_leftovers:
     description:
       - Whether to drop what restores that did not end have left. Otherwise it is named, and nothing is restored.
@@ -440,6 +440,19 @@ after_restore:
   elements: str
   returned: success
   sample: ["UPDATE public.oro_config_value SET text_value = 'test' WHERE name = 'mode'"]
+adopted:
+  description: How much of C(adopt) was run, or would be in check mode, by this call; null without O(application.adopt=true).
+  type: dict
+  returned: success
+  contains:
+    sql:
+      description: How many texts of SQL; they are run before the database is V(:ready).
+      type: int
+      sample: 2
+    commands:
+      description: How many commands; they are run when the database is live.
+      type: int
+      sample: 1
 checked:
   description: Number of tables whose rows were counted and were as many as the manifest says; null in check mode.
   type: int
@@ -485,7 +498,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
 from ansible_collections.slipway.app.plugins.module_utils._core.outcome import finish, warn
 from ansible_collections.slipway.app.plugins.module_utils._core.progress import Progress
-from ansible_collections.slipway.app.plugins.module_utils._operation.adoption import adoption_by
+from ansible_collections.slipway.app.plugins.module_utils._operation.adoption import adoption_by, unadopted
 from ansible_collections.slipway.app.plugins.module_utils._operation.guard import PART_OF, part_of
 from ansible_collections.slipway.app.plugins.module_utils._operation.premigration import APPLICATION, migration_by
 from ansible_collections.slipway.app.plugins.module_utils._postgres import configs, dump_choice
@@ -494,6 +507,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.clients impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.copy import Origin, copy
 from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS, require_allowed, require_confirmed
 from ansible_collections.slipway.app.plugins.module_utils._postgres.key import NO_CONFIG
+from ansible_collections.slipway.app.plugins.module_utils._postgres.manifest import environment_of
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore import Restore, Wishes
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_source import DumpSource
 from ansible_collections.slipway.app.plugins.module_utils._postgres.restore_tables import TablesRestore, TablesSource
@@ -520,7 +534,7 @@ def adoption_from(params):
 def wishes_from(params, chosen, adoption, check):
     """How the parameters, and what a config says, ask to restore."""
     whose = "target" if only_tables(params) else chosen["properties"] or "target"
-    return Wishes(reversible=chosen["reversible"], properties=whose, sql=(adoption.sql if adoption else []) + (chosen["pre_swap_sql"] or []),
+    return Wishes(reversible=chosen["reversible"], properties=whose, sql=chosen["pre_swap_sql"] or [], adoption=adoption,
                   commands=configs.split(chosen["pre_swap_hooks"] or [], "pre_swap_hooks"), jobs=chosen["jobs"] or usual_jobs(), swap=params["swap"],
                   migrate=migration_from(params, chosen["pre_swap_hooks"], check), remove_leftovers=params["remove_leftovers"],
                   keep_failed=params["keep_failed"])
@@ -559,8 +573,23 @@ def from_dump(params, restore, check):
     result["after_restore"] = restore.wishes.after_restore
     if some:
         return dict(result, warnings=dump_choice.masked(dump.manifest) + result["warnings"])
-    result["warnings"] = dump_choice.warnings(dump, params["login_db"]) + result["warnings"]
+    result["warnings"] = dump_choice.warnings(dump, params["login_db"]) + not_made_own(params, dump, restore.wishes) + result["warnings"]
     return dict(result, excluded=dump.manifest["excluded"], excluded_data=dump.manifest["excluded_data"])
+
+
+def not_made_own(params, dump, wishes):
+    """A sentence in a list where a dump of another environment comes with nothing that makes it this one's."""
+    if params["application"] is None or wishes.makes_own:
+        return []
+    return unadopted(params["application"]["adopt"], wishes.adoption, environment_of(dump.manifest, dump.key), params["environment"])
+
+
+def adopted(params, adoption):
+    """How much of adopt is run by this call: SQL on what is filled, commands on what is live."""
+    if adoption is None:
+        return None
+    told = adoption.told()
+    return {"sql": 0 if params["source"] in UNCHANGED else told["sql"], "commands": told["commands"] if params["swap"] else 0}
 
 
 def from_database(params, restore, check):
@@ -614,7 +643,8 @@ def run(module):
         if adoption and params["swap"] and not module.check_mode:
             adoption.finish()
     # Nothing was left out, and the whole database was restored, unless it is said.
-    return dict({"replaced": [], "made": [], "excluded": [], "excluded_data": [], "after_restore": []}, database=params["login_db"], **result)
+    return dict({"replaced": [], "made": [], "excluded": [], "excluded_data": [], "after_restore": []}, database=params["login_db"],
+                adopted=adopted(params, adoption), **result)
 
 
 def main():
@@ -636,7 +666,7 @@ def main():
             pre_swap_hooks={"type": "list", "elements": "raw"},
             after_restore={"type": "bool"},
             application={"type": "dict", "options": dict(
-                APPLICATION, migrate={"type": "bool", "default": True}, adopt={"type": "bool", "default": False})},
+                APPLICATION, migrate={"type": "bool", "default": True}, adopt={"type": "bool"})},
             operation=PART_OF,
             remove_leftovers={"type": "bool", "default": False},
             keep_failed={"type": "bool", "default": False},

@@ -16,7 +16,10 @@ from ansible_collections.slipway.app.plugins.module_utils._core.errors import Sl
 def path_here(action, name):
     """Where a file is: as a person has typed it, seen from where Ansible was started, else as in a role's tasks."""
     typed = os.path.abspath(os.path.expanduser(name))
-    return typed if os.path.isfile(typed) else action._find_needle("files", name)
+    try:
+        return typed if os.path.isfile(typed) else action._find_needle("files", name)
+    except AnsibleError:
+        raise AnsibleError("There is no file %s, nor one of that name in the folders of the playbook." % typed) from None
 
 
 def with_rules(action, arguments):

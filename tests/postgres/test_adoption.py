@@ -29,7 +29,7 @@ def adopt(postgres, tmp_path):
         application.release({}, **documents)
         return adoption_by({"root": application.root, "variables": variables, "python": None}, "uat")
 
-    make.run = lambda adoption: postgres.connection().run_texts(adoption.sql, "shop", "shop")
+    make.run = lambda adoption: postgres.connection().run_texts(adoption.sql, "shop", "shop", "adopt.sql", adoption.settings)
     return make
 
 
@@ -69,6 +69,8 @@ def test_the_addresses_of_oro_lead_here(postgres, adopt):
 def test_sql_of_the_application_with_braces_and_values(postgres, adopt):
     texts = ["CREATE TABLE told (what text); INSERT INTO told VALUES ({port}), ('{{\"a\": {{}}}}')", "INSERT INTO told VALUES ({port})"]
     adopt.run(adopt({"port": 8000}, adopt={"sql": texts}))
+    with pytest.raises(SlipwayError, match="refused in text 2 of 2 of adopt.sql, in database"):
+        adopt.run(adopt({"port": 8000}, adopt={"sql": ["SELECT {port}", "SELECT base_ur"]}))
     assert [row["what"] for row in postgres.connection().query("SELECT what FROM public.told")] == ["8000", '{"a": {}}', "8000"]
 
 
@@ -114,23 +116,32 @@ def note(postgres):
 
 def test_a_restore_adopts_before_and_after_it_is_live(postgres, refreshed, tmp_path):
     adopted = tmp_path / "shop" / "shared" / "adopted"
-    assert refreshed(check=True)["restored"] == refreshed.key and note(postgres) == "order 1"
+    looked = refreshed(check=True)
+    assert looked["restored"] == refreshed.key and looked["adopted"] == {"sql": 1, "commands": 1} and note(postgres) == "order 1"
     result = refreshed(swap=False)
-    assert not result.get("failed"), result
+    assert not result.get("failed") and result["adopted"] == {"sql": 1, "commands": 0}, result
     assert note(postgres) == "order 1" and not adopted.exists()
-    assert not refreshed(source=":ready", only_sanitized=False).get("failed")
+    assert refreshed(source=":ready", only_sanitized=False)["adopted"] == {"sql": 0, "commands": 1}
     assert note(postgres) == "8000" and adopted.read_text() == "8000\n"
     failed = refreshed(application={"root": refreshed.root, "variables": {"port": "8001", "fail": "3"}, "adopt": True})
     assert "The restored database is live" in failed["msg"] and "exit status 3" in failed["msg"] and note(postgres) == "8001"
 
 
-def test_the_database_of_prod_is_known_by_its_server_when_an_inventory_calls_it_another_one(postgres, refreshed):
+def test_the_database_of_prod_is_known_by_its_server_when_an_inventory_calls_it_another_one(postgres, refreshed, tmp_path):
     """A new inventory is a copy of another one; who forgets to change the address has the database of prod in uat."""
     key = refreshed.dump("prod")
     for check in (True, False):
         assert "of this very server" in refreshed(check, source=key)["msg"]
     postgres.sql("CREATE DATABASE other OWNER shop")
     assert refreshed(source=key, login_db="other", check=True)["restored"] == key
+    bare = Application(tmp_path / "unadopted")
+    bare.release({})
+    application = {"root": bare.root, "migrate": False}
+    for said, words in (({"adopt": True}, "says nothing under adopt"), ({"adopt": False}, None), ({}, "nobody has said adopt")):
+        warnings = str(refreshed(source=key, login_db="other", check=True, application=dict(application, **said)).get("warnings"))
+        assert words in warnings and "The rows come from prod" in warnings if words else "The rows come" not in warnings, said
+    assert "The rows come" not in str(refreshed(check=True, application=dict(application, adopt=True)))
+    assert "The rows come" not in str(refreshed(source=key, login_db="other", check=True, application=application, pre_swap_sql=["SELECT 1"]))
     assert note(postgres) == "order 1"
 
 

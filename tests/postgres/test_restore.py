@@ -260,13 +260,13 @@ def test_other_rows_than_the_manifest_says_are_an_error(postgres, tmp_path):
 
 
 HOOKS = [
-    ({"sql": ["UPDATE public.orders SET note = ''", "SELECT 1/0"]}, "in text 2 of 2, .* division by zero"),
+    ({"sql": ["UPDATE public.orders SET note = ''", "SELECT 1/0"]}, "in text 2 of 2 of pre_swap_sql, .* division by zero"),
     ({"sql": ["UPDATE public.orders SET note = 1/0;"]}, "division by zero"),
     ({"sql": ["UPDATE public.orders SET note = 1/0; SELECT 1"]}, "division by zero"),
     ({"sql": ["UPDATE public.orders SET note = 1/0 -- masked"]}, "division by zero"),
     ({"sql": ["UPDATE public.orders SET note = 'it's'"]}, "syntax error"),
     ({"sql": ["UPDATE public.orders SET note = 'x; SELECT 1"]}, "unterminated quoted string"),
-    ({"sql": ["COPY public.orders FROM STDIN", "UPDATE public.orders SET note = ''"]}, "in text 1 of 2, "),
+    ({"sql": ["COPY public.orders FROM STDIN", "UPDATE public.orders SET note = ''"]}, "in text 1 of 2 of pre_swap_sql, "),
     ({"sql": ["\\! false"]}, "syntax error"),
     ({"commands": [["sh", "-c", "echo $PGDATABASE $PGPASSWORD >&2; exit 3"]]}, r"ended with 3: shop__new \*\*\*\*"),
 ]

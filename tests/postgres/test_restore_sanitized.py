@@ -43,7 +43,7 @@ def test_sql_that_the_rules_want_to_be_run_on_what_is_restored(postgres, small, 
     assert small.query("SELECT * FROM public.setting ORDER BY name") == [{"name": "\\! false", "value": "shop"}, {"name": "mode", "value": "it's a test"}]
     # An error ends it, and what is live stays.
     sanitized(small, store, dict(rules, after_restore=["DELETE FROM public.setting", "UPDATE public.nothing SET a = 1"]))
-    assert "in text 2 of 2" in restore(after_restore=True)["msg"]
+    assert "in text 2 of 2 of after_restore" in restore(after_restore=True)["msg"]
     for wrong in ("UPDATE x", [""], [1], ["\0"], {"a": "b"}):
         refused(small, store, dict(rules, after_restore=wrong), "after_restore has to be a list of texts of SQL")
 

@@ -60,6 +60,15 @@ def test_nothing_is_put_in_its_place_unless_all_hosts_have_stopped_their_service
     assert "Stop the services that run" in left_out and "the services that ran" in left_out[-1]
 
 
+@pytest.mark.long
+def test_the_only_host_tells_how_to_go_on_when_its_services_cannot_be_stopped(play, postgres, back, tmp_path):
+    """No other one is left to say it."""
+    (tmp_path / "hosts").write_text("[app]\nsecond\n", encoding="utf-8")
+    output = play("restore", **back)
+    assert "points to releases/gone" in output and postgres.databases() == {"shop", "shop__pre"}, output
+    assert "The live database was not touched. When what has failed is mended, database_restore with -e source=:pre" in output, output
+
+
 def test_what_may_not_be_restored_is_not_copied_over_either(play):
     output = play("copy", database_copy_source="other", slipway_allow_restore="no")  # as a text, which -e makes of it
     assert "Database shop may not be restored: slipway_allow_restore forbids it" in output

@@ -86,7 +86,8 @@ def test_the_preset_of_oro_masks_what_the_shipped_rules_leave(postgres, small, s
     # Of system configuration what an installed application is known by, and the addresses, which adopt makes this environment's.
     application = Application(tmp_path / "application")
     application.release({}, profile="oro", profile_version="6.0")
-    there.run_texts(adoption_by({"root": application.root, "variables": {"application_url": "https://uat.example"}, "python": None}, "uat").sql, "copy", "shop")
+    adoption = adoption_by({"root": application.root, "variables": {"application_url": "https://uat.example"}, "python": None}, "uat")
+    there.run_texts(adoption.sql, "copy", "shop", "adopt.sql", adoption.settings)
     assert there.query("SELECT name, text_value FROM public.oro_config_value ORDER BY name, id") == [
         {"name": "application_url", "text_value": "https://uat.example"}, {"name": "is_installed", "text_value": "1"}] + [
         {"name": name, "text_value": "https://uat.example"} for name in ("secure_url", "secure_url", "url")]
@@ -407,11 +408,13 @@ def test_a_first_file_of_rules_is_written_by_a_playbook_and_dumps_are_made_by_it
     rules.write_text("tables: {app.customer: {columns: {code: hash}}}", encoding="utf-8")
     status, said = played(tmp_path, "sanitized_rules", write="rules.yml")
     assert status != 0 and "rules.yml is there already" in said and "code: hash" in rules.read_text(encoding="utf-8")
-    status, said = played(tmp_path, "sanitized_rules", config="people", write="rules.yml", force=True, slipway_sanitize_file="rules.yml")
-    assert status == 0 and "localhost] => {" not in said and not RAW.search(said.replace("raw_", "")), said
+    status, said = played(tmp_path, "sanitized_rules", write="nowhere/rules.yml")
+    assert status != 0 and "There is no folder nowhere for nowhere/rules.yml" in said and "Look at the rules and the database" not in said, said
+    status, said = played(tmp_path, "sanitized_rules", config="people", write="rules.yml", force=True, slipway_sanitize_file="rules.yml", gather="rules,scan")
+    assert status == 0 and "localhost] => {" not in said and not RAW.search(said.replace("raw_", "").replace("raw values", "")), said
     assert re.search(r"code +app.short_code +hash +rules.yml, app.customer", said) and "app.session: no rows (sanitize, app.session)" in said
-    assert "app.customer.home (app.place): its type app.place; could have null" in said and "no dump: No rule says what is to become of" in said
-    assert "a dump can be made by rules.yml" in said
+    assert "app.customer.home (app.place): " not in said and "no dump: No rule says what is to become of" in said
+    assert "speaks against a dump by rules.yml; raw values in other columns are looked for only while it is made" in said
     assert stat.S_IMODE(rules.stat().st_mode) == 0o600
     written = yaml.safe_load(rules.read_text(encoding="utf-8"))["tables"]
     assert written["app.customer"]["columns"]["code"] == "hash" and written["app.customer"]["columns"]["email"] == "email" and "app.session" not in written

@@ -63,7 +63,8 @@ def test_made_listed_restored_refreshed_and_removed(postgres, prod, playbooks, t
     output = done.stdout
     assert done.returncode == 0, output + done.stderr
     key, = set(re.findall(r"uat/shop/people/\d{8}T\d{6}\.\d{6}Z", output))
-    assert "masked: public.orders.note (hash)" in output and re.search(r"proof: none of \d+ raw values and words out of 1 columns", output)
+    assert output.count('"adopted: 1 texts of SQL"') == output.count('"adopted: 1 commands"') == output.count('"SQL of the rules: 1 texts"') == 2, output
+    assert "masked: public.orders: note (hash)" in output and re.search(r"proof: none of \d+ raw values and words out of 1 columns", output)
     assert "; some rows only: public.site; with SQL for what is restored" in output and "SQL for what is restored: UPDATE public.django" in output
     assert "sanitized: 1 columns masked, by rules" in output and "was removed: " + key in output
     assert len(set(re.findall(r"prod/prod/people/\d{8}T\d{6}\.\d{6}Z", output))) == 1 and "was removed: prod/prod/people" in output
@@ -131,12 +132,39 @@ def test_what_is_in_the_way_of_the_restore_is_said_before_anything_is_dumped(pla
 
 
 @pytest.mark.long
+def test_who_could_not_restore_what_was_dumped_is_told_where_it_is(playbooks, postgres, prod, tmp_path):
+    Application(tmp_path / "shop").release({}, adopt={"sql": ["SELECT {site_url}", "UPDATE site SET ur = {site_url}"]})
+    done = playbooks(["environment_refresh"], slipway_copy_servers=prod, stop_services=False, **dict(REFRESH, migrate=False, adopt=True))
+    assert done.returncode and "refused in text 2 of 2 of adopt.sql, in database" in done.stdout, done.stdout
+    manifest, = tmp_path.rglob("manifest.json")
+    key = str(manifest.parent.relative_to(tmp_path / "dumps"))
+    assert "The dump %s stays in the store" % key in done.stdout and "sanitized_restore with -e source=%s -e after_restore=true" % key in done.stdout
+    assert postgres.databases() == {"shop", "prod"}
+
+
+@pytest.mark.long
 def test_what_a_refresh_would_do_is_said_and_nothing_of_it_is_done(playbooks, postgres, prod, tmp_path):
-    (tmp_path / "shop").mkdir()
+    Application(tmp_path / "shop").release({})
+    there = list(tmp_path.joinpath("shop").iterdir())
     postgres.sql('CREATE DATABASE "%s" OWNER shop' % Place("shop").new)
-    done = playbooks(["environment_refresh"], "--check", slipway_copy_servers=prod, remove_leftovers=True, **REFRESH)
-    assert done.returncode == 0 and "database prod would be dumped" in done.stdout, done.stdout + done.stderr
-    assert "sanitized: 1 columns masked" in done.stdout and "masked: public.orders.note (hash)" in done.stdout
-    assert not (tmp_path / "dumps").exists() and list((tmp_path / "shop").iterdir()) == []
+    told = "shop on 127.0.0.1 (uat) would be replaced by a sanitized copy of prod on prod (prod)"
+    unadopted = "The rows come from prod, and slipway.yml of the live release says nothing under adopt"
+    rules = {"people": {"sanitize": dict(RULES, after_restore=[])}}
+    service = {"slipway_service_driver": "supervisor", "slipway_supervisor_socket": str(tmp_path / "none"), "slipway_supervisor_conf_dir": str(tmp_path)}
+    refused = playbooks(["environment_refresh"], slipway_copy_servers=prod, remove_leftovers=True, **dict(REFRESH, migrate=False, **service))
+    assert refused.returncode and str(tmp_path / "none") in refused.stdout and "Dump the database of that" not in refused.stdout, refused.stdout
+    for said, words in (({}, "what is live there would be dropped"), ({"reversible": True, "adopt": ""}, "what is live there would be kept")):
+        with running_daemon() as daemon:
+            service.update(slipway_supervisor_socket=daemon.socket, slipway_supervisor_conf_dir=daemon.conf_dir)
+            done = playbooks(["environment_refresh"], "--check", slipway_copy_servers=prod, remove_leftovers=True, slipway_postgres_configs=rules,
+                             **dict(REFRESH, migrate=False, **service, **said))
+        flat = " ".join(done.stdout.split()) + " ".join(done.stderr.split())
+        assert done.returncode == 0 and "database prod would be dumped" in done.stdout, done.stdout + done.stderr
+        assert done.stdout.index(told) < done.stdout.index("database prod would be dumped") and words in done.stdout
+        assert "would be dropped, too: " + Place("shop").new in done.stdout and "services that run would be stopped for it on host" in done.stdout
+        assert (unadopted in flat) is ("adopt" in said), flat
+    assert "sanitized: 1 columns masked" in done.stdout and "masked: public.orders: note (hash)" in done.stdout
+    assert "proof: raw values are looked for only while the dump is made" in done.stdout
+    assert not (tmp_path / "dumps").exists() and list((tmp_path / "shop").iterdir()) == there
     assert postgres.connection().query("SELECT count(*) AS n FROM public.orders WHERE note LIKE 'order %'") == [{"n": 1000}]
     assert Place("shop").new in postgres.databases()

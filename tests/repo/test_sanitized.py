@@ -57,12 +57,16 @@ def test_media_and_their_archive_are_said_together(allowed, variables, goes):
     assert allowed("sanitized_create", **variables) is goes
 
 
-def test_what_is_uploaded_while_a_dump_is_made_is_in_the_archive_of_media(repository):
+def test_what_is_uploaded_while_a_dump_is_made_is_in_the_archive_of_media(repository, template):
     """And what keeps it from being made is known before the dump, which may take hours."""
     plays = yaml.safe_load((repository.root / "playbooks" / "sanitized_create.yml").read_text(encoding="utf-8"))
-    look, dump, make = plays[1]["tasks"]
+    look, dump, make, say = plays[1]["tasks"]
     assert dict(make["slipway.app.media_archive"], only_look=True) == look["slipway.app.media_archive"] and look["when"] == make["when"]
     assert dump["ansible.builtin.include_role"]["tasks_from"] == "dump"
+    assert make["register"] == "media_made" and say["when"] == make["when"]
+    made = {"archive": "/srv/media.tar.gz", "images": 0, "emptied": 0, "left_out": 1}
+    assert template(say["ansible.builtin.debug"]["msg"], {"media_made": made, "ansible_check_mode": False}) == (
+        "/srv/media.tar.gz has placeholders of 0 images and 0 empty files; 1 others are left out")
 
 
 @pytest.mark.parametrize("more, goes", [
@@ -105,7 +109,7 @@ def test_what_cannot_be_done_with_what_is_ready_is_not_passed_over(repository, c
 
 
 @pytest.mark.parametrize("variables, said", [
-    ({}, ""), ({"database_adopt": True}, " -e adopt=true"), ({"database_reversible": True}, " -e reversible=true"),
+    ({}, ""), ({"database_adopt": True}, " -e adopt=true"), ({"database_adopt": "no"}, " -e adopt=no"), ({"database_reversible": True}, " -e reversible=true"),
     ({"database_reversible": "no"}, " -e reversible=no"), ({"database_config": "safe"}, " -e config=safe"),
     ({"database_tables": ["a", "b*"], "database_schemas": ["c"]}, " -e 'tables=a,b*' -e schemas=c")])
 def test_who_could_not_stop_the_services_is_told_how_to_go_on_as_it_was_asked_for(repository, variables, said):
@@ -119,7 +123,7 @@ def test_who_could_not_stop_the_services_is_told_how_to_go_on_as_it_was_asked_fo
     hints = [task["ansible.builtin.assert"]["fail_msg"] for task in swap["block"] if "ansible.builtin.assert" in task]
     assert len(hints) == 2 and all("{{ database_again }}" in hint for hint in hints)
     restore = yaml.safe_load((repository.root / "playbooks" / "database_restore.yml").read_text(encoding="utf-8"))[1]
-    assert restore["tasks"][0]["vars"]["database_adopt"] == "{{ adopt | default(false, true) | bool }}"
+    assert restore["tasks"][0]["vars"]["database_adopt"] == "{{ adopt | default('') | slipway.app.said('') }}"
 
 
 def test_keys_in_examples_have_the_config_by_which_the_examples_make_a_dump(repository):
@@ -128,3 +132,71 @@ def test_keys_in_examples_have_the_config_by_which_the_examples_make_a_dump(repo
     text = "".join(path.read_text(encoding="utf-8") for path in files if "sanitized" in path.name)
     assert set(re.findall(r"(?:prefix|source|key)=\w+/\w+/(\w+)", text)) == set(re.findall(r"config=(\w+)", text)) == {"people"}
     assert "such as prod/shop/people" in " ".join(text.split())
+
+
+@pytest.fixture
+def shown(role, repository):
+    """shown(template of the role database, **variables) -> its lines that have something in them."""
+    texts = repository.root / "roles" / "database" / "templates"
+    return lambda name, **variables: [line for line in role("database").value(
+        (texts / name).read_text(encoding="utf-8"), **dict({"ansible_check_mode": False}, **variables)).splitlines() if line.strip()]
+
+
+def column(number, **more):
+    return dict({"schema": "public", "name": "t", "column": "c%d" % number, "type": "text"}, **more)
+
+
+VERDICT = "nothing in these rules or in the database speaks against a dump by them; raw values in other columns are looked for only while it is made"
+
+
+@pytest.mark.parametrize("gather, write, lines", [
+    (["scan", "coverage"], "", 110), (["rules", "scan", "coverage"], "", 1060), (["scan", "coverage"], "rules.yml", 10), (["coverage"], "", 600)])
+def test_what_is_shown_of_many_columns_is_no_flood_and_begins_with_what_they_come_to(shown, gather, write, lines):
+    """Each column once, and none of those that are in the file that is written."""
+    undecided = [column(n, why="its name" if n % 2 else None) for n in range(1000)]
+    found = {"policy": "strict", "problems": ["No rule says it."], "proposal_problems": [], "rules": [
+        {"schema": "public", "name": "t", "rows": "all", "source": None, "columns": [dict(one, rule=None, options={}, source=None) for one in undecided]}],
+        "scan": [dict(one, proposal="text", rule=None, source=None) for one in undecided if one["why"]], "coverage": {
+            "tables": 1, "columns": 1000, "masked": 0, "kept": 0, "assumed": [], "emptied": [], "undecided": undecided[: 500 if len(gather) == 1 else 1000]}}
+    told = shown("rules.txt.j2", database_rules=found, database_gather=gather, database_write=write)
+    assert len(told) < lines and told[0] == "no dump: No rule says it." and "policy strict" in told[1:3], told
+    assert ("and 450 more: -e gather=scan shows all" in "".join(told)) is (not write and "scan" in gather)
+    assert ("speaks against a dump by rules.yml; raw values" in told[1]) is (write != "")
+    assert len([line for line in told if "c7 " in line or "c7:" in line]) <= (2 if "rules" in gather else 1)
+
+
+def test_who_only_looks_is_told_that_the_proof_is_to_come(shown):
+    found = {"policy": "strict", "problems": [], "rules": [], "scan": [], "coverage": {}}
+    assert shown("rules.txt.j2", database_rules=found, database_gather=["rules"])[0] == VERDICT
+    masked = [column(n, rule="text") for n in range(3)]
+    dumped = {"database": "shop", "size": 1, "tables": 1, "jobs": 1, "compression": "gzip:6", "excluded": [], "excluded_data": [], "leftovers": [],
+              "sanitized": {"masked": masked, "emptied": [column(1), column(2)], "policy": "strict", "rules": "0", "key": "1", "residue": None}}
+    told = shown("dumped.txt.j2", database_dumped=dumped, ansible_check_mode=True, database_only_sanitized=True)
+    assert "proof: raw values are looked for only while the dump is made" in told
+    assert told[-2:] == ["masked: public.t: c0 (text), c1 (text), c2 (text)", "emptied: public.t, public.t"]
+
+
+@pytest.mark.parametrize("said, config, kept", [("", {}, False), ("", {"reversible": True}, True), ("no", {"reversible": True}, False), (True, {}, True)])
+def test_what_a_refresh_would_replace_is_said_with_where_it_is(shown, said, config, kept):
+    known = {"database_connection": {"login_db": "shop_stag", "login_host": "db.stag"}, "database_environment": "stag", "database_copy_server": "prod",
+             "database_dumping": {"login_db": "shop"}, "database_dumping_environment": "prod", "database_dumping_migrate": True, "database_config": "people",
+             "database_configs": {"people": config}, "database_reversible": said, "groups": {"app": ["web1", "web2"], "consumer": ["worker", "web2"]},
+             "database_dumped": {"target": {"live": True, "beside": ["shop_stag__pre"], "adopt": {"sql": 2, "commands": 1}}}}
+    what = "kept: database_reverse goes back to it" if kept else "dropped: there would be no way back (-e reversible=true keeps it)"
+    assert shown("target.txt.j2", **known) == [
+        "shop_stag on db.stag (stag) would be replaced by a sanitized copy of shop on prod (prod)", "what is live there would be " + what,
+        "would be dropped, too: shop_stag__pre", "migrated: by the live release", "adopted: 2 texts of SQL, 1 commands",
+        "services that run would be stopped for it on web1, web2, worker"]
+    there = dict(known["database_dumped"]["target"], live=False, beside=[], adopt=None)
+    assert shown("target.txt.j2", **dict(known, database_dumped={"target": there}, database_stop_services=False, database_dumping_migrate=False)) == [
+        "shop_stag on db.stag (stag) would be made as a sanitized copy of shop on prod (prod)"]
+
+
+@pytest.mark.parametrize("servers, words", [
+    ({}, "no server prd in slipway_copy_servers, which says none."), ({"prod": {}, "eu": {}}, "servers, only eu, prod.")])
+def test_a_server_that_is_not_there_is_told_with_those_that_are(repository, template, servers, words):
+    for name in ("fetch", "copy"):
+        tasks = repository.yaml("roles/database/tasks/%s.yml" % name)
+        texts = [task["ansible.builtin.assert"]["fail_msg"] for task in [*tasks, *tasks[0].get("block", [])] if "ansible.builtin.assert" in task]
+        told = [template(text, {"database_copy_server": "prd", "database_copy_servers": servers}) for text in texts if "There is no server" in text]
+        assert len(told) == 1 and words in told[0], told

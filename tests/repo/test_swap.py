@@ -25,9 +25,21 @@ STOPPED = {"changed": True, "services": []}
 ])
 def test_what_was_stopped_is_resumed_and_warmed_where_another_database_may_be_live(repository, stopped, result, resumed, warm):
     begin, swap = repository.yaml("roles/database/tasks/swap.yml")
-    (resume,) = swap["always"]
+    _told, resume = swap["always"]
     variables = dict(begin["ansible.builtin.set_fact"], database_stop=True, database_hosts_live=["app1"], inventory_hostname="app1",
                      ansible_check_mode=False)
     variables.update({name: value for name, value in (("database_stopped", stopped), ("database_result", result)) if value})
     for expression, meant in ((resume["when"], resumed), (resume["slipway.app.service"]["warm"].strip("{ }"), warm)):
         assert jinja2.Environment().compile_expression(expression)(**variables) is meant
+
+
+@pytest.mark.parametrize("host, lost, result, check, told", [
+    ("app1", ["app1"], {}, False, True), ("app2", ["app1"], {}, False, False), ("app1", ["app2"], {}, False, False),  # an assert says it there
+    ("app1", ["app1"], {"failed": True}, False, False), ("app1", ["app1"], {}, True, False)])
+def test_a_leader_that_is_out_says_how_to_go_on(repository, host, lost, result, check, told):
+    """It may be the only host, and then nobody is left for what the others are told."""
+    _begin, swap = repository.yaml("roles/database/tasks/swap.yml")
+    say, _resume = swap["always"]
+    assert jinja2.Environment().compile_expression(say["when"])(
+        inventory_hostname=host, database_leader="app1", database_hosts_lost=lost, database_result=result, ansible_check_mode=check) is told
+    assert "{{ database_again }}" in say["ansible.builtin.debug"]["msg"]

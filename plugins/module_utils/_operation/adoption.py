@@ -12,16 +12,21 @@ from __future__ import annotations
 from ansible_collections.slipway.app.plugins.module_utils._config.load import OVERLAY, PLACEHOLDER, expand_text
 from ansible_collections.slipway.app.plugins.module_utils._config.schema import packaged
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError
-from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
+from ansible_collections.slipway.app.plugins.module_utils._postgres.guard import ENVIRONMENTS
 from ansible_collections.slipway.app.plugins.module_utils._postgres.manifest import REAL
 from ansible_collections.slipway.app.plugins.module_utils._service.runtime import open_runtime
 
 
 def adoption_by(application, environment):
     """The Adoption by the live release of an application, which premigration.APPLICATION describes."""
-    runtime = open_runtime(dict(application, environment=environment))
-    _refuse_those_of_all(runtime, application["variables"], environment)
-    return Adoption(runtime)
+    try:
+        runtime = open_runtime(dict(application, environment=environment))
+        _refuse_those_of_all(runtime, application["variables"], environment)
+        _refuse_those_of_nobody(runtime, environment)
+        return Adoption(runtime)
+    except SlipwayError as error:
+        raise SlipwayError(error.message, untouched="Nothing was changed.", hint=" ".join(filter(None, [error.hint, "adopt=false does without."])),
+                           **error.facts) from None
 
 
 def _refuse_those_of_all(runtime, inventory, environment):
@@ -38,9 +43,31 @@ def _refuse_those_of_all(runtime, inventory, environment):
     if common:
         raise SlipwayError(
             "%s in adopt.sql would come to what slipway.yml says for all environments, prod among them as far as it knows, and nobody says it"
-            " for %s." % (", ".join("{%s}" % name for name in sorted(common)), environment), untouched="Nothing was changed.",
-            hint="Say it in slipway_variables of the inventory, or under variables in %s, where what is not for prod belongs as well;"
-                 " adopt=false does without." % (OVERLAY % environment))
+            " for %s." % (", ".join("{%s}" % name for name in sorted(common)), environment),
+            hint="Say it in slipway_variables of the inventory, or under variables in %s, where what is not for prod belongs as well."
+                 % (OVERLAY % environment))
+
+
+def _refuse_those_of_nobody(runtime, environment):
+    """Raise where the SQL asks for what has no value."""
+    lacking = _placeholders(runtime) - set(runtime.variables)
+    if lacking:
+        raise SlipwayError(
+            "adopt.sql has a placeholder that nobody says a value for: %s." % ", ".join("{%s}" % name for name in sorted(lacking)),
+            hint="Say it in slipway_variables of the inventory, or under variables in %s." % (OVERLAY % (environment or REAL)))
+
+
+def unadopted(adopt, adoption, origin, environment):
+    """A sentence in a list where rows of another environment surely stay as they are there, and nobody has said that this is meant.
+
+    adopt is what was asked for (None: nobody has said), adoption what came of it. An environment that is not known says nothing.
+    """
+    if adopt is False or adoption and any(adoption.told().values()) or origin not in ENVIRONMENTS or origin == (environment or REAL):
+        return []
+    why, cure = (("slipway.yml of the live release says nothing under adopt", "") if adoption else
+                 ("nobody has said adopt", "adopt=true does what slipway.yml says of it, and "))
+    return ["The rows come from %s, and %s: addresses of it and access to other services stay in them as they are. %sadopt=false says that this is meant."
+            % (origin, why, cure)]
 
 
 def _placeholders(runtime):
@@ -49,7 +76,7 @@ def _placeholders(runtime):
 
 
 class Adoption:
-    """What slipway.yml has for it. sql are texts to run one after the other in one session.
+    """What slipway.yml has for it. sql are texts to run one after the other in one session that has settings, {name: value}.
 
     The value of a {placeholder} is no part of the SQL: it is a setting of the session, which an expression in its place reads.
     So it is right inside of a function or a DO block as well, and nothing that it has in it is run.
@@ -61,12 +88,13 @@ class Adoption:
         texts = runtime.config["adopt"]["sql"]
         settings = {name: "slipway_variables.%s" % name for name in runtime.variables}
         self.sql = [expand_text(text, {name: "current_setting('%s')" % setting for name, setting in settings.items()}) for text in texts]
-        used = _placeholders(runtime)
-        if used:
-            self.sql.insert(0, "SELECT %s" % ", ".join(
-                "set_config('%s', %s, false)" % (settings[name], quote_literal(str(runtime.variables[name]))) for name in sorted(used)))
+        self.settings = {settings[name]: str(runtime.variables[name]) for name in sorted(_placeholders(runtime))}
         for command in self._commands:  # what they lack is said before anything is done
             runtime.argv(command)
+
+    def told(self):
+        """How many texts of SQL and how many commands it is."""
+        return {"sql": len(self.sql), "commands": len(self._commands)}
 
     def finish(self):
         """Run the commands: the database is live."""

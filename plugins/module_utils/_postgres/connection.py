@@ -151,14 +151,16 @@ class Connection:
         with self.session(database) as session:
             session.execute(sql)
 
-    def run_texts(self, texts, database, role):
+    def run_texts(self, texts, database, role, of="", settings=None):
         """Run texts that people wrote, each one or more statements of SQL, one after the other in one session as a role.
 
+        of is the name of what the texts are from. settings {name: value} are those of the session.
         The first error, in whichever statement, ends it. A text is all or nothing, unless it has BEGIN and COMMIT itself.
         psql is given each as a string to send to the server (\\gexec), and reads nothing of it: no quote, comment or backslash
         in it can hide an error or run a program, nor can an encoding that it sets. On its standard input no text is seen in a list of processes.
         """
         script = ["\\o /dev/null"] + ["%s;" % statement for statement in self.first(database) + ("SET ROLE " + quote_ident(role), "RESET search_path")]
+        script += [_by_server("SELECT set_config(%s, %s, false)" % (quote_literal(name), quote_literal(value))) for name, value in (settings or {}).items()]
         for number, text in enumerate(texts):
             script += [_by_server(text), "\\echo %d" % number]
         script += ["COMMIT;", "\\echo end", ""]  # of what a text has begun
@@ -170,7 +172,7 @@ class Connection:
         said = _said(done.stderr, self.login_password)
         if done.ok:  # COPY took what came behind it for its rows
             said = "It reads rows from its client, and there are none."
-        where = "in text %d of %d, " % (len(came) + 1, len(texts)) if len(came) < len(texts) else ""
+        where = "in text %d of %d%s, " % (len(came) + 1, len(texts), of and " of " + of) if len(came) < len(texts) else ""
         raise PostgresError("PostgreSQL refused %sin %s: %s" % (where, self.describe(database), said),
                             STOPPED if done.rc in (0, _STOPPED_RC) else LOST)
 

@@ -35,13 +35,13 @@ class Wishes:
     reversible keeps what was live, as source :pre; where it is None, what is :ready does as was asked for when it was restored.
     properties says whose owner, grants, encoding and locale the database has afterwards: those of the "target", or of the "dump".
     remove_leftovers drops what restores that did not end have left. keep_failed leaves what could not be restored for people to look at.
-    migrate (a function of its name), sql (texts) and commands (argument lists) are run on the new database before it is live;
-    before them after_restore (texts), which is set when it is known what was dumped. jobs is how many tables are restored at the
-    same time. Without swap the new database is left beside the live one, as source :ready.
+    migrate (a function of its name), the sql of adoption with its settings, sql (texts) and commands (argument lists) are run on the new
+    database before it is live; before them after_restore (texts), which is set when it is known what was dumped. jobs is how many tables
+    are restored at the same time. Without swap the new database is left beside the live one, as source :ready.
     """
 
     def __init__(self, reversible=None, properties="target", remove_leftovers=False, keep_failed=False, sql=(), commands=(), jobs=1,
-                 swap=True, migrate=None):
+                 swap=True, migrate=None, adoption=None):
         self.reversible = reversible
         self.swap = swap
         self.properties = properties
@@ -50,13 +50,19 @@ class Wishes:
         self.sql = sql
         self.commands = commands
         self.migrate = migrate
+        self.adoption = adoption
         self.after_restore = ()
         self.jobs = jobs
 
     @property
     def has_hooks(self):
         """Whether something is to be done with the new database before it is live."""
-        return bool(self.after_restore or self.migrate or self.sql or self.commands)
+        return bool(self.migrate or self.adoption and self.adoption.sql or self.makes_own)
+
+    @property
+    def makes_own(self):
+        """Whether what somebody has said, other than adoption, may make the new database this environment's."""
+        return bool(self.after_restore or self.sql or self.commands)
 
 
 class Restore:
@@ -75,12 +81,13 @@ class Restore:
         self.seconds = {}
 
     def require_possible(self, source_version, bin_dir=None):
-        """Refuse what would be refused of any dump of a server of this version, before anybody has made one for this."""
+        """Refuse what would be refused of any dump of a server of this version, before anybody has made one for this; return what is there."""
         with self._session(check=False) as session:  # what a restore that is at work has made is no leftover
             for_restore(source_version, for_dump(source_version, bin_dir).version, version_of(session), bin_dir)
             found = self._found(session, check=True)
             wrong = problems(session, self.database, look(session, self.database), may_lack=True)
             self._raise_findings(wrong + self._in_the_way(self.place.leftovers(found), found))
+        return found
 
     def run(self, source, check=False):
         """Restore from a source (DumpSource, CopySource) and return the result."""
@@ -244,12 +251,14 @@ class Restore:
     def _run_hooks(self, new, facts):
         if self.wishes.after_restore:
             self.watch("hook", table="after_restore")
-            self.connection.run_texts(self.wishes.after_restore, new, facts["new_owner"])
+            self.connection.run_texts(self.wishes.after_restore, new, facts["new_owner"], "after_restore")
         if self.wishes.migrate:
             self.watch("migrate")
             self.wishes.migrate(new)
+        if self.wishes.adoption and self.wishes.adoption.sql:
+            self.connection.run_texts(self.wishes.adoption.sql, new, facts["new_owner"], "adopt.sql", self.wishes.adoption.settings)
         if self.wishes.sql:
-            self.connection.run_texts(self.wishes.sql, new, facts["new_owner"])
+            self.connection.run_texts(self.wishes.sql, new, facts["new_owner"], "pre_swap_sql")
         environment = dict(self.connection.environment(), PGDATABASE=new)
         for argv in self.wishes.commands:
             self.watch("hook", table=argv[0])

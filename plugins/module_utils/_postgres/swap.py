@@ -92,7 +92,8 @@ class Place:
 
     def leftovers(self, found):
         """Databases that a restore which did not end has left, and what they are."""
-        ready = "restored, and never put in its place, which a restore with source=:ready and login_db=%s does" % self.database
+        ready = ("restored, and never put in its place, which a restore with source=:ready and login_db=%s does (the playbook database_restore), with "
+                 "adopt=true again where that was said" % self.database)
         if found.get(self.ready) is not False:
             ready = "not what a restore of this login has made ready and closed, whatever it is called"
         what = {self.new: "half restored, worth nothing", self.ready: ready,

@@ -41,7 +41,10 @@ class Sanitizing:
     """How dumps are sanitized: rules, as Rules takes them, a secret for the key, and the policy where no document says one."""
 
     def __init__(self, document, secret, environment=None, below=()):
-        self.rules = Rules(document, below)
+        try:
+            self.rules = Rules(document, below)
+        except SlipwayError as error:
+            raise SlipwayError(error.message, untouched=error.untouched or "Nothing was changed.", hint=error.hint, **error.facts) from None
         self.key = Key(secret)
         self.rules.salted(self.key.salt)
         self.policy = self.rules.policy or (SCAN if environment in ("dev", "stag", "uat") else STRICT)

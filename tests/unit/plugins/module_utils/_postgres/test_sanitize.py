@@ -43,8 +43,8 @@ def column(rule):
 ])
 def test_what_is_no_rule_is_said_with_its_place(document, words):
     with pytest.raises(SlipwayError) as error:
-        Rules(document)
-    assert words in str(error.value)
+        Sanitizing(document, "a key of thirty-two characters...")
+    assert words in str(error.value) and str(error.value).count("Nothing was") == 1
 
 
 @pytest.mark.parametrize("expression", [

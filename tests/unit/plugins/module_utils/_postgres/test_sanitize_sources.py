@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import string
@@ -146,6 +147,8 @@ def test_a_file_of_rules_is_read_here_and_nothing_in_it_is_overlooked(tmp_path, 
     action = types.SimpleNamespace(_find_needle=find)
     with pytest.raises(AnsibleActionFail, match=words):
         with_rules(action, {"sanitize_file": str(path)})
+    with pytest.raises(AnsibleActionFail, match=re.escape("There is no file %s, " % os.path.abspath("elsewhere.yml"))):
+        with_rules(action, {"sanitize_file": "elsewhere.yml"})
     path.write_text("tables: {a: {columns: {no: keep, x: null, y: yes}}}", encoding="utf-8")
     given = with_rules(action, {"sanitize_file": str(path)})
     assert given["sanitize_content"] == {"tables": {"a": {"columns": {"no": "keep", "x": None, "y": "yes"}}}}
