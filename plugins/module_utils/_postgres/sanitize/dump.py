@@ -113,8 +113,8 @@ class Sanitizing:
                 plan = self.plan(session, selection, facts)
                 toc, said = written()
             toc.require_no_rows_of({(entry.schema, entry.tag) for entry in toc.tables().values()})
-            rows, residue = self._write_rows(keyed, session, snapshot, plan, facts, toc, schema, part, wish, settled, report)
-        return dict(self.told(plan), residue=residue), rows, self.rules.warnings + warnings + said
+            rows, residue, not_looked_for = self._write_rows(keyed, session, snapshot, plan, facts, toc, schema, part, wish, settled, report)
+        return dict(self.told(plan), residue=residue), rows, self.rules.warnings + warnings + said + not_looked_for
 
     def _of_extensions(self, session, selection):
         """The tables of extensions whose rows pg_dump would dump and no rule keeps, and warnings that name them."""
@@ -136,7 +136,7 @@ class Sanitizing:
             for entry in named)
 
     def _write_rows(self, keyed, session, snapshot, plan, facts, toc, schema, part, wish, settled, report):
-        """Write the rows, then the table of contents, without which they are no archive; return {oid: rows}, and what was looked for in them."""
+        """Write the rows, then the table of contents, without which they are no archive; return {oid: rows}, what was looked for in them, and warnings."""
         tables = [table for table in plan.tables if table.rows != NONE]
         entries, first = toc.tables(), toc.free_id()
         files = ["%d.dat" % (first + number) for number in range(len(tables))]
@@ -160,7 +160,7 @@ class Sanitizing:
         rows = {table.relation["oid"]: watch.rows[number] for number, table in enumerate(tables)}
         rows.update((table.relation["oid"], 0) for table in plan.tables if table.rows == NONE)
         return rows, {"columns": residue["columns"], "values": residue["values"], "bytes": residue["bytes"],
-                      "left_out": left_out + residue["left_out"], "accepted": self.rules.accepted}
+                      "left_out": left_out + residue["left_out"], "accepted": self.rules.accepted}, residue["warnings"]
 
 
 def _require_private(connection):

@@ -17,6 +17,7 @@ import functools
 import re
 import unicodedata
 
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import one_line
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import suspicion
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import ADDRESSES, FLOATS, INTEGERS, MOMENTS, NUMBERS, TEXTS, Column
@@ -280,9 +281,9 @@ def _sample(rows, values, harmless):
 
 
 def _cases(text):
-    """A text, and how it may be written otherwise: what makes the letters of rows the same, for each of them, knows those of ASCII alone."""
-    cases = [text] if text.isascii() else [text, text.lower(), text.upper(), text.title()]
-    return dict.fromkeys([text, *(unicodedata.normalize(form, case) for case in cases for form in ("NFC", "NFD"))])
+    """How a text may be written otherwise: what makes the letters of rows the same, for each of them, knows those of ASCII alone."""
+    cases = [] if text.isascii() else [text, text.lower(), text.upper(), text.title()]
+    return {unicodedata.normalize(form, case) for case in cases for form in ("NFC", "NFD")} - {text}
 
 
 def _whole(data):
@@ -329,7 +330,8 @@ class Residue:
     def __init__(self, sources_, codec, accepted=(), constants=()):
         self.sources = sources_
         self.found = set()
-        self.left_out = []  # names of those that not all is looked for of, since there would be too much
+        self.silent = []  # names of those that have nothing that says anybody
+        self.cut = []  # and of those that not all is looked for of, since there would be too much
         self.bytes = 0
         self._codec = codec
         self._accepted = set(accepted)
@@ -341,40 +343,61 @@ class Residue:
         self._columns, self._seen = None, {}  # of the table that is looked at, and {place of a column: _Seen} of those with more than a word in a field
         harmless = " ".join([LOREM, *MAILBOXES, *PREFIXES, *all_written(), *constants] + [
             word for locale in WORDS.values() for kind in locale.values() for word in kind])
-        self._harmless = {form for text in harmless.split() for data in self._written(text) for word in data.split()
+        self._harmless = {form for text in harmless.split() for data in (self._as_it_stands(text), *self._otherwise(text)) for word in data.split()
                           for form in (word, word.strip(b"._-+"))}
 
     @property
     def values(self):
         return len(self._prints)
 
+    @property
+    def left_out(self):
+        return self.silent + self.cut
+
     def learn(self, session):
+        """Learn the values of all sources as they stand, and only then how they may be written otherwise: no value is left out for that."""
+        beyond = []  # number of a source, value and whether it is a name, of those with letters beyond ASCII
         for number, source in enumerate(self.sources):
             rows = session.query_rows(source["query"], source["name"])
-            if source["rule"] == "fixed" and not any(row["v"] for row in rows):  # as where all of it are states
-                self.left_out.append(source["name"])
-            for row in rows:
-                if len(self._prints) >= MOST:
-                    self.left_out.append(source["name"])
+            values, name = [row["v"] for row in rows if row["v"]], source["rule"] in NAMES
+            if source["rule"] == "fixed" and not values:  # as where all of it are states
+                self.silent.append(source["name"])
+            for value in values:
+                before = self.values
+                if not self._has_room(number):
                     break
-                if row["v"]:
-                    self._learn(number, row["v"], source["rule"] in NAMES)
+                self._learn(number, value, name, [self._as_it_stands(value)])
+                if self.values > before and not value.isascii():
+                    beyond.append((number, value, name))
+        for number, value, name in beyond:
+            if self._has_room(number):
+                self._learn(number, value, name, self._otherwise(value))
 
-    def _written(self, text):
-        """The ways in which a text may be written in rows, as _spaced() has them."""
-        first, *others = map(_copied, _cases(text))
-        found = {_spaced(first.encode(self._codec, "replace"), self._codec)}
-        for other in others:
+    def _has_room(self, number):
+        """Whether more can be learned of a source; where not, it is told."""
+        name = self.sources[number]["name"]
+        if len(self._prints) >= MOST and name not in self.cut:
+            self.cut.append(name)
+        return len(self._prints) < MOST
+
+    def _as_it_stands(self, text):
+        """A text as _spaced() has it where it stands in rows."""
+        return _spaced(_copied(text).encode(self._codec, "replace"), self._codec)
+
+    def _otherwise(self, text):
+        """How else a text may be written in rows, as _spaced() has it."""
+        found = set()
+        for other in _cases(text):
             with contextlib.suppress(UnicodeEncodeError):  # the encoding does not have letters of it
-                found.add(_spaced(other.encode(self._codec), self._codec))
+                found.add(_spaced(_copied(other).encode(self._codec), self._codec))
         return found
 
     def _length(self, data):
         """How many characters some bytes are, however their accents are written."""
         return len(unicodedata.normalize("NFC", data.decode(self._codec, "replace")))
 
-    def _learn(self, number, value, name):
-        for data in self._written(value):
+    def _learn(self, number, value, name, written):
+        for data in written:
             whole, parts = _whole(data), data.split()
             if len(value) > LONGEST:  # where it was cut the last word is none, and the whole is none
                 whole, parts = b"", parts[:-1]
@@ -476,4 +499,10 @@ class Residue:
 
     def told(self):
         return {"columns": len(self.sources) - len(self.left_out), "left_out": self.left_out, "values": self.values,
-                "bytes": self.bytes, "found": sorted(self.found)[:MOST_FOUND]}
+                "bytes": self.bytes, "found": sorted(self.found)[:MOST_FOUND], "warnings": self._warnings()}
+
+    def _warnings(self):
+        """That the proof had too much to look for, in words."""
+        more = ", and %d more" % (len(self.cut) - MOST_FOUND) if len(self.cut) > MOST_FOUND else ""
+        return ["Not all that is in %s was looked for in the dump, since there is room for %d values and words alone: that none of the rest stands in "
+                "another column is for the rules to see to." % (one_line(", ".join(self.cut[:MOST_FOUND]) + more), MOST)] if self.cut else []
