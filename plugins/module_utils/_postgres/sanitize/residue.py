@@ -57,12 +57,12 @@ BETWEEN = quote_literal(r"""[\s"'<>(),;:=|]+""")  # what addresses in a text sta
 SAYING = "%%(v)s ~ %s AND %%(v)s !~ %s" % (quote_literal(r"\S\s+\S"), quote_literal(r"(^|\s)(?=\S*[0-9])[^\s@]{%d,}" % SHORTEST_CODE))
 NAMES = ("last_name", "name")  # rules whose values have words that are looked for though they are plain letters
 
-_MOMENT = rb"[0-9]{4,6}-[0-9]{2}-[0-9]{2}([ t][0-9]{2} [0-9]{2}( [0-9]{2}(\.[0-9]+)?)?(z| ?[+-][0-9 ]+)?)?( bc)?"
 # What columns of some types can hold at all, as _spaced has it; they are looked at only where something like it is looked for.
 FORMS = {
     "number": re.compile(rb"-?[0-9]+(\.[0-9]+)?|nan|-?infinity"),
     "float": re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?|nan|-?infinity"),  # 12e34567 may as well be a code, or a piece of one
-    "moment": re.compile(_MOMENT + rb"|[0-9]+(\.[0-9]+)?([+-][0-9]+)?|-?infinity"),
+    "moment": re.compile(rb"[0-9]{4,6}-[0-9]{2}-[0-9]{2}([ t][0-9]{2} [0-9]{2}( [0-9]{2}(\.[0-9]+)?)?(z| ?[+-][0-9 ]+)?)?( bc)?"
+                         rb"|[0-9]+(\.[0-9]+)?([+-][0-9]+)?|-?infinity"),
     "truth": re.compile(b"[tf]"),
     "address": re.compile(rb" *(%s)?( +(%s))* *" % ((rb"[0-9a-f]{1,4}|[0-9]{1,3}(\.[0-9]{1,3}){3}",) * 2)),
     "uuid": re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
@@ -72,8 +72,12 @@ _FORM_OF = {base: form for form, bases in (
     ("number", (*INTEGERS, "numeric")), ("float", FLOATS), ("moment", MOMENTS), ("truth", ("bool",)), ("address", ADDRESSES),
     ("uuid", ("uuid",))) for base in bases}
 
-# Texts that are nothing but a number or a moment, also as people in Europe write its day. Numbers of phones begin with 0 or have more in them.
-_CHANCE = re.compile(rb"-?(0|[1-9][0-9]*)(\.[0-9]+)?|" + _MOMENT + rb"|[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{4}")
+# Texts that are nothing but an amount or a moment, also as people in Europe write its day, and no longer than those: places, telephones and numbers
+# of persons and customers may look like them, but have more digits, or a month that is none.
+_YEAR, _MONTH, _DAY = rb"[0-9]{4}", rb"(0?[1-9]|1[0-2])", rb"(0?[1-9]|[12][0-9]|3[01])"
+_TIME = rb"[0-9]{2} [0-9]{2}( [0-9]{2}(\.[0-9]{1,9})?)?(z| ?[+-][0-9]{2}( ?[0-9]{2}){0,2})?"
+_CHANCE = re.compile(rb"-?(0|[1-9][0-9]{0,6})(\.[0-9]{1,2})?|%s-%s-%s([ t]%s)?( bc)?" % (_YEAR, _MONTH, _DAY, _TIME)
+                     + rb"|%s\.%s\.%s" % (_DAY, _MONTH, _YEAR))
 
 _WORD = re.compile(rb"[0-9a-z@._+\-\x80-\xff]")
 _QUOTE = b"\v"  # a space as others to whoever wants words, and none that COPY writes

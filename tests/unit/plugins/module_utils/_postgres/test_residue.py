@@ -293,12 +293,16 @@ def test_what_is_too_short_is_so_in_every_language(known, name):
 
 
 @pytest.mark.parametrize("value", ["1980-01-02", "1980-01-02 10:20", "2026-01-15T10:59:01.5Z", "2026-01-15T10:59:01+01:00", "2026-01-15 10:59:01+01",
-                                   "02.01.1980", "0044-03-15 BC", "1234567.50", "-1234567"])
+                                   "2026-01-15 10:59:01.123456 +0530", "1876-12-31 10:59:01+00:53:28",
+                                   "02.01.1980", "2.1.1980", "0044-03-15 BC", "1234567.50", "-1234567"])
 def test_a_text_that_is_a_moment_or_a_number_is_as_one_in_a_column_of_them(value):
     looked_for = residue.Residue([{"name": "source"}], "utf-8")
     learn(looked_for, value, False)
     assert looked_for.values == 0
-    for telling in ("born " + value, "030-1234567", "+4917112345678", "0171.12345678", "123-45-6789"):
+    for telling in ("born " + value, "030-1234567", "+4917112345678", "0171.12345678", "123-45-6789",
+                    # A place, telephones, and numbers of persons and customers; and a moment with a telephone behind it.
+                    "52.5200066", "49.1711234567", "756.1234567897", "850101.1234", "-12345678", "4510-12-34", "123456-12-34", "45.12.1980",
+                    "2026-01-15 10:59 +49 171 1234567", "2026-01-15 10:59 +4917112345678"):
         before = looked_for.values
         learn(looked_for, telling, False)
         assert looked_for.values > before, telling
