@@ -397,8 +397,9 @@ class Residue:
         return found
 
     def _length(self, data):
-        """How many characters some bytes are, however their accents are written."""
-        return len(unicodedata.normalize("NFC", data.decode(self._codec, "replace")))
+        """How many characters some bytes are, however their accents are written; those of Chinese, Japanese and Korean say as much as two."""
+        text = unicodedata.normalize("NFC", data.decode(self._codec, "replace"))
+        return len(text) + (0 if text.isascii() else sum(unicodedata.east_asian_width(letter) in "WF" for letter in text))
 
     def _learn(self, number, value, name, written):
         for data in written:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from types import SimpleNamespace
 
 import pytest
@@ -290,6 +291,15 @@ def test_what_is_too_short_is_so_in_every_language(known, name):
     looked_for = residue.Residue([{"name": "source"}], "utf-8")
     learn(looked_for, known, name)
     assert looked_for.values == 0
+
+
+@pytest.mark.parametrize("name", ["\u5c71\u7530\u592a\u90ce", "\u738b\u5c0f\u660e", "\uae40\ucca0\uc218",
+                                  unicodedata.normalize("NFD", "\uae40\ucca0\uc218")])
+def test_a_letter_that_says_as_much_as_two_is_two_characters(name):
+    looked_for = residue.Residue([{"name": "source"}], "utf-8")
+    learn(looked_for, name, True)
+    looked_for.look(("%s\n" % name).encode(), [["c", None]])
+    assert looked_for.found == {("source", "c")}
 
 
 @pytest.mark.parametrize("value", ["1980-01-02", "1980-01-02 10:20", "2026-01-15T10:59:01.5Z", "2026-01-15T10:59:01+01:00", "2026-01-15 10:59:01+01",
