@@ -347,7 +347,7 @@ class Residue:
         self._columns, self._seen = None, {}  # of the table that is looked at, and {place of a column: _Seen} of those with more than a word in a field
         harmless = " ".join([LOREM, *MAILBOXES, *PREFIXES, *all_written(), *constants] + [
             word for locale in WORDS.values() for kind in locale.values() for word in kind])
-        self._harmless = {form for text in harmless.split() for data in (self._as_it_stands(text), *self._otherwise(text)) for word in data.split()
+        self._harmless = {form for text in harmless.split(" ") for data in (self._as_it_stands(text), *self._otherwise(text)) for word in data.split()
                           for form in (word, word.strip(b"._-+"))}
 
     @property

@@ -333,10 +333,10 @@ def test_columns_of_values_that_many_have_are_left_out():
 def test_what_rules_put_into_rows_is_no_raw_value():
     form, fixed = "$newhash2$v=19$m=65536,t=4,p=1$%s$%s", "Shop.Team@mail.example"
     known, raw = form % ("a25vd24x", "a25vd25oYXNoMQ"), form % ("cmF3c2FsdDE", "cmF3aGFzaDE")
-    looked_for = residue.Residue([{"name": "source"}], "utf-8", (), [known, fixed, "one\ntwo-34567"])
-    for value in (raw, fixed, "two-34567"):  # addresses of a fixed value are those of somebody else at times
+    looked_for = residue.Residue([{"name": "source"}], "utf-8", (), [known, fixed, "one\ntwo-34567", "Shop\u00a0Known4711"])
+    for value in (raw, fixed, "two-34567", "Shop\u00a0Known4711"):  # addresses of a fixed value are those of somebody else at times
         learn(looked_for, value, False)
-    looked_for.look(("%s\n%s\n%s\n" % (known, fixed, copied("one\ntwo-34567"))).encode(), [["c", None]])
+    looked_for.look(("%s\n%s\n%s\nShop\u00a0Known4711\n" % (known, fixed, copied("one\ntwo-34567"))).encode(), [["c", None]])
     assert looked_for.found == set()
     looked_for.look(b"it was cmF3c2FsdDE\n", [["c", None]])
     assert looked_for.found == {("source", "c")}
