@@ -289,7 +289,8 @@ def test_what_a_restore_would_stop_at_is_found_before(postgres, small, store):
         rules["tables"]["coded"]["columns"].update(columns)
         return rules
 
-    refused(small, store, coded(code={"rule": "hash", "length": 8}), "public.coded: the index number_of_code could not be made of masked rows (SQLSTATE 22P02), by code.")
+    refused(small, store, coded(code={"rule": "hash", "length": 8}),
+            "public.coded: the index number_of_code could not be made of masked rows (SQLSTATE 22P02), by code.")
     # What an index makes of NULL may meet, or be looked at for the first time.
     refused(small, store, coded(slug=None), "public.coded: the index coded_small_idx would refuse 2 of 3 masked rows, which meet others, by slug, small.")
     sanitized(small, store, coded(gone=None), check=True)
