@@ -18,7 +18,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, suspicion
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.calls import Calls
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import NOT_APART, RULES, Row, Within
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import ALL, DROP, NONE, STRICT
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.meant import Meant, said_of_rows
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import DROP, NONE, STRICT
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.subset import Subset, cleared
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.trial import FEW, NOT_WORKED_OUT, Trial
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
@@ -122,10 +123,8 @@ class Plan:
         self.undecided = []  # (Table, Column, why or None, the rule that is proposed)
         self._session = session
         self._trial = Trial(session, self._distinct, self.problems, rules.warnings)
-        self._relations = {relation["oid"]: relation for relation in selection.relations}
-        self._parents = {}
-        for row in session.query(catalog.PARENTS):
-            self._parents.setdefault(row["oid"], []).append(row["parent"])
+        self._meant = Meant(session, rules, selection)
+        self._relations = self._meant.relations
         self._handed_down = {row["oid"]: row["columns"] for row in session.query(catalog.HANDED_DOWN)}
         relations = selection.with_rows
         found = catalog.columns(session, [table["oid"] for table in relations], facts["encoding"])
@@ -171,16 +170,6 @@ class Plan:
 
     # Decisions
 
-    def _lineage(self, relation):
-        """A relation, and what it is a partition or a child of."""
-        found, ahead = [], [relation["oid"]]
-        while ahead:
-            oid = ahead.pop(0)
-            if oid in self._relations and oid not in found:
-                found.append(oid)
-            ahead += self._parents.get(oid, [])
-        return [self._relations[oid] for oid in found]
-
     def _require_known(self):
         """Each entry has to be for a table, and each of its columns for one of them."""
         names = [spoken(relation) for relation in self._relations.values()]
@@ -189,7 +178,7 @@ class Plan:
                 continue
             oids = {oid for oid, relation in self._relations.items() if entry.matcher.matches(relation["schema"], relation["name"])}
             foreign = [self._relations[oid] for oid in oids if self._relations[oid]["kind"] == "f"]
-            tables = [table for table in self.tables if oids & {relation["oid"] for relation in self._lineage(table.relation)}]
+            tables = [table for table in self.tables if oids & {relation["oid"] for relation in self._meant.lineage(table.relation)}]
             if not oids:
                 self.problems.append("There is no table %s. %s" % (entry.matcher.text, nearest(entry.matcher.text, names)))
             elif foreign and len(foreign) == len(oids):
@@ -203,18 +192,13 @@ class Plan:
                         entry.matcher.text, matcher.text, " that rows could have: it is generated" if worked_out else "",
                         nearest(matcher.text, sorted(columns))))
 
-    def _entries(self, lineage):
-        """[(exact, order, Entry)] of all that mean a table of this lineage."""
-        return [(entry.matcher.exact, order, entry) for order, entry in enumerate(self.rules.entries)
-                if any(entry.matcher.matches(relation["schema"], relation["name"]) for relation in lineage)]
-
     def _unknown_to(self, entry):
         """The oids of the tables that a name without a schema means, and that its author may not have thought of: several are called so, have rows,
         and are named by nobody with their schema."""
         meant = {}
-        for lineage in [self._lineage(table.relation) for table in self.tables]:
+        for lineage in [self._meant.lineage(table.relation) for table in self.tables]:
             found = [relation for relation in lineage if entry.matcher.matches(relation["schema"], relation["name"])]
-            if found and _rows(self._entries(lineage))[0] != NONE:
+            if found and said_of_rows(self._meant.entries(lineage))[0] != NONE:
                 meant.update((relation["oid"], relation) for relation in found)
         whole = [other.matcher for other in self.rules.entries if other.matcher.whole]
         unknown = {oid for oid, relation in meant.items() if relation["partition_of"] not in meant and not any(
@@ -228,9 +212,9 @@ class Plan:
         return any(relation is lineage[0] or name in self._handed_down.get(relation["oid"], ()) for relation in named)
 
     def _decide(self, table):
-        lineage = self._lineage(table.relation)
-        entries = self._entries(lineage)
-        table.rows, table.rows_source = _rows(entries)
+        lineage = self._meant.lineage(table.relation)
+        entries = self._meant.entries(lineage)
+        table.rows, table.rows_source = said_of_rows(entries)
         # What a preset says of some rows, and what of those it shows, counts as long as nobody else says the rows.
         others = [entry for _exact, _order, entry in entries if entry.preset and entry.where and entry.told != table.rows_source]
         # Each condition holds: what one document leaves out no other one shows.
@@ -313,7 +297,7 @@ class Plan:
         if oid not in self._leaves_of:
             parted = oid in self._relations and self._relations[oid]["kind"] == "p"
             self._leaves_of[oid] = [table for table in self.tables + self._without if table.relation["oid"] == oid or parted and any(
-                relation["oid"] == oid for relation in self._lineage(table.relation))]
+                relation["oid"] == oid for relation in self._meant.lineage(table.relation))]
         return self._leaves_of[oid]
 
     def _of_reference(self, key, source, target):
@@ -390,7 +374,7 @@ class Plan:
     def _look_at_partitions(self):
         by_enum = {row["oid"] for row in self._session.query(catalog.HASHED_BY_ENUM)}
         for table in self.tables if by_enum else ():
-            parent = next((relation for relation in self._lineage(table.relation) if relation["oid"] in by_enum), None)
+            parent = next((relation for relation in self._meant.lineage(table.relation) if relation["oid"] in by_enum), None)
             if parent and table.rows != NONE:
                 self.problems.append("%s has the rows of a part of %s by the hash of an enum, which another database works out otherwise: "
                                      "no restore could take them." % (spoken(table.relation), spoken(parent)))
@@ -398,7 +382,7 @@ class Plan:
     def _look_at_columns(self):
         keys = {(row["oid"], row["name"]) for row in self._session.query(catalog.PARTITIONED_BY)}
         for table in self.tables:
-            ancestors = [relation["oid"] for relation in self._lineage(table.relation)]
+            ancestors = [relation["oid"] for relation in self._meant.lineage(table.relation)]
             for column in table.columns if table.rows != NONE else ():
                 decision = table.decisions.get(column.name)
                 if not decision or decision.rule.name == "keep":
@@ -465,13 +449,6 @@ class Plan:
     def try_all(self):
         """Look at every row for what a few may break."""
         self._trial.try_all()
-
-
-def _rows(entries):
-    """What entries, [(exact, order, Entry)], say of rows, and where it comes from, or None: rows that a document leaves out no earlier one has."""
-    emptied_by = max((entry.level for _exact, _order, entry in entries if entry.rows == NONE), default=0)
-    said = [one for one in entries if one[2].rows == NONE or one[2].rows and one[2].level >= emptied_by]
-    return (max(said)[2].rows, max(said)[2].told) if said else (ALL, None)
 
 
 def _unfit(rule, table, column):
