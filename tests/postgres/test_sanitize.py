@@ -258,7 +258,19 @@ def test_tables_and_sequences_of_extensions_are_asked_for_where_they_are_dumped(
     refused(reader, store, RULES, "Role guest may not read the sequences ext.ref_id_seq.")
     postgres.sql("GRANT SELECT ON ext.ref, ext.ref_id_seq TO guest", "shop")
     sanitized(reader, store, kept)
-    assert "ext.ref (id, x) FROM stdin;\n1\t77\n" in text_of(postgres, newest(store)).replace('"', "")
+    rows = "ext.ref (id, x) FROM stdin;\n1\t77\n"
+    assert rows in text_of(postgres, newest(store)).replace('"', "")
+    # Its name alone is enough where no other table that is called so has rows in the dump.
+    shop.execute("CREATE TABLE app.ref (id int); GRANT SELECT ON app.ref TO guest")
+    named = changed(ref="truncate")
+    named["tables"]["ref"] = "keep"
+    alone = dict(RULES, tables=dict(RULES["tables"], ref="keep"))
+    for rules, options in ((named, {}), (alone, {"exclude_tables": ["app.ref"]}), (alone, {"exclude_table_data": ["app.ref"]})):
+        assert not [warning for warning in sanitized(reader, store, rules, check=True, **options)["warnings"] if "ext.ref" in warning]
+    sanitized(reader, store, named)
+    assert rows in text_of(postgres, newest(store)).replace('"', "")
+    said = "The rows of table ext.ref of extension hstore are not in the dump, since ref is also what app.ref is called: name it with its schema to keep them."
+    assert said in sanitized(reader, store, alone, check=True)["warnings"]
 
 
 def test_a_grant_that_is_told_is_one(postgres, shop, reader, store):

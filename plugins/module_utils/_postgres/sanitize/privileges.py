@@ -83,8 +83,8 @@ def _grants(kinds, role):
 
 
 def _of_row_security(kinds, role):
-    return "ALTER ROLE %s BYPASSRLS by a superuser lets it read what row security keeps back; most owners of such tables may, and rules may leave" \
-           " their rows out." % role if kinds["GUARDED"] else ""
+    return "ALTER ROLE %s BYPASSRLS by a superuser lets it read what row security keeps back. So may their owner, unless it is forced, and rules may" \
+           " leave their rows out." % role if kinds["GUARDED"] else ""
 
 
 def _granted(kind, some):
