@@ -27,16 +27,20 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.selection im
 BYTES = 100  # that a row has about
 MOST_TOLD = 20  # columns that a message names
 KEEP = RULES["keep"]({}, "")
+# Why a column that looks like personal data is not kept, though something keeps it.
+PATTERN = "What looks like personal data is kept by its own name, and by no pattern."
+OF_CHILD = "%s keeps no columns that a child of its table has beside those of the table."
+CALLED_ALIKE = "%s is what several tables are called (%s): keep for one of them needs its schema."
 ASSUMED = "policy scan"  # the source of a decision that nobody made
 
 
 class Decision:
-    """A rule, and where it comes from in words; of_pattern says that whoever wrote it may never have seen the column."""
+    """A rule, and where it comes from in words; unseen says why whoever wrote it may never have seen the column, as a sentence, or is None."""
 
-    def __init__(self, rule, source, of_pattern=False):
+    def __init__(self, rule, source, unseen=None):
         self.rule = rule
         self.source = source
-        self.of_pattern = of_pattern
+        self.unseen = unseen
 
 
 class Table:
@@ -53,6 +57,7 @@ class Table:
         self.generated = {column.name for column, generated in columns if generated}
         self.decisions = {}
         self.contents = {}  # name of a column: (why, rule), by what is in it
+        self.unseen = {}  # name of a column that was not kept: why whoever kept it may never have seen it, as a sentence
         self.passed_over = {}  # name of a column: (Entry, Rule) of presets that mean it, by rules that do not fit
         self.withheld = set()  # names of columns that a preset keeps of the rows that it says itself, where others are dumped
         self.rows = None
@@ -193,23 +198,33 @@ class Plan:
                         nearest(matcher.text, sorted(columns))))
 
     def _unknown_to(self, entry):
-        """The oids of the tables that a name without a schema means, and that its author may not have thought of: several are called so, have rows,
-        and are named by nobody with their schema."""
+        """Of the tables that a name without a schema means: (oids of those that its author may not have thought of, why as a sentence). Nobody names
+        them with their schema, and several are called so and have rows in the dump, or they are children of one that is called so."""
         meant = {}
         for lineage in [self._meant.lineage(table.relation) for table in self.tables]:
             found = [relation for relation in lineage if entry.matcher.matches(relation["schema"], relation["name"])]
             if found and said_of_rows(self._meant.entries(lineage))[0] != NONE:
                 meant.update((relation["oid"], relation) for relation in found)
+        children = {oid for oid, relation in meant.items() if any(parent["oid"] in meant for parent in self._meant.lineage(relation)[1:])}
+        alike = sorted(spoken(relation) for oid, relation in meant.items() if oid not in children)
         whole = [other.matcher for other in self.rules.entries if other.matcher.whole]
-        unknown = {oid for oid, relation in meant.items() if relation["partition_of"] not in meant and not any(
+        unknown = {oid for oid, relation in meant.items() if (oid in children or len(alike) > 1) and not any(
             matcher.matches(relation["schema"], relation["name"]) for matcher in whole)}
-        return unknown if len(unknown) > 1 else set()
+        return unknown, CALLED_ALIKE % (entry.matcher.text, ", ".join(alike))
 
-    def _has_seen(self, entry, lineage, name):
-        """Whether an entry that keeps a table names a column with it: the table has it itself, or hands it down to this one."""
-        named = [relation for relation in lineage if entry.kept_whole and entry.matcher.matches(relation["schema"], relation["name"])
-                 and relation["oid"] not in self._unknown.get(entry, ())]
-        return any(relation is lineage[0] or name in self._handed_down.get(relation["oid"], ()) for relation in named)
+    def _unseen(self, entry, lineage, name):
+        """Why whoever wrote an entry by whose pattern a column is kept may not have seen it, as a sentence; None where the entry keeps a table that has
+        it itself, or hands it down to this one."""
+        if not entry.kept_whole:
+            return PATTERN
+        named = [relation for relation in lineage if entry.matcher.matches(relation["schema"], relation["name"])]
+        having = [relation for relation in named if relation is lineage[0] or name in self._handed_down.get(relation["oid"], ())]
+        unknown, why = self._unknown.get(entry, ((), None))
+        if any(relation["oid"] not in unknown for relation in having):
+            return None
+        if any(relation is not lineage[0] for relation in named) and not any(relation is not lineage[0] for relation in having):
+            return OF_CHILD % entry.matcher.text
+        return why
 
     def _decide(self, table):
         lineage = self._meant.lineage(table.relation)
@@ -241,10 +256,11 @@ class Plan:
                 continue
             (rank, rule, entry) = max(candidates, key=lambda candidate: candidate[0])
             # Nobody who wrote a pattern has seen the columns of later.
-            of_pattern = not (rank[0] or self._has_seen(entry, lineage, column.name))
-            if rule.keeps and of_pattern and table.suspicious(column):
+            decision = Decision(rule, entry.told, None if rank[0] else self._unseen(entry, lineage, column.name))
+            if rule.keeps and decision.unseen and table.suspicious(column):
+                table.unseen[column.name] = decision.unseen
                 continue
-            table.decisions[column.name] = Decision(rule, entry.told, of_pattern)
+            table.decisions[column.name] = decision
             for other_rank, other, other_entry in candidates:
                 same = other_rank[:3] == rank[:3] == (True, True, True) and other_entry.source == entry.source
                 if same and other_entry is not entry and not other.same_as(rule):
@@ -253,11 +269,11 @@ class Plan:
 
     def _look_into(self, table):
         """What a pattern keeps is undecided where its values tell that they are personal data, whatever it is called."""
-        kept = [column for column in table.columns if column.name in table.decisions and table.decisions[column.name].of_pattern
+        kept = [column for column in table.columns if column.name in table.decisions and table.decisions[column.name].unseen
                 and table.decisions[column.name].rule.keeps]
         table.contents = suspicion.by_content(self._session, table.sql, kept, table.estimate, suspicion.TELLING)
         for name in table.contents:
-            del table.decisions[name]
+            table.unseen[name] = table.decisions.pop(name).unseen
 
     def _follow_references(self):
         """What refers to a masked key gets its mask, so that the two still meet; what would not meet is a problem."""
@@ -363,11 +379,11 @@ class Plan:
         if self.undecided:
             told = ["%s.%s (%s)" % (spoken(table.relation), column.name, "%s says %s" % (why, rule) if why else "new, or forgotten")
                     for table, column, why, rule in self.undecided]
-            self.problems.append("No rule says what is to become of %s%s. %s under columns of its table, with a mask or with keep. "
+            reasons = dict.fromkeys(filter(None, (table.unseen.get(column.name, why and PATTERN) for table, column, why, _rule in self.undecided)))
+            self.problems.append("No rule says what is to become of %s%s. %sName it under columns of its table, with a mask or with keep. "
                                  "sanitized_rules -e write=<file> proposes rules." % (
                                      ", ".join(told[:MOST_TOLD]), " and %d more" % (len(told) - MOST_TOLD) if len(told) > MOST_TOLD else "",
-                                     "What looks like personal data is kept by its own name, and by no pattern: name it"
-                                     if any(undecided[2] for undecided in self.undecided) else "Name it"))
+                                     "".join(sentence + " " for sentence in reasons)))
 
     # What speaks against them
 
