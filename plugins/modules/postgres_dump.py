@@ -206,9 +206,8 @@ options:
         type: bool
         default: false
       adopt:
-        description: Whether it will make the restored database its environment's.
+        description: Whether it will make the restored database its environment's. When not set it will not.
         type: bool
-        default: true
   only_look:
     description:
       - Only finds out whether a dump could be restored to O(target), which it needs, and what that would replace, and makes none. A dump may take
@@ -640,7 +639,9 @@ def run(module):
     params = module.params
     if params["state"] == "present":
         require_allowed("dump", params["environment"], params["allow_dump"], "allow_dump")
-    warn(module, tidied(params, module.check_mode))
+    elif params["only_look"]:
+        raise SlipwayError("only_look is for a dump that is to be made, and has no meaning with state=absent.", untouched="Nothing was removed.")
+    warn(module, tidied(params, module.check_mode or params["only_look"]))
     if params["state"] == "absent":
         return removed(params, module.check_mode)
     chosen = configs.effective(params, params["configs"], params["config"], configs.DUMP, configs.ALL)
@@ -669,7 +670,7 @@ def main():
             target={"type": "dict", "options": POSTGRES_ARGUMENTS},
             application={"type": "dict", "options": dict(
                 APPLICATION, environment={"type": "str", "choices": list(ENVIRONMENTS)}, migrate={"type": "bool", "default": False},
-                adopt={"type": "bool", "default": True})},
+                adopt={"type": "bool"})},
             only_look={"type": "bool", "default": False},
             bin_dir={"type": "path"},
             instance={"type": "str"},

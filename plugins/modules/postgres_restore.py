@@ -573,23 +573,24 @@ def from_dump(params, restore, check):
     result["after_restore"] = restore.wishes.after_restore
     if some:
         return dict(result, warnings=dump_choice.masked(dump.manifest) + result["warnings"])
-    result["warnings"] = dump_choice.warnings(dump, params["login_db"]) + not_made_own(params, dump, restore.wishes) + result["warnings"]
+    result["warnings"] = dump_choice.warnings(dump, params["login_db"]) + not_made_own(
+        params, environment_of(dump.manifest, dump.key), restore.wishes) + result["warnings"]
     return dict(result, excluded=dump.manifest["excluded"], excluded_data=dump.manifest["excluded_data"])
 
 
-def not_made_own(params, dump, wishes):
-    """A sentence in a list where a dump of another environment comes with nothing that makes it this one's."""
+def not_made_own(params, origin, wishes):
+    """A sentence in a list where rows of another environment, origin, come with nothing that makes them this one's."""
     if params["application"] is None or wishes.makes_own:
         return []
-    return unadopted(params["application"]["adopt"], wishes.adoption, environment_of(dump.manifest, dump.key), params["environment"])
+    return unadopted(params["application"]["adopt"], wishes.adoption, origin, params["environment"])
 
 
-def adopted(params, adoption):
-    """How much of adopt is run by this call: SQL on what is filled, commands on what is live."""
+def adopted(params, adoption, check):
+    """How much of adopt is run by this call: SQL on what is filled, commands on what is live; with check, when that is live which it would fill."""
     if adoption is None:
         return None
     told = adoption.told()
-    return {"sql": 0 if params["source"] in UNCHANGED else told["sql"], "commands": told["commands"] if params["swap"] else 0}
+    return {"sql": 0 if params["source"] in UNCHANGED else told["sql"], "commands": told["commands"] if params["swap"] or check else 0}
 
 
 def from_database(params, restore, check):
@@ -600,7 +601,8 @@ def from_database(params, restore, check):
     require_allowed("copy", params["source_environment"], params["allow_copy"], "allow_copy", "source_environment")
     origin = Origin(connection_from(dict(params, login_db=database)), True, params["source_environment"], params["allow_block"])
     result = copy(restore, origin, "auto", params["bin_dir"], check)
-    return {name: value for name, value in result.items() if name not in ("way", "because", "strategy", "diff")}
+    told = {name: value for name, value in result.items() if name not in ("way", "because", "strategy", "diff")}
+    return dict(told, warnings=not_made_own(params, params["source_environment"], restore.wishes) + told.get("warnings", []))
 
 
 def refuse_contradictions(params):
@@ -644,7 +646,7 @@ def run(module):
             adoption.finish()
     # Nothing was left out, and the whole database was restored, unless it is said.
     return dict({"replaced": [], "made": [], "excluded": [], "excluded_data": [], "after_restore": []}, database=params["login_db"],
-                adopted=adopted(params, adoption), **result)
+                adopted=adopted(params, adoption, module.check_mode), **result)
 
 
 def main():

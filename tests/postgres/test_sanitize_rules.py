@@ -266,26 +266,36 @@ def test_a_table_that_is_kept_keeps_nothing_of_others_that_nobody_named(small, s
         CREATE TABLE log (id int PRIMARY KEY, email text); CREATE TABLE log_login (id int, email text, phone text, what text) INHERITS (log);
         CREATE TABLE crm.log_old (iban text) INHERITS (log_login);
         CREATE TABLE setting (k text, token text); CREATE TABLE crm.setting (k text, contact text); INSERT INTO crm.setting VALUES ('a', 'to a@b.example');
+        CREATE TABLE login (id int, email text); CREATE TABLE between () INHERITS (login); CREATE TABLE crm.login (phone text) INHERITS (between);
         CREATE TABLE visit (who int, ip inet) PARTITION BY LIST (who); CREATE TABLE crm.visit PARTITION OF visit FOR VALUES IN (1);
         CREATE TABLE crm.visit_2 PARTITION OF visit FOR VALUES IN (2); CREATE VIEW crm.log AS SELECT * FROM log""")
     log = ["log_login.phone (its name says phone)", "log_old.phone (its name says phone)", "log_old.iban (its name says iban)"]
+    login = ["crm.login.phone (its name says phone)"]
     setting = ["public.setting.token (its name says hash)", "crm.setting.contact (texts with e-mail addresses in it says text)"]
 
     def left(**tables):
         kept = dict({"log": "keep", "log_login": {"columns": {"phone": "phone"}}, "log_old": {"columns": {"iban": "iban"}}, "visit": "keep",
-                     "public.setting": "keep", "crm.setting": "keep"}, **{name.replace("__", "."): said for name, said in tables.items()})
+                     "public.setting": "keep", "crm.setting": "keep",
+                     "login": "keep", "crm.login": "keep"}, **{name.replace("__", "."): said for name, said in tables.items()})
         problems = " ".join(looked(small, document={"tables": {name: said for name, said in kept.items() if said}})["problems"])
-        assert not problems or "is kept by its own name, and by no pattern" in problems
-        return [words for words in log + setting if words in problems]
+        assert "pattern" not in problems
+        assert ("setting is what several tables are called (crm.setting, public.setting): keep for one of them needs its schema." in problems) is any(
+            words in problems for words in setting)
+        assert ("keeps no columns that a child of its table has beside those of the table" in problems) is any(words in problems for words in log + login)
+        return [words for words in log + login + setting if words in problems]
 
     assert left() == []
     assert left(log_login=None, log_old=None) == log
     assert left(log_login="keep", log_old=None) == log[2:]
     assert left(log_login=None, log_old={"columns": {"iban": "iban", "phone": "keep"}}) == log[:1]
     assert left(public__setting=None, crm__setting=None, setting="keep") == setting
-    # Who names one of two that are called the same knows both; one without rows shows nothing.
-    for others in ({"crm__setting": {"columns": {"k": "keep"}}}, {"crm__setting": "truncate"}, {"crm__setting": None, "crm.*": "truncate"}):
+    # Who names one of two that are called the same says nothing of the other; one without rows shows nothing.
+    assert left(public__setting=None, setting="keep", crm__setting={"columns": {"k": "keep"}}) == setting[:1]
+    assert left(crm__setting=None, setting="keep", public__setting={"columns": {"token": "hash"}}) == setting[1:]
+    for others in ({"crm__setting": "truncate"}, {"crm__setting": None, "crm.*": "truncate"}):
         assert left(**dict({"public__setting": None, "setting": "keep"}, **others)) == []
+    # A child that is called as its parent is kept with it, but for what it has beside it.
+    assert left(crm__login=None) == left(crm__login=None, public__login="keep") == login
 
 
 def test_one_address_is_enough_to_keep_nothing_by_a_pattern(small, store):
@@ -306,7 +316,7 @@ def test_one_address_is_enough_to_keep_nothing_by_a_pattern(small, store):
         with pytest.raises(SlipwayError) as error:
             dumped(small, store, document)
         assert re.findall(r"public.deal.(\w+) \((.*? says \w+)\)", str(error.value)) == told
-        assert "by no pattern: name it under columns of its table, with a mask or with keep." in str(error.value)
+        assert "by no pattern. Name it under columns of its table, with a mask or with keep." in str(error.value)
     proposed = looked(small, "scan")["proposal"]["tables"]["public.deal"]["columns"]
     assert proposed == {"id": "keep", "contact": "email", "details": "text", "words": {"rule": "array", "of": "text"}, "value": "text", "picture": "keep",
                         "code": "hash", "phone": "phone", "reference": "keep", "paid_from": "text", "paid_to": "iban"}

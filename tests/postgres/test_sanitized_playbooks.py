@@ -138,7 +138,7 @@ def test_who_could_not_restore_what_was_dumped_is_told_where_it_is(playbooks, po
     assert done.returncode and "refused in text 2 of 2 of adopt.sql, in database" in done.stdout, done.stdout
     manifest, = tmp_path.rglob("manifest.json")
     key = str(manifest.parent.relative_to(tmp_path / "dumps"))
-    assert "The dump %s stays in the store" % key in done.stdout and "sanitized_restore with -e source=%s -e after_restore=true" % key in done.stdout
+    assert "The dump %s stays in the store" % key in done.stdout and "sanitized_restore goes on with -e source=%s -e after_restore=true" % key in done.stdout
     assert postgres.databases() == {"shop", "prod"}
 
 

@@ -168,12 +168,12 @@ def test_what_is_shown_of_many_columns_is_no_flood_and_begins_with_what_they_com
 def test_who_only_looks_is_told_that_the_proof_is_to_come(shown):
     found = {"policy": "strict", "problems": [], "rules": [], "scan": [], "coverage": {}}
     assert shown("rules.txt.j2", database_rules=found, database_gather=["rules"])[0] == VERDICT
-    masked = [column(n, rule="text") for n in range(3)]
+    masked = [*[column(n, rule="text") for n in range(3)], dict(column(0, rule="hash"), name="T")]
     dumped = {"database": "shop", "size": 1, "tables": 1, "jobs": 1, "compression": "gzip:6", "excluded": [], "excluded_data": [], "leftovers": [],
               "sanitized": {"masked": masked, "emptied": [column(1), column(2)], "policy": "strict", "rules": "0", "key": "1", "residue": None}}
     told = shown("dumped.txt.j2", database_dumped=dumped, ansible_check_mode=True, database_only_sanitized=True)
     assert "proof: raw values are looked for only while the dump is made" in told
-    assert told[-2:] == ["masked: public.t: c0 (text), c1 (text), c2 (text)", "emptied: public.t, public.t"]
+    assert told[-3:] == ["masked: public.t: c0 (text), c1 (text), c2 (text)", "masked: public.T: c0 (hash)", "emptied: public.t, public.t"]
 
 
 @pytest.mark.parametrize("said, config, kept", [("", {}, False), ("", {"reversible": True}, True), ("no", {"reversible": True}, False), (True, {}, True)])

@@ -114,8 +114,8 @@ def _dump(connection, store, wish, check, report):
             selection = Selection(session, wish.exclude_tables, wish.exclude_table_data, bool(wish.sanitizing))
             manifest, warnings = _manifest(facts, clients, wish, settled, selection), selection.warnings
             if wish.sanitizing:
-                manifest["sanitized"] = wish.sanitizing.check(connection, selection, facts)
-                warnings = warnings + wish.sanitizing.rules.warnings
+                manifest["sanitized"], said = wish.sanitizing.check(connection, selection, facts)
+                warnings = warnings + said
             return _result(None, store, manifest, store.leftovers(), [*warnings, *store.warnings], begun)
     _run_hooks(connection, wish.hooks)
     try:

@@ -172,7 +172,7 @@ LARGE_OBJECTS = "SELECT count(*) AS n FROM pg_largeobject_metadata"
 
 # Tables of extensions whose rows pg_dump dumps, since their extension says so.
 OF_EXTENSIONS = """
-SELECT n.nspname AS schema, c.relname AS name, e.extname AS extension,
+SELECT c.oid::bigint, n.nspname AS schema, c.relname AS name, e.extname AS extension,
        ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns
 FROM pg_extension e, unnest(e.extconfig) x (oid) JOIN pg_class c ON c.oid = x.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') ORDER BY 1, 2"""

@@ -23,6 +23,7 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.archive impo
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, compressor, privileges, writer
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import residue as residues
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import SETTING, Key
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.meant import Meant
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.plan import Plan
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import NONE, SCAN, STRICT, Rules
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.toc import Toc
@@ -75,11 +76,11 @@ class Sanitizing:
         return plan
 
     def check(self, connection, selection, facts):
-        """Do all that a dump does before it writes, and return what its manifest says of the rules."""
+        """Do all that a dump does before it writes; return (what its manifest says of the rules, warnings)."""
         with self.keyed(connection).session() as session:
             session.execute(*writer.SETTINGS, dumps.BEGIN)
-            privileges.require_all(session, selection)
-            return dict(self.told(self.plan(session, selection, facts)), residue=None)
+            warnings = self._prepared(session, selection)[1]
+            return dict(self.told(self.plan(session, selection, facts)), residue=None), self.rules.warnings + warnings
 
     def told(self, plan):
         """What a manifest says of the masks: which columns have which rule, and by which key."""
@@ -100,10 +101,9 @@ class Sanitizing:
         beside = os.path.dirname(part.archive)
         keyed = self.keyed(connection)
         with writer.session_at(keyed, snapshot) as session, tempfile.TemporaryDirectory(prefix="slipway-schema-", dir=beside) as folder:
-            privileges.require_all(session, selection)
+            foreign, warnings = self._prepared(session, selection)
             _lock(session, selection.with_rows)
             _require_unchanged(connection, session, selection.with_rows)
-            foreign, warnings = self._of_extensions(session, selection)
             arguments = dumps.arguments(connection, wish, settled, clients, selection.excluded, selection.excluded_data + selection.with_rows + foreign,
                                         snapshot, facts)
             # One job: for next to no rows each of them would have a session of its own.
@@ -116,12 +116,34 @@ class Sanitizing:
             rows, residue, not_looked_for = self._write_rows(keyed, session, snapshot, plan, facts, toc, schema, part, wish, settled, report)
         return dict(self.told(plan), residue=residue), rows, self.rules.warnings + warnings + said + not_looked_for
 
-    def _of_extensions(self, session, selection):
-        """The tables of extensions whose rows pg_dump would dump and no rule keeps, and warnings that name them."""
-        tables = [relation["name"] for relation in selection.relations if relation["kind"] in "rp"]
-        left_out = [row for row in session.query(catalog.OF_EXTENSIONS) if not self._kept_whole(row, tables.count(row["name"]) > 1)]
-        return left_out, ["The rows of table %s of extension %s are not in the dump, since no rule keeps them."
-                          % (spoken(row), row["extension"]) for row in left_out]
+    def _prepared(self, session, selection):
+        """The tables of extensions that are left out, and warnings that name them, provided that the role may read all that is dumped."""
+        lacking = self.lacking(session, selection)
+        if lacking:
+            raise lacking.error("Nothing was dumped.")
+        dumped = Meant(session, self.rules, selection).dumped()
+        _kept, left_out = self._of_extensions(session, selection, dumped)
+        return left_out, [self._why_left_out(row, dumped) for row in left_out]
+
+    def lacking(self, session, selection):
+        """What the role of a session lacks for a dump, as a Lacking, or None."""
+        dumped = Meant(session, self.rules, selection).dumped()
+        kept, _left_out = self._of_extensions(session, selection, dumped)
+        there = {relation["oid"]: relation for relation in selection.relations}
+        return privileges.lacking(session, selection, dumped, [there[row["oid"]] for row in kept])
+
+    def _of_extensions(self, session, selection, dumped):
+        """The tables of extensions whose rows pg_dump would dump: (those that a rule keeps, those that none does)."""
+        out = {relation["oid"] for relation in selection.excluded + selection.excluded_data}
+        rows = [row for row in session.query(catalog.OF_EXTENSIONS) if row["oid"] not in out]
+        kept = [row for row in rows if self._kept_whole(row, len(_called(row, dumped + rows)) > 1)]
+        return kept, [row for row in rows if row not in kept]
+
+    def _why_left_out(self, row, dumped):
+        others = _called(row, dumped) if self._kept_whole(row) else []
+        return "The rows of table %s of extension %s are not in the dump, since %s." % (
+            spoken(row), row["extension"], "%s is also what %s is called: name it with its schema to keep them" % (
+                one_line(row["name"]), ", ".join(map(spoken, others))) if others else "no rule keeps them")
 
     def _kept_whole(self, table, one_of_several=False):
         """Whether all rules for a table keep all of its rows and columns, and one of whoever dumps names it: pg_dump can mask none, and the proof sees none.
@@ -201,6 +223,11 @@ class _Watch:
 
     def _share(self, number):
         return 1 if number in self._done else min(1, self.rows[number] / max(self._tables[number].estimate, 1))
+
+
+def _called(row, tables):
+    """Those of tables that are called as one is."""
+    return [table for table in tables if table["name"] == row["name"]]
 
 
 def _name(table):

@@ -18,7 +18,8 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.connection i
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import catalog, suspicion
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.calls import Calls
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import NOT_APART, RULES, Row, Within
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import ALL, DROP, NONE, STRICT
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.meant import Meant, said_of_rows
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.rules import DROP, NONE, STRICT
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.subset import Subset, cleared
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.trial import FEW, NOT_WORKED_OUT, Trial
 from ansible_collections.slipway.app.plugins.module_utils._postgres.selection import spoken
@@ -26,16 +27,20 @@ from ansible_collections.slipway.app.plugins.module_utils._postgres.selection im
 BYTES = 100  # that a row has about
 MOST_TOLD = 20  # columns that a message names
 KEEP = RULES["keep"]({}, "")
+# Why a column that looks like personal data is not kept, though something keeps it.
+PATTERN = "What looks like personal data is kept by its own name, and by no pattern."
+OF_CHILD = "%s keeps no columns that a child of its table has beside those of the table."
+CALLED_ALIKE = "%s is what several tables are called (%s): keep for one of them needs its schema."
 ASSUMED = "policy scan"  # the source of a decision that nobody made
 
 
 class Decision:
-    """A rule, and where it comes from in words; of_pattern says that whoever wrote it may never have seen the column."""
+    """A rule, and where it comes from in words; unseen says why whoever wrote it may never have seen the column, as a sentence, or is None."""
 
-    def __init__(self, rule, source, of_pattern=False):
+    def __init__(self, rule, source, unseen=None):
         self.rule = rule
         self.source = source
-        self.of_pattern = of_pattern
+        self.unseen = unseen
 
 
 class Table:
@@ -52,6 +57,7 @@ class Table:
         self.generated = {column.name for column, generated in columns if generated}
         self.decisions = {}
         self.contents = {}  # name of a column: (why, rule), by what is in it
+        self.unseen = {}  # name of a column that was not kept: why whoever kept it may never have seen it, as a sentence
         self.passed_over = {}  # name of a column: (Entry, Rule) of presets that mean it, by rules that do not fit
         self.withheld = set()  # names of columns that a preset keeps of the rows that it says itself, where others are dumped
         self.rows = None
@@ -122,10 +128,8 @@ class Plan:
         self.undecided = []  # (Table, Column, why or None, the rule that is proposed)
         self._session = session
         self._trial = Trial(session, self._distinct, self.problems, rules.warnings)
-        self._relations = {relation["oid"]: relation for relation in selection.relations}
-        self._parents = {}
-        for row in session.query(catalog.PARENTS):
-            self._parents.setdefault(row["oid"], []).append(row["parent"])
+        self._meant = Meant(session, rules, selection)
+        self._relations = self._meant.relations
         self._handed_down = {row["oid"]: row["columns"] for row in session.query(catalog.HANDED_DOWN)}
         relations = selection.with_rows
         found = catalog.columns(session, [table["oid"] for table in relations], facts["encoding"])
@@ -171,16 +175,6 @@ class Plan:
 
     # Decisions
 
-    def _lineage(self, relation):
-        """A relation, and what it is a partition or a child of."""
-        found, ahead = [], [relation["oid"]]
-        while ahead:
-            oid = ahead.pop(0)
-            if oid in self._relations and oid not in found:
-                found.append(oid)
-            ahead += self._parents.get(oid, [])
-        return [self._relations[oid] for oid in found]
-
     def _require_known(self):
         """Each entry has to be for a table, and each of its columns for one of them."""
         names = [spoken(relation) for relation in self._relations.values()]
@@ -189,7 +183,7 @@ class Plan:
                 continue
             oids = {oid for oid, relation in self._relations.items() if entry.matcher.matches(relation["schema"], relation["name"])}
             foreign = [self._relations[oid] for oid in oids if self._relations[oid]["kind"] == "f"]
-            tables = [table for table in self.tables if oids & {relation["oid"] for relation in self._lineage(table.relation)}]
+            tables = [table for table in self.tables if oids & {relation["oid"] for relation in self._meant.lineage(table.relation)}]
             if not oids:
                 self.problems.append("There is no table %s. %s" % (entry.matcher.text, nearest(entry.matcher.text, names)))
             elif foreign and len(foreign) == len(oids):
@@ -203,34 +197,39 @@ class Plan:
                         entry.matcher.text, matcher.text, " that rows could have: it is generated" if worked_out else "",
                         nearest(matcher.text, sorted(columns))))
 
-    def _entries(self, lineage):
-        """[(exact, order, Entry)] of all that mean a table of this lineage."""
-        return [(entry.matcher.exact, order, entry) for order, entry in enumerate(self.rules.entries)
-                if any(entry.matcher.matches(relation["schema"], relation["name"]) for relation in lineage)]
-
     def _unknown_to(self, entry):
-        """The oids of the tables that a name without a schema means, and that its author may not have thought of: several are called so, have rows,
-        and are named by nobody with their schema."""
+        """Of the tables that a name without a schema means: (oids of those that its author may not have thought of, why as a sentence). Nobody names
+        them with their schema, and several are called so and have rows in the dump, or they are children of one that is called so."""
         meant = {}
-        for lineage in [self._lineage(table.relation) for table in self.tables]:
+        for lineage in [self._meant.lineage(table.relation) for table in self.tables]:
             found = [relation for relation in lineage if entry.matcher.matches(relation["schema"], relation["name"])]
-            if found and _rows(self._entries(lineage))[0] != NONE:
+            if found and said_of_rows(self._meant.entries(lineage))[0] != NONE:
                 meant.update((relation["oid"], relation) for relation in found)
+        children = {oid for oid, relation in meant.items() if any(parent["oid"] in meant for parent in self._meant.lineage(relation)[1:])}
+        alike = sorted(spoken(relation) for oid, relation in meant.items() if oid not in children)
         whole = [other.matcher for other in self.rules.entries if other.matcher.whole]
-        unknown = {oid for oid, relation in meant.items() if relation["partition_of"] not in meant and not any(
+        unknown = {oid for oid, relation in meant.items() if (oid in children or len(alike) > 1) and not any(
             matcher.matches(relation["schema"], relation["name"]) for matcher in whole)}
-        return unknown if len(unknown) > 1 else set()
+        return unknown, CALLED_ALIKE % (entry.matcher.text, ", ".join(alike))
 
-    def _has_seen(self, entry, lineage, name):
-        """Whether an entry that keeps a table names a column with it: the table has it itself, or hands it down to this one."""
-        named = [relation for relation in lineage if entry.kept_whole and entry.matcher.matches(relation["schema"], relation["name"])
-                 and relation["oid"] not in self._unknown.get(entry, ())]
-        return any(relation is lineage[0] or name in self._handed_down.get(relation["oid"], ()) for relation in named)
+    def _unseen(self, entry, lineage, name):
+        """Why whoever wrote an entry by whose pattern a column is kept may not have seen it, as a sentence; None where the entry keeps a table that has
+        it itself, or hands it down to this one."""
+        if not entry.kept_whole:
+            return PATTERN
+        named = [relation for relation in lineage if entry.matcher.matches(relation["schema"], relation["name"])]
+        having = [relation for relation in named if relation is lineage[0] or name in self._handed_down.get(relation["oid"], ())]
+        unknown, why = self._unknown.get(entry, ((), None))
+        if any(relation["oid"] not in unknown for relation in having):
+            return None
+        if any(relation is not lineage[0] for relation in named) and not any(relation is not lineage[0] for relation in having):
+            return OF_CHILD % entry.matcher.text
+        return why
 
     def _decide(self, table):
-        lineage = self._lineage(table.relation)
-        entries = self._entries(lineage)
-        table.rows, table.rows_source = _rows(entries)
+        lineage = self._meant.lineage(table.relation)
+        entries = self._meant.entries(lineage)
+        table.rows, table.rows_source = said_of_rows(entries)
         # What a preset says of some rows, and what of those it shows, counts as long as nobody else says the rows.
         others = [entry for _exact, _order, entry in entries if entry.preset and entry.where and entry.told != table.rows_source]
         # Each condition holds: what one document leaves out no other one shows.
@@ -257,10 +256,11 @@ class Plan:
                 continue
             (rank, rule, entry) = max(candidates, key=lambda candidate: candidate[0])
             # Nobody who wrote a pattern has seen the columns of later.
-            of_pattern = not (rank[0] or self._has_seen(entry, lineage, column.name))
-            if rule.keeps and of_pattern and table.suspicious(column):
+            decision = Decision(rule, entry.told, None if rank[0] else self._unseen(entry, lineage, column.name))
+            if rule.keeps and decision.unseen and table.suspicious(column):
+                table.unseen[column.name] = decision.unseen
                 continue
-            table.decisions[column.name] = Decision(rule, entry.told, of_pattern)
+            table.decisions[column.name] = decision
             for other_rank, other, other_entry in candidates:
                 same = other_rank[:3] == rank[:3] == (True, True, True) and other_entry.source == entry.source
                 if same and other_entry is not entry and not other.same_as(rule):
@@ -269,11 +269,11 @@ class Plan:
 
     def _look_into(self, table):
         """What a pattern keeps is undecided where its values tell that they are personal data, whatever it is called."""
-        kept = [column for column in table.columns if column.name in table.decisions and table.decisions[column.name].of_pattern
+        kept = [column for column in table.columns if column.name in table.decisions and table.decisions[column.name].unseen
                 and table.decisions[column.name].rule.keeps]
         table.contents = suspicion.by_content(self._session, table.sql, kept, table.estimate, suspicion.TELLING)
         for name in table.contents:
-            del table.decisions[name]
+            table.unseen[name] = table.decisions.pop(name).unseen
 
     def _follow_references(self):
         """What refers to a masked key gets its mask, so that the two still meet; what would not meet is a problem."""
@@ -313,7 +313,7 @@ class Plan:
         if oid not in self._leaves_of:
             parted = oid in self._relations and self._relations[oid]["kind"] == "p"
             self._leaves_of[oid] = [table for table in self.tables + self._without if table.relation["oid"] == oid or parted and any(
-                relation["oid"] == oid for relation in self._lineage(table.relation))]
+                relation["oid"] == oid for relation in self._meant.lineage(table.relation))]
         return self._leaves_of[oid]
 
     def _of_reference(self, key, source, target):
@@ -379,18 +379,18 @@ class Plan:
         if self.undecided:
             told = ["%s.%s (%s)" % (spoken(table.relation), column.name, "%s says %s" % (why, rule) if why else "new, or forgotten")
                     for table, column, why, rule in self.undecided]
-            self.problems.append("No rule says what is to become of %s%s. %s under columns of its table, with a mask or with keep. "
+            reasons = dict.fromkeys(filter(None, (table.unseen.get(column.name, why and PATTERN) for table, column, why, _rule in self.undecided)))
+            self.problems.append("No rule says what is to become of %s%s. %sName it under columns of its table, with a mask or with keep. "
                                  "sanitized_rules -e write=<file> proposes rules." % (
                                      ", ".join(told[:MOST_TOLD]), " and %d more" % (len(told) - MOST_TOLD) if len(told) > MOST_TOLD else "",
-                                     "What looks like personal data is kept by its own name, and by no pattern: name it"
-                                     if any(undecided[2] for undecided in self.undecided) else "Name it"))
+                                     "".join(sentence + " " for sentence in reasons)))
 
     # What speaks against them
 
     def _look_at_partitions(self):
         by_enum = {row["oid"] for row in self._session.query(catalog.HASHED_BY_ENUM)}
         for table in self.tables if by_enum else ():
-            parent = next((relation for relation in self._lineage(table.relation) if relation["oid"] in by_enum), None)
+            parent = next((relation for relation in self._meant.lineage(table.relation) if relation["oid"] in by_enum), None)
             if parent and table.rows != NONE:
                 self.problems.append("%s has the rows of a part of %s by the hash of an enum, which another database works out otherwise: "
                                      "no restore could take them." % (spoken(table.relation), spoken(parent)))
@@ -398,7 +398,7 @@ class Plan:
     def _look_at_columns(self):
         keys = {(row["oid"], row["name"]) for row in self._session.query(catalog.PARTITIONED_BY)}
         for table in self.tables:
-            ancestors = [relation["oid"] for relation in self._lineage(table.relation)]
+            ancestors = [relation["oid"] for relation in self._meant.lineage(table.relation)]
             for column in table.columns if table.rows != NONE else ():
                 decision = table.decisions.get(column.name)
                 if not decision or decision.rule.name == "keep":
@@ -465,13 +465,6 @@ class Plan:
     def try_all(self):
         """Look at every row for what a few may break."""
         self._trial.try_all()
-
-
-def _rows(entries):
-    """What entries, [(exact, order, Entry)], say of rows, and where it comes from, or None: rows that a document leaves out no earlier one has."""
-    emptied_by = max((entry.level for _exact, _order, entry in entries if entry.rows == NONE), default=0)
-    said = [one for one in entries if one[2].rows == NONE or one[2].rows and one[2].level >= emptied_by]
-    return (max(said)[2].rows, max(said)[2].told) if said else (ALL, None)
 
 
 def _unfit(rule, table, column):

@@ -15,7 +15,7 @@ import secrets
 
 from ansible_collections.slipway.app.plugins.module_utils._postgres import dump as dumps
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
-from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import privileges, suspicion, writer
+from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import suspicion, writer
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.dump import Sanitizing
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.masks import SETTING
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.plan import ASSUMED, Plan
@@ -40,9 +40,11 @@ def survey(connection, document, below, environment, gather, exclude_tables=(), 
         session.execute(*writer.SETTINGS, dumps.BEGIN)
         facts = session.query(dumps.LOOK)[0]
         selection = Selection(session, exclude_tables, exclude_table_data, by_rules=True)
-        privileges.require_all(session, selection)
+        lacking = sanitizing.lacking(session, selection)
+        if lacking and lacking.of_rows:
+            raise lacking.error("Nothing was changed.")
         plan = Plan(session, sanitizing.rules, sanitizing.policy, selection, facts)
-        result = {"policy": sanitizing.policy, "problems": _problems(plan)}
+        result = {"policy": sanitizing.policy, "problems": _problems(plan) + (["%s %s" % (lacking.sentence, lacking.hint)] if lacking else [])}
         if RULES in gather:
             result[RULES] = [_decided(table) for table in plan.tables]
         if QUERIES in gather:
