@@ -77,7 +77,7 @@ class Sanitizing:
 
     def check(self, connection, selection, facts):
         """Do all that a dump does before it writes; return (what its manifest says of the rules, warnings)."""
-        with self.keyed(connection).session() as session:
+        with self.keyed(connection).session(dies_with_us=True) as session:
             session.execute(*writer.SETTINGS, dumps.BEGIN)
             warnings = self._prepared(session, selection)[1]
             return dict(self.told(self.plan(session, selection, facts)), residue=None), self.rules.warnings + warnings
