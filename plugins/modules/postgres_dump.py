@@ -470,7 +470,9 @@ sanitized:
           type: int
           sample: 837000000
         left_out:
-          description: Masked columns whose values are not looked for, since they meet by chance, or that have none under C(fixed) that says anybody.
+          description:
+            - Masked columns whose values are not, or not all, looked for, since they meet by chance, since they have none under C(fixed) that says
+              anybody, or, which a warning tells, since there are too many in all.
           type: list
           elements: str
           sample: [public.customer.birthday]

@@ -265,7 +265,8 @@ def test_what_there_is_too_much_to_look_for_of_is_said(monkeypatch, session):
     sources[1]["query"] = sources[1]["query"].replace("raw", "other")
     found = residue.Residue(sources, "utf-8")
     found.learn(session)
-    assert found.told() == {"columns": 1, "left_out": ["b"], "values": 3, "bytes": 0, "found": []}
+    (warning,) = found.told()["warnings"]
+    assert found.told() == {"columns": 1, "left_out": ["b"], "values": 3, "bytes": 0, "found": [], "warnings": [warning]} and " b was" in warning
 
 
 def test_a_word_is_drawn_by_a_table_and_a_seed_that_only_the_key_makes(session):

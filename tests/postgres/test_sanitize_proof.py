@@ -249,6 +249,26 @@ def test_nothing_goes_on_at_the_server_when_it_is_cut(postgres, small, store):
     until(lambda: not at_work(), 5)
 
 
+def test_nothing_goes_on_at_the_server_when_it_is_cut_before_it_writes(postgres, small, store):
+    """The proof works out which rows are dumped before any is, with locks on all tables."""
+    small.execute("""CREATE TABLE public.stuck (id int, v text);
+        INSERT INTO public.stuck SELECT generate_series(1, 1000), 'x' UNION ALL SELECT generate_series(2000000, 2009999), 'x'""")
+    rules = rules_of("{stuck: {where: \"id <= 1000 OR md5(repeat(v, id)) = 'x'\", columns: {id: keep, v: null}}}")
+
+    def at_work():
+        return postgres.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'shop' AND state = 'active' AND query LIKE '%hashtext(ctid%'")
+
+    def cut_by(number):
+        threading.Thread(target=lambda: until(at_work) and os.kill(os.getpid(), number)).start()
+        sanitized(small, store, rules)
+
+    assert in_child(lambda: cut_by(signal.SIGKILL)) is False
+    until(lambda: not at_work(), 5)
+    with pytest.raises(KeyboardInterrupt):
+        cut_by(signal.SIGINT)
+    until(lambda: not at_work(), 5)
+
+
 LOUD = {"log_statement": "all", "log_min_duration_statement": 0, "log_connections": "on", "log_disconnections": "on", "log_duration": "on",
         "log_parameter_max_length": -1, "log_parameter_max_length_on_error": -1, "log_replication_commands": "on", "log_min_messages": "debug2",
         "debug_print_plan": "on", "log_line_prefix": "%m %a ", "track_activity_query_size": 65536,

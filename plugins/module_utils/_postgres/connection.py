@@ -17,7 +17,7 @@ import tempfile
 import uuid
 
 from ansible_collections.slipway.app.plugins.module_utils._core.errors import SlipwayError, one_line
-from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run
+from ansible_collections.slipway.app.plugins.module_utils._core.process import redact, run, started
 from ansible_collections.slipway.app.plugins.module_utils._postgres.clients import psql
 from ansible_collections.slipway.app.plugins.module_utils._postgres.service_file import VARIABLES
 
@@ -133,11 +133,14 @@ class Connection:
         return "SET lock_timeout = '%ds'" % seconds
 
     @contextlib.contextmanager
-    def session(self, database=None, in_our_group=False):
-        """One psql for as long as the block runs; in login_db unless another database is named. See Session for in_our_group."""
-        session = Session(self, database or self.login_db, in_our_group)
+    def session(self, database=None, in_our_group=False, dies_with_us=False):
+        """One psql for as long as the block runs; in login_db unless another database is named. See Session for the others."""
+        session = Session(self, database or self.login_db, in_our_group, dies_with_us)
         try:
             yield session
+        except BaseException:
+            session.abandon()
+            raise
         finally:
             session.close()
 
@@ -236,22 +239,24 @@ class Session:
 
     Nothing is sent ahead: when this process is killed, psql finishes the one statement it is at, finds its input
     closed and ends. Whole scripts on its standard input would run on with nobody watching. With in_our_group what ends our
-    process group ends psql, too, in the middle of a statement.
+    process group ends psql, too, in the middle of a statement; with dies_with_us so does the end of this process, or of the block, by an error.
     """
 
-    def __init__(self, connection, database, in_our_group=False):
+    def __init__(self, connection, database, in_our_group=False, dies_with_us=False):
         self.connection = connection
         self.database = database
         self._mark = uuid.uuid4().hex
         self._errors = tempfile.TemporaryFile()
+        self._guarded = contextlib.ExitStack()  # what kills psql
+        argv, environment = [psql(), "-X", "-A", "-t", "-q", "-w", "-d", connection.conninfo(database)], connection.session_environment()
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._errors}
         try:
-            self._process = subprocess.Popen(
-                [psql(), "-X", "-A", "-t", "-q", "-w", "-d", connection.conninfo(database)], env=connection.session_environment(),
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, start_new_session=not in_our_group)
-        except OSError as error:
+            self._process = self._guarded.enter_context(started(argv, environment, **pipes)) if dies_with_us else subprocess.Popen(
+                argv, env=environment, start_new_session=not in_our_group, **pipes)
+        except (OSError, SlipwayError) as error:
             self._errors.close()
             raise PostgresError(
-                "The PostgreSQL client psql cannot be started: %s." % error.strerror, LOST,
+                "The PostgreSQL client psql cannot be started: %s." % (error.__cause__ or error).strerror, LOST,
                 hint="Install it on this host (package postgresql-client on Debian, postgresql on Red Hat).") from error
         try:
             self.execute("\\; ".join(connection.first(database)))  # as one: when the server has much to do, each answer is waited for
@@ -304,7 +309,12 @@ class Session:
             self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
+        self._guarded.close()
         self._errors.close()
+
+    def abandon(self):
+        """Kill a psql that dies with us, whatever it is at."""
+        self._guarded.close()
 
     def load(self, what, chunks):
         """Put rows into a table, or some of its columns, as COPY of a server gives them out: it leaves no backslash to psql."""

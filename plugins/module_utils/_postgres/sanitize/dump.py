@@ -77,7 +77,7 @@ class Sanitizing:
 
     def check(self, connection, selection, facts):
         """Do all that a dump does before it writes; return (what its manifest says of the rules, warnings)."""
-        with self.keyed(connection).session() as session:
+        with self.keyed(connection).session(dies_with_us=True) as session:
             session.execute(*writer.SETTINGS, dumps.BEGIN)
             warnings = self._prepared(session, selection)[1]
             return dict(self.told(self.plan(session, selection, facts)), residue=None), self.rules.warnings + warnings
@@ -113,8 +113,8 @@ class Sanitizing:
                 plan = self.plan(session, selection, facts)
                 toc, said = written()
             toc.require_no_rows_of({(entry.schema, entry.tag) for entry in toc.tables().values()})
-            rows, residue = self._write_rows(keyed, session, snapshot, plan, facts, toc, schema, part, wish, settled, report)
-        return dict(self.told(plan), residue=residue), rows, self.rules.warnings + warnings + said
+            rows, residue, not_looked_for = self._write_rows(keyed, session, snapshot, plan, facts, toc, schema, part, wish, settled, report)
+        return dict(self.told(plan), residue=residue), rows, self.rules.warnings + warnings + said + not_looked_for
 
     def _prepared(self, session, selection):
         """The tables of extensions that are left out, and warnings that name them, provided that the role may read all that is dumped."""
@@ -158,7 +158,7 @@ class Sanitizing:
             for entry in named)
 
     def _write_rows(self, keyed, session, snapshot, plan, facts, toc, schema, part, wish, settled, report):
-        """Write the rows, then the table of contents, without which they are no archive; return {oid: rows}, and what was looked for in them."""
+        """Write the rows, then the table of contents, without which they are no archive; return {oid: rows}, what was looked for in them, and warnings."""
         tables = [table for table in plan.tables if table.rows != NONE]
         entries, first = toc.tables(), toc.free_id()
         files = ["%d.dat" % (first + number) for number in range(len(tables))]
@@ -182,7 +182,7 @@ class Sanitizing:
         rows = {table.relation["oid"]: watch.rows[number] for number, table in enumerate(tables)}
         rows.update((table.relation["oid"], 0) for table in plan.tables if table.rows == NONE)
         return rows, {"columns": residue["columns"], "values": residue["values"], "bytes": residue["bytes"],
-                      "left_out": left_out + residue["left_out"], "accepted": self.rules.accepted}
+                      "left_out": left_out + residue["left_out"], "accepted": self.rules.accepted}, residue["warnings"]
 
 
 def _require_private(connection):

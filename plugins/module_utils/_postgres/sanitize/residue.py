@@ -17,6 +17,7 @@ import functools
 import re
 import unicodedata
 
+from ansible_collections.slipway.app.plugins.module_utils._core.errors import one_line
 from ansible_collections.slipway.app.plugins.module_utils._postgres.connection import quote_literal
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize import suspicion
 from ansible_collections.slipway.app.plugins.module_utils._postgres.sanitize.column import ADDRESSES, FLOATS, INTEGERS, MOMENTS, NUMBERS, TEXTS, Column
@@ -56,12 +57,12 @@ BETWEEN = quote_literal(r"""[\s"'<>(),;:=|]+""")  # what addresses in a text sta
 SAYING = "%%(v)s ~ %s AND %%(v)s !~ %s" % (quote_literal(r"\S\s+\S"), quote_literal(r"(^|\s)(?=\S*[0-9])[^\s@]{%d,}" % SHORTEST_CODE))
 NAMES = ("last_name", "name")  # rules whose values have words that are looked for though they are plain letters
 
-_MOMENT = rb"[0-9]{4,6}-[0-9]{2}-[0-9]{2}([ t][0-9]{2} [0-9]{2}( [0-9]{2}(\.[0-9]+)?)?(z| ?[+-][0-9 ]+)?)?( bc)?"
 # What columns of some types can hold at all, as _spaced has it; they are looked at only where something like it is looked for.
 FORMS = {
     "number": re.compile(rb"-?[0-9]+(\.[0-9]+)?|nan|-?infinity"),
     "float": re.compile(rb"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?|nan|-?infinity"),  # 12e34567 may as well be a code, or a piece of one
-    "moment": re.compile(_MOMENT + rb"|[0-9]+(\.[0-9]+)?([+-][0-9]+)?|-?infinity"),
+    "moment": re.compile(rb"[0-9]{4,6}-[0-9]{2}-[0-9]{2}([ t][0-9]{2} [0-9]{2}( [0-9]{2}(\.[0-9]+)?)?(z| ?[+-][0-9 ]+)?)?( bc)?"
+                         rb"|[0-9]+(\.[0-9]+)?([+-][0-9]+)?|-?infinity"),
     "truth": re.compile(b"[tf]"),
     "address": re.compile(rb" *(%s)?( +(%s))* *" % ((rb"[0-9a-f]{1,4}|[0-9]{1,3}(\.[0-9]{1,3}){3}",) * 2)),
     "uuid": re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
@@ -71,8 +72,12 @@ _FORM_OF = {base: form for form, bases in (
     ("number", (*INTEGERS, "numeric")), ("float", FLOATS), ("moment", MOMENTS), ("truth", ("bool",)), ("address", ADDRESSES),
     ("uuid", ("uuid",))) for base in bases}
 
-# Texts that are nothing but a number or a moment, also as people in Europe write its day. Numbers of phones begin with 0 or have more in them.
-_CHANCE = re.compile(rb"-?(0|[1-9][0-9]*)(\.[0-9]+)?|" + _MOMENT + rb"|[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{4}")
+# Texts that are nothing but an amount or a moment, also as people in Europe write its day, and no longer than those: places, telephones and numbers
+# of persons and customers may look like them, but have more digits, or a month that is none.
+_YEAR, _MONTH, _DAY = rb"[0-9]{4}", rb"(0?[1-9]|1[0-2])", rb"(0?[1-9]|[12][0-9]|3[01])"
+_TIME = rb"[0-9]{2} [0-9]{2}( [0-9]{2}(\.[0-9]{1,9})?)?(z| ?[+-][0-9]{2}( ?[0-9]{2}){0,2})?"
+_CHANCE = re.compile(rb"-?(0|[1-9][0-9]{0,6})(\.[0-9]{1,2})?|%s-%s-%s([ t]%s)?( bc)?" % (_YEAR, _MONTH, _DAY, _TIME)
+                     + rb"|%s\.%s\.%s" % (_DAY, _MONTH, _YEAR))
 
 _WORD = re.compile(rb"[0-9a-z@._+\-\x80-\xff]")
 _QUOTE = b"\v"  # a space as others to whoever wants words, and none that COPY writes
@@ -217,8 +222,10 @@ def _keys(session, rows, column, name):
     A document may have somebody's login for a key: no SQL names one. What says somebody by itself, as an address, is no name of anything at all.
     """
     documents = " UNION ALL ".join("(SELECT (%s)::jsonb FROM %s)" % (column.value, some) for some in rows)
-    found = session.query_rows("SELECT DISTINCT k.key, %s AS keyed FROM (%s) s (v), jsonb_path_query(s.v, '%s') o, jsonb_object_keys(o) k (key) "
-                               "WHERE NOT %s LIMIT %d" % (KEYED % "k.key", documents, OBJECTS, SURELY % {"v": suspicion.as_it_stands("k.key")}, KEYS), name)
+    # Each is looked at once, since most documents have the same: the server moves no condition below OFFSET.
+    keys = "SELECT DISTINCT k FROM (%s) s (v), jsonb_path_query(s.v, '%s') o, jsonb_object_keys(o) k OFFSET 0" % (documents, OBJECTS)
+    found = session.query_rows("SELECT k AS key, %s AS keyed FROM (%s) d WHERE NOT %s LIMIT %d" % (
+        KEYED % "k", keys, SURELY % {"v": suspicion.as_it_stands("k")}, KEYS), name)
     looks = ((row["keyed"], suspicion.by_name_and_type(Column(row["key"], "text", "text", value="v"))) for row in found)
     return sorted({keyed for keyed, look in looks if look and look[1] in PERSONAL})
 
@@ -280,9 +287,9 @@ def _sample(rows, values, harmless):
 
 
 def _cases(text):
-    """A text, and how it may be written otherwise: what makes the letters of rows the same, for each of them, knows those of ASCII alone."""
-    cases = [text] if text.isascii() else [text, text.lower(), text.upper(), text.title()]
-    return dict.fromkeys([text, *(unicodedata.normalize(form, case) for case in cases for form in ("NFC", "NFD"))])
+    """How a text may be written otherwise: what makes the letters of rows the same, for each of them, knows those of ASCII alone."""
+    cases = [] if text.isascii() else [text, text.lower(), text.upper(), text.title()]
+    return {unicodedata.normalize(form, case) for case in cases for form in ("NFC", "NFD")} - {text}
 
 
 def _whole(data):
@@ -329,7 +336,8 @@ class Residue:
     def __init__(self, sources_, codec, accepted=(), constants=()):
         self.sources = sources_
         self.found = set()
-        self.left_out = []  # names of those that not all is looked for of, since there would be too much
+        self.silent = []  # names of those that have nothing that says anybody
+        self.cut = []  # and of those that not all is looked for of, since there would be too much
         self.bytes = 0
         self._codec = codec
         self._accepted = set(accepted)
@@ -341,40 +349,62 @@ class Residue:
         self._columns, self._seen = None, {}  # of the table that is looked at, and {place of a column: _Seen} of those with more than a word in a field
         harmless = " ".join([LOREM, *MAILBOXES, *PREFIXES, *all_written(), *constants] + [
             word for locale in WORDS.values() for kind in locale.values() for word in kind])
-        self._harmless = {form for text in harmless.split() for data in self._written(text) for word in data.split()
+        self._harmless = {form for text in harmless.split(" ") for data in (self._as_it_stands(text), *self._otherwise(text)) for word in data.split()
                           for form in (word, word.strip(b"._-+"))}
 
     @property
     def values(self):
         return len(self._prints)
 
+    @property
+    def left_out(self):
+        return self.silent + self.cut
+
     def learn(self, session):
+        """Learn the values of all sources as they stand, and only then how they may be written otherwise: no value is left out for that."""
+        beyond = []  # number of a source, value and whether it is a name, of those with letters beyond ASCII
         for number, source in enumerate(self.sources):
             rows = session.query_rows(source["query"], source["name"])
-            if source["rule"] == "fixed" and not any(row["v"] for row in rows):  # as where all of it are states
-                self.left_out.append(source["name"])
-            for row in rows:
-                if len(self._prints) >= MOST:
-                    self.left_out.append(source["name"])
+            values, name = [row["v"] for row in rows if row["v"]], source["rule"] in NAMES
+            if source["rule"] == "fixed" and not values:  # as where all of it are states
+                self.silent.append(source["name"])
+            for value in values:
+                before = self.values
+                if not self._has_room(number):
                     break
-                if row["v"]:
-                    self._learn(number, row["v"], source["rule"] in NAMES)
+                self._learn(number, value, name, [self._as_it_stands(value)])
+                if self.values > before and not value.isascii():
+                    beyond.append((number, value, name))
+        for number, value, name in beyond:
+            if self._has_room(number):
+                self._learn(number, value, name, self._otherwise(value))
 
-    def _written(self, text):
-        """The ways in which a text may be written in rows, as _spaced() has them."""
-        first, *others = map(_copied, _cases(text))
-        found = {_spaced(first.encode(self._codec, "replace"), self._codec)}
-        for other in others:
+    def _has_room(self, number):
+        """Whether more can be learned of a source; where not, it is told."""
+        name = self.sources[number]["name"]
+        if len(self._prints) >= MOST and name not in self.cut:
+            self.cut.append(name)
+        return len(self._prints) < MOST
+
+    def _as_it_stands(self, text):
+        """A text as _spaced() has it where it stands in rows."""
+        return _spaced(_copied(text).encode(self._codec, "replace"), self._codec)
+
+    def _otherwise(self, text):
+        """How else a text may be written in rows, as _spaced() has it."""
+        found = set()
+        for other in _cases(text):
             with contextlib.suppress(UnicodeEncodeError):  # the encoding does not have letters of it
-                found.add(_spaced(other.encode(self._codec), self._codec))
+                found.add(_spaced(_copied(other).encode(self._codec), self._codec))
         return found
 
     def _length(self, data):
-        """How many characters some bytes are, however their accents are written."""
-        return len(unicodedata.normalize("NFC", data.decode(self._codec, "replace")))
+        """How many characters some bytes are, however their accents are written; those of Chinese, Japanese and Korean say as much as two."""
+        text = unicodedata.normalize("NFC", data.decode(self._codec, "replace"))
+        return len(text) + (0 if text.isascii() else sum(unicodedata.east_asian_width(letter) in "WF" for letter in text))
 
-    def _learn(self, number, value, name):
-        for data in self._written(value):
+    def _learn(self, number, value, name, written):
+        for data in written:
             whole, parts = _whole(data), data.split()
             if len(value) > LONGEST:  # where it was cut the last word is none, and the whole is none
                 whole, parts = b"", parts[:-1]
@@ -476,4 +506,10 @@ class Residue:
 
     def told(self):
         return {"columns": len(self.sources) - len(self.left_out), "left_out": self.left_out, "values": self.values,
-                "bytes": self.bytes, "found": sorted(self.found)[:MOST_FOUND]}
+                "bytes": self.bytes, "found": sorted(self.found)[:MOST_FOUND], "warnings": self._warnings()}
+
+    def _warnings(self):
+        """That the proof had too much to look for, in words."""
+        more = ", and %d more" % (len(self.cut) - MOST_FOUND) if len(self.cut) > MOST_FOUND else ""
+        return ["Not all that is in %s was looked for in the dump, since there is room for %d values and words alone: that none of the rest stands in "
+                "another column is for the rules to see to." % (one_line(", ".join(self.cut[:MOST_FOUND]) + more), MOST)] if self.cut else []

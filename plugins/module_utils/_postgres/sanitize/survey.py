@@ -35,7 +35,7 @@ def survey(connection, document, below, environment, gather, exclude_tables=(), 
     against that one.
     """
     sanitizing = Sanitizing(document, secrets.token_hex(32), environment, below)
-    with connection.session() as session:
+    with connection.session(dies_with_us=True) as session:
         session.query("SELECT set_config('%s', %s, false)" % (SETTING, quote_literal(sanitizing.key.setting)))
         session.execute(*writer.SETTINGS, dumps.BEGIN)
         facts = session.query(dumps.LOOK)[0]

@@ -44,8 +44,8 @@ END = b"\\.\n\n\n"  # what pg_dump writes behind the rows
 
 @contextlib.contextmanager
 def session_at(connection, snapshot, in_our_group=False):
-    """A session in the transaction of a snapshot, which writes values as pg_dump does. See Session for in_our_group."""
-    with connection.session(in_our_group=in_our_group) as session:
+    """A session in the transaction of a snapshot, which writes values as pg_dump does, and ends with us. See Session for in_our_group."""
+    with connection.session(in_our_group=in_our_group, dies_with_us=not in_our_group) as session:
         session.execute(*SETTINGS)
         session.execute(BEGIN, "SET TRANSACTION SNAPSHOT %s" % quote_literal(snapshot))
         yield session

@@ -26,6 +26,14 @@ def test_what_cannot_be_an_identifier(name):
         quote_ident(name)
 
 
+@pytest.mark.parametrize("dies_with_us", [False, True])
+def test_a_psql_that_is_not_there_is_said_with_what_to_install(monkeypatch, tmp_path, dies_with_us):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PostgresError, match="psql cannot be started: No such file or directory.*package postgresql-client"):
+        with Connection().session("shop", dies_with_us=dies_with_us):
+            pass
+
+
 @pytest.mark.parametrize("text, quoted", [("", "''"), ("it's", "'it''s'"), ("a\\'b", " E'a\\\\''b'"), ("ü\n", "'ü\n'")])
 def test_literals(text, quoted):
     assert quote_literal(text) == quoted
