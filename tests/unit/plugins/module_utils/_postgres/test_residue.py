@@ -142,6 +142,7 @@ def test_what_a_rule_drops_of_JSON_is_looked_for_and_what_gives_no_value_is_told
     def looked_for(said):
         table = SimpleNamespace(relation=relation, masked=lambda: [column], part=None, estimate=1, sql="app.customer",
                                 decisions={"data": SimpleNamespace(rule=parse(said, ""))})
+
         def keys(sql, _what):
             assert sql.index("hashtext(") < sql.index("DISTINCT") < sql.index("OFFSET 0") < sql.index("~")  # looked at is each key once
             return [{"key": key, "keyed": number} for number, key in enumerate(["note", "deliveryStreet", "title", "city"])]
