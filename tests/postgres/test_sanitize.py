@@ -271,6 +271,11 @@ def test_tables_and_sequences_of_extensions_are_asked_for_where_they_are_dumped(
     assert rows in text_of(postgres, newest(store)).replace('"', "")
     said = "The rows of table ext.ref of extension hstore are not in the dump, since ref is also what app.ref is called: name it with its schema to keep them."
     assert said in sanitized(reader, store, alone, check=True)["warnings"]
+    # As an extension has them that keeps its own where the server keeps its.
+    postgres.sql("UPDATE pg_extension SET extconfig = extconfig || 'pg_catalog.pg_description'::regclass::oid, extcondition = extcondition || ''::text "
+                 "WHERE extname = 'hstore'", "shop")
+    refused(reader, store, dict(RULES, tables=dict(RULES["tables"], **{"pg_catalog.pg_description": "keep"})),
+            "There is no table pg_catalog.pg_description")
 
 
 def test_a_grant_that_is_told_is_one(postgres, shop, reader, store):

@@ -130,7 +130,7 @@ class Sanitizing:
         dumped = Meant(session, self.rules, selection).dumped()
         kept, _left_out = self._of_extensions(session, selection, dumped)
         there = {relation["oid"]: relation for relation in selection.relations}
-        return privileges.lacking(session, selection, dumped, [there[row["oid"]] for row in kept])
+        return privileges.lacking(session, selection, dumped, [there[row["oid"]] for row in kept if row["oid"] in there])
 
     def _of_extensions(self, session, selection, dumped):
         """The tables of extensions whose rows pg_dump would dump: (those that a rule keeps, those that none does)."""

@@ -504,9 +504,12 @@ class Residue:
         if where not in self._accepted:
             self.found.update((self.sources[self._prints[word if word in self._prints else word[:-1]]]["name"], where) for word in met)
 
+    def seen(self):
+        """What was found, and in how many bytes: few words, however many columns there are."""
+        return {"bytes": self.bytes, "found": sorted(self.found)[:MOST_FOUND]}
+
     def told(self):
-        return {"columns": len(self.sources) - len(self.left_out), "left_out": self.left_out, "values": self.values,
-                "bytes": self.bytes, "found": sorted(self.found)[:MOST_FOUND], "warnings": self._warnings()}
+        return dict(self.seen(), columns=len(self.sources) - len(self.left_out), left_out=self.left_out, values=self.values, warnings=self._warnings())
 
     def _warnings(self):
         """That the proof had too much to look for, in words."""

@@ -152,7 +152,7 @@ def _as_worker(task, residue, reader):
             number = int.from_bytes(number, "little")
             _do_table(session, number, task, residue)
         stack.close()
-        _say(residue=residue.told())
+        _say(residue=residue.seen())
         status = 0
     except Exception as error:  # the session stays open: to close it would be to wait for what its query is at
         _say(error=_told(error))
@@ -172,7 +172,7 @@ def _do_table(session, number, task, residue):
 
 
 def _say(**word):
-    """One write, so that words of several processes do not mix."""
+    """One write, so that words of several processes do not mix, as long as they are no more than select.PIPE_BUF bytes."""
     os.write(1, (json.dumps(word) + "\n").encode("ascii"))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import unicodedata
 from types import SimpleNamespace
 
@@ -392,3 +393,12 @@ def test_what_stands_before_an_at_is_no_reason_to_refuse_a_table_or_a_text_that_
     looked_for.look(b"ask rawshop\n", [["c", None]])
     looked_for.look_at_schema(b"-- by raw.person")
     assert looked_for.found == {("source", "c"), ("source", "the schema")}
+
+
+def test_what_each_process_says_does_not_grow_with_the_columns():
+    """What is more than a pipe takes at once mixes with what the others say."""
+    looked_for = residue.Residue([{"name": "app.customer.column_%d" % number, "rule": "hash", "query": ""} for number in range(5000)], "utf-8")
+    looked_for.cut = [source["name"] for source in looked_for.sources]
+    looked_for.found = {(number, "app.customer.column_%d" % number) for number in range(5000)}
+    assert len(json.dumps(looked_for.seen())) < select.PIPE_BUF < len(json.dumps(looked_for.told()))
+    assert looked_for.told() == dict(looked_for.told(), **looked_for.seen())
